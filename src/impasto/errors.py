@@ -1,0 +1,25 @@
+"""The errors that a user can mend: each message names what was seen, what is allowed and what to do."""
+
+
+class ImpastoError(Exception):
+    """Something the caller can mend. The command line prints it as one line, without a traceback."""
+
+
+class PictureError(ImpastoError):
+    """A picture that cannot be read or written."""
+
+
+class StyleError(ImpastoError):
+    """A style that is unknown, broken, or made for another network."""
+
+
+class NetworkError(ImpastoError):
+    """A network graph that is missing, broken, or cannot be run by the engine asked for."""
+
+
+class WeightsError(ImpastoError):
+    """Weights of a perceptual network that are missing or are not what they should be."""
+
+
+class TrainingError(ImpastoError):
+    """Training that cannot start or had to stop."""

@@ -1,0 +1,170 @@
+"""Perceptual losses, each relative to its target, and the canonical objective that compares networks and solvers.
+
+Every term is divided by the norm of its target, so the scale of a perceptual network cancels and figures can be compared
+between networks. Features are (B, C, H, W); every loss gives one value a picture, (B,), in float32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from impasto.learning.features import Perceptual
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+CONTENT_LAYER = "relu4_1"
+STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
+
+
+class Moments(NamedTuple):
+    """Mean (B, C) and covariance (B, C, C) of features over positions, float32."""
+
+    mean: Tensor
+    cov: Tensor
+
+
+class _Moments(torch.autograd.Function):
+    """Mean and covariance with a derivative written by hand: d/df = (f - mean)(G + G^T) / n + g / n, for gradients g of
+    the mean and G of the covariance. The automatic derivative passes over the largest activations seven times; this, once.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.shape = f.shape
+        f = f.permute(0, 2, 3, 1).flatten(1, 2)  # (B, n, C): a view where memory is channels-last
+        mean = f.mean(1, keepdim=True, dtype=torch.float32)
+        centred = f - mean.to(f.dtype)
+        ctx.save_for_backward(centred)
+        return mean[:, 0], (centred.transpose(1, 2) @ centred).float() / f.shape[1]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (centred,) = ctx.saved_tensors
+        mean, cov = (g / centred.shape[1] for g in gradients)
+        both = (cov + cov.transpose(1, 2)).to(centred.dtype)
+        return torch.baddbmm(mean[:, None].to(centred.dtype), centred, both).permute(0, 2, 1).reshape(ctx.shape)
+
+
+def moments(f: Tensor) -> Moments:
+    """Mean and covariance (the Gram matrix of the centred features, over H W) of features (B, C, H, W).
+
+    Products run in the type of `f`, results are float32. Statistics for style: Huang and Belongie 2017 (mean), Gatys et
+    al. 2016 (Gram); the covariance is what is left of the Gram matrix without the mean, which otherwise rules it.
+    """
+    return Moments(*_Moments.apply(f))
+
+
+def gram(f: Tensor) -> Tensor:
+    """Gram matrix (B, C, C) of features (B, C, H, W), divided by the number of positions. Gatys et al. 2016, eq. 3."""
+    f = f.flatten(2)
+    return (f @ f.transpose(1, 2)).float() / f.shape[2]
+
+
+def relative_error(a: Tensor, target: Tensor) -> Tensor:
+    """Squared distance to the target over the target's squared norm, one value a picture: (B,)."""
+    a, target = a.float().flatten(1), target.float().flatten(1)
+    return (a - target).square().sum(1) / target.square().sum(1).clamp_min(1e-12)
+
+
+def content_loss(f: Tensor, target: Tensor) -> Tensor:
+    """Relative squared error of features, as they are. Johnson et al. 2016, eq. 2, made relative."""
+    return relative_error(f, target)
+
+
+def silence_floor(f: Tensor) -> Tensor:
+    """A tenth of the deviation of all centred features (B, 1, 1): what `normalized` adds, so that silent channels stay silent."""
+    f = f.float().flatten(2)
+    return 0.1 * (f - f.mean(2, keepdim=True)).square().mean((1, 2), keepdim=True).sqrt()
+
+
+def normalized(f: Tensor, floor: Tensor) -> Tensor:
+    """Every channel to mean 0 and deviation 1 over positions: (B, C, H, W) to (B, C, H W); `floor` as `silence_floor` gives it."""
+    f = f.float().flatten(2)
+    f = f - f.mean(2, keepdim=True)
+    # the tiny constant keeps the derivative of the root finite where a channel is constant
+    return f / ((f.square().mean(2, keepdim=True) + 1e-12).sqrt() + floor)
+
+
+def gram_loss(f: Tensor, target: Tensor) -> Tensor:
+    """Relative squared error of the Gram matrix against `target` (B, C, C). Johnson et al. 2016, eq. 4, made relative."""
+    return relative_error(gram(f), target)
+
+
+def moment_loss(m: Moments, target: Moments) -> Tensor:
+    """Relative squared error of the covariance plus that of the mean: one layer of the canonical style error S."""
+    return relative_error(m.cov, target.cov) + relative_error(m.mean, target.mean)
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels (B,), down and across. Mahendran and Vedaldi 2015, with exponent 2."""
+    down = (picture[:, :, 1:] - picture[:, :, :-1]).float().square().mean((1, 2, 3))
+    across = (picture[:, :, :, 1:] - picture[:, :, :, :-1]).float().square().mean((1, 2, 3))
+    return down + across
+
+
+def total_variation_loss(picture: Tensor, photo: Tensor) -> Tensor:
+    """Total variation of the picture over that of the photograph (B,); 1 where they are equally busy."""
+    return total_variation(picture) / total_variation(photo).clamp_min(1e-4)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the terms; the defaults are the canonical objective, J = C + 5 S."""
+
+    content: float = 1.0
+    style: float = STYLE_WEIGHT
+    tv: float = 0.0
+
+
+class ContentTarget(NamedTuple):
+    """What the content term compares with: normalized features (B, C, H W) and their silence floor (B, 1, 1)."""
+
+    features: Tensor
+    floor: Tensor
+
+
+StyleTarget = Mapping[str, Moments]
+
+
+class Objective:
+    """The loss of training, optimization and evaluation: weighted content, style and total variation terms.
+
+    With `vgg19` (the Oxford weights), float32 or bfloat16 features and default weights this is the canonical objective:
+    C is the content error of normalized relu4_1, S the mean of `moment_loss` over relu1_1 to relu4_1, J = C + 5 S.
+    """
+
+    def __init__(self, perceptual: Perceptual, weights: Weights = Weights()) -> None:
+        self.perceptual, self.weights = perceptual, weights
+
+    @torch.no_grad()
+    def content_target(self, photo: Tensor) -> ContentTarget:
+        """Target of the content term for photographs (B, 3, H, W), RGB in 0..1."""
+        f = self.perceptual.read(CONTENT_LAYER, self.perceptual(photo, [CONTENT_LAYER])[CONTENT_LAYER])
+        floor = silence_floor(f)
+        return ContentTarget(normalized(f, floor), floor)
+
+    @torch.no_grad()
+    def style_target(self, style: Tensor) -> StyleTarget:
+        """Target of the style term for pictures (B, 3, H, W), RGB in 0..1: moments by layer."""
+        features = self.perceptual(style, STYLE_LAYERS)
+        return {layer: self._moments(layer, f) for layer, f in features.items()}
+
+    def _moments(self, layer: str, f: Tensor) -> Moments:
+        return Moments(*self.perceptual.read_moments(layer, *moments(f)))
+
+    def terms(self, picture: Tensor, content: ContentTarget, style: StyleTarget) -> dict[str, Tensor]:
+        """Content error C and style error S of pictures (B, 3, H, W), RGB in 0..1: {"content": (B,), "style": (B,)}."""
+        features = self.perceptual(picture, STYLE_LAYERS)
+        top = self.perceptual.read(CONTENT_LAYER, features[CONTENT_LAYER])
+        layers = [moment_loss(self._moments(layer, features[layer]), style[layer]) for layer in STYLE_LAYERS]
+        return {
+            "content": relative_error(normalized(top, content.floor), content.features),
+            "style": torch.stack(layers).mean(0),
+        }
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Weighted sum of the terms, (B,). J when the weights are the canonical ones."""
+        weights = {"content": self.weights.content, "style": self.weights.style, "tv": self.weights.tv}
+        return torch.stack([weights[name] * value for name, value in terms.items()]).sum(0)

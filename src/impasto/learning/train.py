@@ -1,0 +1,247 @@
+"""Training: a transformer network with an embedding for each picture, or one embedding for a network that is there.
+
+Johnson et al. 2016, with one row of scales and shifts a style (Dumoulin et al. 2017). Everything random in a step is drawn
+from the seed and the step's number, so that a run that was killed goes on as if it had not been.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from impasto.errors import TrainingError
+from impasto.learning.content import Content
+from impasto.learning.features import Perceptual
+from impasto.learning.losses import ContentTarget, Moments, Objective, StyleTarget, Weights, total_variation_loss
+from impasto.learning.networks import TransformerNetwork
+
+CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. Give `steps` (then a resumed run ends in the same weights) or `minutes`."""
+
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 4
+    learning_rate: float = 2e-3  # peak, of the network
+    embedding_rate: float = 8e-3  # peak, of embeddings: each meets only some of the steps
+    warmup: float = 0.02  # of the run
+    ema: float = 0.995  # decay of the running mean of weights, shorter at the start
+    clip: float = 1.0  # largest norm of a step's gradient
+    weights: Weights = field(default_factory=Weights)
+    seed: int = 0
+    whole_network: bool = True  # False: only embeddings learn
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise TrainingError("say how long to train: --steps or --minutes, one of them")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: one record feeds the bar, the log and TensorBoard."""
+
+    step: int
+    fraction: float  # of the run, 0..1
+    seconds: float  # trained so far, resumed runs included
+    terms: dict[str, float]  # each term, running mean over about 50 steps
+    total: float
+
+    @property
+    def seconds_left(self) -> float:
+        return self.seconds / max(self.fraction, 1e-6) * (1 - self.fraction)
+
+
+def best_dtype() -> torch.dtype:
+    """bfloat16 where the device computes in it natively, else float32."""
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = any(
+        getattr(torch.cpu, check, bool)() for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_amx_bf16_supported")
+    )
+    return torch.bfloat16 if native else torch.float32
+
+
+def to_tensor(pictures: Sequence[np.ndarray]) -> Tensor:
+    """uint8 pictures (H, W, 3), all of one size, to (B, 3, H, W) in 0..1."""
+    stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
+    return stacked.permute(0, 3, 1, 2).float() / 255
+
+
+class Trainer:
+    """One run of training: what learns, what it learns from, and everything that resuming needs.
+
+    Args:
+        network: what is trained, or only used when `settings.whole_network` is False.
+        embeddings: (styles, embedding_size), where they start.
+        styles: pictures to learn, uint8 (H, W, 3), at the size of the strokes wanted.
+        content: pictures to paint.
+        perceptual: network of the losses; its type (bfloat16 or float32) is also that in which the transformer runs.
+    """
+
+    def __init__(
+        self,
+        network: TransformerNetwork,
+        embeddings: Tensor,
+        styles: Sequence[np.ndarray],
+        content: Content,
+        perceptual: Perceptual,
+        settings: Settings,
+    ) -> None:
+        self.settings, self.content = settings, content
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.objective = Objective(perceptual.to(self.device), settings.weights)
+        self.network = network.to(self.device, memory_format=torch.channels_last).train()
+        self.network.requires_grad_(settings.whole_network)
+        self.embeddings = nn.Parameter(embeddings.to(self.device))
+        targets = [self.objective.style_target(to_tensor([style]).to(self.device)) for style in styles]
+        self.style_targets = {
+            layer: Moments(*(torch.cat(parts) for parts in zip(*(target[layer] for target in targets), strict=True)))
+            for layer in targets[0]
+        }
+        self.parameters = {"embeddings": self.embeddings} | {
+            f"network.{name}": p for name, p in self.network.named_parameters() if p.requires_grad
+        }
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": [self.embeddings], "rate": settings.embedding_rate},
+                {"params": list(self.parameters.values())[1:], "rate": settings.learning_rate},
+            ],
+            lr=0.0,  # set anew at every step
+            betas=(0.9, 0.99),
+        )
+        self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.step, self.seconds = 0, 0.0
+        self.running: dict[str, float] = {}
+        self._targets: dict[int, ContentTarget] = {}
+
+    @property
+    def fraction(self) -> float:
+        """How much of the run is done, 0..1."""
+        if self.settings.steps is not None:
+            return min(1.0, self.step / self.settings.steps)
+        return min(1.0, self.seconds / (60 * self.settings.minutes)) if self.settings.minutes else 1.0
+
+    def _rate(self) -> float:
+        """Learning rate over its peak: a short warm-up, then half a cosine down to zero."""
+        warm = min(1.0, (self.step + 1) / 20, self.fraction / self.settings.warmup if self.settings.minutes else 1.0)
+        return max(warm, 0.05) * 0.5 * (1 + math.cos(math.pi * self.fraction))
+
+    def _batch(self) -> tuple[Tensor, ContentTarget, Tensor]:
+        """Photographs, their content targets, and which style each is painted in: all from the seed and the step's number."""
+        rng = np.random.default_rng([self.settings.seed, self.step])
+        numbers = rng.integers(self.content.pool, size=self.settings.batch)
+        styles = torch.from_numpy(rng.permutation(max(len(self.embeddings), self.settings.batch))[: self.settings.batch] % len(self.embeddings))
+        photos = to_tensor([self.content.crop(int(n)) for n in numbers]).to(self.device, memory_format=torch.channels_last)
+        targets = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
+        return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*targets, strict=True))), styles.to(self.device)
+
+    def _content_target(self, number: int, photo: Tensor) -> ContentTarget:
+        """Computed alone, never in a batch: so it does not depend on which pictures came together, and runs repeat exactly."""
+        if number in self._targets:
+            return self._targets[number]
+        target = self.objective.content_target(photo)
+        target = ContentTarget(target.features.to(self.objective.perceptual.dtype), target.floor)
+        size = target.features.numel() * target.features.element_size()
+        if (len(self._targets) + 1) * size < CONTENT_CACHE_BYTES:
+            self._targets[number] = target
+        return target
+
+    def paint(self, photos: Tensor, embeddings: Tensor) -> Tensor:
+        """The network in the type of the perceptual network: (B, 3, H, W), float32."""
+        dtype = self.objective.perceptual.dtype
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            return self.network(photos, embeddings).float()
+
+    def train_step(self) -> None:
+        """One step. Raises TrainingError, and changes no weights, if a loss or gradient is not finite."""
+        start = time.perf_counter()
+        settings = self.settings
+        photos, content, styles = self._batch()
+        # a product with one-hot rows, not indexing: its gradient is summed in a fixed order
+        chosen = nn.functional.one_hot(styles, len(self.embeddings)).to(self.embeddings.dtype)
+        pictures = self.paint(photos, chosen @ self.embeddings)
+        targets: StyleTarget = {layer: Moments(m.mean[styles], m.cov[styles]) for layer, m in self.style_targets.items()}
+        terms = self.objective.terms(pictures, content, targets)
+        if settings.weights.tv:
+            terms["tv"] = total_variation_loss(pictures, photos)
+        loss = self.objective.total(terms).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.parameters.values(), settings.clip)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            values = ", ".join(f"{name} {value.mean().item():.3g}" for name, value in terms.items())
+            raise TrainingError(
+                f"step {self.step} gave a loss or gradient that is not finite ({values}, gradient {norm.item():.3g}); the state "
+                "before it is kept; try a lower --learning-rate or another --seed"
+            )
+        rate = self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * rate
+        self.optimizer.step()
+        self.step += 1
+        decay = min(settings.ema, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, p in self.parameters.items():
+                self.averages[name].lerp_(p, 1 - decay)
+        record = {name: value.mean().item() for name, value in terms.items()} | {"total": loss.item()}
+        keep = min(0.98, 1 - 1 / self.step)
+        self.running = {name: keep * self.running.get(name, 0.0) + (1 - keep) * value for name, value in record.items()}
+        self.seconds += time.perf_counter() - start
+
+    @property
+    def progress(self) -> Progress:
+        terms = dict(self.running)
+        return Progress(self.step, self.fraction, self.seconds, terms, terms.pop("total", math.nan))
+
+    def averaged(self) -> dict[str, Tensor]:
+        """What the run is worth: the running means of all weights, by name; `embeddings` (styles, size) and `network.*`."""
+        return {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
+
+    def save(self, path: Path, notes: dict[str, str] | None = None) -> None:
+        """Write a checkpoint with everything that resuming needs, under a temporary name first."""
+        tensors: dict[str, Tensor] = {}
+        for name, p in self.parameters.items():
+            tensors[name], tensors[f"average.{name}"] = p.detach(), self.averages[name]
+            tensors |= {f"adam.{name}.{key}": value for key, value in self.optimizer.state.get(p, {}).items()}
+        state = {"step": self.step, "seconds": self.seconds, "running": self.running, "settings": asdict(self.settings)}
+        part = path.with_name(path.name + ".part")
+        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, {"state": json.dumps(state), **(notes or {})})
+        os.replace(part, path)
+
+    def load(self, path: Path) -> dict[str, str]:
+        """Go on from a checkpoint of a run with the same settings; returns its notes. Raises TrainingError if it does not fit."""
+        try:
+            with safe_open(path, "pt") as file:
+                notes = dict(file.metadata() or {})
+                state = json.loads(notes.pop("state"))
+                tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}
+            with torch.no_grad():
+                for name, p in self.parameters.items():
+                    p.copy_(tensors[name])
+                    self.averages[name].copy_(tensors[f"average.{name}"])
+                    if f"adam.{name}.step" in tensors:
+                        keys = ("step", "exp_avg", "exp_avg_sq")
+                        self.optimizer.state[p] = {key: tensors[f"adam.{name}.{key}"] for key in keys}
+                        self.optimizer.state[p]["step"] = self.optimizer.state[p]["step"].cpu()
+            self.step, self.seconds, self.running = state["step"], state["seconds"], state["running"]
+        except Exception as error:
+            raise TrainingError(f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); remove it to start anew") from error
+        return notes
+
+    def run(self, on_step: Callable[[Progress], None] = lambda _: None) -> None:
+        """Train to the end of the run. `on_step` is called after every step."""
+        while self.fraction < 1:
+            self.train_step()
+            on_step(self.progress)
