@@ -10,16 +10,19 @@ from PIL import Image
 from impasto.errors import PictureError, TrainingError
 from impasto.images import EXTENSIONS, read
 
+FLAT, TRIES = 8.0, 5  # a crop of smaller deviation (levels of 255) teaches nothing, and is drawn again this often
+
 Array = np.ndarray
 
 
 class Content(Protocol):
-    """A numbered, endless supply of square RGB pictures: the same number always gives the same picture."""
+    """A numbered supply of square RGB pictures: the same number and size always give the same picture."""
 
+    description: str  # what they are, for a card
     pool: int  # how many different pictures there are; numbers are below it
     broken: set[str]  # files that could not be read so far
 
-    def crop(self, number: int) -> Array:
+    def crop(self, number: int, size: int) -> Array:
         """Picture `number`, uint8 (size, size, 3)."""
         ...
 
@@ -27,26 +30,29 @@ class Content(Protocol):
 class Photos:
     """Random crops of the photographs under a folder, any tree; broken files are skipped and remembered.
 
-    Each photograph is brought to a short side of `size` to `size` x `zoom`, so that objects come at several sizes, and half
-    of them are mirrored.
+    Each photograph is brought to a short side of 256 to 448 pixels (`SCALE`), so that objects come at several sizes whatever
+    the size of the crop, and half of them are mirrored.
     """
 
-    def __init__(self, folder: Path, size: int, seed: int = 0, zoom: float = 1.75, crops: int = 2) -> None:
+    SCALE = (256, 448)
+
+    def __init__(self, folder: Path, seed: int = 0, crops: int = 2) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
         if not self.paths:
             raise TrainingError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); leave out --photos to train without")
-        self.size, self.seed, self.zoom = size, seed, zoom
+        self.seed = seed
         self.pool = len(self.paths) * crops
+        self.description = f"{len(self.paths)} photographs"
         self.broken: set[str] = set()
 
-    def crop(self, number: int) -> Array:
+    def crop(self, number: int, size: int) -> Array:
         for path in self._from(number):
             try:
                 picture = Image.fromarray(read(path).rgb)
             except PictureError:
                 self.broken.add(str(path))
                 continue
-            return random_crop(picture, self.size, np.random.default_rng([self.seed, number]), self.zoom)
+            return random_crop(picture, size, np.random.default_rng([self.seed, number]), self.SCALE)
         raise TrainingError("none of the pictures to train on can be read")
 
     def _from(self, number: int) -> Iterator[Path]:
@@ -54,12 +60,15 @@ class Photos:
         return iter(self.paths[start:] + self.paths[:start])
 
 
-def random_crop(picture: Image.Image, size: int, rng: np.random.Generator, zoom: float) -> Array:
-    """A square of `size` pixels from a picture brought to a short side of `size` to `size` x `zoom`, mirrored half the time."""
-    scale = size * rng.uniform(1, zoom) / min(picture.size)
+def random_crop(picture: Image.Image, size: int, rng: np.random.Generator, scale_range: tuple[float, float]) -> Array:
+    """A square of `size` pixels from a picture whose short side is first brought into `scale_range`; mirrored half the time."""
+    scale = rng.uniform(*scale_range) / min(picture.size)
     w, h = (max(size, round(side * scale)) for side in picture.size)
-    x, y = rng.integers(w - size + 1), rng.integers(h - size + 1)
-    # resize only the part that is kept
-    box = (x / w * picture.width, y / h * picture.height, (x + size) / w * picture.width, (y + size) / h * picture.height)
-    crop = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    for _ in range(TRIES):
+        x, y = rng.integers(w - size + 1), rng.integers(h - size + 1)
+        # resize only the part that is kept
+        box = (x / w * picture.width, y / h * picture.height, (x + size) / w * picture.width, (y + size) / h * picture.height)
+        crop = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
+        if crop.std() > FLAT:
+            break
     return crop[:, ::-1] if rng.random() < 0.5 else crop

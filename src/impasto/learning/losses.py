@@ -15,6 +15,7 @@ from impasto.learning.features import Perceptual
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
+FLAT = 0.05  # mean square of normalized features (1 at most) below which a photograph has no content to lose
 STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
 
 
@@ -62,10 +63,13 @@ def gram(f: Tensor) -> Tensor:
     return (f @ f.transpose(1, 2)).float() / f.shape[2]
 
 
-def relative_error(a: Tensor, target: Tensor) -> Tensor:
-    """Squared distance to the target over the target's squared norm, one value a picture: (B,)."""
+def relative_error(a: Tensor, target: Tensor, least: float = 1e-12) -> Tensor:
+    """Squared distance to the target over the target's squared norm, one value a picture: (B,).
+
+    `least` is the smallest mean square that the target is taken to have.
+    """
     a, target = a.float().flatten(1), target.float().flatten(1)
-    return (a - target).square().sum(1) / target.square().sum(1).clamp_min(1e-12)
+    return (a - target).square().mean(1) / target.square().mean(1).clamp_min(least)
 
 
 def content_loss(f: Tensor, target: Tensor) -> Tensor:
@@ -74,9 +78,13 @@ def content_loss(f: Tensor, target: Tensor) -> Tensor:
 
 
 def silence_floor(f: Tensor) -> Tensor:
-    """A tenth of the deviation of all centred features (B, 1, 1): what `normalized` adds, so that silent channels stay silent."""
+    """A tenth of the deviation of all centred features (B, 1, 1): what `normalized` adds, so that silent channels stay silent.
+
+    Never below a hundredth of the features themselves: a flat photograph (a patch of sky) has no deviation to speak of.
+    """
     f = f.float().flatten(2)
-    return 0.1 * (f - f.mean(2, keepdim=True)).square().mean((1, 2), keepdim=True).sqrt()
+    deviation = (f - f.mean(2, keepdim=True)).square().mean((1, 2), keepdim=True).sqrt()
+    return torch.maximum(0.1 * deviation, 0.01 * f.square().mean((1, 2), keepdim=True).sqrt())
 
 
 def normalized(f: Tensor, floor: Tensor) -> Tensor:
@@ -160,7 +168,7 @@ class Objective:
         top = self.perceptual.read(CONTENT_LAYER, features[CONTENT_LAYER])
         layers = [moment_loss(self._moments(layer, features[layer]), style[layer]) for layer in STYLE_LAYERS]
         return {
-            "content": relative_error(normalized(top, content.floor), content.features),
+            "content": relative_error(normalized(top, content.floor), content.features, least=FLAT),
             "style": torch.stack(layers).mean(0),
         }
 

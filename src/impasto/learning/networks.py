@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-MULTIPLE = 8  # the network halves three times: sides of its input are multiples of this
+EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
+PIXEL_CHANNELS = 12  # 2x2 pixels of 3 colours, unshuffled
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,19 @@ class Architecture:
 
     widths: tuple[int, int, int]
     blocks: int
-    skip: str = "add"
 
 
 ARCHITECTURES = {
-    "base": Architecture((32, 64, 128), blocks=5),  # for pictures
-    "small": Architecture((16, 32, 64), blocks=5),  # for video and live use
+    "base": Architecture((32, 64, 128), blocks=4),  # for pictures
+    "small": Architecture((16, 32, 64), blocks=4),  # for video and live use
 }
 
 
 class Conv(nn.Conv2d):
     """3x3 convolution with reflection padding, which leaves no border stripes."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__(inputs, outputs, 3, stride)
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 3, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.pad(x, (1, 1, 1, 1), mode="reflect"))
@@ -50,15 +50,15 @@ class StyleNorm(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = embedding[:, self.start : self.start + 2 * self.channels, None, None].split(self.channels, dim=1)
-        return F.instance_norm(x) * scale + shift
+        return F.instance_norm(x, eps=EPSILON) * scale + shift
 
 
 class TransformerNetwork(nn.Module):
     """T(image, embedding): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8; embedding (B, embedding_size).
 
     Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that gradients reach pixels
-    outside the range. Features of the way down are brought to the way up, where the next normalization takes the style of
-    both, and the photograph itself, each colour scaled by the embedding, is added at the end: the `photo` embedding is the
+    outside the range. Features of the way down stand beside those of the way up, where the next normalization takes the style
+    of both: this keeps the subject. The photograph itself, scaled by the embedding, is added at the end: the `photo` embedding is the
     one that scales it by 1 and everything else by 0.
     """
 
@@ -69,17 +69,16 @@ class TransformerNetwork(nn.Module):
         self.architecture = architecture
         self.embedding_size = 0
         a, b, c = architecture.widths
-        concat = architecture.skip == "concat"
-        self.down1, self.down1_norm = Conv(12, a), self._norm(a)
+        self.down1, self.down1_norm = Conv(PIXEL_CHANNELS, a), self._norm(a)
         self.down2, self.down2_norm = Conv(a, b, stride=2), self._norm(b)
         self.down3, self.down3_norm = Conv(b, c, stride=2), self._norm(c)
         self.convs = nn.ModuleList(Conv(c, c) for _ in range(2 * architecture.blocks))
         self.norms = nn.ModuleList(self._norm(c) for _ in range(2 * architecture.blocks))
-        self.up2, self.up2_norm = Conv(c + b * concat, b), self._norm(b)
-        self.up1, self.up1_norm = Conv(b + a * concat, a), self._norm(a)
-        self.out = Conv(a, 12)
-        self.photo_start = self.embedding_size  # scales of the photograph's 12 unshuffled channels stand last
-        self.embedding_size += 12
+        self.up2, self.up2_norm = Conv(c + b, b), self._norm(b)
+        self.up1, self.up1_norm = Conv(b + a, a), self._norm(a)
+        self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
+        self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's pixels, and shifts
+        self.embedding_size += 2 * PIXEL_CHANNELS
 
     def _norm(self, channels: int) -> StyleNorm:
         norm = StyleNorm(channels, self.embedding_size)
@@ -95,25 +94,32 @@ class TransformerNetwork(nn.Module):
         for i in range(0, len(self.convs), 2):
             y = F.relu(self.norms[i](self.convs[i](x), e))
             x = x + self.norms[i + 1](self.convs[i + 1](y), e)
-        x = F.relu(self.up2_norm(self._up(self.up2, x, quarter), e))
-        x = F.relu(self.up1_norm(self._up(self.up1, x, half), e))
-        x = self.out(x) + photo * e[:, self.photo_start :, None, None]
-        x = F.pixel_shuffle(x, 2)
+        x = F.relu(self.up2_norm(self.up2(torch.cat([_doubled(x), quarter], 1)), e))
+        x = F.relu(self.up1_norm(self.up1(torch.cat([_doubled(x), half], 1)), e))
+        scale, shift = e[:, self.pixels_start :, None, None].split(PIXEL_CHANNELS, dim=1)
+        x = F.pixel_shuffle(self.out(x) + photo * scale + shift, 2)
         clamped = x.clamp(0, 1)
         return clamped + self.LEAK * (x - clamped) if self.training else clamped
 
-    def _up(self, conv: nn.Module, x: Tensor, skipped: Tensor) -> Tensor:
-        """Resize and convolve (Odena et al. 2016: no checkerboards), with the features of the way down."""
-        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        if self.architecture.skip == "concat":
-            return conv(torch.cat([x, skipped], 1))
-        x = conv(x)
-        return x + skipped if self.architecture.skip == "add" else x
-
     def neutral_embedding(self) -> Tensor:
-        """Scales 1, shifts 0 and nothing of the photograph, (embedding_size,): where training starts."""
+        """Scales 1, shifts 0, nothing of the photograph, mid grey: (embedding_size,). Where training starts."""
         embedding = torch.zeros(self.embedding_size)
         for norm in self.modules():
             if isinstance(norm, StyleNorm):
                 embedding[norm.start : norm.start + norm.channels] = 1
+        embedding[self.pixels_start + PIXEL_CHANNELS :] = 0.5
         return embedding
+
+    def photo_embedding(self, like: Tensor) -> Tensor:
+        """The embedding that gives the photograph back exactly, (embedding_size,): it scales the painted features before the
+        last convolution by 0 and the photograph by 1. Everywhere else it is `like`, which mixtures on the way to it keep.
+        """
+        embedding = like.clone()
+        embedding[self.up1_norm.start :] = 0
+        embedding[self.pixels_start : self.pixels_start + PIXEL_CHANNELS] = 1
+        return embedding
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """Twice as large: resize, then convolve, leaves no checkerboards (Odena et al. 2016)."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from impasto.learning.content import Content
 from impasto.learning.features import Perceptual
 from impasto.learning.losses import ContentTarget, Moments, Objective, StyleTarget, Weights, total_variation_loss
 from impasto.learning.networks import TransformerNetwork
+from impasto.networks import MULTIPLE
 
+CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))  # until this fraction of the run, crops of this part of the full size
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -34,8 +36,9 @@ class Settings:
     steps: int | None = None
     minutes: float | None = None
     batch: int = 4
-    learning_rate: float = 2e-3  # peak, of the network
-    embedding_rate: float = 8e-3  # peak, of embeddings: each meets only some of the steps
+    crop: int = 256  # pixels; smaller at first (`CURRICULUM`): many cheap steps teach the rough manner
+    learning_rate: float = 4e-3  # peak, of the network
+    embedding_rate: float = 1.5e-2  # peak, of embeddings: each meets only some of the steps
     warmup: float = 0.02  # of the run
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
@@ -124,7 +127,7 @@ class Trainer:
         self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.step, self.seconds = 0, 0.0
         self.running: dict[str, float] = {}
-        self._targets: dict[int, ContentTarget] = {}
+        self._targets: dict[tuple[int, int], ContentTarget] = {}
 
     @property
     def fraction(self) -> float:
@@ -132,6 +135,10 @@ class Trainer:
         if self.settings.steps is not None:
             return min(1.0, self.step / self.settings.steps)
         return min(1.0, self.seconds / (60 * self.settings.minutes)) if self.settings.minutes else 1.0
+
+    def _crop(self) -> int:
+        part = next(part for until, part in CURRICULUM if self.fraction <= until)
+        return max(64, round(self.settings.crop * part / MULTIPLE) * MULTIPLE)
 
     def _rate(self) -> float:
         """Learning rate over its peak: a short warm-up, then half a cosine down to zero."""
@@ -143,19 +150,22 @@ class Trainer:
         rng = np.random.default_rng([self.settings.seed, self.step])
         numbers = rng.integers(self.content.pool, size=self.settings.batch)
         styles = torch.from_numpy(rng.permutation(max(len(self.embeddings), self.settings.batch))[: self.settings.batch] % len(self.embeddings))
-        photos = to_tensor([self.content.crop(int(n)) for n in numbers]).to(self.device, memory_format=torch.channels_last)
+        photos = to_tensor([self.content.crop(int(n), self._crop()) for n in numbers]).to(self.device, memory_format=torch.channels_last)
         targets = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
         return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*targets, strict=True))), styles.to(self.device)
 
     def _content_target(self, number: int, photo: Tensor) -> ContentTarget:
         """Computed alone, never in a batch: so it does not depend on which pictures came together, and runs repeat exactly."""
-        if number in self._targets:
-            return self._targets[number]
+        key = number, photo.shape[-1]
+        if key in self._targets:
+            return self._targets[key]
+        if self._targets and next(iter(self._targets))[1] != key[1]:
+            self._targets.clear()  # the crops have grown
         target = self.objective.content_target(photo)
         target = ContentTarget(target.features.to(self.objective.perceptual.dtype), target.floor)
         size = target.features.numel() * target.features.element_size()
         if (len(self._targets) + 1) * size < CONTENT_CACHE_BYTES:
-            self._targets[number] = target
+            self._targets[key] = target
         return target
 
     def paint(self, photos: Tensor, embeddings: Tensor) -> Tensor:
@@ -239,9 +249,3 @@ class Trainer:
         except Exception as error:
             raise TrainingError(f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); remove it to start anew") from error
         return notes
-
-    def run(self, on_step: Callable[[Progress], None] = lambda _: None) -> None:
-        """Train to the end of the run. `on_step` is called after every step."""
-        while self.fraction < 1:
-            self.train_step()
-            on_step(self.progress)

@@ -1,0 +1,36 @@
+"""All verbs of the command line, gathered."""
+
+from typing import Annotated
+
+import typer
+
+from impasto import __version__
+from impasto.cli import benchmark, doctor, styles, stylize, train
+
+app = typer.Typer(
+    name="impasto",
+    help="Paint photographs in the manner of a picture, in real time on an ordinary CPU; learn a new manner in minutes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"impasto {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False) -> None:
+    pass
+
+
+app.command("stylize")(stylize.stylize)
+app.command("styles")(styles.styles)
+app.command("train")(train.train)
+app.command("benchmark")(benchmark.benchmark)
+app.command("doctor")(doctor.doctor)

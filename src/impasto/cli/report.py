@@ -1,0 +1,43 @@
+"""What the command line says, and where: results on stdout, all else on stderr."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+stderr = Console(stderr=True, highlight=False)
+
+
+def fail(message: str) -> None:
+    """One line of what went wrong."""
+    stderr.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """One line of what else there is to know."""
+    stderr.print(Text(message), soft_wrap=True)
+
+
+def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
+    """One result on stdout: a line for people or one JSON object."""
+    print(json.dumps(record, ensure_ascii=False) if as_json else line, file=sys.stdout, flush=True)
+
+
+def bar(unit: bool = False) -> Progress:
+    """A bar on stderr with time left, gone when done; `unit` counts items instead of per cent."""
+    count = MofNCompleteColumn() if unit else TaskProgressColumn()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        count,
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    )

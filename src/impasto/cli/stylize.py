@@ -1,0 +1,133 @@
+"""impasto stylize: paint photographs in a style."""
+
+import glob
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.errors import ImpastoError, PictureError
+from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
+from impasto.styles import Mix, find_mix
+from impasto.stylizer import Stylizer
+
+
+def stylize(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of pictures, or globs.")],
+    style: Annotated[str, typer.Option("--style", "-s", help="A gallery name, a style file, or a mix a:0.7,b:0.3.")],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="A file, or a folder (if it is one, ends in / or inputs are several)."),
+    ] = None,
+    strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
+    network: options.Network = options.NetworkName.base,
+    engine: options.Engine = options.EngineName.auto,
+    precision: options.Precision = options.PrecisionName.auto,
+    threads: options.Threads = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,
+    max_pixels: options.MaxPixels = MAX_PIXELS,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Paint photographs in a style.
+
+    Without -o the painting stands beside the photograph, as photo.starry-night.jpg.
+
+    Examples:
+
+      impasto stylize photo.jpg --style starry-night
+
+      impasto stylize holiday/ --style great-wave -o painted/
+
+      impasto stylize photo.jpg -s starry-night:0.7,great-wave:0.3 -o mixed.png
+
+      impasto stylize photo.jpg --style my-style.safetensors --strength 0.6
+    """
+    mix = find_mix(style)
+    painter = Stylizer(network, engine, threads, precision)
+    for part, _ in mix.parts:  # an unfit style fails here, once, and not for every picture
+        part.embedding(part.own or painter.network)
+    paths, failed = expand(inputs)
+    several = len(paths) > 1 or len(inputs) > 1
+    with report.bar(unit=True) as bar:
+        task = bar.add_task(mix.name, total=len(paths), visible=several)
+        for path in paths:
+            try:
+                target = target_path(path, mix.name, output, several)
+                record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
+                report.result(_line(record), record, json)
+            except (ImpastoError, MemoryError) as error:
+                failed += 1
+                _report_failure(path, error, json)
+            bar.advance(task)
+    if failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _paint(
+    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, quality: int, max_pixels: int, overwrite: bool
+) -> dict[str, Any]:
+    """Read, paint and write one picture; what `--json` says of it."""
+    if target.exists() and path.exists() and target.samefile(path):
+        raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another -o")
+    record = {"input": str(path), "output": str(target), "style": mix.name, "network": painter.network.name}
+    if target.exists() and not overwrite:
+        return record | {"skipped": "the output exists; --overwrite replaces it"}
+    start = time.perf_counter()
+    picture = read(path, max_pixels)
+    try:
+        painted = painter.stylize(picture.rgb, mix, strength)
+    except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
+        raise PictureError(f"{path}: painting {picture.width}x{picture.height} pixels failed ({_first_line(error)})") from error
+    write(target, replace(picture, rgb=painted), quality)
+    seconds = round(time.perf_counter() - start, 3)
+    size = {"width": picture.width, "height": picture.height, "seconds": seconds}
+    return record | {"engine": painter.engine.name} | size
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), "out of memory")
+
+
+def _line(record: dict[str, Any]) -> str:
+    if "skipped" in record:
+        return f"{record['output']} kept: {record['skipped']}"
+    return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s)"
+
+
+def _report_failure(path: Path, error: BaseException, json: bool) -> None:
+    if json:
+        report.result("", {"input": str(path), "error": str(error)}, as_json=True)
+    report.fail(str(error) if str(path) in str(error) else f"{path}: {error}")
+
+
+def expand(inputs: list[str]) -> tuple[list[Path], int]:
+    """Files that the inputs name, each once and in order, and how many inputs named none (each is reported)."""
+    paths: dict[Path, None] = {}
+    failed = 0
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+        elif not path.exists() and glob.has_magic(text):
+            found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())  # noqa: PTH207
+        else:
+            found = [path]
+        if not found:
+            report.fail(f"{text} holds no pictures ({', '.join(sorted(EXTENSIONS))})")
+            failed += 1
+        paths |= dict.fromkeys(found)
+    return list(paths), failed
+
+
+def target_path(path: Path, style: str, output: str | None, several: bool) -> Path:
+    """Where a painting goes: beside its photograph, into the folder `output`, or to the file `output`."""
+    suffix = path.suffix if path.suffix.lower() in WRITABLE else ".jpg"
+    name = f"{path.stem}.{style}{suffix}"
+    if output is None:
+        return path.with_name(name)
+    folder = several or output.endswith(("/", "\\")) or Path(output).is_dir()
+    return Path(output) / name if folder else Path(output)

@@ -1,0 +1,211 @@
+"""impasto train: learn a style from a picture, or a gallery from several."""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
+from impasto.errors import TrainingError
+from impasto.images import Picture, write
+from impasto.networks import NETWORKS
+
+if TYPE_CHECKING:
+    from impasto.learning.train import Progress as TrainingProgress
+    from impasto.learning.train import Trainer
+
+PerceptualName = StrEnum("PerceptualName", {name: name for name in ("lite", "vgg19", "vgg16")})  # type: ignore[misc]
+NetworkChoice = StrEnum("NetworkChoice", {name: name for name in (*NETWORKS, "both")})  # type: ignore[misc]
+
+
+def train(
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="The picture to learn; several with --gallery.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")] = None,
+    gallery: Annotated[Path | None, typer.Option(help="Train one fresh network for all pictures, into this folder.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train. [default: 5]")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Train this many steps instead: repeatable bit for bit.")] = None,
+    network: Annotated[NetworkChoice, typer.Option("--network", "-n", help="Network to learn the style for.")] = NetworkChoice.base,
+    whole_network: Annotated[bool, typer.Option("--whole-network", help="Train a network that this style owns, not only an embedding.")] = False,
+    photos: Annotated[Path | None, typer.Option(help="Folder of photographs to paint in training. [default: generated pictures]")] = None,
+    perceptual: Annotated[PerceptualName, typer.Option(help="Network of the losses; lite ships with impasto.")] = PerceptualName.lite,
+    crop: Annotated[int, typer.Option(min=64, max=1024, help="Side of training crops, pixels.")] = 256,
+    style_size: Annotated[int, typer.Option(min=64, max=4096, help="Short side the picture is learned at: larger, larger strokes.")] = 512,
+    batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 4,
+    content_weight: Annotated[float, typer.Option(min=0, help="Keeps the subject.")] = 1.0,
+    style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
+    tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take ten times as much.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    precision: options.Precision = options.PrecisionName.auto,
+    threads: options.Threads = None,
+    name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the file]")] = None,
+    catalog: Annotated[Path | None, typer.Option(help="Table (TSV) of file, name, title, artist, year, licence.")] = None,
+    preview_every: Annotated[float, typer.Option(min=0, help="Seconds between previews, OUTPUT.preview.jpg; 0: none.")] = 30,
+    tensorboard: Annotated[Path | None, typer.Option(help="Write a TensorBoard log into this folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run of the same command stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output, and any unfinished run.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Learn a style from one picture, in minutes, with nothing to download; or make a gallery from several.
+
+    Ctrl-C keeps the style so far; --resume goes on from there.
+
+    Examples:
+
+      impasto train tulip.jpg
+
+      impasto train tulip.jpg --minutes 10 --style-size 768 -o bold-tulip.safetensors
+
+      impasto train tulip.jpg --whole-network --photos holiday/ --perceptual vgg19
+
+      impasto train paintings/*.jpg --gallery my-gallery --photos holiday/ --minutes 60
+    """
+    if gallery is None and len(pictures) > 1:
+        raise typer.BadParameter("several pictures need --gallery FOLDER, which trains one network for all; or train one by one")
+    if steps is not None and minutes is not None:
+        raise typer.BadParameter("--steps or --minutes, not both")
+    target = gallery or output or Path(f"{pictures[0].stem}.safetensors")
+    if gallery is None and target.exists() and not (overwrite or resume):
+        raise TrainingError(f"{target} exists; --overwrite replaces it, or give another -o")
+    names = list(NETWORKS) if network == "both" else [str(network)]
+    for each in names:
+        checkpoint = _checkpoint(target, each)
+        if checkpoint.exists() and not (resume or overwrite):
+            raise TrainingError(f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew")
+    learning = _learning()
+    if threads:
+        learning.set_threads(threads)
+    fresh = gallery is not None
+    settings = learning.Settings(
+        steps=steps,
+        minutes=None if steps else (minutes or 5) / len(names),
+        batch=batch,
+        crop=crop,
+        seed=seed,
+        weights=learning.Weights(content_weight, style_weight, tv_weight),
+        whole_network=whole_network or fresh,
+        **learning.rates(learning_rate, tuning=not fresh),
+    )
+    facts = learning.read_catalog(catalog) if catalog else {}
+    paintings = [learning.read_painting(p, style_size, facts.get(p.name, {}), None if fresh else name) for p in pictures]
+    content = learning.content(photos, seed)
+    with report.bar() as bar:
+        losses = learning.perceptual(str(perceptual), str(precision), _download(bar))
+    start = learning.new_gallery if fresh else learning.new_style
+    for each in names:
+        checkpoint = _checkpoint(target, each)
+        trainer = start(each, paintings, content, losses, settings)
+        if resume and checkpoint.exists():
+            trainer.load(checkpoint)
+            report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
+        with _Watch(tensorboard) as watch:
+            preview = target.with_name(f"{target.name.removesuffix('.safetensors')}.preview.jpg") if preview_every else None
+            ended = _train(learning, trainer, checkpoint, watch, preview, preview_every)
+        card = learning.card(trainer, crop=crop, style_size=style_size)
+        if fresh:
+            learning.write_gallery(trainer, each, paintings, target, card)
+        else:
+            learning.write_style(trainer, each, paintings[0], target, card)
+        _report(trainer, target, each, checkpoint, ended, json)
+
+
+def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, ended: str | None, json: bool) -> None:
+    """Say what a run left; end the program if the run did not come to its end."""
+    progress = trainer.progress
+    record = {
+        "output": str(target),
+        "network": network,
+        "steps": progress.step,
+        "minutes": round(progress.seconds / 60, 2),
+        **{name: round(value, 4) for name, value in progress.terms.items()},
+    }
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
+    report.result(f"{target} ({network}: {progress.step} steps, {progress.seconds / 60:.1f} minutes; {terms})", record, json)
+    if trainer.content.broken:
+        report.note(f"{len(trainer.content.broken)} pictures could not be read and were left out, such as {min(trainer.content.broken)}")
+    if ended is None:
+        checkpoint.unlink(missing_ok=True)
+        return
+    report.fail(f"{ended}; the style so far is in {target}, and --resume goes on from {checkpoint}")
+    raise typer.Exit(EXIT_INTERRUPTED if ended == "interrupted" else EXIT_SOME_FAILED)
+
+
+def _train(
+    learning: ModuleType, trainer: "Trainer", checkpoint: Path, watch: "_Watch", preview: Path | None, preview_every: float
+) -> str | None:
+    """Run a trainer to its end; None, or why it ended before that."""
+
+    def show() -> None:
+        assert preview is not None
+        write(preview, Picture(learning.preview_sheet(trainer)))
+
+    try:
+        learning.keep_training(trainer, checkpoint, watch.step, show if preview else None, preview_every)
+    except KeyboardInterrupt:
+        return "interrupted"
+    except TrainingError as error:
+        return str(error)
+    return None
+
+
+def _learning() -> ModuleType:
+    """The learning half, which wants torch."""
+    try:
+        from impasto.learning import runs
+    except ImportError as error:
+        raise TrainingError(f"learning needs PyTorch ({error}): pip install 'impasto[train]'") from error
+    return runs
+
+
+def _download(bar: Progress) -> Callable[[int, int], None]:
+    """A callback that shows the fetching of weights in a bar."""
+    task = bar.add_task("fetching weights", visible=False)
+    return lambda done, total: bar.update(task, completed=done, total=total or None, visible=True)
+
+
+def _checkpoint(target: Path, network: str) -> Path:
+    return target.with_name(f"{target.name}.{network}.checkpoint")
+
+
+class _Watch:
+    """Shows a run's progress: a bar on a terminal, a line now and then elsewhere, and a TensorBoard log if asked."""
+
+    LINE_EVERY = 30.0  # seconds, where there is no terminal
+
+    def __init__(self, tensorboard: Path | None) -> None:
+        self._bar = report.bar()
+        self._task = self._bar.add_task("training", total=1.0)
+        self._last = time.monotonic()
+        self._log: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise TrainingError(f"--tensorboard needs TensorBoard ({error}): pip install 'impasto[tensorboard]'") from error
+            self._log = SummaryWriter(str(tensorboard))
+
+    def __enter__(self) -> "_Watch":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        if self._log:
+            self._log.close()
+
+    def step(self, progress: "TrainingProgress") -> None:
+        """Show one step."""
+        terms = " ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
+        line = f"step {progress.step}: {terms} total {progress.total:.3f}"
+        self._bar.update(self._task, completed=progress.fraction, description=line)
+        if self._bar.disable and time.monotonic() - self._last > self.LINE_EVERY:
+            self._last = time.monotonic()
+            report.note(f"{100 * progress.fraction:.0f} %, {progress.seconds_left / 60:.1f} minutes left, {line}")
+        if self._log:
+            for name, value in {**progress.terms, "total": progress.total}.items():
+                self._log.add_scalar(name, value, progress.step)

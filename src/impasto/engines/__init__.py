@@ -1,0 +1,73 @@
+"""Engines that run a network's ONNX graph on this machine: OpenVINO (the default on CPUs) or ONNX Runtime."""
+
+import importlib.util
+import math
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.errors import NetworkError
+
+ENGINES = ("openvino", "onnxruntime")  # in order of preference
+PRECISIONS = ("auto", "bf16", "f32")
+
+Float32 = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """A graph ready to run, any height and width."""
+
+    name: str
+    precision: str  # in which it really computes: "bf16" or "f32"
+
+    def run(self, image: Float32, embedding: Float32) -> Float32:
+        """Image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the painted (1, 3, H, W)."""
+        ...
+
+
+def available() -> list[str]:
+    """Engines that are installed, in order of preference."""
+    return [name for name in ENGINES if importlib.util.find_spec(name)]
+
+
+def load(graph: bytes, engine: str = "auto", threads: int | None = None, precision: str = "auto") -> Engine:
+    """Make a graph ready to run.
+
+    Args:
+        graph: an ONNX graph, serialized.
+        engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
+        threads: how many to compute with; by default `available_cores()`.
+        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16" or "f32".
+
+    Raises:
+        NetworkError: the engine is unknown or not installed, the precision is not to be had, or the graph is broken.
+    """
+    if engine not in ("auto", *ENGINES):
+        raise NetworkError(f"no engine is called {engine!r}; there are auto, {', '.join(ENGINES)}")
+    if precision not in PRECISIONS:
+        raise NetworkError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
+    installed = available()
+    chosen = engine if engine != "auto" else next(iter(installed), ENGINES[0])
+    if chosen not in installed:
+        raise NetworkError(f"the engine {chosen} is not installed; pip install {chosen}")
+    threads = threads or available_cores()
+    if chosen == "openvino":
+        from impasto.engines.openvino import OpenVINOEngine
+
+        return OpenVINOEngine(graph, threads, precision)
+    from impasto.engines.onnxruntime import ONNXRuntimeEngine
+
+    return ONNXRuntimeEngine(graph, threads, precision)
+
+
+def available_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may really use: its affinity, and the quota of its container where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = cgroup.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or a quota of "max"
+        return cores

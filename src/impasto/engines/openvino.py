@@ -1,0 +1,49 @@
+"""OpenVINO: the fastest engine on the CPUs it knows, and the one that computes in bfloat16."""
+
+from collections import OrderedDict
+
+import numpy as np
+import openvino
+
+from impasto.engines import Float32
+from impasto.errors import NetworkError
+from impasto.networks import INPUTS
+
+SIZES_KEPT = 4  # compiled graphs in memory
+
+
+class OpenVINOEngine:
+    """A graph compiled for the CPU; see `impasto.engines.Engine`."""
+
+    name = "openvino"
+
+    def __init__(self, graph: bytes, threads: int, precision: str) -> None:
+        core = openvino.Core()
+        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if precision == "bf16" and not native:
+            raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
+        self.precision = "bf16" if native and precision != "f32" else "f32"
+        options = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        try:
+            self._core, self._model, self._options = core, core.read_model(graph), options
+        except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
+            raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
+        self._requests: OrderedDict[tuple[int, ...], openvino.InferRequest] = OrderedDict()
+
+    def run(self, image: Float32, embedding: Float32) -> Float32:
+        # the results are the request's own memory, overwritten by its next run
+        return np.array(self._request(image.shape, embedding.shape).infer([image, embedding], share_inputs=True)[0])
+
+    def _request(self, image: tuple[int, ...], embedding: tuple[int, ...]) -> openvino.InferRequest:
+        """Compiled for one size of picture: faster by a tenth than for any size, and compiling takes about a tenth of a second."""
+        if image not in self._requests:
+            self._model.reshape(dict(zip(INPUTS, (list(image), list(embedding)), strict=True)))
+            self._requests[image] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
+            if len(self._requests) > SIZES_KEPT:
+                self._requests.popitem(last=False)
+        self._requests.move_to_end(image)
+        return self._requests[image]

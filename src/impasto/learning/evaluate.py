@@ -1,0 +1,97 @@
+"""How good a painted picture is: the canonical objective, and the baselines that paint nothing.
+
+Photograph and painting are brought to 512 pixels on the short side; the picture is painted from that photograph and scored as
+the 8-bit picture a user gets. C is the content error, S the style error, J = C + 5 S; see `impasto.learning.losses`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.images import UInt8, read, resized
+from impasto.learning.features import Perceptual
+from impasto.learning.losses import ContentTarget, Objective, StyleTarget
+from impasto.learning.train import to_tensor
+
+SHORT_SIDE = 512  # pixels, of photographs and paintings alike
+
+
+@dataclass(frozen=True)
+class Score:
+    """Content error C, style error S and J = C + 5 S."""
+
+    C: float
+    S: float
+    J: float
+
+
+class Judge:
+    """Scores pictures by the canonical objective; targets of photographs and paintings are computed once and kept.
+
+    Args:
+        perceptual: the Oxford VGG-19 for canonical figures; its `identity` belongs beside every figure.
+    """
+
+    def __init__(self, perceptual: Perceptual) -> None:
+        self.objective = Objective(perceptual)
+        self._contents: dict[Path, ContentTarget] = {}
+        self._styles: dict[Path, StyleTarget] = {}
+
+    def score(self, picture: UInt8, photo: Path, painting: Path) -> Score:
+        """Score a picture painted from `load(photo)` in the manner of `painting`."""
+        if photo not in self._contents:
+            self._contents[photo] = self.objective.content_target(to_tensor([load(photo)]))
+        if painting not in self._styles:
+            self._styles[painting] = self.objective.style_target(to_tensor([load(painting)]))
+        with torch.no_grad():
+            terms = self.objective.terms(to_tensor([picture]), self._contents[photo], self._styles[painting])
+        return Score(terms["content"].item(), terms["style"].item(), self.objective.total(terms).item())
+
+
+def load(path: Path) -> UInt8:
+    """A photograph or painting as the canonical objective takes it: short side 512, uint8 (H, W, 3)."""
+    return resized(read(path).rgb, SHORT_SIDE)
+
+
+def recolored(photo: Tensor, style: Tensor) -> Tensor:
+    """The photograph under the style's mean and covariance of colours, (1, 3, H, W): a baseline that paints nothing.
+
+    The linear Monge-Kantorovich map of Pitie and Kokaram 2007.
+    """
+    x, s = photo[0].flatten(1), style[0].flatten(1)
+    tiny = 1e-5 * torch.eye(3)
+    root = _root(torch.cov(x, correction=0) + tiny)
+    inverse = torch.linalg.inv(root)
+    map_ = inverse @ _root(root @ (torch.cov(s, correction=0) + tiny) @ root) @ inverse
+    return (map_ @ (x - x.mean(1, keepdim=True)) + s.mean(1, keepdim=True)).reshape(photo.shape)
+
+
+def _root(matrix: Tensor) -> Tensor:
+    """The symmetric square root of a symmetric positive matrix."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors @ torch.diag(values.clamp_min(1e-8).sqrt()) @ vectors.T
+
+
+def double_exposure(photo: UInt8, painting: UInt8) -> UInt8:
+    """The recoloured photograph with the painting's fine detail laid over it: what cheating looks like."""
+    x, style = to_tensor([photo]), to_tensor([painting])
+    laid = F.interpolate(style, size=x.shape[2:], mode="bilinear", antialias=True)
+    detail = laid - F.avg_pool2d(F.pad(laid, (15, 15, 15, 15), mode="reflect"), 31, 1)
+    return _to_uint8(recolored(x, style) + 0.7 * detail)
+
+
+def _to_uint8(picture: Tensor) -> UInt8:
+    return (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+Painter = Callable[[UInt8], UInt8]
+
+
+def mean(scores: list[Score]) -> Score:
+    """Mean of each figure."""
+    return Score(*(float(np.mean([getattr(s, key) for s in scores])) for key in ("C", "S", "J")))

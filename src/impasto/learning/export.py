@@ -1,0 +1,123 @@
+"""Between the two halves: networks out to ONNX graphs for stylizing, and back from them for more training.
+
+A graph holds everything there is to know of a network: structure, weights (float16, widened where they are used) and, in its
+metadata, dimensions and hash. So one file serves both halves, and nothing can disagree.
+"""
+
+import json
+import logging
+import warnings
+from dataclasses import asdict
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor
+
+from impasto import engines
+from impasto.errors import NetworkError
+from impasto.learning.features import tensors_hash
+from impasto.learning.networks import Architecture, TransformerNetwork
+from impasto.networks import INPUTS, MULTIPLE, OUTPUT
+
+
+PARITY = {"f32": 2e-3, "bf16": 0.15}  # largest difference to PyTorch's float32, of pixels in 0..1, that an export may have
+
+
+def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they ship: float16, sorted by name."""
+    return {name: state[name].detach().cpu().to(torch.float16) for name in sorted(state)}
+
+
+def network_hash(network: TransformerNetwork) -> str:
+    """What style files call a network by: the hash of its weights as they ship."""
+    return tensors_hash(rounded(network.state_dict()))
+
+
+def to_onnx(network: TransformerNetwork) -> bytes:
+    """The graph of a network: inputs `image` (1, 3, H, W) and `embedding` (1, size), output `picture` (1, 3, H, W), all float32.
+
+    H and W are any multiples of 8. Weights are stored in float16.
+    """
+    network = _copy(network).eval()
+    image, embedding = torch.rand(1, 3, 64, 80), network.neutral_embedding()[None]
+    height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
+    sides = {2: MULTIPLE * height, 3: MULTIPLE * width}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision, which nothing here needs, is missing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (image, embedding),
+            input_names=list(INPUTS),
+            output_names=[OUTPUT],
+            dynamic_shapes=(sides, None),
+            opset_version=18,
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    _store_float16(model, set(network.state_dict()))
+    helper.set_model_props(
+        model, {"architecture": json.dumps(asdict(network.architecture)), "hash": network_hash(network), "embedding_size": str(network.embedding_size)}
+    )
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict[str, float]:
+    """Largest difference between the graph and PyTorch's float32 on a picture, by precision, on the engine that stylizes here.
+
+    Raises NetworkError if one is above its bound in `PARITY`: then the export is wrong.
+    """
+    y, x = np.mgrid[0:96, 0:120] / 120
+    image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
+    with torch.no_grad():
+        expected = _copy(network).eval()(torch.from_numpy(image), embedding[None].float()).numpy()
+    differences = {}
+    for precision, bound in PARITY.items():
+        try:
+            engine = engines.load(graph, precision=precision)
+        except NetworkError:  # no bfloat16 on this machine
+            continue
+        difference = float(np.abs(engine.run(image, embedding[None].float().numpy()) - expected).max())
+        if not difference <= bound:
+            raise NetworkError(f"the exported graph differs from the network by {difference:.3g} in {precision}, above {bound}")
+        differences[precision] = difference
+    return differences
+
+
+def _copy(network: TransformerNetwork) -> TransformerNetwork:
+    """A copy in float32 on the CPU whose weights are already rounded as they ship."""
+    copy = TransformerNetwork(network.architecture)
+    copy.load_state_dict({name: tensor.float() for name, tensor in rounded(network.state_dict()).items()})
+    return copy
+
+
+def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
+    """Store the named weights as float16, with a cast to float32 where they are used: engines fold it away when they load."""
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.name in names:
+            half = numpy_helper.to_array(weight).astype(np.float16)
+            name, stored = weight.name, f"{weight.name}.float16"
+            weight.CopyFrom(numpy_helper.from_array(half, stored))
+            casts.append(helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT))
+    for position, cast in enumerate(casts):
+        model.graph.node.insert(position, cast)
+
+
+def from_onnx(graph: bytes) -> TransformerNetwork:
+    """The network that a graph made by `to_onnx` holds. Raises NetworkError if it is none."""
+    try:
+        model = onnx.load_model_from_string(graph)
+        properties = {prop.key: prop.value for prop in model.metadata_props}
+        dimensions = json.loads(properties["architecture"])
+        network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"]))
+        stored = {weight.name.removesuffix(".float16"): weight for weight in model.graph.initializer}
+        state = {name: torch.from_numpy(numpy_helper.to_array(stored[name]).copy()).float() for name in network.state_dict()}
+        network.load_state_dict(state)
+    except Exception as error:
+        raise NetworkError(f"this graph holds no impasto network that can be trained ({type(error).__name__}: {error})") from error
+    return network

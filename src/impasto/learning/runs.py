@@ -1,0 +1,230 @@
+"""A run of training from start to file: where it starts, how it is kept safe, and the styles and networks it leaves."""
+
+import csv
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from impasto.errors import TrainingError
+from impasto.images import UInt8, read, resized
+from impasto.learning import export
+from impasto.learning.content import Content, Photos
+from impasto.learning.features import Perceptual, load
+from impasto.learning.generated import Generated
+from impasto.learning.losses import Objective, Weights
+from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
+from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
+from impasto.networks import Network, network_path, shipped
+from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
+
+TUNING = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
+
+
+SAVE_EVERY = 60.0  # seconds between checkpoints
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A picture to learn: pixels at the size of the strokes wanted, and what a style file says of it."""
+
+    name: str
+    pixels: UInt8
+    metadata: Mapping[str, str]
+
+
+def read_painting(path: Path, short_side: int, facts: Mapping[str, str] | None = None, name: str | None = None) -> Painting:
+    """A picture brought to a short side in pixels; `facts` (title, artist, ...) may name it, and so may the file."""
+    metadata = {"source": path.stem, **(facts or {})}
+    given = metadata.pop("name", None)
+    return Painting(name or given or path.stem.replace("_", "-").lower(), resized(read(path).rgb, short_side), metadata)
+
+
+def content(photos: Path | None, seed: int) -> Content:
+    """What to paint in training: a folder of photographs, or generated pictures where there is none."""
+    return Photos(photos, seed) if photos else Generated(seed)
+
+
+def perceptual(name: str, precision: str, progress: Callable[[int, int], None] | None = None) -> Perceptual:
+    """A perceptual network in a precision: "auto", "bf16" or "f32"."""
+    dtype = {"auto": best_dtype(), "bf16": torch.bfloat16, "f32": torch.float32}[precision]
+    return load(name, dtype, progress)
+
+
+def rates(learning_rate: float | None, tuning: bool) -> dict[str, float]:
+    """Peak learning rates: those given, or what suits a fresh network or the tuning of one that is there."""
+    if learning_rate is not None:
+        return {"learning_rate": learning_rate, "embedding_rate": 4 * learning_rate}
+    return dict(TUNING) if tuning else {}
+
+
+def set_threads(threads: int) -> None:
+    """How many threads PyTorch computes with."""
+    torch.set_num_threads(threads)
+
+
+def read_catalog(path: Path) -> dict[str, dict[str, str]]:
+    """What a table (tab-separated, with a header) says of pictures, by file name: name, title, artist, year, licence."""
+    with path.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    if not rows or not {"file", "name"} <= rows[0].keys():
+        raise TrainingError(f"{path} is no catalog: its first line must name columns, tab-separated: file, name, title, artist, ...")
+    return {row.pop("file"): row for row in rows}
+
+
+def new_gallery(name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings) -> Trainer:
+    """A trainer of one fresh network with an embedding for each painting."""
+    torch.manual_seed(settings.seed)
+    network = TransformerNetwork(ARCHITECTURES[name])
+    embeddings = network.neutral_embedding().repeat(len(paintings), 1)
+    return Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
+
+
+def new_style(name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings) -> Trainer:
+    """A trainer of one embedding for a shipped network (of a copy of it too, if `settings.whole_network`).
+
+    It starts from the embedding of the gallery that already comes nearest.
+    """
+    (painting,) = paintings
+    network = export.from_onnx(shipped(name).graph)
+    near = nearest(network, shipped(name), painting, content, Objective(perceptual))
+    start = torch.from_numpy(gallery_style(near).embedding(shipped(name)).copy())
+    return Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
+
+
+def nearest(network: TransformerNetwork, shipped: Network, painting: Painting, content: Content, objective: Objective) -> str:
+    """The gallery's style whose painted pictures have the least J for a painting, over two content pictures."""
+    photos = to_tensor([content.crop(number, 256) for number in range(2)])
+    target, wanted = objective.content_target(photos), objective.style_target(to_tensor([painting.pixels]))
+    totals: dict[str, float] = {}
+    network.eval()
+    with torch.no_grad():
+        for name in gallery_names():
+            embedding = torch.from_numpy(gallery_style(name).embedding(shipped).copy())
+            pictures = network(photos, embedding.expand(len(photos), -1))
+            totals[name] = objective.total(objective.terms(pictures, target, wanted)).mean().item()
+    return min(totals, key=lambda name: totals[name])
+
+
+def keep_training(
+    trainer: Trainer,
+    checkpoint: Path,
+    on_step: Callable[[Progress], None],
+    preview: Callable[[], None] | None = None,
+    preview_every: float = 30.0,
+) -> None:
+    """Train to the end of a run with a checkpoint every minute, and one more whatever ends it: Ctrl-C, or a loss that is not
+    finite, leaves the last good state there.
+    """
+    saved = shown = time.monotonic()
+    try:
+        while trainer.fraction < 1:
+            trainer.train_step()
+            on_step(trainer.progress)
+            now = time.monotonic()
+            if now - saved > SAVE_EVERY:
+                trainer.save(checkpoint)
+                saved = time.monotonic()
+            if preview and now - shown > preview_every:
+                preview()
+                shown = time.monotonic()
+    finally:
+        trainer.save(checkpoint)
+
+
+def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:
+    """Content pictures above what the running means of the weights make of them: uint8 (2 size, pictures size, 3)."""
+    photos = [trainer.content.crop(number, size) for number in range(pictures)]
+    averaged = trainer.averaged()
+    if trainer.settings.whole_network:
+        network = _trained_network(trainer, averaged).eval()
+    else:
+        network = trainer.network.eval()
+    with torch.no_grad():
+        painted = network.cpu()(to_tensor(photos), averaged["embeddings"][style].expand(pictures, -1))
+    trainer.network.to(trainer.device).train()
+    rows = [np.concatenate(photos, 1), (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)]
+    return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])
+
+
+def trained_style(trainer: Trainer, name: str, painting: Painting, card: Mapping[str, str]) -> Style:
+    """The style that a run of one painting is worth: an embedding, and the network where it was trained too."""
+    averaged = trainer.averaged()
+    embedding = averaged["embeddings"][0].numpy()
+    own = None
+    network_name, network_hash = name, shipped(name).hash
+    if trainer.settings.whole_network:
+        network = _trained_network(trainer, averaged)
+        network_name, network_hash = OWN, export.network_hash(network)
+        graph = export.to_onnx(network)
+        own = Network(OWN, network_hash, embedding.size, graph, {})
+        card = {**card, "parity": _parity(network, graph, torch.from_numpy(embedding))}
+    metadata = dict(painting.metadata) | {f"{network_name}.{key}": value for key, value in card.items()}
+    return Style(painting.name, {network_name: embedding}, {network_name: network_hash}, metadata, own)
+
+
+def write_style(trainer: Trainer, name: str, painting: Painting, path: Path, card: Mapping[str, str]) -> None:
+    """Write the style of a run of one painting. A file that is there already keeps its embeddings for other networks."""
+    style = trained_style(trainer, name, painting, card)
+    if path.exists() and not style.own:
+        style = _merged(read_style(path), style)
+    style.write(path)
+
+
+def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
+    """How a style or network was trained, as its file says it."""
+    progress = trainer.progress
+    return {
+        "trained": f"{progress.step} steps of {trainer.settings.batch}, {progress.seconds / 60:.1f} minutes on {trainer.device.type}",
+        "perceptual": trainer.objective.perceptual.identity,
+        "content": trainer.content.description,
+        "crop": str(crop),
+        "style_size": str(style_size),
+        "weights": ", ".join(f"{key} {value:g}" for key, value in asdict(trainer.settings.weights).items()),
+        "seed": str(trainer.settings.seed),
+    }
+
+
+def _merged(old: Style, new: Style) -> Style:
+    """A style with the embeddings of both, the new ones where both have them."""
+    fresh = tuple(f"{network}." for network in new.embeddings)
+    metadata = {k: v for k, v in old.metadata.items() if not k.startswith(fresh)} | dict(new.metadata)
+    return Style(new.name, {**old.embeddings, **new.embeddings}, {**old.hashes, **new.hashes}, metadata)
+
+
+def _parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> str:
+    """What an export's check found, for people: largest differences to PyTorch by precision."""
+    return ", ".join(f"{precision} {difference:.2g}" for precision, difference in export.parity(network, graph, embedding).items())
+
+
+def _trained_network(trainer: Trainer, averaged: Mapping[str, Tensor]) -> TransformerNetwork:
+    network = TransformerNetwork(trainer.network.architecture)
+    network.load_state_dict({k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")})
+    return network
+
+
+def write_gallery(trainer: Trainer, name: str, paintings: Sequence[Painting], folder: Path, card: Mapping[str, str]) -> None:
+    """Write a gallery: `networks/<name>.safetensors`, and a style file for each painting and for `photo`.
+
+    A style that is there already keeps its embeddings for other networks.
+    """
+    averaged = trainer.averaged()
+    network = _trained_network(trainer, averaged)
+    code = export.network_hash(network)
+    embeddings = averaged["embeddings"]
+    graph = export.to_onnx(network)
+    parity = {"parity": _parity(network, graph, embeddings[0])}
+    Network(name, code, network.embedding_size, graph, {**card, **parity}).write(network_path(name, folder))
+    photo = network.photo_embedding(like=embeddings.mean(0))
+    facts: Mapping[str, str] = {"title": "The photograph itself", "artist": "", "year": "", "source": ""}
+    styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, facts)]
+    for painting, embedding in zip(paintings, embeddings, strict=True):
+        metadata = dict(painting.metadata) | {f"{name}.{key}": value for key, value in card.items()}
+        styles.append(Style(painting.name, {name: embedding.numpy()}, {name: code}, metadata))
+    for style in styles:
+        path = folder / "styles" / f"{style.name}.safetensors"
+        (_merged(read_style(path), style) if path.exists() else style).write(path)

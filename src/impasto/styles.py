@@ -1,0 +1,163 @@
+"""Styles: an embedding for each network, and what there is to know of it. Read, write, find, mix."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from impasto.errors import StyleError
+from impasto.files import read_safetensors, write_safetensors
+from impasto.images import EXTENSIONS
+from impasto.networks import Network
+from impasto.paths import GALLERY
+
+FORMAT = "impasto style 1"
+OWN = "own"  # name of the network that a style brings along
+PHOTO = "photo"  # the gallery's style that changes nothing
+
+Embedding = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Style:
+    """A manner of painting.
+
+    Attributes:
+        name: short and familiar, `starry-night`.
+        embeddings: by network name ("base", "small", "own"), each (embedding_size,).
+        hashes: by network name, the hash of the network that the embedding belongs to.
+        metadata: title, artist, year, licence, how it was trained, C, S and J by network (`base.J`); strings.
+        own: the network that belongs to this style alone, if it was trained with `--whole-network`.
+    """
+
+    name: str
+    embeddings: Mapping[str, Embedding]
+    hashes: Mapping[str, str]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    own: Network | None = None
+
+    def embedding(self, network: Network) -> Embedding:
+        """The embedding for a network. Raises StyleError if there is none or it was made for another one."""
+        if network.name not in self.embeddings:
+            has = ", ".join(self.embeddings)
+            raise StyleError(f"style {self.name} has no embedding for the network {network.name}, only for {has}; use --network {has}")
+        if self.hashes[network.name] != network.hash:
+            raise StyleError(
+                f"style {self.name} was made for another {network.name} network ({self.hashes[network.name]}, this is "
+                f"{network.hash}); train it again: impasto train PICTURE --network {network.name}"
+            )
+        embedding = self.embeddings[network.name]
+        if embedding.shape != (network.embedding_size,) or not np.isfinite(embedding).all():
+            raise StyleError(f"style {self.name} is broken: its embedding is not {network.embedding_size} finite numbers")
+        return embedding
+
+    def write(self, path: Path) -> None:
+        """Write one safetensors file: tensors `embedding.<network>` (float16), and `graph` if the style owns a network."""
+        tensors = {f"embedding.{network}": value.astype(np.float16) for network, value in self.embeddings.items()}
+        metadata = dict(self.metadata) | {"format": FORMAT, "name": self.name}
+        metadata |= {f"{network}.hash": value for network, value in self.hashes.items()}
+        if self.own:
+            write_safetensors(path, {**tensors, "graph": np.frombuffer(self.own.graph, np.uint8)}, metadata)
+        else:
+            write_safetensors(path, tensors, metadata)
+
+
+def read_style(path: Path) -> Style:
+    """The style in a file. Raises StyleError if it is missing, broken or no style."""
+    tensors, metadata = read_safetensors(path, StyleError, FORMAT)
+    graph = tensors.pop("graph", None)
+    embeddings = {key.removeprefix("embedding."): value.astype(np.float32) for key, value in tensors.items()}
+    try:
+        hashes = {network: metadata.pop(f"{network}.hash") for network in embeddings}
+        name = metadata.pop("name")
+    except KeyError as error:
+        raise StyleError(f"{path} is not a whole style file: its metadata lack {error}") from error
+    own = Network(OWN, hashes[OWN], embeddings[OWN].size, graph.tobytes(), {}) if graph is not None and OWN in hashes else None
+    return Style(name, embeddings, hashes, metadata, own)
+
+
+@cache
+def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
+    """Names of the styles that ship, in alphabetical order, `photo` last."""
+    names = {path.stem for path in (gallery / "styles").glob("*.safetensors")}
+    return (*sorted(names - {PHOTO}), *sorted(names & {PHOTO}))
+
+
+@cache
+def gallery_style(name: str) -> Style:
+    """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this name."""
+    if name not in gallery_names():
+        near = difflib.get_close_matches(name.lower(), gallery_names(), n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
+    return read_style(GALLERY / "styles" / f"{name}.safetensors")
+
+
+def find_style(spec: str | Path) -> Style:
+    """A style by gallery name or by the path of a style file.
+
+    Raises:
+        StyleError: there is no such style; for a picture the message says how to learn one from it.
+    """
+    path = Path(spec).expanduser()
+    if path.suffix.lower() == ".safetensors":
+        return read_style(path)
+    if path.suffix.lower() in EXTENSIONS:
+        if not path.exists():
+            raise StyleError(f"{path} does not exist")
+        raise StyleError(f"{path} is a picture: learn its style first, with `impasto train {path}`, then use the file that gives")
+    return gallery_style(str(spec))
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Styles with weights that sum to 1."""
+
+    parts: tuple[tuple[Style, float], ...]
+
+    @property
+    def name(self) -> str:
+        """`starry-night`, or `starry-night-70-great-wave-30` of several."""
+        if len(self.parts) == 1:
+            return self.parts[0][0].name
+        return "-".join(f"{style.name}-{100 * weight:.0f}" for style, weight in self.parts)
+
+
+def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> Mix:
+    """What a user may call a style: a name, a file, a `Style`, or a mix `starry-night:0.7,great-wave:0.3`.
+
+    Weights need not sum to 1 and count as 1 where they are left out.
+
+    Raises:
+        StyleError: a style is unknown or broken, or a weight is no positive number.
+    """
+    if isinstance(spec, Mix):
+        return spec
+    if isinstance(spec, Style):
+        return Mix(((spec, 1.0),))
+    if isinstance(spec, Path) or (isinstance(spec, str) and Path(spec).expanduser().is_file()):
+        return Mix(((find_style(spec), 1.0),))
+    pairs = [_weighted(part) for part in spec.split(",")] if isinstance(spec, str) else list(spec)
+    total = sum(weight for _, weight in pairs)
+    if not pairs or any(not weight >= 0 for _, weight in pairs) or not 0 < total < float("inf"):
+        raise StyleError(f"weights of a mix must be positive numbers, as in starry-night:0.7,great-wave:0.3; got {spec!r}")
+    return Mix(tuple((style, weight / total) for style, weight in pairs if weight > 0))
+
+
+def _weighted(part: str) -> tuple[Style, float]:
+    """`name:weight` or `name`; a colon may belong to a path."""
+    name, colon, weight = part.strip().rpartition(":")
+    if not colon or not name:
+        return find_style(part.strip()), 1.0
+    try:
+        return find_style(name), float(weight)
+    except ValueError as error:
+        if Path(part).suffix:
+            return find_style(part.strip()), 1.0
+        raise StyleError(f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3") from error
+
+
