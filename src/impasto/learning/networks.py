@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
+SLOPE = 0.2  # of activations on the way up: plain ones fell silent all at once in places, and left flat grey blobs
 PIXEL_CHANNELS = 12  # 2x2 pixels of 3 colours, unshuffled
 
 
@@ -94,8 +95,8 @@ class TransformerNetwork(nn.Module):
         for i in range(0, len(self.convs), 2):
             y = F.relu(self.norms[i](self.convs[i](x), e))
             x = x + self.norms[i + 1](self.convs[i + 1](y), e)
-        x = F.relu(self.up2_norm(self.up2(torch.cat([_doubled(x), quarter], 1)), e))
-        x = F.relu(self.up1_norm(self.up1(torch.cat([_doubled(x), half], 1)), e))
+        x = F.leaky_relu(self.up2_norm(self.up2(torch.cat([_doubled(x), quarter], 1)), e), SLOPE)
+        x = F.leaky_relu(self.up1_norm(self.up1(torch.cat([_doubled(x), half], 1)), e), SLOPE)
         scale, shift = e[:, self.pixels_start :, None, None].split(PIXEL_CHANNELS, dim=1)
         x = F.pixel_shuffle(self.out(x) + photo * scale + shift, 2)
         clamped = x.clamp(0, 1)
