@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import IFD, Base
 
 from impasto.errors import PictureError
+from impasto.files import write_atomically
 
 UInt8 = NDArray[np.uint8]
 
