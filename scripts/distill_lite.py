@@ -107,7 +107,9 @@ def main() -> None:
     start, step = time.perf_counter(), 0
     while (fraction := (time.perf_counter() - start) / (60 * options.minutes)) < 1:
         rng = np.random.default_rng([options.seed, step])
-        pictures = [folders[i % 2].crop(int(rng.integers(HELD_OUT, folders[i % 2].pool)), options.crop) for i in range(options.batch)]
+        pictures = [
+            folders[i % 2].crop(int(rng.integers(HELD_OUT, folders[i % 2].pool)), options.crop) for i in range(options.batch)
+        ]
         x = altered(to_tensor(pictures)[torch.from_numpy(rng.permutation(options.batch))], rng)
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
             by_layer = errors(network, teacher, x)

@@ -1,7 +1,7 @@
 """Neural style transfer that works at once: paint photographs in the manner of a picture, in real time on a CPU.
 
-    import impasto
-    impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
+import impasto
+impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
 """
 
 from typing import TYPE_CHECKING, Any

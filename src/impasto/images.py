@@ -4,7 +4,6 @@ import contextlib
 import errno
 import io
 import math
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass

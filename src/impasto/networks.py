@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from impasto.files import read_safetensors, write_safetensors
 from impasto.paths import GALLERY
 
 FORMAT = "impasto network 1"
-NETWORKS = ("base", "small")  # that ship: for pictures, and for video and live use
+NetworkName = Literal["base", "small"]  # that ship: for pictures, and for video and live use
+NETWORKS = get_args(NetworkName)
 INPUTS, OUTPUT = ("image", "embedding"), "picture"  # of every graph
 MULTIPLE = 8  # sides of the graph's image are multiples of this
 

@@ -44,7 +44,9 @@ class Style:
         """The embedding for a network. Raises StyleError if there is none or it was made for another one."""
         if network.name not in self.embeddings:
             has = ", ".join(self.embeddings)
-            raise StyleError(f"style {self.name} has no embedding for the network {network.name}, only for {has}; use --network {has}")
+            raise StyleError(
+                f"style {self.name} has no embedding for the network {network.name}, only for {has}; use --network {has}"
+            )
         if self.hashes[network.name] != network.hash:
             raise StyleError(
                 f"style {self.name} was made for another {network.name} network ({self.hashes[network.name]}, this is "
@@ -109,7 +111,9 @@ def find_style(spec: str | Path) -> Style:
     if path.suffix.lower() in EXTENSIONS:
         if not path.exists():
             raise StyleError(f"{path} does not exist")
-        raise StyleError(f"{path} is a picture: learn its style first, with `impasto train {path}`, then use the file that gives")
+        raise StyleError(
+            f"{path} is a picture: learn its style first, with `impasto train {path}`, then use the file that gives"
+        )
     return gallery_style(str(spec))
 
 
@@ -159,5 +163,3 @@ def _weighted(part: str) -> tuple[Style, float]:
         if Path(part).suffix:
             return find_style(part.strip()), 1.0
         raise StyleError(f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3") from error
-
-

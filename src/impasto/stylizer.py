@@ -1,5 +1,7 @@
 """The stylizer: a network loaded once, then any picture in any style, arrays in and arrays out."""
 
+from pathlib import Path
+
 import numpy as np
 
 from impasto import engines
@@ -9,7 +11,6 @@ from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
-
 
 
 class Stylizer:
@@ -46,7 +47,7 @@ class Stylizer:
             self._engines[network.hash] = engines.load(network.graph, *self._options)
         return self._engines[network.hash]
 
-    def stylize(self, picture: UInt8, style: str | Style | Mix, strength: float = 1.0) -> UInt8:
+    def stylize(self, picture: UInt8, style: str | Path | Style | Mix, strength: float = 1.0) -> UInt8:
         """Paint a picture.
 
         Args:
@@ -69,7 +70,9 @@ class Stylizer:
             return picture.copy()
         mix = find_mix(style)
         image = _to_image(picture)
-        painted = sum(weight * self._paint(network, image, embedding) for network, embedding, weight in self._jobs(mix, strength))
+        painted = sum(
+            weight * self._paint(network, image, embedding) for network, embedding, weight in self._jobs(mix, strength)
+        )
         height, width = picture.shape[:2]
         result = np.asarray(painted)[0, :, :height, :width]
         blend = min(1.0, strength / PIXEL_BLEND)
@@ -103,4 +106,4 @@ def _to_image(picture: UInt8) -> engines.Float32:
     """(H, W, 3) in 0..255 to (1, 3, H', W') in 0..1, mirrored beyond its right and lower edges to sides the network takes."""
     beyond = [-side % MULTIPLE + max(0, SMALLEST - (side + -side % MULTIPLE)) for side in picture.shape[:2]]
     padded = np.pad(picture, ((0, beyond[0]), (0, beyond[1]), (0, 0)), mode="symmetric") if any(beyond) else picture
-    return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32) / 255
+    return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32) / np.float32(255)

@@ -3,8 +3,8 @@
 import statistics
 import time
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -15,15 +15,15 @@ from impasto.errors import TrainingError
 from impasto.networks import NETWORKS, shipped
 
 WARM_UP = 3  # runs that do not count
-Against = StrEnum("Against", {"johnson": "johnson"})  # type: ignore[misc]
+Against = Literal["johnson"]
 
 
 def benchmark(
     size: Annotated[str, typer.Option(help="Width x height; multiples of 8.")] = "512x512",
     runs: Annotated[int, typer.Option(min=1, help="How many to take the median of.")] = 15,
     against: Annotated[Against | None, typer.Option(help="Also the network of the PyTorch examples, in PyTorch eager.")] = None,
-    engine: options.Engine = options.EngineName.auto,
-    precision: options.Precision = options.PrecisionName.auto,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "auto",
     threads: options.Threads = None,
     json: options.Json = False,
 ) -> None:
@@ -40,15 +40,25 @@ def benchmark(
     jobs: dict[str, tuple[Callable[[], Any], str]] = {}
     for name in NETWORKS:
         network = shipped(name)
-        runner = engines.load(network.graph, str(engine), threads, str(precision))
+        runner = engines.load(network.graph, engine, threads, precision)
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
-        jobs[name] = (lambda runner=runner, embedding=embedding: runner.run(image, embedding), f"{runner.name} {runner.precision}")
+        jobs[name] = (
+            lambda runner=runner, embedding=embedding: runner.run(image, embedding),
+            f"{runner.name} {runner.precision}",
+        )
     if against:
         jobs["johnson"] = (_johnson(image, threads), "torch eager f32")
     times = _alternate({name: job for name, (job, _) in jobs.items()}, runs)
     for name, (_, how) in jobs.items():
         ms = 1000 * times[name]
-        record = {"network": name, "engine": how, "width": width, "height": height, "ms": round(ms, 2), "fps": round(1000 / ms, 1)}
+        record = {
+            "network": name,
+            "engine": how,
+            "width": width,
+            "height": height,
+            "ms": round(ms, 2),
+            "fps": round(1000 / ms, 1),
+        }
         line = f"{name:8} {how:18} {width}x{height}  {ms:8.1f} ms  {1000 / ms:6.1f} a second"
         if against:
             record["times_faster_than_johnson"] = round(times["johnson"] / times[name], 1)
@@ -96,5 +106,7 @@ def _size(text: str) -> tuple[int, int]:
         if min(width, height) < 16 or width % 8 or height % 8:
             raise ValueError
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no size: write width x height, multiples of 8 and 16 at least, as 512x512") from None
+        raise typer.BadParameter(
+            f"{text!r} is no size: write width x height, multiples of 8 and 16 at least, as 512x512"
+        ) from None
     return width, height

@@ -82,14 +82,21 @@ def _shown(value: Any) -> str:
 
 def _version(package: str) -> str | None:
     try:
-        return importlib.metadata.version(package) if importlib.util.find_spec(package if package != "pillow" else "PIL") else None
+        return (
+            importlib.metadata.version(package) if importlib.util.find_spec(package if package != "pillow" else "PIL") else None
+        )
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
 def _weights() -> list[str]:
     """Files of perceptual weights in the folders that training looks into."""
-    return [str(path) for folder in weights_folders() for path in sorted(folder.glob("vgg1*")) if path.suffix in (".safetensors", ".pth")]
+    return [
+        str(path)
+        for folder in weights_folders()
+        for path in sorted(folder.glob("vgg1*"))
+        if path.suffix in (".safetensors", ".pth")
+    ]
 
 
 def _cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:

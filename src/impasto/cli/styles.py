@@ -18,7 +18,7 @@ def styles(
     name: Annotated[str | None, typer.Argument(help="A gallery name or a style file, to show in detail.")] = None,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="Paint this photograph in every style, on one sheet.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the sheet goes.")] = Path("styles.png"),
-    network: options.Network = options.NetworkName.base,
+    network: options.Network = "base",
     json: options.Json = False,
 ) -> None:
     """List the styles of the gallery, show one in detail, or paint a photograph in all of them.
@@ -35,7 +35,7 @@ def styles(
     """
     shown = [find_style(name)] if name else [gallery_style(each) for each in gallery_names()]
     if sheet:
-        _sheet(sheet, output, str(network), [style for style in shown if style.name != PHOTO], json)
+        _sheet(sheet, output, network, [style for style in shown if style.name != PHOTO], json)
     elif json:
         for style in shown:
             report.result("", record(style), as_json=True)

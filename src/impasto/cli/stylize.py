@@ -23,13 +23,15 @@ def stylize(
         typer.Option("--output", "-o", help="A file, or a folder (if it is one, ends in / or inputs are several)."),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
-    network: options.Network = options.NetworkName.base,
-    engine: options.Engine = options.EngineName.auto,
-    precision: options.Precision = options.PrecisionName.auto,
+    network: options.Network = "base",
+    engine: options.Engine = "auto",
+    precision: options.Precision = "auto",
     threads: options.Threads = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,
     max_pixels: options.MaxPixels = MAX_PIXELS,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Paint photographs in a style.

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress
@@ -19,29 +18,40 @@ if TYPE_CHECKING:
     from impasto.learning.train import Progress as TrainingProgress
     from impasto.learning.train import Trainer
 
-PerceptualName = StrEnum("PerceptualName", {name: name for name in ("lite", "vgg19", "vgg16")})  # type: ignore[misc]
-NetworkChoice = StrEnum("NetworkChoice", {name: name for name in (*NETWORKS, "both")})  # type: ignore[misc]
+NetworkChoice = Literal["base", "small", "both"]
 
 
 def train(
     pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="The picture to learn; several with --gallery.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")
+    ] = None,
     gallery: Annotated[Path | None, typer.Option(help="Train one fresh network for all pictures, into this folder.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train. [default: 5]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train this many steps instead: repeatable bit for bit.")] = None,
-    network: Annotated[NetworkChoice, typer.Option("--network", "-n", help="Network to learn the style for.")] = NetworkChoice.base,
-    whole_network: Annotated[bool, typer.Option("--whole-network", help="Train a network that this style owns, not only an embedding.")] = False,
-    photos: Annotated[Path | None, typer.Option(help="Folder of photographs to paint in training. [default: generated pictures]")] = None,
-    perceptual: Annotated[PerceptualName, typer.Option(help="Network of the losses; lite ships with impasto.")] = PerceptualName.lite,
+    network: Annotated[NetworkChoice, typer.Option("--network", "-n", help="Network to learn the style for.")] = "base",
+    whole_network: Annotated[
+        bool, typer.Option("--whole-network", help="Train a network that this style owns, not only an embedding.")
+    ] = False,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of photographs to paint in training. [default: generated pictures]")
+    ] = None,
+    perceptual: Annotated[
+        Literal["lite", "vgg19", "vgg16"], typer.Option(help="Network of the losses; lite ships with impasto.")
+    ] = "lite",
     crop: Annotated[int, typer.Option(min=64, max=1024, help="Side of training crops, pixels.")] = 256,
-    style_size: Annotated[int, typer.Option(min=64, max=4096, help="Short side the picture is learned at: larger, larger strokes.")] = 512,
+    style_size: Annotated[
+        int, typer.Option(min=64, max=4096, help="Short side the picture is learned at: larger, larger strokes.")
+    ] = 512,
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 4,
     content_weight: Annotated[float, typer.Option(min=0, help="Keeps the subject.")] = 1.0,
     style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
     tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
-    learning_rate: Annotated[float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take ten times as much.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take ten times as much.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    precision: options.Precision = options.PrecisionName.auto,
+    precision: options.Precision = "auto",
     threads: options.Threads = None,
     name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the file]")] = None,
     catalog: Annotated[Path | None, typer.Option(help="Table (TSV) of file, name, title, artist, year, licence.")] = None,
@@ -66,13 +76,15 @@ def train(
       impasto train paintings/*.jpg --gallery my-gallery --photos holiday/ --minutes 60
     """
     if gallery is None and len(pictures) > 1:
-        raise typer.BadParameter("several pictures need --gallery FOLDER, which trains one network for all; or train one by one")
+        raise typer.BadParameter(
+            "several pictures need --gallery FOLDER, which trains one network for all; or train one by one"
+        )
     if steps is not None and minutes is not None:
         raise typer.BadParameter("--steps or --minutes, not both")
     target = gallery or output or Path(f"{pictures[0].stem}.safetensors")
     if gallery is None and target.exists() and not (overwrite or resume):
         raise TrainingError(f"{target} exists; --overwrite replaces it, or give another -o")
-    names = list(NETWORKS) if network == "both" else [str(network)]
+    names = list(NETWORKS) if network == "both" else [network]
     for each in names:
         checkpoint = _checkpoint(target, each)
         if checkpoint.exists() and not (resume or overwrite):
@@ -95,7 +107,7 @@ def train(
     paintings = [learning.read_painting(p, style_size, facts.get(p.name, {}), None if fresh else name) for p in pictures]
     content = learning.content(photos, seed)
     with report.bar() as bar:
-        losses = learning.perceptual(str(perceptual), str(precision), _download(bar))
+        losses = learning.perceptual(perceptual, precision, _download(bar))
     start = learning.new_gallery if fresh else learning.new_style
     for each in names:
         checkpoint = _checkpoint(target, each)
@@ -127,7 +139,9 @@ def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, en
     terms = ", ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
     report.result(f"{target} ({network}: {progress.step} steps, {progress.seconds / 60:.1f} minutes; {terms})", record, json)
     if trainer.content.broken:
-        report.note(f"{len(trainer.content.broken)} pictures could not be read and were left out, such as {min(trainer.content.broken)}")
+        report.note(
+            f"{len(trainer.content.broken)} pictures could not be read and were left out, such as {min(trainer.content.broken)}"
+        )
     if ended is None:
         checkpoint.unlink(missing_ok=True)
         return

@@ -4,15 +4,17 @@ import importlib.util
 import math
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import NetworkError
 
-ENGINES = ("openvino", "onnxruntime")  # in order of preference
-PRECISIONS = ("auto", "bf16", "f32")
+EngineName = Literal["auto", "openvino", "onnxruntime"]
+ENGINES = get_args(EngineName)[1:]  # in order of preference
+Precision = Literal["auto", "bf16", "f32"]
+PRECISIONS = get_args(Precision)
 
 Float32 = NDArray[np.float32]
 

@@ -39,7 +39,7 @@ class OpenVINOEngine:
         return np.array(self._request(image.shape, embedding.shape).infer([image, embedding], share_inputs=True)[0])
 
     def _request(self, image: tuple[int, ...], embedding: tuple[int, ...]) -> openvino.InferRequest:
-        """Compiled for one size of picture: faster by a tenth than for any size, and compiling takes about a tenth of a second."""
+        """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
         if image not in self._requests:
             self._model.reshape(dict(zip(INPUTS, (list(image), list(embedding)), strict=True)))
             self._requests[image] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()

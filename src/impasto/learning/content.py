@@ -39,7 +39,9 @@ class Photos:
     def __init__(self, folder: Path, seed: int = 0, crops: int = 2) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
         if not self.paths:
-            raise TrainingError(f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); leave out --photos to train without")
+            raise TrainingError(
+                f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); leave out --photos to train without"
+            )
         self.seed = seed
         self.pool = len(self.paths) * crops
         self.description = f"{len(self.paths)} photographs"

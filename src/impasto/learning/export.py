@@ -21,7 +21,6 @@ from impasto.learning.features import tensors_hash
 from impasto.learning.networks import Architecture, TransformerNetwork
 from impasto.networks import INPUTS, MULTIPLE, OUTPUT
 
-
 PARITY = {"f32": 2e-3, "bf16": 0.15}  # largest difference to PyTorch's float32, of pixels in 0..1, that an export may have
 
 
@@ -36,7 +35,7 @@ def network_hash(network: TransformerNetwork) -> str:
 
 
 def to_onnx(network: TransformerNetwork) -> bytes:
-    """The graph of a network: inputs `image` (1, 3, H, W) and `embedding` (1, size), output `picture` (1, 3, H, W), all float32.
+    """The graph of a network: `image` (1, 3, H, W) and `embedding` (1, size) in, `picture` (1, 3, H, W) out, all float32.
 
     H and W are any multiples of 8. Weights are stored in float16.
     """
@@ -57,10 +56,16 @@ def to_onnx(network: TransformerNetwork) -> bytes:
             dynamo=True,
             verbose=False,
         )
+    assert program is not None  # of the dynamo exporter
     model = program.model_proto
     _store_float16(model, set(network.state_dict()))
     helper.set_model_props(
-        model, {"architecture": json.dumps(asdict(network.architecture)), "hash": network_hash(network), "embedding_size": str(network.embedding_size)}
+        model,
+        {
+            "architecture": json.dumps(asdict(network.architecture)),
+            "hash": network_hash(network),
+            "embedding_size": str(network.embedding_size),
+        },
     )
     onnx.checker.check_model(model)
     return model.SerializeToString()
@@ -119,5 +124,7 @@ def from_onnx(graph: bytes) -> TransformerNetwork:
         state = {name: torch.from_numpy(numpy_helper.to_array(stored[name]).copy()).float() for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:
-        raise NetworkError(f"this graph holds no impasto network that can be trained ({type(error).__name__}: {error})") from error
+        raise NetworkError(
+            f"this graph holds no impasto network that can be trained ({type(error).__name__}: {error})"
+        ) from error
     return network

@@ -81,6 +81,8 @@ class Perceptual(torch.nn.Module):
         for layer in self.readouts:
             for part in ("weight", "bias"):
                 self.register_buffer(f"readout_{layer}_{part}", tensors[f"readout.{layer}.{part}"].float())
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
 
@@ -191,5 +193,5 @@ def fetch(name: str, progress: Callable[[int, int], None] | None = None) -> Path
             "perceptual network that ships with impasto: --perceptual lite"
         ) from error
     finally:
-        if part and os.path.exists(part):
-            os.unlink(part)
+        if part:
+            Path(part).unlink(missing_ok=True)

@@ -54,7 +54,7 @@ def moments(f: Tensor) -> Moments:
     Products run in the type of `f`, results are float32. Statistics for style: Huang and Belongie 2017 (mean), Gatys et
     al. 2016 (Gram); the covariance is what is left of the Gram matrix without the mean, which otherwise rules it.
     """
-    return Moments(*_Moments.apply(f))
+    return Moments(*_Moments.apply(f))  # type: ignore[no-untyped-call]
 
 
 def gram(f: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def silence_floor(f: Tensor) -> Tensor:
 
 
 def normalized(f: Tensor, floor: Tensor) -> Tensor:
-    """Every channel to mean 0 and deviation 1 over positions: (B, C, H, W) to (B, C, H W); `floor` as `silence_floor` gives it."""
+    """Every channel to mean 0 and deviation 1 over positions: (B, C, H, W) to (B, C, H W); `floor` from `silence_floor`."""
     f = f.float().flatten(2)
     f = f - f.mean(2, keepdim=True)
     # the tiny constant keeps the derivative of the root finite where a channel is constant

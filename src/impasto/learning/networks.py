@@ -59,8 +59,8 @@ class TransformerNetwork(nn.Module):
 
     Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that gradients reach pixels
     outside the range. Features of the way down stand beside those of the way up, where the next normalization takes the style
-    of both: this keeps the subject. The photograph itself, scaled by the embedding, is added at the end: the `photo` embedding is the
-    one that scales it by 1 and everything else by 0.
+    of both: this keeps the subject. The photograph itself, scaled by the embedding, is added at the end: the `photo`
+    embedding is the one that scales it by 1 and everything else by 0.
     """
 
     LEAK = 0.05

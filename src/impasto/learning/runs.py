@@ -16,7 +16,7 @@ from impasto.learning import export
 from impasto.learning.content import Content, Photos
 from impasto.learning.features import Perceptual, load
 from impasto.learning.generated import Generated
-from impasto.learning.losses import Objective, Weights
+from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
 from impasto.networks import Network, network_path, shipped
@@ -72,11 +72,15 @@ def read_catalog(path: Path) -> dict[str, dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
     if not rows or not {"file", "name"} <= rows[0].keys():
-        raise TrainingError(f"{path} is no catalog: its first line must name columns, tab-separated: file, name, title, artist, ...")
+        raise TrainingError(
+            f"{path} is no catalog: its first line must name columns, tab-separated: file, name, title, artist, ..."
+        )
     return {row.pop("file"): row for row in rows}
 
 
-def new_gallery(name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings) -> Trainer:
+def new_gallery(
+    name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings
+) -> Trainer:
     """A trainer of one fresh network with an embedding for each painting."""
     torch.manual_seed(settings.seed)
     network = TransformerNetwork(ARCHITECTURES[name])
@@ -84,7 +88,9 @@ def new_gallery(name: str, paintings: Sequence[Painting], content: Content, perc
     return Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
 
 
-def new_style(name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings) -> Trainer:
+def new_style(
+    name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings
+) -> Trainer:
     """A trainer of one embedding for a shipped network (of a copy of it too, if `settings.whole_network`).
 
     It starts from the embedding of the gallery that already comes nearest.
@@ -140,12 +146,9 @@ def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int
     """Content pictures above what the running means of the weights make of them: uint8 (2 size, pictures size, 3)."""
     photos = [trainer.content.crop(number, size) for number in range(pictures)]
     averaged = trainer.averaged()
-    if trainer.settings.whole_network:
-        network = _trained_network(trainer, averaged).eval()
-    else:
-        network = trainer.network.eval()
+    network = _trained_network(trainer, averaged) if trainer.settings.whole_network else trainer.network
     with torch.no_grad():
-        painted = network.cpu()(to_tensor(photos), averaged["embeddings"][style].expand(pictures, -1))
+        painted = network.eval().cpu()(to_tensor(photos), averaged["embeddings"][style].expand(pictures, -1))
     trainer.network.to(trainer.device).train()
     rows = [np.concatenate(photos, 1), (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)]
     return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])
@@ -177,9 +180,9 @@ def write_style(trainer: Trainer, name: str, painting: Painting, path: Path, car
 
 def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
     """How a style or network was trained, as its file says it."""
-    progress = trainer.progress
+    minutes = trainer.seconds / 60
     return {
-        "trained": f"{progress.step} steps of {trainer.settings.batch}, {progress.seconds / 60:.1f} minutes on {trainer.device.type}",
+        "trained": f"{trainer.step} steps of {trainer.settings.batch}, {minutes:.1f} minutes on {trainer.device.type}",
         "perceptual": trainer.objective.perceptual.identity,
         "content": trainer.content.description,
         "crop": str(crop),
@@ -198,7 +201,9 @@ def _merged(old: Style, new: Style) -> Style:
 
 def _parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> str:
     """What an export's check found, for people: largest differences to PyTorch by precision."""
-    return ", ".join(f"{precision} {difference:.2g}" for precision, difference in export.parity(network, graph, embedding).items())
+    return ", ".join(
+        f"{precision} {difference:.2g}" for precision, difference in export.parity(network, graph, embedding).items()
+    )
 
 
 def _trained_network(trainer: Trainer, averaged: Mapping[str, Tensor]) -> TransformerNetwork:

@@ -6,7 +6,6 @@ from the seed and the step's number, so that a run that was killed goes on as if
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -71,7 +70,8 @@ def best_dtype() -> torch.dtype:
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = any(
-        getattr(torch.cpu, check, bool)() for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_amx_bf16_supported")
+        getattr(torch.cpu, check, bool)()
+        for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_amx_bf16_supported")
     )
     return torch.bfloat16 if native else torch.float32
 
@@ -105,7 +105,7 @@ class Trainer:
         self.settings, self.content = settings, content
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.objective = Objective(perceptual.to(self.device), settings.weights)
-        self.network = network.to(self.device, memory_format=torch.channels_last).train()
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)
         self.embeddings = nn.Parameter(embeddings.to(self.device))
         targets = [self.objective.style_target(to_tensor([style]).to(self.device)) for style in styles]
@@ -149,8 +149,12 @@ class Trainer:
         """Photographs, their content targets, and which style each is painted in: all from the seed and the step's number."""
         rng = np.random.default_rng([self.settings.seed, self.step])
         numbers = rng.integers(self.content.pool, size=self.settings.batch)
-        styles = torch.from_numpy(rng.permutation(max(len(self.embeddings), self.settings.batch))[: self.settings.batch] % len(self.embeddings))
-        photos = to_tensor([self.content.crop(int(n), self._crop()) for n in numbers]).to(self.device, memory_format=torch.channels_last)
+        styles = torch.from_numpy(
+            rng.permutation(max(len(self.embeddings), self.settings.batch))[: self.settings.batch] % len(self.embeddings)
+        )
+        photos = to_tensor([self.content.crop(int(n), self._crop()) for n in numbers]).to(
+            self.device, memory_format=torch.channels_last
+        )
         targets = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
         return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*targets, strict=True))), styles.to(self.device)
 
@@ -193,8 +197,8 @@ class Trainer:
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             values = ", ".join(f"{name} {value.mean().item():.3g}" for name, value in terms.items())
             raise TrainingError(
-                f"step {self.step} gave a loss or gradient that is not finite ({values}, gradient {norm.item():.3g}); the state "
-                "before it is kept; try a lower --learning-rate or another --seed"
+                f"step {self.step} gave a loss or gradient that is not finite ({values}, gradient {norm.item():.3g}); the "
+                "state before it is kept; try a lower --learning-rate or another --seed"
             )
         rate = self._rate()
         for group in self.optimizer.param_groups:
@@ -228,15 +232,15 @@ class Trainer:
         state = {"step": self.step, "seconds": self.seconds, "running": self.running, "settings": asdict(self.settings)}
         part = path.with_name(path.name + ".part")
         save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, {"state": json.dumps(state), **(notes or {})})
-        os.replace(part, path)
+        part.replace(path)
 
     def load(self, path: Path) -> dict[str, str]:
-        """Go on from a checkpoint of a run with the same settings; returns its notes. Raises TrainingError if it does not fit."""
+        """Go on from a checkpoint of such a run; returns its notes. Raises TrainingError if it does not fit."""
         try:
             with safe_open(path, "pt") as file:
                 notes = dict(file.metadata() or {})
                 state = json.loads(notes.pop("state"))
-                tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}
+                tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}  # noqa: SIM118
             with torch.no_grad():
                 for name, p in self.parameters.items():
                     p.copy_(tensors[name])
@@ -247,5 +251,7 @@ class Trainer:
                         self.optimizer.state[p]["step"] = self.optimizer.state[p]["step"].cpu()
             self.step, self.seconds, self.running = state["step"], state["seconds"], state["running"]
         except Exception as error:
-            raise TrainingError(f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); remove it to start anew") from error
+            raise TrainingError(
+                f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); remove it to start anew"
+            ) from error
         return notes

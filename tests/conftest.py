@@ -1,0 +1,62 @@
+"""Fixtures that tests share."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Outcome, Run, surroundings
+from pictures import UInt8, photo
+from PIL import Image, ImageDraw
+
+from impasto.networks import NETWORKS, network_path
+from impasto.stylizer import Stylizer
+
+SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
+
+
+@pytest.fixture(scope="session", params=SHIPPED)
+def painter(request: pytest.FixtureRequest) -> Stylizer:
+    """A stylizer of each network that ships, in the precision that this machine takes by default."""
+    return Stylizer(request.param)
+
+
+@pytest.fixture(scope="session")
+def scene() -> UInt8:
+    """A picture (120, 160, 3) with a subject, edges and soft parts: a house on a hill under an evening sky."""
+    image = Image.fromarray(photo(120, 160))
+    pen = ImageDraw.Draw(image)
+    pen.ellipse((-40, 70, 130, 200), fill=(60, 110, 50))
+    pen.rectangle((40, 40, 90, 85), fill=(190, 90, 70))
+    pen.polygon([(35, 42), (65, 15), (95, 42)], fill=(90, 40, 40))
+    pen.rectangle((50, 55, 60, 68), fill=(250, 230, 150))
+    pen.ellipse((120, 12, 142, 34), fill=(255, 240, 200))
+    return np.array(image)
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    """photo.jpg, 64 pixels wide and 48 high, alone in its folder."""
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(photo(48, 64)).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def impasto(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line within this process: `impasto("styles", "--json")`."""
+    from impasto.cli import main
+
+    for name, value in surroundings().items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["impasto", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return Outcome(code, *capfd.readouterr())
+
+    return run

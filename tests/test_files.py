@@ -1,0 +1,119 @@
+"""Files are written whole or not at all, and what cannot be read is said in one line."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from impasto.errors import ImpastoError, StyleError
+from impasto.files import read_safetensors, write_atomically, write_safetensors
+
+FORMAT = "a format"
+TENSORS = {"one": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+def broken_open(failure: BaseException) -> Callable[..., Any]:
+    """`Path.open` of a file that takes half of what is written, and then fails."""
+    real = Path.open
+
+    def opened(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        file: Any = real(path, mode, *args, **kwargs)
+        if "r" in mode:
+            return file
+        write = file.write
+
+        class Half:
+            def __enter__(self) -> "Half":
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                file.close()
+
+            def write(self, data: bytes) -> None:
+                write(data[: len(data) // 2])
+                file.flush()
+                raise failure
+
+        return Half()
+
+    return opened
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("old", [None, b"the old one"])
+def test_a_write_that_fails_halfway_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, old: bytes | None
+) -> None:
+    path = tmp_path / "file"
+    if old:
+        path.write_bytes(old)
+    with monkeypatch.context() as broken, pytest.raises(type(failure)):
+        broken.setattr(Path, "open", broken_open(failure))
+        write_atomically(path, b"the new one")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == ([old] if old else [])
+
+
+def test_a_write_replaces_and_makes_folders(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    for data in (b"one", b"two"):
+        write_atomically(path, data)
+        assert path.read_bytes() == data
+    assert os.listdir(path.parent) == ["file"]  # noqa: PTH208
+
+
+def test_a_full_disk_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "open", broken_open(OSError(28, "No space left on device")))
+    with pytest.raises(ImpastoError, match=r"a\.safetensors: No space left on device"):
+        write_safetensors(tmp_path / "a.safetensors", TENSORS, {"format": FORMAT})
+
+
+@given(
+    values=st.lists(st.floats(width=32, allow_nan=False), max_size=20),
+    facts=st.dictionaries(st.text("abc.", min_size=1), st.text(st.characters(exclude_categories=["Cs"]))),
+)
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, values: list[float], facts: dict[str, str]) -> None:
+    path = tmp_path_factory.mktemp("round") / "trip.safetensors"
+    written = np.array(values, np.float32)
+    write_safetensors(path, {"values": written[::-1]}, facts | {"format": FORMAT})  # reversed: not contiguous
+    tensors, metadata = read_safetensors(path, StyleError, FORMAT)
+    np.testing.assert_array_equal(tensors["values"], written[::-1])
+    assert metadata == facts | {"format": FORMAT}
+
+
+def cut(data: bytes) -> list[bytes]:
+    return [data[: len(data) * part // 8] for part in range(8)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Dear Sir or Madam,\n" * 9,
+        b"\xff" * 100,
+        *cut(save(TENSORS, {"format": FORMAT})),
+    ],
+)
+def test_broken_files(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(StyleError, match=r"broken\.safetensors is broken or no safetensors file") as raised:
+        read_safetensors(path, StyleError, FORMAT)
+    assert "\n" not in str(raised.value)
+
+
+def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
+    with pytest.raises(StyleError, match=r"absent\.safetensors does not exist"):
+        read_safetensors(tmp_path / "absent.safetensors", StyleError, FORMAT)
+    with pytest.raises(StyleError, match="broken or no safetensors"):
+        read_safetensors(tmp_path, StyleError, FORMAT)
+    write_safetensors(tmp_path / "other.safetensors", TENSORS, {"format": "another"})
+    with pytest.raises(StyleError, match="'a format'; it says 'another'"):
+        read_safetensors(tmp_path / "other.safetensors", StyleError, FORMAT)
+    (tmp_path / "bare.safetensors").write_bytes(save(TENSORS))
+    with pytest.raises(StyleError, match="it says None"):
+        read_safetensors(tmp_path / "bare.safetensors", StyleError, FORMAT)

@@ -1,0 +1,59 @@
+"""What ships: networks, and styles that fit them and say what they are."""
+
+import numpy as np
+import pytest
+
+from impasto.errors import NetworkError
+from impasto.networks import NETWORKS, network_path, read_network, shipped
+from impasto.styles import PHOTO, gallery_names, gallery_style
+from impasto.stylizer import Stylizer
+
+PAINTINGS = [name for name in gallery_names() if name != PHOTO]
+
+
+def test_both_networks_ship() -> None:
+    """THE test that fails until `base` and `small` are both in the gallery; all others take those that are."""
+    assert [name for name in NETWORKS if not network_path(name).exists()] == []
+
+
+def test_there_are_twelve_paintings_and_the_photograph() -> None:
+    assert len(PAINTINGS) >= 12
+    assert gallery_names()[-1] == PHOTO
+    assert PAINTINGS == sorted(PAINTINGS)
+    assert {"starry-night", "great-wave"} <= set(PAINTINGS)
+
+
+@pytest.mark.parametrize("name", gallery_names())
+def test_every_style_fits_every_network(painter: Stylizer, name: str) -> None:
+    style = gallery_style(name)
+    assert style.name == name
+    assert style.embedding(painter.network).shape == (painter.network.embedding_size,)
+
+
+def test_styles_differ(painter: Stylizer) -> None:
+    embeddings = [gallery_style(name).embedding(painter.network).tobytes() for name in gallery_names()]
+    assert len(set(embeddings)) == len(embeddings)
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_every_painting_says_what_it_is(name: str) -> None:
+    facts = gallery_style(name).metadata
+    assert all(facts.get(key) for key in ("title", "artist", "year", "source", "licence"))
+
+
+def test_networks_keep_what_they_say(painter: Stylizer, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("networks") / "copy.safetensors"
+    painter.network.write(path)
+    found = read_network(path)
+    assert (found.name, found.hash, found.embedding_size) == (
+        painter.network.name,
+        painter.network.hash,
+        painter.network.embedding_size,
+    )
+    assert found.graph == painter.network.graph
+    assert np.frombuffer(found.graph, np.uint8).size > 100_000
+
+
+def test_another_name_is_no_network() -> None:
+    with pytest.raises(NetworkError, match="'huge'; there are base, small"):
+        shipped("huge")
