@@ -42,10 +42,7 @@ def benchmark(
         network = shipped(name)
         runner = engines.load(network.graph, engine, threads, precision)
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
-        jobs[name] = (
-            lambda runner=runner, embedding=embedding: runner.run(image, embedding),
-            f"{runner.name} {runner.precision}",
-        )
+        jobs[name] = (partial(runner.run, image, embedding), f"{runner.name} {runner.precision}")
     if against:
         jobs["johnson"] = (_johnson(image, threads), "torch eager f32")
     times = _alternate({name: job for name, (job, _) in jobs.items()}, runs)

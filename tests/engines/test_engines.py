@@ -1,0 +1,138 @@
+"""Engines: they agree, they say why they cannot, and they take the cores that there are."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import UInt8
+
+from impasto import engines
+from impasto.errors import NetworkError
+from impasto.stylizer import Stylizer
+
+INSTALLED = engines.available()
+each_engine = pytest.mark.parametrize(
+    "engine",
+    [pytest.param(e, marks=pytest.mark.skipif(e not in INSTALLED, reason=f"{e} is not installed")) for e in engines.ENGINES],
+)
+
+
+def refused(*arguments: Any, **keywords: Any) -> str:
+    with pytest.raises(NetworkError) as raised:
+        engines.load(*arguments, **keywords)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *hidden: str) -> None:
+    """Let engines look as if they were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else real(name))
+
+
+def test_engines_agree(painter: Stylizer, scene: UInt8) -> None:
+    if missing := set(engines.ENGINES) - set(INSTALLED):
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    one, other = (Stylizer(painter.network, engine, precision="f32") for engine in engines.ENGINES)
+    for picture in (scene, scene[:33, :101]):
+        for style in ("starry-night", "photo"):
+            painted = [each.stylize(picture, style).astype(int) for each in (one, other)]
+            assert np.abs(painted[0] - painted[1]).max() <= 1
+
+
+def test_bf16_comes_near_f32(painter: Stylizer, scene: UInt8) -> None:
+    try:
+        half = Stylizer(painter.network, precision="bf16")
+        assert half.engine.precision == "bf16"
+    except NetworkError as error:
+        pytest.skip(str(error))
+    painted = [each.stylize(scene, "starry-night").astype(int) for each in (half, Stylizer(painter.network, precision="f32"))]
+    assert 0 < np.abs(painted[0] - painted[1]).mean() < 4
+
+
+@each_engine
+def test_an_engine_says_what_it_is_and_keeps_its_results(painter: Stylizer, engine: str) -> None:
+    loaded = engines.load(painter.network.graph, engine, 1, "f32")
+    assert (loaded.name, loaded.precision) == (engine, "f32")
+    image = np.linspace(0, 1, 3 * 64 * 72, dtype=np.float32).reshape(1, 3, 64, 72)
+    embedding = np.zeros((1, painter.network.embedding_size), np.float32)
+    first = loaded.run(image, embedding)
+    kept = first.copy()
+    assert first.shape == image.shape
+    loaded.run(1 - image, embedding + 1)
+    assert np.array_equal(first, kept), "a later run wrote over an earlier result"
+
+
+def test_many_sizes_in_turn(painter: Stylizer) -> None:
+    """More than an engine keeps ready."""
+    engine = engines.load(painter.network.graph, threads=1)
+    embedding = np.zeros((1, painter.network.embedding_size), np.float32)
+    for _ in range(2):
+        for width in range(64, 64 + 8 * 6, 8):
+            assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding).shape == (1, 3, 64, width)
+
+
+# What cannot be had
+
+
+def test_unknown_names() -> None:
+    assert refused(b"", "tensorrt") == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime"
+    assert refused(b"", precision="f8") == "no precision is called 'f8'; there are auto, bf16, f32"
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    hide(monkeypatch, engine)
+    assert refused(b"", engine) == f"the engine {engine} is not installed; pip install {engine}"
+
+
+def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, *engines.ENGINES)
+    assert engines.available() == []
+    assert refused(b"") == "the engine openvino is not installed; pip install openvino"
+
+
+def test_auto_takes_the_first_that_is_there(monkeypatch: pytest.MonkeyPatch, painter: Stylizer) -> None:
+    pytest.importorskip("onnxruntime")
+    hide(monkeypatch, "openvino")
+    assert Stylizer(painter.network).engine.name == "onnxruntime"
+
+
+def test_onnxruntime_has_no_bf16(painter: Stylizer) -> None:
+    pytest.importorskip("onnxruntime")
+    message = refused(painter.network.graph, "onnxruntime", precision="bf16")
+    assert "f32" in message
+    assert "--engine openvino" in message
+
+
+@each_engine
+@pytest.mark.parametrize("graph", [b"", b"Dear Sir or Madam,\n" * 100, b"\x08\x07" + b"\xff" * 500, "cut"])
+def test_a_broken_graph(painter: Stylizer, engine: str, graph: bytes | str) -> None:
+    broken = painter.network.graph[:100_000] if isinstance(graph, str) else graph
+    assert "cannot load this network: " in refused(broken, engine)
+
+
+# Cores
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"),
+    [("150000 100000", 2), ("100000 100000", 1), ("5000 100000", 1), ("max 100000", 99), ("", 99), ("nonsense", 99)],
+)
+def test_cores_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, most: int) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(99)), raising=False)
+    assert engines.available_cores(tmp_path / "cpu.max") == most
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert engines.available_cores(tmp_path / "cpu.max") == 1
+
+
+def test_cores_without_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert engines.available_cores(tmp_path / "absent") == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert engines.available_cores(tmp_path / "absent") == 7

@@ -1,0 +1,220 @@
+"""Styles: what files keep, what names find, what mixes weigh, and what users are told where something does not fit."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from impasto.errors import StyleError
+from impasto.files import write_safetensors
+from impasto.networks import Network
+from impasto.styles import FORMAT, Mix, Style, find_mix, find_style, gallery_names, gallery_style, read_style
+
+NETWORK = Network("base", "cafe", 6, b"graph", {})
+OWN = Network("own", "f00d", 3, b"a graph of its own", {})
+FACTS = {"title": "Tulip", "artist": "Nobody", "year": "2024", "base.J": "1.25"}
+
+
+def tulip(size: int = 6) -> Style:
+    return Style("tulip", {"base": np.linspace(-1, 2, size, dtype=np.float32)}, {"base": "cafe"}, FACTS)
+
+
+def refused(spec: object) -> str:
+    with pytest.raises(StyleError) as raised:
+        find_mix(spec)  # type: ignore[arg-type]
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+# Files
+
+
+@given(
+    name=st.text(st.characters(exclude_characters="/\\\0\n\r", exclude_categories=["Cs", "Cc"]), min_size=1),
+    values=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=9),
+    facts=st.dictionaries(st.sampled_from(["title", "artist", "base.J"]), st.text("abc é😀")),
+)
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, name: str, values: list[float], facts: Mapping[str, str]
+) -> None:
+    path = tmp_path_factory.mktemp("round") / "trip.safetensors"
+    embeddings = {"base": np.array(values, np.float32), "small": np.zeros(2, np.float32)}
+    Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).write(path)
+    found = read_style(path)
+    assert (found.name, found.hashes, found.own) == (name, {"base": "cafe", "small": "beef"}, None)
+    assert {key: value for key, value in found.metadata.items() if key != "format"} == facts
+    for network, embedding in embeddings.items():
+        assert found.embeddings[network].dtype == np.float32
+        np.testing.assert_allclose(found.embeddings[network], embedding, rtol=1e-3, atol=1e-6)
+
+
+def test_a_style_stays_small(tmp_path: Path) -> None:
+    for name in gallery_names():
+        gallery_style(name).write(tmp_path / name)
+        assert (tmp_path / name).stat().st_size < 30_000
+
+
+def test_a_network_of_its_own_travels_in_the_file(tmp_path: Path) -> None:
+    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, own=OWN).write(tmp_path / "mine.safetensors")
+    found = read_style(tmp_path / "mine.safetensors")
+    assert found.own == OWN
+    assert found.embedding(found.own).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("lacking", ["name", "base.hash"])
+def test_a_file_that_lacks_something(tmp_path: Path, lacking: str) -> None:
+    metadata = {"format": FORMAT, "name": "tulip", "base.hash": "cafe"}
+    del metadata[lacking]
+    write_safetensors(tmp_path / "a.safetensors", {"embedding.base": np.ones(6, np.float16)}, metadata)
+    with pytest.raises(StyleError, match=f"a.safetensors is not a whole style file.*{lacking}"):
+        read_style(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/etc/passwd", "a\\b", "", "two\nlines"])
+def test_a_name_in_a_file_cannot_lead_elsewhere(tmp_path: Path, name: str) -> None:
+    """Names become parts of the names of outputs."""
+    metadata = {"format": FORMAT, "name": name, "base.hash": "cafe"}
+    write_safetensors(tmp_path / "a.safetensors", {"embedding.base": np.ones(6, np.float16)}, metadata)
+    with pytest.raises(StyleError, match="name"):
+        read_style(tmp_path / "a.safetensors")
+
+
+def test_a_graph_is_bytes(tmp_path: Path) -> None:
+    metadata = {"format": FORMAT, "name": "tulip"}
+    write_safetensors(tmp_path / "a.safetensors", {"graph": np.zeros(6, np.uint8)}, metadata)
+    with pytest.raises(StyleError, match="no embedding"):
+        read_style(tmp_path / "a.safetensors").embedding(NETWORK)
+
+
+# What fits a network
+
+
+def test_the_embedding_of_a_network() -> None:
+    np.testing.assert_array_equal(tulip().embedding(NETWORK), np.linspace(-1, 2, 6, dtype=np.float32))
+
+
+def test_a_style_of_another_network() -> None:
+    with pytest.raises(StyleError) as raised:
+        tulip().embedding(replace(NETWORK, hash="beef"))
+    assert all(part in str(raised.value) for part in ("tulip", "cafe", "beef", "impasto train PICTURE --network base"))
+
+
+def test_a_style_without_this_network() -> None:
+    with pytest.raises(StyleError, match=r"tulip has no embedding for the network small, only for base; use --network base"):
+        tulip().embedding(replace(NETWORK, name="small"))
+
+
+@pytest.mark.parametrize("values", [[1, 2, math.nan, 4, 5, 6], [1, 2, math.inf, 4, 5, 6], [1, 2, 3], [[1, 2, 3], [4, 5, 6]]])
+def test_a_broken_embedding(values: list[float]) -> None:
+    broken = replace(tulip(), embeddings={"base": np.array(values, np.float32)})
+    with pytest.raises(StyleError, match="tulip is broken: its embedding is not 6 finite numbers"):
+        broken.embedding(NETWORK)
+
+
+# Names
+
+
+def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
+    (tmp_path / "styles").mkdir()
+    for name in ("zebra", "photo", "ant", "quince"):
+        (tmp_path / "styles" / f"{name}.safetensors").touch()
+    (tmp_path / "styles" / "notes.txt").touch()
+    assert gallery_names(tmp_path) == ("ant", "quince", "zebra", "photo")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("stary-night", "starry-night"), ("Starry-Night", "starry-night"), ("grate-wave", "great-wave")]
+)
+def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
+    message = refused(wrong)
+    assert wrong in message
+    assert f"did you mean {right}" in message
+    assert "impasto styles" in message
+
+
+@pytest.mark.parametrize("wrong", ["", "qqqqqqqq", "x" * 5000, "~nobody-of-this-name/a", "a/b", "\0"])
+def test_what_is_no_name_at_all(wrong: str) -> None:
+    assert "`impasto styles` lists them all" in refused(wrong)
+
+
+def test_a_picture_is_to_be_learned_first(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.jpg"
+    assert refused(path) == f"{path} does not exist"
+    Image.new("RGB", (9, 9)).save(path)
+    for spec in (path, str(path), f"{path}:0.5,photo"):
+        assert f"impasto train {path}" in refused(spec)
+
+
+# Mixes
+
+
+def test_one_style_by_whatever_names_it(tmp_path: Path) -> None:
+    style = gallery_style("starry-night")
+    path = tmp_path / "a:b,c.safetensors"
+    style.write(path)
+    for spec in ("starry-night", " starry-night:3 ", str(path), path, style, Mix(((style, 1.0),)), [(style, 5.0)]):
+        mix = find_mix(spec)
+        assert mix.name == "starry-night"
+        assert [weight for _, weight in mix.parts] == [1]
+
+
+@pytest.mark.parametrize(
+    ("spec", "weights", "name"),
+    [
+        ("starry-night:0.7,great-wave:0.3", [0.7, 0.3], "starry-night-70-great-wave-30"),
+        ("starry-night:7, great-wave:3", [0.7, 0.3], "starry-night-70-great-wave-30"),
+        ("starry-night,great-wave", [0.5, 0.5], "starry-night-50-great-wave-50"),
+        ("starry-night:3,great-wave", [0.75, 0.25], "starry-night-75-great-wave-25"),
+        ("starry-night:1,great-wave:0", [1], "starry-night"),
+        ("starry-night:1e-3,photo:1e-3", [0.5, 0.5], "starry-night-50-photo-50"),
+    ],
+)
+def test_weights(spec: str, weights: list[float], name: str) -> None:
+    mix = find_mix(spec)
+    assert [weight for _, weight in mix.parts] == pytest.approx(weights)
+    assert mix.name == name
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=4))
+def test_weights_keep_their_ratios_and_sum_to_one(weights: list[float]) -> None:
+    names = ["starry-night", "great-wave", "photo", "starry-night"]
+    mix = find_mix(",".join(f"{name}:{weight!r}" for name, weight in zip(names, weights, strict=False)))
+    assert [style.name for style, _ in mix.parts] == names[: len(weights)]
+    assert [weight for _, weight in mix.parts] == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+@given(st.one_of(st.floats(max_value=0), st.just(math.nan), st.just(math.inf)))
+def test_weights_that_are_no_positive_numbers(weight: float) -> None:
+    assert "weights of a mix must be positive numbers" in refused(f"starry-night:{weight!r}")
+    if weight != 0:
+        assert "weights of a mix must be positive numbers" in refused(f"starry-night:{weight!r},great-wave:1")
+
+
+@pytest.mark.parametrize("weight", ["much", "", "0,5x", "0x1"])
+def test_garbage_for_a_weight(weight: str) -> None:
+    assert "starry-night" in refused(f"starry-night:{weight},great-wave:1")
+    assert "a mix is written starry-night:0.7,great-wave:0.3" in refused("starry-night:much,great-wave:1")
+
+
+def test_files_in_a_mix_and_colons_in_their_paths(tmp_path: Path) -> None:
+    path = tmp_path / "c:" / "tulip.safetensors"
+    tulip().write(path)
+    mix = find_mix(f"{path}:3,photo:1")
+    assert [(style.name, weight) for style, weight in mix.parts] == [("tulip", 0.75), ("photo", 0.25)]
+    assert [weight for _, weight in find_mix(f"{path},{path}:1").parts] == [0.5, 0.5]
+    absent = tmp_path / "d:" / "absent.safetensors"
+    assert refused(f"{absent},photo") == f"{absent} does not exist"
+
+
+def test_a_style_file_is_found_by_path_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tulip().write(tmp_path / "tulip.safetensors")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for spec in ("~/tulip.safetensors", tmp_path / "tulip.safetensors"):
+        assert find_style(spec).name == "tulip"

@@ -1,0 +1,207 @@
+"""The stylizer: arrays in, arrays out, of the same size exactly, and nearer the photograph the less strength there is."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pictures import UInt8, photo
+
+import impasto
+from impasto.errors import NetworkError, StyleError
+from impasto.networks import Network
+from impasto.styles import Mix, Style, find_mix, gallery_style
+from impasto.stylizer import Stylizer
+
+
+def differs(one: UInt8, other: UInt8) -> float:
+    """The mean difference of two pictures of one size, in levels of 255."""
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def owning(network: Network, style: Style, name: str) -> Style:
+    """A style of the gallery as one that owns its network."""
+    own = replace(network, name="own", hash=f"hash of {name}")
+    return Style(name, {"own": style.embedding(network)}, {"own": own.hash}, {}, own)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(height=st.integers(1, 90), width=st.integers(1, 90))
+@example(1, 1)
+@example(7, 5)
+@example(1, 90)
+@example(65, 64)
+def test_any_size_is_kept(painter: Stylizer, height: int, width: int) -> None:
+    picture = photo(height, width)
+    kept = picture.copy()
+    painted = painter.stylize(picture, "starry-night")
+    assert painted.shape == (height, width, 3)
+    assert painted.dtype == np.uint8
+    assert differs(painted, picture) > 1
+    assert np.array_equal(picture, kept), "the photograph itself was changed"
+
+
+@pytest.mark.parametrize("style", ["starry-night", "great-wave", "roman-mosaic"])
+def test_a_style_shows_and_keeps_the_subject(painter: Stylizer, scene: UInt8, style: str) -> None:
+    painted = painter.stylize(scene, style)
+    assert differs(painted, scene) > 10
+    assert painted.std(axis=(0, 1)).min() > 15, "a flat colour"
+    light, painted_light = (np.asarray(each, float).mean(-1).ravel() for each in (scene, painted))
+    assert np.corrcoef(light, painted_light)[0, 1] > 0.5, "the subject is lost"
+
+
+def test_styles_differ(painter: Stylizer, scene: UInt8) -> None:
+    assert differs(painter.stylize(scene, "starry-night"), painter.stylize(scene, "great-wave")) > 10
+
+
+@pytest.mark.parametrize("height, width", [(60, 100), (121, 83)])
+def test_a_picture_is_painted_where_it_lies(painter: Stylizer, height: int, width: int) -> None:
+    """The border that small and odd pictures get is cut where it was added."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[: height // 2, : width // 3] = 255
+    light = painter.stylize(picture, "photo").mean(-1) > 127
+    assert (light == (picture.mean(-1) > 127)).mean() > 0.97
+
+
+# Strength
+
+
+def test_strength_zero_is_the_photograph(painter: Stylizer, scene: UInt8) -> None:
+    found = painter.stylize(scene, "starry-night", 0)
+    assert np.array_equal(found, scene)
+    assert found is not scene
+
+
+def test_strength_leads_from_the_photograph_to_the_style(painter: Stylizer, scene: UInt8) -> None:
+    steps = [painter.stylize(scene, "starry-night", strength) for strength in (0, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.99, 1)]
+    away = [differs(step, scene) for step in steps]
+    assert away[1] < 1
+    assert all(later > earlier - 0.5 for earlier, later in zip(away, away[1:], strict=False)), away
+    assert max(differs(one, other) for one, other in zip(steps, steps[1:], strict=False)) < 0.6 * away[-1], "a jump"
+    assert differs(steps[-2], steps[-1]) < 2
+
+
+def test_the_photo_style_comes_near_the_photograph(painter: Stylizer, scene: UInt8) -> None:
+    assert differs(painter.stylize(scene, "photo"), scene) < 3
+
+
+# Mixes
+
+
+def test_a_mix_of_one_and_nothing_is_that_one(painter: Stylizer, scene: UInt8) -> None:
+    mixed = painter.stylize(scene, "starry-night:1,great-wave:0")
+    assert np.array_equal(mixed, painter.stylize(scene, "starry-night"))
+
+
+def test_a_mix_lies_between_its_styles(painter: Stylizer, scene: UInt8) -> None:
+    one, other = (painter.stylize(scene, name) for name in ("starry-night", "great-wave"))
+    nearer, further = (painter.stylize(scene, f"starry-night:{w},great-wave:{1 - w}") for w in (0.8, 0.2))
+    assert differs(nearer, one) < differs(further, one)
+    assert differs(further, other) < differs(nearer, other)
+    assert 0 < differs(nearer, one) < differs(one, other)
+
+
+def test_styles_that_own_their_networks_mix_by_pixels(painter: Stylizer, scene: UInt8) -> None:
+    one = owning(painter.network, gallery_style("starry-night"), "one")
+    other = owning(painter.network, gallery_style("great-wave"), "other")
+    shared = gallery_style("roman-mosaic")
+    singles = [painter.stylize(scene, style) for style in (one, other, shared)]
+    assert np.array_equal(singles[0], painter.stylize(scene, "starry-night"))
+    mixed = painter.stylize(scene, find_mix([(one, 5), (other, 3), (shared, 2)]))
+    mean = np.average(np.stack(singles).astype(float), axis=0, weights=[5, 3, 2])
+    assert np.abs(mixed - mean).max() <= 1.5
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.5])
+def test_strength_holds_for_styles_that_own_their_networks(painter: Stylizer, scene: UInt8, strength: float) -> None:
+    own = owning(painter.network, gallery_style("starry-night"), "one")
+    full, found = (painter.stylize(scene, own, each) for each in (1, strength))
+    assert 0.3 * strength < differs(found, scene) / differs(full, scene) < 2 * strength
+
+
+# The rest
+
+
+def test_the_same_call_gives_the_same_bytes(painter: Stylizer, scene: UInt8) -> None:
+    first = painter.stylize(scene, "starry-night")
+    painter.stylize(scene[:77], "great-wave")
+    assert np.array_equal(painter.stylize(scene, "starry-night"), first)
+    assert np.array_equal(Stylizer(painter.network).stylize(scene, "starry-night"), first)
+
+
+def test_views_and_other_orders_of_memory(painter: Stylizer, scene: UInt8) -> None:
+    turned = scene.transpose(1, 0, 2)[::-1]
+    assert np.array_equal(painter.stylize(turned, "great-wave"), painter.stylize(np.ascontiguousarray(turned), "great-wave"))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((8, 8, 3)),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((1, 8, 8, 3), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_picture(painter: Stylizer, picture: Any) -> None:
+    with pytest.raises(ValueError, match=r"a picture is a uint8 array \(H, W, 3\), not"):
+        painter.stylize(picture, "starry-night")
+
+
+@pytest.mark.parametrize("strength", [-0.01, 1.01, float("nan"), float("inf")])
+def test_strength_out_of_range(painter: Stylizer, strength: float) -> None:
+    with pytest.raises(ValueError, match="strength must be between 0"):
+        painter.stylize(photo(8, 8), "starry-night", strength)
+
+
+@pytest.mark.parametrize("strength", [0, 1])
+def test_an_unknown_style(painter: Stylizer, strength: float) -> None:
+    with pytest.raises(StyleError, match="did you mean starry-night"):
+        painter.stylize(photo(8, 8), "starry-nigth", strength)
+
+
+def test_a_style_of_another_network(painter: Stylizer) -> None:
+    stranger = Stylizer(replace(painter.network, hash="another"))
+    with pytest.raises(StyleError, match="was made for another"):
+        stranger.stylize(photo(8, 8), "starry-night")
+
+
+def test_an_unknown_network() -> None:
+    with pytest.raises(NetworkError, match="huge"):
+        Stylizer("huge")
+
+
+# impasto.stylize
+
+
+def test_from_a_path_an_image_and_an_array(painter: Stylizer, photo_file: Path) -> None:
+    from impasto.images import read
+
+    array = read(photo_file).rgb
+    expected = painter.stylize(array, "starry-night")
+    for given_photo in (photo_file, str(photo_file), read(photo_file).to_pil(), array):
+        painted = impasto.stylize(given_photo, "starry-night", network=painter.network.name)
+        assert painted.mode == "RGB"
+        assert np.array_equal(np.asarray(painted), expected)
+
+
+def test_alpha_stays(painter: Stylizer) -> None:
+    from impasto.images import Picture
+
+    alpha = photo(20, 30)[..., 0]
+    painted = impasto.stylize(Picture(photo(20, 30), alpha).to_pil(), Mix(((gallery_style("photo"), 1.0),)))
+    assert painted.mode == "RGBA"
+    assert np.array_equal(np.asarray(painted)[..., 3], alpha)
+
+
+def test_what_is_no_photograph(tmp_path: Path) -> None:
+    with pytest.raises(impasto.ImpastoError, match="no such file"):
+        impasto.stylize(tmp_path / "absent.jpg", "starry-night")
+    with pytest.raises(ValueError, match=r"a picture is a uint8 array|\(H, W, 3\)"):
+        impasto.stylize(np.zeros((8, 8), np.uint8), "starry-night")
