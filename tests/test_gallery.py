@@ -19,7 +19,7 @@ def test_both_networks_ship() -> None:
 def test_there_are_twelve_paintings_and_the_photograph() -> None:
     assert len(PAINTINGS) >= 12
     assert gallery_names()[-1] == PHOTO
-    assert PAINTINGS == sorted(PAINTINGS)
+    assert list(PAINTINGS) == sorted(PAINTINGS)
     assert {"starry-night", "great-wave"} <= set(PAINTINGS)
 
 

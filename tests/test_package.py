@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Path:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built and unpacked: a folder as site-packages would have it."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
@@ -30,7 +30,7 @@ def run(installed: Path, code: str) -> str:
     return done.stdout.strip()
 
 
-def test_wheel_carries_gallery_and_lite(installed):
+def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     package = installed / "impasto"
     assert (package / "py.typed").exists()
     assert {path.stem for path in (package / "gallery/networks").iterdir()} == {"base", "small"}
@@ -38,7 +38,7 @@ def test_wheel_carries_gallery_and_lite(installed):
     assert (package / "learning/lite.safetensors").stat().st_size < 1.5e6
 
 
-def test_wheel_paints(installed):
+def test_wheel_paints(installed: Path) -> None:
     code = """
 import impasto, numpy as np
 assert impasto.__file__.startswith(sys.path[0]), impasto.__file__
@@ -49,12 +49,12 @@ print(painted.size, np.abs(np.asarray(painted).astype(int) - picture).mean() > 1
     assert run(installed, code) == "(90, 70) True"
 
 
-def test_import_is_light(installed):
+def test_import_is_light(installed: Path) -> None:
     code = "import impasto; print([m for m in ('torch', 'openvino', 'onnxruntime', 'PIL', 'numpy') if m in sys.modules])"
     assert run(installed, code) == "[]"
 
 
-def test_torch_is_open_in_metadata_and_absent_from_the_base(installed):
+def test_torch_is_open_in_metadata_and_absent_from_the_base(installed: Path) -> None:
     (metadata,) = installed.glob("impasto-*.dist-info/METADATA")
     lines = [line for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist: torch")]
     assert lines

@@ -41,9 +41,7 @@ def refused(spec: object) -> str:
     values=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=9),
     facts=st.dictionaries(st.sampled_from(["title", "artist", "base.J"]), st.text("abc é😀")),
 )
-def test_round_trip(
-    tmp_path_factory: pytest.TempPathFactory, name: str, values: list[float], facts: Mapping[str, str]
-) -> None:
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, name: str, values: list[float], facts: Mapping[str, str]) -> None:
     path = tmp_path_factory.mktemp("round") / "trip.safetensors"
     embeddings = {"base": np.array(values, np.float32), "small": np.zeros(2, np.float32)}
     Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).write(path)
@@ -197,7 +195,7 @@ def test_weights_that_are_no_positive_numbers(weight: float) -> None:
         assert "weights of a mix must be positive numbers" in refused(f"starry-night:{weight!r},great-wave:1")
 
 
-@pytest.mark.parametrize("weight", ["much", "", "0,5x", "0x1"])
+@pytest.mark.parametrize("weight", ["much", "", "0.5x", "0x1"])
 def test_garbage_for_a_weight(weight: str) -> None:
     assert "starry-night" in refused(f"starry-night:{weight},great-wave:1")
     assert "a mix is written starry-night:0.7,great-wave:0.3" in refused("starry-night:much,great-wave:1")

@@ -29,9 +29,9 @@ def stylize(
         A PIL image as large as the photograph, RGB, or RGBA where the photograph is transparent.
 
     Raises:
-        PictureError: the photograph cannot be read.
+        PictureError: the photograph cannot be read, or the array is no picture.
         StyleError: the style is unknown, broken, or made for another network.
-        ValueError: `strength` is not in 0..1 or the array is no picture.
+        ValueError: `strength` is not in 0..1.
     """
     if isinstance(photo, np.ndarray):
         picture = Picture(photo)

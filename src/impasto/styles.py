@@ -1,6 +1,8 @@
 """Styles: an embedding for each network, and what there is to know of it. Read, write, find, mix."""
 
 import difflib
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +18,7 @@ from impasto.networks import Network
 from impasto.paths import GALLERY
 
 FORMAT = "impasto style 1"
+SUFFIX = ".safetensors"
 OWN = "own"  # name of the network that a style brings along
 PHOTO = "photo"  # the gallery's style that changes nothing
 
@@ -32,6 +35,9 @@ class Style:
         hashes: by network name, the hash of the network that the embedding belongs to.
         metadata: title, artist, year, licence, how it was trained, C, S and J by network (`base.J`); strings.
         own: the network that belongs to this style alone, if it was trained with `--whole-network`.
+
+    Raises:
+        StyleError: the name cannot be part of a file's name, as it is of the names of paintings.
     """
 
     name: str
@@ -39,6 +45,10 @@ class Style:
     hashes: Mapping[str, str]
     metadata: Mapping[str, str] = field(default_factory=dict)
     own: Network | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or re.search(r"[/\\\x00-\x1f]", self.name):
+            raise StyleError(f"a style cannot have the name {self.name!r}; leave out slashes and control characters")
 
     def embedding(self, network: Network) -> Embedding:
         """The embedding for a network. Raises StyleError if there is none or it was made for another one."""
@@ -85,7 +95,7 @@ def read_style(path: Path) -> Style:
 @cache
 def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
     """Names of the styles that ship, in alphabetical order, `photo` last."""
-    names = {path.stem for path in (gallery / "styles").glob("*.safetensors")}
+    names = {path.stem for path in (gallery / "styles").glob(f"*{SUFFIX}")}
     return (*sorted(names - {PHOTO}), *sorted(names & {PHOTO}))
 
 
@@ -96,7 +106,7 @@ def gallery_style(name: str) -> Style:
         near = difflib.get_close_matches(name.lower(), gallery_names(), n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
-    return read_style(GALLERY / "styles" / f"{name}.safetensors")
+    return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
 
 
 def find_style(spec: str | Path) -> Style:
@@ -105,11 +115,11 @@ def find_style(spec: str | Path) -> Style:
     Raises:
         StyleError: there is no such style; for a picture the message says how to learn one from it.
     """
-    path = Path(spec).expanduser()
-    if path.suffix.lower() == ".safetensors":
+    path = _path(spec)
+    if path.suffix.lower() == SUFFIX:
         return read_style(path)
     if path.suffix.lower() in EXTENSIONS:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110
             raise StyleError(f"{path} does not exist")
         raise StyleError(
             f"{path} is a picture: learn its style first, with `impasto train {path}`, then use the file that gives"
@@ -143,7 +153,7 @@ def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> 
         return spec
     if isinstance(spec, Style):
         return Mix(((spec, 1.0),))
-    if isinstance(spec, Path) or (isinstance(spec, str) and Path(spec).expanduser().is_file()):
+    if isinstance(spec, Path) or (isinstance(spec, str) and os.path.isfile(_path(spec))):  # noqa: PTH113
         return Mix(((find_style(spec), 1.0),))
     pairs = [_weighted(part) for part in spec.split(",")] if isinstance(spec, str) else list(spec)
     total = sum(weight for _, weight in pairs)
@@ -154,12 +164,20 @@ def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> 
 
 def _weighted(part: str) -> tuple[Style, float]:
     """`name:weight` or `name`; a colon may belong to a path."""
-    name, colon, weight = part.strip().rpartition(":")
-    if not colon or not name:
-        return find_style(part.strip()), 1.0
+    part = part.strip()
+    name, _, weight = part.rpartition(":")
+    if not name:
+        return find_style(part), 1.0
     try:
-        return find_style(name), float(weight)
+        number = float(weight)
     except ValueError as error:
-        if Path(part).suffix:
-            return find_style(part.strip()), 1.0
+        if Path(part).suffix.lower() in (SUFFIX, *EXTENSIONS):
+            return find_style(part), 1.0
         raise StyleError(f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3") from error
+    return find_style(name), number
+
+
+def _path(spec: str | Path) -> Path:
+    """A path as the user wrote it. `os.path`, here and in the questions asked of it, since `Path` raises at `~nobody` and at
+    names that are too long."""
+    return Path(os.path.expanduser(spec))  # noqa: PTH111

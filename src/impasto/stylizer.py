@@ -47,6 +47,18 @@ class Stylizer:
             self._engines[network.hash] = engines.load(network.graph, *self._options)
         return self._engines[network.hash]
 
+    def prepare(self, style: str | Style | Mix) -> Mix:
+        """Find a style and load what paints in it, so that what does not fit fails before the first picture.
+
+        Raises:
+            StyleError: an unknown or broken style, or one made for another network.
+            NetworkError: an engine or a graph that cannot be loaded.
+        """
+        mix = find_mix(style)
+        for network, _, _ in self._jobs(mix, strength=1):
+            self._engine(network)
+        return mix
+
     def stylize(self, picture: UInt8, style: str | Path | Style | Mix, strength: float = 1.0) -> UInt8:
         """Paint a picture.
 
@@ -66,31 +78,34 @@ class Stylizer:
             raise ValueError(f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be between 0 (the photograph) and 1 (the full style), not {strength}")
+        mix = find_mix(style)
         if strength == 0:
             return picture.copy()
-        mix = find_mix(style)
         image = _to_image(picture)
-        painted = sum(
-            weight * self._paint(network, image, embedding) for network, embedding, weight in self._jobs(mix, strength)
-        )
+        jobs = self._jobs(mix, strength)
+        painted = sum(weight * self._paint(network, image, embedding) for network, embedding, weight in jobs)
         height, width = picture.shape[:2]
         result = np.asarray(painted)[0, :, :height, :width]
-        blend = min(1.0, strength / PIXEL_BLEND)
-        if blend < 1:
-            result = blend * result + (1 - blend) * image[0, :, :height, :width]
+        kept = 1 - sum(weight for _, _, weight in jobs)
+        if kept > 1e-6:  # more than rounding
+            result = result + np.float32(kept) * image[0, :, :height, :width]
         return (result.transpose(1, 2, 0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
     def _paint(self, network: Network, image: engines.Float32, embedding: Embedding) -> engines.Float32:
         return self._engine(network).run(image, embedding[None])
 
     def _jobs(self, mix: Mix, strength: float) -> list[tuple[Network, Embedding, float]]:
-        """What to paint and to add up: styles of one network mix as embeddings, those that own theirs by pixels."""
+        """What to paint and to add up: styles of one network mix as embeddings, those that own theirs by pixels.
+
+        Weights sum to 1 or, at low strength and where styles own their networks, to less: the rest is the photograph's pixels.
+        """
         shared = [(style, weight) for style, weight in mix.parts if not style.own]
-        jobs = [(style.own, style.embedding(style.own), weight) for style, weight in mix.parts if style.own]
+        jobs = [(style.own, style.embedding(style.own), strength * weight) for style, weight in mix.parts if style.own]
         if shared:
             total = sum(weight for _, weight in shared)
             embedding = sum(weight / total * style.embedding(self.network) for style, weight in shared)
-            jobs.append((self.network, self._weakened(np.asarray(embedding), strength), total))
+            blend = min(1.0, strength / PIXEL_BLEND)
+            jobs.append((self.network, self._weakened(np.asarray(embedding), strength), blend * total))
         return jobs
 
     def _weakened(self, embedding: Embedding, strength: float) -> Embedding:

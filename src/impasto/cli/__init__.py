@@ -1,24 +1,34 @@
 """The command line, thin: parse, call, report. One verb a job; progress on stderr, results on stdout."""
 
+import contextlib
+import os
 import sys
+import warnings
 
 EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules load; a verb tells of its own
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _run() -> None:
+    warnings.filterwarnings("ignore", module=r"PIL\..*")  # of damaged metadata, which are no reason to stop or to speak
     from impasto.cli.app import app
     from impasto.cli.report import fail
     from impasto.errors import ImpastoError, NetworkError, StyleError
 
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        fail("interrupted")
-        sys.exit(EXIT_INTERRUPTED)
     except ImpastoError as error:
         fail(str(error))
         sys.exit(EXIT_USAGE if isinstance(error, (StyleError, NetworkError)) else EXIT_SOME_FAILED)
-    except BrokenPipeError:  # of `impasto styles | head`
-        sys.stderr.close()
-        sys.exit(EXIT_OK)
+    except OSError as error:  # such as a full disk under stdout
+        fail(str(error))
+        with contextlib.suppress(OSError):  # what is left in the buffer would fail again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_SOME_FAILED)

@@ -1,13 +1,26 @@
 """All verbs of the command line, gathered."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from impasto import __version__
-from impasto.cli import benchmark, doctor, styles, stylize, train
+from impasto.cli import EXIT_INTERRUPTED, benchmark, doctor, report, styles, stylize, train
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb; here and not around the app, since what typer makes of Ctrl-C differs by its version."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            report.fail("interrupted")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
 
 app = typer.Typer(
+    cls=_Verbs,
     name="impasto",
     help="Paint photographs in the manner of a picture, in real time on an ordinary CPU; learn a new manner in minutes.",
     no_args_is_help=True,

@@ -52,8 +52,15 @@ def record(style: Style) -> dict[str, Any]:
     for key, value in style.metadata.items():
         network, dot, fact = key.partition(".")
         if dot and network in networks:
-            networks[network][fact] = float(value) if fact in ("C", "S", "J") else value
+            networks[network][fact] = _measure(value) if fact in ("C", "S", "J") else value
     return {"name": style.name, **flat, "networks": networks}
+
+
+def _measure(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:  # a file of someone else's may say anything
+        return text
 
 
 def _list(shown: list[Style]) -> None:

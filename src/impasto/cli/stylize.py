@@ -11,12 +11,12 @@ import typer
 from impasto.cli import EXIT_SOME_FAILED, options, report
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
-from impasto.styles import Mix, find_mix
+from impasto.styles import Mix
 from impasto.stylizer import Stylizer
 
 
 def stylize(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Pictures, folders of pictures, or globs.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or globs.")],
     style: Annotated[str, typer.Option("--style", "-s", help="A gallery name, a style file, or a mix a:0.7,b:0.3.")],
     output: Annotated[
         str | None,
@@ -48,22 +48,30 @@ def stylize(
 
       impasto stylize photo.jpg --style my-style.safetensors --strength 0.6
     """
-    mix = find_mix(style)
     painter = Stylizer(network, engine, threads, precision)
-    for part, _ in mix.parts:  # an unfit style fails here, once, and not for every picture
-        part.embedding(part.own or painter.network)
-    paths, failed = expand(inputs)
+    mix = painter.prepare(style)
+    paths, failures = expand(inputs)
+    for text, error in failures:
+        _report_failure(text, error, json)
+    failed = len(failures)
     several = len(paths) > 1 or len(inputs) > 1
+    targets = {path: target_path(path, mix.name, output, several) for path in paths}
+    photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
+    again = {path for path in paths if photos.get(path, path) != path}  # paintings of an earlier run, beside their photographs
     with report.bar(unit=True) as bar:
-        task = bar.add_task(mix.name, total=len(paths), visible=several)
-        for path in paths:
+        task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
+        for path, target in targets.items():
+            if path in again:
+                continue
             try:
-                target = target_path(path, mix.name, output, several)
+                if photos[target] != path:
+                    raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
                 record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
-                report.result(_line(record), record, json)
-            except (ImpastoError, MemoryError) as error:
+            except (ImpastoError, OSError, MemoryError) as error:
                 failed += 1
-                _report_failure(path, error, json)
+                _report_failure(str(path), error, json)
+            else:
+                report.result(_line(record), record, json)
             bar.advance(task)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -100,29 +108,38 @@ def _line(record: dict[str, Any]) -> str:
     return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s)"
 
 
-def _report_failure(path: Path, error: BaseException, json: bool) -> None:
+def _report_failure(text: str, error: BaseException, json: bool) -> None:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
+    message = reason if text in reason else f"{text}: {reason}"
     if json:
-        report.result("", {"input": str(path), "error": str(error)}, as_json=True)
-    report.fail(str(error) if str(path) in str(error) else f"{path}: {error}")
+        report.result("", {"input": text, "error": message}, as_json=True)
+    report.fail(message)
 
 
-def expand(inputs: list[str]) -> tuple[list[Path], int]:
-    """Files that the inputs name, each once and in order, and how many inputs named none (each is reported)."""
+def expand(inputs: list[str]) -> tuple[list[Path], list[tuple[str, Exception]]]:
+    """Files that the inputs name, each once and in order; and the inputs that name none, with the reasons."""
     paths: dict[Path, None] = {}
-    failed = 0
+    failures: list[tuple[str, Exception]] = []
     for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
-        elif not path.exists() and glob.has_magic(text):
-            found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())  # noqa: PTH207
-        else:
-            found = [path]
-        if not found:
-            report.fail(f"{text} holds no pictures ({', '.join(sorted(EXTENSIONS))})")
-            failed += 1
-        paths |= dict.fromkeys(found)
-    return list(paths), failed
+        try:
+            paths |= dict.fromkeys(_files(text))
+        except (OSError, PictureError) as error:
+            failures.append((text, error))
+    return list(paths), failures
+
+
+def _files(text: str) -> list[Path]:
+    """Files that one input names: those of a folder, those that a glob matches, or the one file, there or not."""
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+    elif not path.exists() and glob.has_magic(text):
+        found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())  # noqa: PTH207
+    else:
+        found = [path]
+    if not found:
+        raise PictureError(f"{text} holds no pictures ({', '.join(sorted(EXTENSIONS))})")
+    return found
 
 
 def target_path(path: Path, style: str, output: str | None, several: bool) -> Path:

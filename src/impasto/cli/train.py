@@ -22,7 +22,7 @@ NetworkChoice = Literal["base", "small", "both"]
 
 
 def train(
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="The picture to learn; several with --gallery.")],
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="The picture to learn; several with --gallery.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")
     ] = None,
@@ -90,6 +90,8 @@ def train(
         if checkpoint.exists() and not (resume or overwrite):
             raise TrainingError(f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew")
     learning = _learning()
+    from impasto.learning.losses import Weights
+
     if threads:
         learning.set_threads(threads)
     fresh = gallery is not None
@@ -99,7 +101,7 @@ def train(
         batch=batch,
         crop=crop,
         seed=seed,
-        weights=learning.Weights(content_weight, style_weight, tv_weight),
+        weights=Weights(content_weight, style_weight, tv_weight),
         whole_network=whole_network or fresh,
         **learning.rates(learning_rate, tuning=not fresh),
     )

@@ -35,8 +35,9 @@ class OpenVINOEngine:
         self._requests: OrderedDict[tuple[int, ...], openvino.InferRequest] = OrderedDict()
 
     def run(self, image: Float32, embedding: Float32) -> Float32:
-        # the results are the request's own memory, overwritten by its next run
-        return np.array(self._request(image.shape, embedding.shape).infer([image, embedding], share_inputs=True)[0])
+        request = self._request(image.shape, embedding.shape)
+        # shared results are the request's own memory, overwritten by its next run: copied here, once
+        return np.array(request.infer([image, embedding], share_inputs=True, share_outputs=True)[0])
 
     def _request(self, image: tuple[int, ...], embedding: tuple[int, ...]) -> openvino.InferRequest:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""

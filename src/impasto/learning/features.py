@@ -6,10 +6,12 @@
 
 import hashlib
 import os
+import pickle
 import shutil
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -158,8 +160,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if "features.0.weight" not in wanted:
             raise KeyError("features.0.weight")
     except Exception as error:
+        # PyTorch's own words on a pickle that it refuses are many lines, and advise to run it
+        words = "" if isinstance(error, pickle.UnpicklingError) else f": {error}"
         raise WeightsError(
-            f"{path} does not hold a perceptual network ({type(error).__name__}: {error}); delete it to have it fetched anew"
+            f"{path} does not hold a perceptual network ({type(error).__name__}{words}); delete it to have it fetched anew"
         ) from error
     return wanted
 
@@ -183,11 +187,13 @@ def fetch(name: str, progress: Callable[[int, int], None] | None = None) -> Path
                 done += len(block)
                 if progress:
                     progress(done, total)
+        if done < total:  # urllib says nothing
+            raise ConnectionError(f"the connection broke after {done} of {total} bytes")
         if not digest.hexdigest().startswith(expected):
             raise WeightsError(f"what {url} gave has SHA-256 {digest.hexdigest()[:8]}..., not {expected}...; {by_hand}")
         shutil.move(part, target)
         return target
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise WeightsError(
             f"the weights of {name} are not on this machine and could not be fetched ({error}); {by_hand}; or use the "
             "perceptual network that ships with impasto: --perceptual lite"

@@ -35,10 +35,10 @@ class _Moments(torch.autograd.Function):
     def forward(ctx: Any, f: Tensor) -> tuple[Tensor, Tensor]:
         ctx.shape = f.shape
         f = f.permute(0, 2, 3, 1).flatten(1, 2)  # (B, n, C): a view where memory is channels-last
-        mean = f.mean(1, keepdim=True, dtype=torch.float32)
+        mean = f.mean(1, keepdim=True, dtype=torch.promote_types(f.dtype, torch.float32))
         centred = f - mean.to(f.dtype)
         ctx.save_for_backward(centred)
-        return mean[:, 0], (centred.transpose(1, 2) @ centred).float() / f.shape[1]
+        return mean[:, 0], (centred.transpose(1, 2) @ centred).to(mean.dtype) / f.shape[1]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -51,8 +51,8 @@ class _Moments(torch.autograd.Function):
 def moments(f: Tensor) -> Moments:
     """Mean and covariance (the Gram matrix of the centred features, over H W) of features (B, C, H, W).
 
-    Products run in the type of `f`, results are float32. Statistics for style: Huang and Belongie 2017 (mean), Gatys et
-    al. 2016 (Gram); the covariance is what is left of the Gram matrix without the mean, which otherwise rules it.
+    Products run in the type of `f`, results are float32 (float64 of float64). Statistics for style: Huang and Belongie 2017
+    (mean), Gatys et al. 2016 (Gram); the covariance is what is left of the Gram matrix without the mean, which rules it.
     """
     return Moments(*_Moments.apply(f))  # type: ignore[no-untyped-call]
 

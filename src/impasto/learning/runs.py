@@ -70,12 +70,13 @@ def set_threads(threads: int) -> None:
 def read_catalog(path: Path) -> dict[str, dict[str, str]]:
     """What a table (tab-separated, with a header) says of pictures, by file name: name, title, artist, year, licence."""
     with path.open(encoding="utf-8", newline="") as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
+        rows = list(csv.DictReader(table, delimiter="\t", restval=""))
     if not rows or not {"file", "name"} <= rows[0].keys():
         raise TrainingError(
             f"{path} is no catalog: its first line must name columns, tab-separated: file, name, title, artist, ..."
         )
-    return {row.pop("file"): row for row in rows}
+    # None is where a reader puts what stands beyond the last column
+    return {row["file"]: {key: value for key, value in row.items() if key not in ("file", None)} for row in rows}
 
 
 def new_gallery(

@@ -241,6 +241,9 @@ class Trainer:
                 notes = dict(file.metadata() or {})
                 state = json.loads(notes.pop("state"))
                 tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}  # noqa: SIM118
+            shapes = {key: p.shape for name, p in self.parameters.items() for key in (name, f"average.{name}")}
+            if {key: tensor.shape for key, tensor in tensors.items() if not key.startswith("adam.")} != shapes:
+                raise ValueError("it is of another network or of other styles")
             with torch.no_grad():
                 for name, p in self.parameters.items():
                     p.copy_(tensors[name])

@@ -1,0 +1,390 @@
+"""Bad input: one clear line each, no traceback, the right exit code, other inputs go on, nothing half written."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import Run, python, surroundings
+from pictures import photo
+from PIL import Image
+
+from impasto.images import read
+from impasto.styles import Style, gallery_style
+from impasto.stylizer import Stylizer
+
+STYLE = ("--style", "starry-night")
+
+
+def jpeg(path: Path, height: int = 48, width: int = 64) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 60, (height, width, 3), np.uint8)
+    Image.fromarray(photo(height, width) // 2 + noise).save(path)
+    return path.read_bytes()
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(jpeg(path)[:-900])
+
+
+def no_picture(path: Path) -> None:
+    path.write_text("Dear Sir or Madam,\n")
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+def missing(path: Path) -> None:
+    pass
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+BAD: list[tuple[Callable[[Path], None], str]] = [
+    (missing, "no such file"),
+    (folder, "holds no pictures"),
+    (no_picture, "it is no picture"),
+    (truncated, "cut short"),
+    (empty, "empty"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), BAD)
+def test_a_bad_input_is_one_line_and_the_others_go_on(
+    impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str
+) -> None:
+    bad, other = photo_file.with_name("bad.jpg"), photo_file.with_name("other.jpg")
+    make(bad)
+    jpeg(other)
+    before = set(photo_file.parent.iterdir())
+    done = impasto("stylize", photo_file, bad, other, *STYLE, "--json")
+    assert done.code == 1
+    message = done.only_error()
+    assert str(bad) in message
+    assert reason in message
+    good = [record for record in done.records if "output" in record]
+    assert [record["input"] for record in good] == [str(photo_file), str(other)]
+    (failure,) = [record for record in done.records if "output" not in record]
+    assert list(failure) == ["input", "error"]
+    assert failure == {"input": str(bad), "error": message}
+    assert {path.name for path in set(photo_file.parent.iterdir()) - before} == {
+        "photo.starry-night.jpg",
+        "other.starry-night.jpg",
+    }
+
+
+@pytest.mark.parametrize(("make", "reason"), BAD)
+def test_a_bad_input_alone(impasto: Run, tmp_path: Path, make: Callable[[Path], None], reason: str) -> None:
+    make(tmp_path / "bad.jpg")
+    done = impasto("stylize", tmp_path / "bad.jpg", *STYLE)
+    assert (done.code, done.out) == (1, "")
+    assert reason in done.only_error()
+
+
+@pytest.mark.parametrize("text", ["x" * 300 + ".jpg", "x" * 5000, "*.nothing", "/dev/null", "", "photo.jpg/within.jpg"])
+def test_odd_inputs(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    if text == "":
+        photo_file.unlink()
+    done = impasto("stylize", text, *STYLE)
+    assert done.code == 1
+    assert len(done.only_error()) > 10
+
+
+def test_a_real_process_says_one_line(tmp_path: Path) -> None:
+    """Here what Pillow and its libraries say would come through too."""
+    for make, _ in BAD:
+        make(tmp_path / f"{make.__name__}.jpg")
+    for form in ("png", "webp", "tif", "avif", "gif"):
+        path = tmp_path / f"cut.{form}"
+        Image.fromarray(photo(64, 64)).save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x09\0" + b"\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0" * 3  # entries that are not there
+    Image.fromarray(photo(48, 64)).save(tmp_path / "odd.jpg", exif=exif)
+    paths = sorted(tmp_path.iterdir())
+    done = python("-m", "impasto", "stylize", *map(str, paths), str(tmp_path / "missing.jpg"), *STYLE)
+    assert done.code == 1
+    assert all(line.startswith("error: ") for line in done.errors), done.err
+    assert len(done.errors) == len(paths)  # all but odd.jpg, and missing.jpg
+    assert done.out.startswith(str(tmp_path / "odd.starry-night.jpg"))
+    assert len(done.out.splitlines()) == 1
+
+
+def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> None:
+    size = (40_000, 16)
+    Image.effect_noise(size, 90).convert("RGB").save(tmp_path / "strip.png")
+    done = impasto("stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "base")
+    assert (done.code, done.err) == (0, "")
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == size
+
+
+def test_a_painting_that_its_format_cannot_hold(impasto: Run, tmp_path: Path) -> None:
+    Image.new("RGB", (70_000, 2)).save(tmp_path / "strip.png")
+    done = impasto("stylize", tmp_path / "strip.png", "-s", "photo", "-o", tmp_path / "out.jpg", "--strength", "0")
+    assert done.code == 1
+    assert ".png" in done.only_error()
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_too_many_pixels(impasto: Run, photo_file: Path) -> None:
+    done = impasto("stylize", photo_file, *STYLE, "--max-pixels", "3071")
+    assert done.code == 1
+    assert "--max-pixels 3072" in done.only_error()
+    assert impasto("stylize", photo_file, *STYLE, "--max-pixels", "3072").code == 0
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), RuntimeError("Check failed\nat src/memory.cpp:12\nbad_alloc")])
+def test_memory_that_does_not_suffice(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(Stylizer, "stylize", fail)
+    done = impasto("stylize", photo_file, *STYLE)
+    assert done.code == 1
+    assert f"{photo_file}: painting 64x48 pixels failed" in done.only_error()
+
+
+# Styles
+
+
+def test_an_unknown_style(impasto: Run, photo_file: Path) -> None:
+    done = impasto("stylize", photo_file, "--style", "stary-nigth")
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean starry-night" in done.only_error()
+
+
+def foreign(path: Path) -> None:
+    style = gallery_style("starry-night")
+    replace(style, hashes={"base": "0123456789abcdef"}).write(path)
+
+
+def corrupt(path: Path) -> None:
+    gallery_style("starry-night").write(path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def of_nan(path: Path) -> None:
+    style = gallery_style("starry-night")
+    replace(style, embeddings={"base": np.full_like(style.embeddings["base"], np.nan)}).write(path)
+
+
+def with_a_broken_network(path: Path) -> None:
+    from impasto.networks import Network
+
+    own = Network("own", "f00d", 3, b"Dear Sir or Madam,", {})
+    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (missing, "does not exist"),
+        (empty, "broken or no safetensors file"),
+        (no_picture, "broken or no safetensors file"),
+        (corrupt, "broken or no safetensors file"),
+        (folder, "broken or no safetensors file"),
+        (foreign, "was made for another base network (0123456789abcdef, this is"),
+        (of_nan, "finite numbers"),
+        (with_a_broken_network, "cannot load this network"),
+    ],
+)
+def test_a_bad_style_file(impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str) -> None:
+    path = photo_file.with_name("style.safetensors")
+    make(path)
+    done = impasto("stylize", photo_file, photo_file.parent, "--style", path)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.only_error()
+    assert len(list(photo_file.parent.glob("*.jpg"))) == 1
+
+
+def test_a_picture_as_style(impasto: Run, photo_file: Path) -> None:
+    done = impasto("stylize", photo_file, "--style", photo_file)
+    assert done.code == 2
+    assert f"impasto train {photo_file}" in done.only_error()
+
+
+@pytest.mark.parametrize("style", ["starry-night:-1", "starry-night:0", "starry-night:nan", "starry-night:much", "", ",", ":"])
+def test_bad_mixes(impasto: Run, photo_file: Path, style: str) -> None:
+    done = impasto("stylize", photo_file, f"--style={style}")
+    assert done.code == 2
+    done.only_error()
+
+
+def test_an_engine_that_cannot(impasto: Run, photo_file: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    done = impasto("stylize", photo_file, photo_file, *STYLE, "--engine", "onnxruntime", "--precision", "bf16")
+    assert (done.code, done.out) == (2, "")
+    assert "--precision f32" in done.only_error()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--strength", "1.5"], "--strength"),
+        (["--strength", "much"], "--strength"),
+        (["--quality", "0"], "--quality"),
+        (["--threads", "0"], "--threads"),
+        (["--max-pixels", "0"], "--max-pixels"),
+        (["--engine", "tensorrt"], "openvino"),
+        (["--network", "huge"], "small"),
+        (["--precision", "f8"], "bf16"),
+        (["--brush", "big"], "--brush"),
+    ],
+)
+def test_wrong_usage(impasto: Run, photo_file: Path, arguments: list[str], said: str) -> None:
+    done = impasto("stylize", photo_file, *STYLE, *arguments)
+    assert said in done.usage()
+    assert done.out == ""
+
+
+def test_nothing_to_paint_or_no_style(impasto: Run, photo_file: Path) -> None:
+    assert "INPUT" in impasto("stylize", *STYLE).usage()
+    assert "--style" in impasto("stylize", photo_file).usage()
+
+
+# Folders and disks that do not take a painting
+
+
+@contextmanager
+def failing_writes(monkeypatch: pytest.MonkeyPatch, number: int, failures: int) -> Iterator[None]:
+    """The first files that are written take half of their bytes, then fail."""
+    real = Path.open
+    left = [failures]
+
+    def opened(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        file: Any = real(path, mode, *args, **kwargs)
+        if "x" not in mode or not left[0]:
+            return file
+        left[0] -= 1
+        with file:
+            file.write(b"half a pic")
+        raise OSError(number, os.strerror(number), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system"), (errno.EACCES, "Permission denied")],
+)
+def test_a_disk_that_does_not_take_it(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+) -> None:
+    other = photo_file.with_name("other.jpg")
+    jpeg(other)
+    target = photo_file.with_name("photo.starry-night.jpg")
+    target.write_bytes(b"the old one")
+    with failing_writes(monkeypatch, number, failures=1):
+        done = impasto("stylize", photo_file, other, *STYLE, "--overwrite")
+    assert done.code == 1
+    assert reason in done.only_error()
+    assert str(target) in done.only_error()
+    assert target.read_bytes() == b"the old one"
+    assert read(photo_file.with_name("other.starry-night.jpg")).width == 64
+    assert len(list(photo_file.parent.iterdir())) == 4
+
+
+@pytest.mark.parametrize("output", ["/proc/here/", "/proc/here.jpg", "/dev/null/here/", "out.xyz", "x" * 300 + ".jpg"])
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_outputs_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    done = impasto("stylize", photo_file, *STYLE, "-o", output)
+    assert (done.code, done.out) == (1, "")
+    assert output.strip("/") in done.only_error()
+    assert list(photo_file.parent.iterdir()) == [photo_file]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [("styles",), ("styles", "--json"), ("doctor",)])
+def test_results_into_a_full_disk(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "impasto", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, env=surroundings()
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_results_into_a_closed_pipe() -> None:
+    """`impasto styles --json | head -1`"""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "impasto", "styles", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(),
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait(30)
+
+
+# Ctrl-C
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_in_a_batch(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    data = jpeg(photos / "0.jpg", 240, 320)
+    for number in range(1, 200):
+        (photos / f"{number}.jpg").write_bytes(data)
+    with (tmp_path / "stderr").open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "impasto", "stylize", str(photos), *STYLE, "-o", str(tmp_path / "out"), "--threads", "1"],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env=surroundings(),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job would ignore it
+        )
+    assert process.stdout
+    reported = [process.stdout.readline() for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+    reported += process.stdout.readlines()
+    process.stdout.close()
+    assert process.wait(60) == 130
+    assert (tmp_path / "stderr").read_text() == "error: interrupted\n"
+    painted = sorted((tmp_path / "out").iterdir())
+    assert {path.suffix for path in painted} == {".jpg"}
+    assert 3 <= len(painted) < 200
+    assert len(painted) - len(reported) in (0, 1)  # one may be written and not yet reported
+    for path in painted:
+        assert read(path).width == 320
+
+
+def test_ctrl_c_while_modules_load(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("impasto.cli._run", interrupt)
+    done = impasto("doctor")
+    assert (done.code, done.out, done.err) == (130, "", "")
+
+
+def test_ctrl_c_by_any_verb(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("impasto.cli.doctor.examine", interrupt)
+    done = impasto("doctor")
+    assert (done.code, done.only_error()) == (130, "interrupted")

@@ -1,0 +1,278 @@
+"""impasto stylize: what is painted, where it goes, and what is said of it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Outcome, Run
+from pictures import UInt8, photo, ramp
+from PIL import Image
+from PIL.ExifTags import Base
+
+from impasto.cli.stylize import expand, target_path
+from impasto.images import read
+from impasto.styles import gallery_style
+
+FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds"]
+
+Paint = Callable[..., Outcome]
+
+
+@pytest.fixture
+def paint(impasto: Run) -> Paint:
+    """`impasto stylize ... --style starry-night`, which comes to a good end."""
+
+    def run(*arguments: object, style: str = "starry-night") -> Outcome:
+        done = impasto("stylize", *arguments, "--style", style)
+        assert (done.code, done.err) == (0, "")
+        return done
+
+    return run
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def copies(photo_file: Path, *others: str) -> list[Path]:
+    """More files like a photograph, beside it."""
+    paths = [photo_file.parent / other for other in others]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo_file.read_bytes())
+    return paths
+
+
+# One photograph
+
+
+def test_the_painting_stands_beside_the_photograph(paint: Paint, photo_file: Path) -> None:
+    before = photo_file.read_bytes()
+    done = paint(photo_file)
+    target = photo_file.with_name("photo.starry-night.jpg")
+    assert done.out.startswith(f"{target} (64x48, ")
+    assert names(photo_file.parent) == ["photo.jpg", "photo.starry-night.jpg"]
+    assert photo_file.read_bytes() == before
+    painted = read(target).rgb
+    assert painted.shape == (48, 64, 3)
+    assert np.abs(painted.astype(int) - read(photo_file).rgb).mean() > 10
+
+
+def test_json(paint: Paint, photo_file: Path) -> None:
+    (record,) = paint(photo_file, "--json", "--engine", "auto").records
+    assert list(record) == FIELDS
+    seconds = record.pop("seconds")
+    assert 0 < seconds < 60
+    assert record.pop("engine") in ("openvino", "onnxruntime")
+    assert record == {
+        "input": str(photo_file),
+        "output": str(photo_file.with_name("photo.starry-night.jpg")),
+        "style": "starry-night",
+        "network": "base",
+        "width": 64,
+        "height": 48,
+    }
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_the_engine_is_the_one_asked_for(paint: Paint, photo_file: Path, engine: str) -> None:
+    pytest.importorskip(engine)
+    (record,) = paint(photo_file, "--engine", engine, "--precision", "f32", "--threads", "1", "--json").records
+    assert record["engine"] == engine
+
+
+def test_strength_zero_is_the_photograph(paint: Paint, photo_file: Path) -> None:
+    target = photo_file.with_name("out.png")
+    paint(photo_file, "-o", target, "--strength", "0")
+    assert np.array_equal(read(target).rgb, read(photo_file).rgb)
+
+
+def test_quality(paint: Paint, photo_file: Path) -> None:
+    coarse, fine = photo_file.with_name("coarse.jpg"), photo_file.with_name("fine.jpg")
+    paint(photo_file, "-o", coarse, "--quality", "10")
+    paint(photo_file, "-o", fine, "--quality", "98")
+    assert 2 * coarse.stat().st_size < fine.stat().st_size
+
+
+def test_a_mix_and_a_style_file(paint: Paint, photo_file: Path) -> None:
+    gallery_style("the-scream").write(photo_file.with_name("mine.safetensors"))
+    paint(photo_file, style="starry-night:0.7,great-wave:0.3")
+    paint(photo_file, style=str(photo_file.with_name("mine.safetensors")))
+    assert names(photo_file.parent)[1:] == [
+        "photo.jpg",
+        "photo.starry-night-70-great-wave-30.jpg",
+        "photo.the-scream.jpg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "painted"),
+    [
+        ("photo.PNG", "photo.starry-night.PNG"),
+        ("photo.webp", "photo.starry-night.webp"),
+        ("two.dots.tif", "two.dots.starry-night.tif"),
+        ("photo.gif", "photo.starry-night.jpg"),  # 256 colours would undo a painting
+        ("photo", "photo.starry-night.jpg"),
+        (".jpg", ".jpg.starry-night.jpg"),
+        ("ö ü[1].png", "ö ü[1].starry-night.png"),
+    ],
+)
+def test_the_name_of_a_painting(paint: Paint, tmp_path: Path, name: str, painted: str) -> None:
+    form = {".gif": "GIF", ".tif": "TIFF", ".webp": "WEBP"}.get(Path(name).suffix, "PNG")
+    Image.fromarray(photo(9, 8)).save(tmp_path / name, form)
+    paint(tmp_path / name)
+    assert read(tmp_path / painted).rgb.shape == (9, 8, 3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (1, 300)])
+def test_tiny_pictures_are_painted(paint: Paint, tmp_path: Path, height: int, width: int) -> None:
+    Image.fromarray(photo(height, width)).save(tmp_path / "tiny.png")
+    (record,) = paint(tmp_path / "tiny.png", "--json").records
+    assert (record["width"], record["height"]) == (width, height)
+    assert read(tmp_path / "tiny.starry-night.png").rgb.shape == (height, width, 3)
+
+
+def test_alpha_stays(paint: Paint, tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([photo(40, 50), ramp(40, 50)])).save(tmp_path / "logo.png")
+    paint(tmp_path / "logo.png")
+    with Image.open(tmp_path / "logo.starry-night.png") as painted:
+        assert painted.mode == "RGBA"
+        assert np.array_equal(np.asarray(painted)[..., 3], ramp(40, 50))
+        assert np.abs(np.asarray(painted)[..., :3].astype(int) - photo(40, 50)).mean() > 10
+
+
+def test_a_turned_photograph_comes_out_upright(paint: Paint, tmp_path: Path) -> None:
+    upright = np.zeros((48, 80, 3), np.uint8)
+    upright[:, 40:] = 255  # light on the right
+    exif = Image.Exif()
+    exif[Base.Orientation] = 6  # stored turned: a quarter clockwise makes it upright
+    exif[Base.Make] = "Camera"
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "turned.jpg", exif=exif)
+    (record,) = paint(tmp_path / "turned.jpg", "--json", style="photo").records
+    assert (record["width"], record["height"]) == (80, 48)
+    with Image.open(tmp_path / "turned.photo.jpg") as painted:
+        assert painted.size == (80, 48)
+        assert painted.getexif().get(Base.Orientation, 1) == 1
+        assert painted.getexif()[Base.Make] == "Camera"
+        light: UInt8 = np.asarray(painted.convert("L"))
+    assert light[:, 45:].mean() > 200
+    assert light[:, :35].mean() < 55
+
+
+# Where paintings go
+
+
+def test_output_is_a_file(paint: Paint, photo_file: Path) -> None:
+    target = photo_file.parent / "new" / "out.png"
+    paint(photo_file, "-o", target)
+    with Image.open(target) as painted:
+        assert painted.format == "PNG"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_output_is_a_folder(paint: Paint, photo_file: Path, exists: bool) -> None:
+    folder = photo_file.parent / "out"
+    if exists:
+        folder.mkdir()
+    paint(photo_file, "-o", folder if exists else f"{folder}/")
+    assert names(folder) == ["photo.starry-night.jpg"]
+
+
+def test_several_inputs(paint: Paint, photo_file: Path) -> None:
+    (second,) = copies(photo_file, "second.jpg")
+    out = photo_file.parent / "out.d"
+    done = paint(photo_file, second, photo_file, "-o", out, "--json")
+    assert names(out) == ["photo.starry-night.jpg", "second.starry-night.jpg"]
+    assert [record["input"] for record in done.records] == [str(photo_file), str(second)]
+
+
+def test_a_folder_as_input(paint: Paint, photo_file: Path) -> None:
+    copies(photo_file, "in/b.JPG", "in/a.jpg", "in/deeper/c.jpg")
+    (photo_file.parent / "in" / "notes.txt").write_text("no picture")
+    done = paint(photo_file.parent / "in", "-o", photo_file.parent / "out", "--json")
+    assert names(photo_file.parent / "out") == ["a.starry-night.jpg", "b.starry-night.JPG"]
+    assert [Path(record["input"]).name for record in done.records] == ["a.jpg", "b.JPG"]
+
+
+@pytest.mark.parametrize(("pattern", "count"), [("in/*.jpg", 2), ("**/*.jpg", 4), ("in/[a].jpg", 1), ("in/?.jpg", 2)])
+def test_a_glob_as_input(paint: Paint, photo_file: Path, pattern: str, count: int) -> None:
+    copies(photo_file, "in/b.jpg", "in/a.jpg", "in/deeper/c.jpg")
+    paint(photo_file.parent / pattern, "-o", f"{photo_file.parent / 'out'}/")
+    assert len(names(photo_file.parent / "out")) == count
+
+
+def test_a_folder_painted_again_is_as_it_was(paint: Paint, photo_file: Path) -> None:
+    """Paintings of the first run are no photographs of the second."""
+    paint(photo_file.parent)
+    after_one = {name: (photo_file.parent / name).read_bytes() for name in names(photo_file.parent)}
+    done = paint(photo_file.parent)
+    assert {name: (photo_file.parent / name).read_bytes() for name in names(photo_file.parent)} == after_one
+    assert "kept" in done.out
+    paint(photo_file.parent, "--overwrite")
+    assert names(photo_file.parent) == list(after_one)
+
+
+@pytest.mark.parametrize("flags", [[], ["--overwrite"]])
+def test_two_photographs_of_one_name_do_not_share_a_painting(impasto: Run, photo_file: Path, flags: list[str]) -> None:
+    one, other = copies(photo_file, "one/photo.jpg", "other/photo.jpg")
+    out = photo_file.parent / "out"
+    done = impasto("stylize", one, other, "-s", "starry-night", "-o", out, *flags)
+    assert done.code == 1
+    assert str(one) in done.only_error()
+    assert str(other) in done.only_error()
+    assert names(out) == ["photo.starry-night.jpg"]
+
+
+# What is there is kept
+
+
+def test_an_existing_output_is_kept(paint: Paint, photo_file: Path) -> None:
+    target = photo_file.with_name("photo.starry-night.jpg")
+    target.write_bytes(b"mine")
+    os.utime(target, (1, 1))
+    assert "kept: the output exists; --overwrite replaces it" in paint(photo_file).out
+    (record,) = paint(photo_file, "--json").records
+    assert "--overwrite" in record["skipped"]
+    assert (target.read_bytes(), target.stat().st_mtime) == (b"mine", 1)
+    paint(photo_file, "--overwrite")
+    assert read(target).width == 64
+
+
+@pytest.mark.parametrize("way", ["photo.jpg", "./photo.jpg", "link.jpg", "hard.jpg"])
+def test_the_photograph_itself_is_never_overwritten(impasto: Run, photo_file: Path, way: str) -> None:
+    photo_file.with_name("link.jpg").symlink_to(photo_file)
+    photo_file.with_name("hard.jpg").hardlink_to(photo_file)
+    before = photo_file.read_bytes()
+    done = impasto("stylize", photo_file, "-s", "starry-night", "-o", f"{photo_file.parent}/{way}", "--overwrite")
+    assert done.code == 1
+    assert "the photograph itself" in done.only_error()
+    assert photo_file.read_bytes() == before
+    assert names(photo_file.parent) == ["hard.jpg", "link.jpg", "photo.jpg"]
+
+
+# The parts
+
+
+def test_expand_names_each_file_once(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies(photo_file, "b.jpg", "[x].jpg")
+    monkeypatch.chdir(photo_file.parent)
+    paths, failures = expand(["b.jpg", "*.jpg", ".", "[x].jpg", "absent.jpg"])
+    assert list(map(str, paths)) == ["b.jpg", "[x].jpg", "photo.jpg", "absent.jpg"]
+    assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("output", "several", "expected"),
+    [
+        (None, False, "a/p.s.jpg"),
+        (None, True, "a/p.s.jpg"),
+        ("o.png", False, "o.png"),
+        ("o.png", True, "o.png/p.s.jpg"),
+        ("o/", False, "o/p.s.jpg"),
+        ("/", False, "/p.s.jpg"),
+    ],
+)
+def test_target_path(output: str | None, several: bool, expected: str) -> None:
+    assert target_path(Path("a/p.jpg"), "s", output, several) == Path(expected)

@@ -1,0 +1,219 @@
+"""impasto --version, styles, doctor, benchmark, and the errors of train."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Run, python
+from conftest import SHIPPED
+from pictures import photo
+from PIL import Image
+
+import impasto as package
+from impasto.images import read
+from impasto.networks import Network
+from impasto.styles import Style, gallery_names, gallery_style
+
+
+def test_version(impasto: Run) -> None:
+    assert impasto("--version").out == f"impasto {package.__version__}\n"
+    assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["stylize", "styles", "train", "benchmark", "doctor"])
+def test_help(impasto: Run, verb: str) -> None:
+    done = impasto(verb, "-h")
+    assert (done.code, done.err) == (0, "")
+    assert f"impasto {verb}" in done.out
+    assert verb in impasto("--help").out
+
+
+def test_an_unknown_verb(impasto: Run) -> None:
+    assert "paint" in impasto("paint").usage()
+
+
+# styles
+
+
+def test_the_list_of_styles(impasto: Run) -> None:
+    lines = impasto("styles").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(gallery_names())
+    starry = next(line for line in lines if line.startswith("starry-night"))
+    assert "Gogh" in starry
+    assert "1889" in starry
+
+
+def test_the_list_as_json(impasto: Run) -> None:
+    records = impasto("styles", "--json").records
+    assert [record["name"] for record in records] == list(gallery_names())
+    for record in records[:-1]:
+        assert all(isinstance(record[key], str) and record[key] for key in ("title", "artist", "year", "source"))
+        for network in SHIPPED:
+            assert record["networks"][network]["hash"]
+
+
+def measured(path: Path) -> Path:
+    """A style file with measures for one of its two networks."""
+    facts = {"title": "Tulip [1]", "artist": "N. N.", "year": "2024", "source": "tulip"}
+    facts |= {"base.C": "0.5", "base.S": "0.125", "base.J": "1.125", "base.steps": "300"}
+    embedding = np.ones(3, np.float32)
+    Style("tulip", {"base": embedding, "small": embedding}, {"base": "cafe", "small": "beef"}, facts).write(path)
+    return path
+
+
+def test_measures_are_listed_by_network(impasto: Run, tmp_path: Path) -> None:
+    path = measured(tmp_path / "tulip.safetensors")
+    (record,) = impasto("styles", path, "--json").records
+    assert [record[key] for key in ("name", "title", "artist", "year", "source")] == [
+        "tulip",
+        "Tulip [1]",
+        "N. N.",
+        "2024",
+        "tulip",
+    ]
+    assert record["networks"] == {
+        "base": {"hash": "cafe", "C": 0.5, "S": 0.125, "J": 1.125, "steps": "300"},
+        "small": {"hash": "beef"},
+    }
+    shown = impasto("styles", path).out
+    assert all(word in shown for word in ("Tulip [1]", "1.125", "cafe", "beef"))
+
+
+def test_measures_that_are_no_numbers(impasto: Run, tmp_path: Path) -> None:
+    facts = {"base.J": "very good"}
+    Style("tulip", {"base": np.ones(3, np.float32)}, {"base": "cafe"}, facts).write(tmp_path / "a.safetensors")
+    (record,) = impasto("styles", tmp_path / "a.safetensors", "--json").records
+    assert record["networks"]["base"]["J"] == "very good"
+
+
+def test_one_style_in_detail(impasto: Run) -> None:
+    shown = impasto("styles", "great-wave").out
+    assert "Hokusai" in shown
+    assert gallery_style("great-wave").hashes["base"] in shown
+    assert "did you mean great-wave" in impasto("styles", "great-wav").only_error()
+
+
+def test_a_sheet(impasto: Run, photo_file: Path) -> None:
+    target = photo_file.with_name("sheet.png")
+    done = impasto("styles", "--sheet", photo_file, "-o", target)
+    assert (done.code, done.out, done.err) == (0, f"{target}\n", "")
+    sheet = read(target).rgb
+    assert min(sheet.shape[:2]) > 600
+    assert sheet.std() > 20
+    (record,) = impasto("styles", "starry-night", "--sheet", photo_file, "-o", target, "--json").records
+    assert record == {"output": str(target), "styles": ["starry-night"]}
+    assert "no such file" in impasto("styles", "--sheet", photo_file.with_name("absent.jpg"), "-o", target).only_error()
+
+
+# doctor
+
+
+def test_doctor(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / "weights").mkdir(parents=True)
+    (home / "weights" / "vgg19-dcbb9e9d.pth").write_bytes(b"12345")
+    monkeypatch.setenv("IMPASTO_HOME", str(home))
+    done = impasto("doctor", "--json")
+    (found,) = done.records
+    assert (done.code, done.err) == (0, "")
+    assert found["impasto"] == package.__version__
+    assert found["engines"]
+    assert found["cores"] >= 1
+    assert found["styles"] == len(gallery_names())
+    assert found["versions"]["numpy"] == np.__version__
+    assert str(home / "weights" / "vgg19-dcbb9e9d.pth") in found["weights"]
+    assert (found["cache"], found["cache_bytes"]) == (str(home), 5)
+    shown = impasto("doctor").out
+    assert all(f"{key} " in shown for key in found if key != "advice")
+    assert all(f"- {line}" in shown for line in found["advice"])
+
+
+def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "absent"))
+    monkeypatch.delenv("IMPASTO_WEIGHTS", raising=False)
+    monkeypatch.setattr("impasto.cli.doctor.available", list)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (found,) = impasto("doctor", "--json").records
+    assert (found["weights"], found["cache_bytes"], found["engines"]) == ([], 0, [])
+    advice = "\n".join(found["advice"])
+    assert all(word in advice for word in ("no engine is installed", "impasto[train]", "impasto[heic]", "vgg19"))
+    assert found["versions"]["torch"] is None
+
+
+# benchmark
+
+
+def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED))
+    done = impasto("benchmark", "--size", "64x80", "--runs", "1", "--threads", "1", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert [record["network"] for record in done.records] == SHIPPED
+    for record in done.records:
+        assert (record["width"], record["height"]) == (64, 80)
+        assert record["fps"] == pytest.approx(1000 / record["ms"], rel=0.02)
+    assert f"{SHIPPED[0]} " in impasto("benchmark", "--size", "64x64", "--runs", "1").out
+
+
+@pytest.mark.parametrize("size", ["512", "512x", "63x64", "8x8", "-64x64", "axb", "1x2x3"])
+def test_sizes_that_are_none(impasto: Run, size: str) -> None:
+    assert "multiples of 8" in impasto("benchmark", f"--size={size}").usage()
+
+
+# train: the errors. What it learns is tested with the learning half.
+
+
+@pytest.fixture
+def second(photo_file: Path) -> Path:
+    path = photo_file.with_name("second.jpg")
+    Image.fromarray(photo(64, 64)).save(path)
+    return path
+
+
+def test_two_pictures_are_a_gallery(impasto: Run, photo_file: Path, second: Path) -> None:
+    assert "need --gallery FOLDER" in impasto("train", photo_file, second).usage()
+
+
+def test_steps_and_minutes(impasto: Run, photo_file: Path) -> None:
+    assert "--steps or --minutes, not both" in impasto("train", photo_file, "--steps", "3", "--minutes", "1").usage()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--steps", "0"], ["--minutes", "0"], ["--crop", "1"], ["--perceptual", "vgg"]])
+def test_wrong_usage_of_train(impasto: Run, photo_file: Path, arguments: list[str]) -> None:
+    said = impasto("train", *([photo_file, *arguments] if arguments else [])).usage()
+    assert (arguments[0] if arguments else "PICTURE") in said
+
+
+def test_pictures_that_cannot_be_learned(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(photo_file.parent)
+    photo_file.with_name("letter.jpg").write_text("Dear Sir or Madam,")
+    for name, reason in (("absent.jpg", "no such file"), ("letter.jpg", "no picture"), (".", "folder")):
+        done = impasto("train", name, "--steps", "1", "-o", "out.safetensors")
+        assert (done.code, done.out) == (1, "")
+        assert reason in done.only_error()
+    assert sorted(path.name for path in photo_file.parent.iterdir()) == ["letter.jpg", "photo.jpg"]
+
+
+def test_what_is_there_is_kept(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    Path("photo.safetensors").write_bytes(b"mine")
+    done = impasto("train", photo_file)
+    assert done.code == 1
+    assert "photo.safetensors exists; --overwrite replaces it" in done.only_error()
+    Path("other.safetensors.base.checkpoint").write_bytes(b"a run")
+    done = impasto("train", photo_file, "-o", "other.safetensors")
+    assert "--resume goes on with it" in done.only_error()
+    assert Path("photo.safetensors").read_bytes() == b"mine"
+
+
+def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
+    lines = impasto("stylize", photo_file, "-s", "great-wave", "--json").out.splitlines()
+    assert [json.loads(line)["input"] for line in lines] == [str(photo_file)]
+
+
+def test_a_network_of_its_own_is_listed(impasto: Run, tmp_path: Path) -> None:
+    own = Network("own", "f00d", 3, b"graph", {})
+    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(tmp_path / "mine.safetensors")
+    (record,) = impasto("styles", tmp_path / "mine.safetensors", "--json").records
+    assert record["networks"] == {"own": {"hash": "f00d"}}

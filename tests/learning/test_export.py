@@ -1,0 +1,137 @@
+"""Networks out to graphs and back: the same network, the same pictures."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from impasto import engines
+from impasto.errors import NetworkError
+from impasto.learning import export
+from impasto.learning.networks import TransformerNetwork
+from impasto.networks import INPUTS, OUTPUT
+
+from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
+
+
+def properties(graph: bytes) -> dict[str, str]:
+    return {prop.key: prop.value for prop in onnx.load_model_from_string(graph).metadata_props}
+
+
+def test_there_and_back(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
+    back = export.from_onnx(tiny_graph)
+    assert back.architecture == ARCHITECTURE
+    state = tiny_network.state_dict()
+    assert back.state_dict().keys() == state.keys()
+    for name, tensor in back.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, state[name].half().float()), name
+    assert export.network_hash(back) == export.network_hash(tiny_network)
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+@pytest.mark.parametrize("height, width", [(40, 136), (128, 96)])
+def test_engines_paint_what_pytorch_paints(
+    name: str, height: int, width: int, tiny_network: TransformerNetwork, tiny_graph: bytes
+) -> None:
+    if name not in engines.available():
+        pytest.skip(f"{name} is not installed")
+    image, embedding = pictures(1, height=height, width=width), random_embedding(tiny_network)[None]
+    with torch.no_grad():
+        expected = tiny_network(image, embedding).numpy()
+    got = engines.load(tiny_graph, name, threads=1, precision="f32").run(image.numpy(), embedding.numpy())
+    assert got.dtype == np.float32
+    assert expected.std() > 0.05
+    # by weights in float16, and where those were not rounded
+    assert np.abs(got - export.from_onnx(tiny_graph).eval()(image, embedding).detach().numpy()).max() < 1e-3
+    assert np.abs(got - expected).max() < 0.02
+
+
+def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
+    said = properties(tiny_graph)
+    assert said["hash"] == export.network_hash(tiny_network)
+    assert int(said["embedding_size"]) == tiny_network.embedding_size
+    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1}
+    graph = onnx.load_model_from_string(tiny_graph).graph
+    assert tuple(node.name for node in graph.input) == INPUTS
+    assert [node.name for node in graph.output] == [OUTPUT]
+
+
+def test_weights_are_stored_in_float16(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
+    stored = {w.name: w.data_type for w in onnx.load_model_from_string(tiny_graph).graph.initializer}
+    for name in tiny_network.state_dict():
+        assert stored[f"{name}.float16"] == TensorProto.FLOAT16
+        assert name not in stored
+
+
+def test_export_leaves_the_network_alone(exported: tuple[TransformerNetwork, bytes]) -> None:
+    """Weights and mode, though what is exported is the rounded network in evaluation."""
+    network, graph = exported
+    export.parity(network, graph, random_embedding(network))
+    assert network.training
+    before = tiny_network().state_dict()
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_hash_is_of_weights_alone() -> None:
+    network = tiny_network()
+    assert export.network_hash(network.double().train()) == export.network_hash(tiny_network().eval())
+
+
+def test_hash_changes_with_the_weights_as_they_ship() -> None:
+    network = tiny_network()
+    before = export.network_hash(network)
+    with torch.no_grad():
+        network.down1.weight[0] *= 1 + 1e-7  # less than float16 holds
+        assert export.network_hash(network) == before
+        network.down1.weight[0] += 0.01
+    assert export.network_hash(network) != before
+
+
+def foreign_graph() -> bytes:
+    nodes = [helper.make_node("Relu", ["x"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy")
+    return helper.make_model(helper.make_graph(nodes, "other", [x], [y])).SerializeToString()
+
+
+def without_a_weight(graph: bytes) -> bytes:
+    model = onnx.load_model_from_string(graph)
+    weights = [w for w in model.graph.initializer if w.name != "down1.weight.float16"]
+    assert len(weights) < len(model.graph.initializer)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(weights)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "other", "cut", "no weight"])
+def test_graphs_that_are_no_impasto_network(kind: str, tiny_graph: bytes) -> None:
+    graph = {
+        "text": b"this is no graph",
+        "empty": b"",
+        "other": foreign_graph(),
+        "cut": tiny_graph[: len(tiny_graph) // 2],
+        "no weight": without_a_weight(tiny_graph),
+    }[kind]
+    with pytest.raises(NetworkError, match="holds no impasto network"):
+        export.from_onnx(graph)
+
+
+def test_parity_of_a_right_export(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
+    found = export.parity(tiny_network, tiny_graph, random_embedding(tiny_network))
+    assert found["f32"] < 1e-3
+
+
+def test_parity_tells_a_graph_of_another_network(tiny_graph: bytes) -> None:
+    other = tiny_network(1)
+    with pytest.raises(NetworkError, match="differs from the network by"):
+        export.parity(other, tiny_graph, random_embedding(other))
+
+
+def test_parity_tells_a_picture_that_is_not_finite(tiny_graph: bytes, tiny_network: TransformerNetwork) -> None:
+    embedding = random_embedding(tiny_network)
+    embedding[-1] = torch.nan
+    with pytest.raises(NetworkError, match="differs from the network by nan"):
+        export.parity(tiny_network, tiny_graph, embedding)

@@ -1,0 +1,352 @@
+"""Losses against their definitions, written out a second time."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.learning import losses
+from impasto.learning.features import Perceptual
+from impasto.learning.losses import Moments, Objective, Weights
+
+from .tiny import STYLE_LAYERS, VGG19, pictures, student_tensors, tiny_perceptual, tiny_student, vgg_tensors
+
+Float64 = NDArray[np.float64]
+DTYPES = (torch.float32, torch.bfloat16)
+ERROR = {torch.float32: 1e-5, torch.bfloat16: 0.02}  # of the largest number
+
+shapes = st.tuples(st.integers(1, 3), st.integers(1, 7), st.integers(1, 9), st.integers(1, 9))
+seeds = st.integers(0, 2**32)
+dtypes = st.sampled_from(DTYPES)
+
+
+def random_features(seed: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Features as a perceptual network leaves them: not negative, of several scales, channels last."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = torch.logspace(-1, 1, shape[1])[None, :, None, None]
+    f = ((torch.randn(shape, generator=generator) + 0.5).relu() * scale).to(dtype)
+    return f.contiguous(memory_format=torch.channels_last)
+
+
+def exact(tensor: Tensor) -> Float64:
+    return tensor.detach().double().numpy()
+
+
+def assert_close(got: Tensor, expected: Float64, dtype: torch.dtype = torch.float32) -> None:
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(exact(got), expected, rtol=0, atol=ERROR[dtype] * np.abs(expected).max() + 1e-9)
+
+
+# --- moments and terms --------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=seeds, shape=shapes, dtype=dtypes)
+def test_moments(seed: int, shape: tuple[int, int, int, int], dtype: torch.dtype) -> None:
+    f = random_features(seed, shape, dtype)
+    mean = exact(f).mean((2, 3))
+    centred = exact(f) - mean[:, :, None, None]
+    cov = np.einsum("bchw,bdhw->bcd", centred, centred) / (shape[2] * shape[3])
+    got = losses.moments(f)
+    assert_close(got.mean, mean)
+    if dtype == torch.bfloat16:  # centring rounds, and where there is little to centre that is all there is
+        cov_error = 0.02 * np.abs(exact(f)).max() ** 2
+        np.testing.assert_allclose(exact(got.cov), cov, rtol=0, atol=cov_error + 1e-9)
+    else:
+        np.testing.assert_allclose(exact(got.cov), cov, rtol=0, atol=1e-5 * np.abs(exact(f)).max() ** 2 + 1e-9)
+
+
+def test_moments_do_not_depend_on_memory_format() -> None:
+    f = random_features(3, (2, 5, 7, 6), torch.float32)
+    for a, b in zip(losses.moments(f), losses.moments(f.contiguous()), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 4, 1, 3), (3, 1, 3, 3)])
+def test_derivative_of_moments(shape: tuple[int, ...]) -> None:
+    f = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    assert torch.autograd.gradcheck(losses.moments, f)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_derivative_of_moments_is_the_automatic_one(dtype: torch.dtype) -> None:
+    f = random_features(0, (2, 6, 9, 7), dtype).requires_grad_()
+    weights = [torch.randn(2, 6, dtype=torch.float64), torch.randn(2, 6, 6, dtype=torch.float64)]
+    sum((w * part).sum() for w, part in zip(weights, losses.moments(f), strict=True)).backward()
+    plain = f.detach().double().requires_grad_()
+    flat = plain.flatten(2)
+    mean = flat.mean(2)
+    centred = flat - mean[:, :, None]
+    cov = torch.einsum("bcn,bdn->bcd", centred, centred) / flat.shape[2]
+    ((weights[0] * mean).sum() + (weights[1] * cov).sum()).backward()  # type: ignore[no-untyped-call]
+    assert f.grad is not None and plain.grad is not None
+    assert f.grad.dtype == dtype
+    assert (f.grad - plain.grad).norm() < ERROR[dtype] * plain.grad.norm()
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=seeds, shape=shapes, dtype=dtypes)
+def test_gram(seed: int, shape: tuple[int, int, int, int], dtype: torch.dtype) -> None:
+    f = random_features(seed, shape, dtype)
+    expected = np.einsum("bchw,bdhw->bcd", exact(f), exact(f)) / (shape[2] * shape[3])
+    assert_close(losses.gram(f), expected, dtype)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, shape=shapes)
+def test_covariance_is_the_gram_matrix_less_the_mean(seed: int, shape: tuple[int, int, int, int]) -> None:
+    f = random_features(seed, shape, torch.float32)
+    mean, cov = losses.moments(f)
+    expected = exact(losses.gram(f)) - np.einsum("bc,bd->bcd", exact(mean), exact(mean))
+    np.testing.assert_allclose(exact(cov), expected, rtol=0, atol=1e-5 * np.abs(exact(f)).max() ** 2 + 1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, shape=shapes, dtype=dtypes)
+def test_content_and_gram_loss(seed: int, shape: tuple[int, int, int, int], dtype: torch.dtype) -> None:
+    a, b = random_features(seed, shape, dtype), random_features(seed + 1, shape, dtype) + 0.1
+    expected = ((exact(a) - exact(b)) ** 2).sum((1, 2, 3)) / (exact(b) ** 2).sum((1, 2, 3))
+    assert_close(losses.content_loss(a, b), expected)
+    ga, gb = losses.gram(a), losses.gram(b)
+    expected = ((exact(ga) - exact(gb)) ** 2).sum((1, 2)) / (exact(gb) ** 2).sum((1, 2))
+    assert_close(losses.gram_loss(a, gb), expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, channels=st.integers(1, 6), batch=st.integers(1, 3))
+def test_moment_loss(seed: int, channels: int, batch: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw() -> Moments:
+        mean = torch.randn(batch, channels, generator=generator)
+        return Moments(mean, torch.randn(batch, channels, channels, generator=generator))
+
+    a, b = draw(), draw()
+    expected = sum(
+        np.sum((exact(x) - exact(y)) ** 2, axis=tuple(range(1, y.ndim))) / np.sum(exact(y) ** 2, axis=tuple(range(1, y.ndim)))
+        for x, y in zip(a, b, strict=True)
+    )
+    assert_close(losses.moment_loss(a, b), np.asarray(expected))
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, shape=shapes, dtype=dtypes)
+def test_normalized_by_the_definition(seed: int, shape: tuple[int, int, int, int], dtype: torch.dtype) -> None:
+    f = random_features(seed, shape, dtype)
+    floor = torch.full((shape[0], 1, 1), 0.3)
+    flat = exact(f).reshape(*shape[:2], -1)
+    centred = flat - flat.mean(2, keepdims=True)
+    expected = centred / (np.sqrt((centred**2).mean(2, keepdims=True)) + 0.3)
+    np.testing.assert_allclose(exact(losses.normalized(f, floor)), expected, rtol=0, atol=1e-4)
+
+
+def test_normalized_has_mean_0_deviation_1() -> None:
+    f = losses.normalized(random_features(0, (2, 5, 17, 13), torch.float32), torch.zeros(2, 1, 1))
+    np.testing.assert_allclose(exact(f.mean(2)), 0, atol=1e-6)
+    np.testing.assert_allclose(exact(f.std(2, correction=0)), 1, atol=1e-4)
+
+
+def test_silent_channels_stay_silent() -> None:
+    f = random_features(0, (1, 4, 16, 16), torch.float32)
+    f[:, 0] *= 1e-4
+    deviations = losses.normalized(f, losses.silence_floor(f)).std(2, correction=0)[0]
+    assert deviations[0] < 0.01
+    assert (deviations[1:] > 0.4).all()
+
+
+def test_silence_floor_is_a_tenth_of_the_deviation_or_a_hundredth_of_the_features() -> None:
+    f = random_features(0, (2, 5, 8, 8), torch.float32)
+    per_picture = exact(f).reshape(2, 5, -1)
+    centred = per_picture - per_picture.mean(2, keepdims=True)
+    np.testing.assert_allclose(exact(losses.silence_floor(f))[:, 0, 0], 0.1 * np.sqrt((centred**2).mean((1, 2))), rtol=1e-5)
+    np.testing.assert_allclose(exact(losses.silence_floor(torch.full((1, 3, 4, 4), 7.0))), 0.07, rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=seeds, batch=st.integers(1, 3), height=st.integers(2, 9), width=st.integers(2, 9), dtype=dtypes)
+def test_total_variation(seed: int, batch: int, height: int, width: int, dtype: torch.dtype) -> None:
+    picture = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed)).to(dtype)
+    x = exact(picture)
+    expected = ((x[:, :, 1:] - x[:, :, :-1]) ** 2).mean((1, 2, 3)) + ((x[..., 1:] - x[..., :-1]) ** 2).mean((1, 2, 3))
+    assert_close(losses.total_variation(picture), expected, dtype)
+
+
+def test_total_variation_loss_is_1_for_the_photograph() -> None:
+    photo = pictures(1, 2)
+    np.testing.assert_allclose(exact(losses.total_variation_loss(photo, photo)), 1)
+    flat = torch.full_like(photo, 0.5)
+    assert torch.equal(losses.total_variation_loss(flat, photo), torch.zeros(2))
+    assert losses.total_variation_loss(photo, flat).isfinite().all()
+
+
+# --- the canonical objective --------------------------------------------------------------------------------------------
+
+
+def canonical(photo: Tensor, style: Tensor, picture: Tensor, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> Float64:
+    """C, S and J of one picture, as the canonical objective is defined."""
+    mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+
+    def features(x: Tensor) -> dict[str, Float64]:
+        x, out = ((x - mean) / std).to(dtype), {}
+        for layer in VGG19:
+            if layer is None:
+                x = F.max_pool2d(x, 2)
+                continue
+            name, i, _ = layer
+            weight, bias = (tensors[f"features.{i}.{part}"].to(dtype) for part in ("weight", "bias"))
+            x = F.relu(F.conv2d(x, weight, bias, padding=1))
+            out[name] = exact(x[0].flatten(1))
+        return out
+
+    def centred(f: Float64) -> Float64:
+        return np.asarray(f - f.mean(1, keepdims=True))
+
+    fx, fs, fy = features(photo), features(style), features(picture)
+    floor = 0.1 * np.sqrt((centred(fx["relu4_1"]) ** 2).mean())
+
+    def n(f: Float64) -> Float64:
+        return np.asarray(centred(f) / (np.sqrt((centred(f) ** 2).mean(1, keepdims=True)) + floor))
+
+    c = ((n(fy["relu4_1"]) - n(fx["relu4_1"])) ** 2).sum() / (n(fx["relu4_1"]) ** 2).sum()
+    s = 0.0
+    for layer in STYLE_LAYERS:
+        covs = [centred(f[layer]) @ centred(f[layer]).T / f[layer].shape[1] for f in (fy, fs)]
+        means = [f[layer].mean(1) for f in (fy, fs)]
+        s += sum(((a - b) ** 2).sum() / (b**2).sum() for a, b in (covs, means)) / 4
+    return np.array([c, s, c + 5 * s])
+
+
+def measured(objective: Objective, photo: Tensor, style: Tensor, picture: Tensor) -> Float64:
+    """C, S and J of one picture as the package computes them."""
+    with torch.no_grad():
+        terms = objective.terms(picture, objective.content_target(photo), objective.style_target(style))
+    return np.array([terms["content"].item(), terms["style"].item(), objective.total(terms).item()])
+
+
+@pytest.mark.parametrize("height, width", [(64, 64), (71, 93), (128, 67)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_canonical_objective(height: int, width: int, dtype: torch.dtype) -> None:
+    photo, picture = pictures(1, height=height, width=width), pictures(2, height=height, width=width)
+    style = pictures(3, height=80, width=101)
+    picture = 0.5 * picture + 0.5 * photo
+    expected = canonical(photo, style, picture, vgg_tensors(), dtype)
+    got = measured(Objective(tiny_perceptual(dtype=dtype)), photo, style, picture)
+    np.testing.assert_allclose(got, expected, rtol=1e-4 if dtype == torch.float32 else 0.01)
+
+
+def test_canonical_objective_with_the_real_vgg19(vgg19: Perceptual) -> None:
+    photo, style = pictures(1, height=90, width=101), pictures(3, height=80, width=96)
+    tensors = {
+        f"features.{i}.{part}": getattr(vgg19, f"{part[0]}{i}") for i in vgg19.layers.values() for part in ("weight", "bias")
+    }
+    picture = (photo + 0.1 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    expected = canonical(photo, style, picture, tensors, torch.float32)
+    np.testing.assert_allclose(measured(Objective(vgg19), photo, style, picture), expected, rtol=1e-3)
+
+
+def test_a_batch_is_scored_picture_by_picture() -> None:
+    objective = Objective(tiny_perceptual())
+    photos, styles, painted = pictures(1, 2), pictures(3, 4), pictures(5, 6)
+    together = objective.terms(painted, objective.content_target(photos), objective.style_target(styles))
+    for i in range(2):
+        c, s, _ = measured(objective, photos[i : i + 1], styles[i : i + 1], painted[i : i + 1])
+        np.testing.assert_allclose([together["content"][i].item(), together["style"][i].item()], [c, s], rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=10)
+@given(factor=st.floats(0.05, 20), seed=st.integers(0, 1000))
+def test_scale_of_the_perceptual_network_does_not_matter(factor: float, seed: int) -> None:
+    tensors = vgg_tensors(seed)
+    # every ReLU feature becomes `factor` times what it was
+    scaled = {k: v * factor if k == "features.0.weight" or k.endswith("bias") else v for k, v in tensors.items()}
+    photo, style, picture = pictures(1), pictures(2), pictures(3)
+    plain, other = Perceptual("vgg19", tensors), Perceptual("vgg19", scaled)
+    f, g = (network(photo, ["relu4_1"])["relu4_1"] for network in (plain, other))
+    torch.testing.assert_close(f * factor, g, rtol=1e-3, atol=1e-4 * factor)
+    expected = measured(Objective(plain), photo, style, picture)
+    np.testing.assert_allclose(measured(Objective(other), photo, style, picture), expected, rtol=2e-3)
+
+
+def test_the_photograph_itself_loses_no_content_and_the_painting_no_style() -> None:
+    objective = Objective(tiny_perceptual())
+    photo, style = pictures(1), pictures(2)
+    c, s, j = measured(objective, photo, style, photo)
+    assert c == pytest.approx(0, abs=1e-9)
+    assert j == pytest.approx(5 * s)
+    c, s, j = measured(objective, photo, style, style)
+    assert s == pytest.approx(0, abs=1e-9)
+    assert j == pytest.approx(c)
+
+
+def test_content_of_unrelated_features_is_2_and_of_flat_ones_1() -> None:
+    a, b = (random_features(seed, (2, 6, 40, 50), torch.float32) for seed in (1, 2))
+    floor = losses.silence_floor(b)
+    target = losses.normalized(b, floor)
+    np.testing.assert_allclose(losses.content_loss(losses.normalized(a, floor), target), 2, atol=0.1)
+    np.testing.assert_allclose(losses.content_loss(losses.normalized(a.mean() + 0 * a, floor), target), 1, atol=1e-4)
+
+
+def test_weights_of_the_terms() -> None:
+    objective = Objective(tiny_perceptual(), Weights(content=2, style=3, tv=7))
+    terms = {"content": torch.tensor([1.0, 2.0]), "style": torch.tensor([10.0, 20.0]), "tv": torch.tensor([100.0, 200.0])}
+    assert objective.total(terms).tolist() == [732, 1464]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("painted", ["flat", "busy"])
+def test_flat_pictures_give_finite_losses_and_gradients(level: float, painted: str, dtype: torch.dtype) -> None:
+    objective = Objective(tiny_perceptual(dtype=dtype))
+    flat = torch.full((1, 3, 64, 64), level)
+    for style in (flat, pictures(1)):
+        picture = (flat.clone() if painted == "flat" else pictures(2)).requires_grad_()
+        terms = objective.terms(picture, objective.content_target(flat), objective.style_target(style))
+        loss = objective.total(terms).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert loss.isfinite()
+        assert picture.grad is not None and picture.grad.isfinite().all()
+
+
+def test_a_flat_photograph_does_not_outweigh_all_others() -> None:
+    """Noise on a flat photograph may not cost more than a few unrelated pictures."""
+    flat = torch.full((1, 3, 64, 64), 0.6)
+    assert measured(Objective(tiny_perceptual()), flat, pictures(1), pictures(2))[0] < 50
+
+
+# --- a student's read-outs ----------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=seeds, layer=st.sampled_from(STYLE_LAYERS), height=st.integers(2, 9), width=st.integers(2, 9))
+def test_moments_through_the_read_out(seed: int, layer: str, height: int, width: int) -> None:
+    """mean(R f + b) = R mean + b, and cov(R f + b) = R cov R^T."""
+    student = tiny_student()
+    channels = next(found[2] for found in VGG19 if found and found[0] == layer)
+    f = random_features(seed, (2, channels, height, width), torch.float32)
+    expected = losses.moments(student.read(layer, f))
+    for got, want in zip(student.read_moments(layer, *losses.moments(f)), expected, strict=True):
+        np.testing.assert_allclose(exact(got), exact(want), rtol=0, atol=1e-4 * exact(want).max() + 1e-4)
+
+
+def test_a_student_is_compared_as_it_predicts_its_teacher() -> None:
+    tensors, student = student_tensors(), tiny_student()
+    photo, style, picture = pictures(1), pictures(2), pictures(3)
+
+    def predicted(x: Tensor, layer: str) -> Tensor:
+        weight, bias = tensors[f"readout.{layer}.weight"], tensors[f"readout.{layer}.bias"]
+        return torch.einsum("dc,bchw->bdhw", weight, tiny_perceptual()(x, [layer])[layer]) + bias[:, None, None]
+
+    s = 0.0
+    for layer in STYLE_LAYERS:
+        got, wanted = losses.moments(predicted(picture, layer)), losses.moments(predicted(style, layer))
+        s += losses.moment_loss(got, wanted).item() / 4
+    top, target = predicted(picture, "relu4_1"), predicted(photo, "relu4_1")
+    floor = losses.silence_floor(target)
+    c = losses.content_loss(losses.normalized(top, floor), losses.normalized(target, floor)).item()
+    np.testing.assert_allclose(measured(Objective(student), photo, style, picture)[:2], np.array([c, s]), rtol=1e-3)

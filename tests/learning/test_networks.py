@@ -1,0 +1,155 @@
+"""The transformer network: sizes, embeddings and what they do to a picture."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impasto.learning.networks import ARCHITECTURES, EPSILON, Architecture, StyleNorm, TransformerNetwork
+
+from .tiny import pictures, random_embedding, tiny_network
+
+eights = st.integers(2, 12).map(lambda n: 8 * n)
+
+
+@settings(deadline=None, max_examples=20)
+@given(height=eights, width=eights, batch=st.integers(1, 3), training=st.booleans())
+def test_the_picture_is_as_large_as_the_photograph(height: int, width: int, batch: int, training: bool) -> None:
+    network = tiny_network().train(training)
+    image = pictures(*range(batch), height=height, width=width)
+    with torch.no_grad():
+        picture = network(image, random_embedding(network).expand(batch, -1))
+    assert picture.shape == image.shape
+    assert picture.isfinite().all()
+    assert training or (picture.min() >= 0 and picture.max() <= 1)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_size_of_the_embedding_is_what_the_normalizations_take(name: str) -> None:
+    (a, b, c), blocks = ARCHITECTURES[name].widths, ARCHITECTURES[name].blocks
+    network = TransformerNetwork(ARCHITECTURES[name])
+    assert network.embedding_size == 2 * (a + b + c + 2 * blocks * c + b + a + 12)
+    assert network.neutral_embedding().shape == (network.embedding_size,)
+
+
+def test_small_is_smaller_than_base() -> None:
+    sizes = {name: sum(p.numel() for p in TransformerNetwork(a).parameters()) for name, a in ARCHITECTURES.items()}
+    assert sizes["small"] < 0.3 * sizes["base"]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_a_flat_photograph_gives_a_flat_picture(level: float) -> None:
+    """Reflection padding: no stripes at the border. Pixels come in blocks of 2x2, so flatness is that of blocks."""
+    network = tiny_network().eval()
+    with torch.no_grad():
+        picture = network(torch.full((1, 3, 48, 64), level), random_embedding(network)[None])
+    assert picture.isfinite().all()
+    torch.testing.assert_close(picture, picture[:, :, :2, :2].repeat(1, 1, 24, 32), rtol=0, atol=1e-4)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 1000))
+def test_photo_embedding_gives_the_photograph_back(seed: int) -> None:
+    network, image = tiny_network(seed).eval(), pictures(seed)
+    with torch.no_grad():
+        picture = network(image, network.photo_embedding(like=random_embedding(network, seed))[None])
+    torch.testing.assert_close(picture, image, rtol=0, atol=1e-5)
+
+
+def test_photo_embedding_keeps_the_rest_of_the_style() -> None:
+    network = tiny_network()
+    style = random_embedding(network)
+    photo = network.photo_embedding(like=style)
+    kept = network.up1_norm.start
+    assert torch.equal(photo[:kept], style[:kept])
+    assert not torch.equal(photo, style), "a copy, not the style itself"
+
+
+def test_neutral_embedding_normalizes_and_nothing_else() -> None:
+    network = tiny_network()
+    embedding, x = network.neutral_embedding()[None], torch.randn(1, 8, 6, 7)
+    norms = [module for module in network.modules() if isinstance(module, StyleNorm) and module.channels == 8]
+    assert len(norms) == 5
+    for norm in norms:
+        torch.testing.assert_close(norm(x, embedding), torch.nn.functional.instance_norm(x, eps=EPSILON))
+
+
+def test_neutral_embedding_paints_on_mid_grey() -> None:
+    network = tiny_network().eval()
+    torch.nn.init.zeros_(network.out.weight)
+    with torch.no_grad():
+        picture = network(pictures(1), network.neutral_embedding()[None])
+    torch.testing.assert_close(picture, torch.full_like(picture, 0.5))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    batch=st.integers(1, 3),
+    channels=st.integers(1, 5),
+    start=st.integers(0, 4),
+    side=st.integers(2, 9),
+    seed=st.integers(0, 99),
+)
+def test_style_norm_by_its_formula(batch: int, channels: int, start: int, side: int, seed: int) -> None:
+    """(x - mean) / deviation * scale + shift, each picture and channel by itself."""
+    rng = np.random.default_rng(seed)
+    x, e = rng.normal(1, 3, (batch, channels, side, side + 1)), rng.normal(0, 1, (batch, start + 2 * channels + 3))
+    scale, shift = e[:, start : start + channels], e[:, start + channels : start + 2 * channels]
+    deviation = np.sqrt(x.var((2, 3), keepdims=True) + EPSILON)
+    expected = (x - x.mean((2, 3), keepdims=True)) / deviation * scale[..., None, None] + shift[..., None, None]
+    got = StyleNorm(channels, start)(torch.from_numpy(x), torch.from_numpy(e))
+    np.testing.assert_allclose(got.numpy(), expected, rtol=0, atol=1e-9)
+
+
+def test_normalizations_share_no_number_of_the_embedding() -> None:
+    network = tiny_network()
+    taken = [
+        position
+        for norm in network.modules()
+        if isinstance(norm, StyleNorm)
+        for position in range(norm.start, norm.start + 2 * norm.channels)
+    ]
+    assert sorted(taken) == list(range(network.pixels_start))
+
+
+def test_every_number_of_the_embedding_counts() -> None:
+    network = tiny_network()
+    embedding = random_embedding(network)[None].requires_grad_()
+    (gradient,) = torch.autograd.grad(network(pictures(1), embedding).square().sum(), embedding)
+    assert (gradient != 0).all()
+
+
+def test_styles_in_a_batch_keep_to_themselves() -> None:
+    network, image = tiny_network().eval(), pictures(1, 1)
+    embeddings = random_embedding(network).repeat(2, 1)
+    with torch.no_grad():
+        before = network(image, embeddings)
+        embeddings[1, 0] += 1
+        after = network(image, embeddings)
+    assert torch.equal(before[0], after[0])
+    assert (before[1] - after[1]).abs().max() > 1e-3
+
+
+def test_the_clamp_leaks_in_training_only() -> None:
+    network, image = tiny_network(), pictures(1)
+    twice = network.photo_embedding(like=network.neutral_embedding())[None]
+    twice[:, network.pixels_start : network.pixels_start + 12] = 2
+    with torch.no_grad():
+        painted, learning = network.eval()(image, twice), network.train()(image, twice)
+    torch.testing.assert_close(painted, (2 * image).clamp(max=1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(learning, painted + 0.05 * (2 * image - 1).clamp(min=0), rtol=0, atol=1e-5)
+
+
+def test_gradients_reach_pixels_outside_the_range() -> None:
+    network = tiny_network().train()
+    white = network.photo_embedding(like=network.neutral_embedding())[None]
+    white[:, -12:] = 3  # shifts: every pixel is far above 1
+    white.requires_grad_()
+    (gradient,) = torch.autograd.grad(network(pictures(1), white).sum(), white)
+    assert (gradient[:, -12:] > 0).all()
+
+
+def test_architecture_decides_the_network() -> None:
+    small, large = (TransformerNetwork(Architecture((4, 8, 8), blocks)) for blocks in (1, 2))
+    assert len(large.state_dict()) == len(small.state_dict()) + 4  # two convolutions more, each with a bias

@@ -1,0 +1,392 @@
+"""Runs of training from start to file: what they leave is what stylizing reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.errors import TrainingError
+from impasto.learning import export, runs
+from impasto.learning.content import Photos
+from impasto.learning.features import Perceptual
+from impasto.learning.generated import Generated
+from impasto.learning.losses import Objective
+from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
+from impasto.learning.runs import Painting
+from impasto.learning.train import Progress, Settings, Trainer
+from impasto.networks import Network, read_network
+from impasto.styles import PHOTO, Style, read_style
+from impasto.stylizer import Stylizer
+
+from .tiny import ARCHITECTURE, Textures, UInt8, pictures, random_embedding, texture, tiny_perceptual, tiny_trainer
+
+SETTINGS = Settings(steps=3, batch=2, crop=64)
+CARD = {"trained": "just now", "seed": "0"}
+
+
+def train(trainer: Trainer, steps: int) -> Trainer:
+    for _ in range(steps):
+        trainer.train_step()
+    return trainer
+
+
+def stylized(network: Network, style: Style, photo: UInt8) -> UInt8:
+    """What a user gets."""
+    return Stylizer(network, threads=1, precision="f32").stylize(photo, style)
+
+
+def painted(network: TransformerNetwork, embedding: torch.Tensor, photo: UInt8) -> np.ndarray:
+    """The same by PyTorch: (H, W, 3) in 0..255."""
+    with torch.no_grad():
+        image = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
+        return np.asarray(network.eval()(image, embedding[None])[0].permute(1, 2, 0) * 255)
+
+
+# --- a gallery ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Gallery:
+    trainer: Trainer
+    folder: Path
+
+    @property
+    def network(self) -> Network:
+        return read_network(self.folder / "networks" / "base.safetensors")
+
+    def style(self, name: str) -> Style:
+        return read_style(self.folder / "styles" / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    """Two paintings learned for three steps, written over a gallery that knew one of them for another network."""
+    folder = tmp_path_factory.mktemp("gallery")
+    old = {"title": "old title", "small.trained": "yesterday", "base.trained": "long ago", "base.J": "3.0"}
+    embeddings = {"small": np.arange(5, dtype=np.float32), "base": np.zeros(7, np.float32)}
+    hashes = {"small": "5ma11", "base": "o1d"}
+    Style("tulip", embeddings, hashes, old).write(folder / "styles" / "tulip.safetensors")
+    paintings = [
+        Painting("tulip", texture(1), {"title": "A Tulip"}),
+        Painting("wave", texture(2, 64, 90), {"artist": "Someone"}),
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(ARCHITECTURES, "base", ARCHITECTURE)
+        patched.setitem(export.PARITY, "bf16", 1.0)  # a network this narrow magnifies what is rounded
+        trainer = train(runs.new_gallery("base", paintings, Textures(), tiny_perceptual(), SETTINGS), 3)
+        runs.write_gallery(trainer, "base", paintings, folder, CARD)
+    return Gallery(trainer, folder)
+
+
+def test_files_of_a_gallery(gallery: Gallery) -> None:
+    files = {str(path.relative_to(gallery.folder)) for path in gallery.folder.rglob("*") if path.is_file()}
+    assert files == {"networks/base.safetensors", *(f"styles/{name}.safetensors" for name in ("tulip", "wave", "photo"))}
+
+
+def test_the_network_of_a_gallery(gallery: Gallery) -> None:
+    network = gallery.network
+    averaged = {k.removeprefix("network."): v for k, v in gallery.trainer.averaged().items() if k != "embeddings"}
+    assert network.name == "base"
+    assert network.metadata["trained"] == "just now"
+    assert "f32" in network.metadata["parity"]
+    expected = TransformerNetwork(ARCHITECTURE)
+    expected.load_state_dict(averaged)
+    assert network.hash == export.network_hash(expected)
+    assert network.embedding_size == expected.embedding_size
+    for name, tensor in export.from_onnx(network.graph).state_dict().items():
+        assert torch.equal(tensor, averaged[name].half().float()), name
+
+
+@pytest.mark.parametrize("index, name", [(0, "tulip"), (1, "wave")])
+def test_the_styles_of_a_gallery(index: int, name: str, gallery: Gallery) -> None:
+    style = gallery.style(name)
+    assert style.name == name
+    learned = gallery.trainer.averaged()["embeddings"][index]
+    np.testing.assert_allclose(style.embedding(gallery.network), learned.numpy(), rtol=1e-3, atol=1e-6)
+    assert style.metadata["base.trained"] == "just now"
+    photo = texture(5, 80, 104)
+    expected = painted(export.from_onnx(gallery.network.graph), torch.from_numpy(style.embedding(gallery.network)), photo)
+    assert np.abs(stylized(gallery.network, style, photo) - expected).max() < 1
+
+
+def test_the_photo_style_of_a_gallery_is_the_photograph(gallery: Gallery) -> None:
+    photo = texture(5, 80, 104)
+    got = stylized(gallery.network, gallery.style(PHOTO), photo)
+    assert np.abs(got.astype(int) - photo).max() <= 1
+
+
+def test_a_gallery_keeps_the_embeddings_of_another_network(gallery: Gallery) -> None:
+    style = gallery.style("tulip")
+    np.testing.assert_array_equal(style.embeddings["small"], np.arange(5))
+    assert style.hashes["small"] == "5ma11"
+    assert style.metadata["small.trained"] == "yesterday"
+    assert style.metadata["title"] == "A Tulip"
+    assert "base.J" not in style.metadata, "it was measured with the embedding that is replaced"
+    assert set(gallery.style("wave").embeddings) == {"base"}
+
+
+def test_new_galleries_begin_alike() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(ARCHITECTURES, "base", ARCHITECTURE)
+        paintings = [Painting(name, texture(1), {}) for name in "abc"]
+        one, other = (runs.new_gallery("base", paintings, Textures(), tiny_perceptual(), SETTINGS) for _ in range(2))
+    assert one.embeddings.shape == (3, one.network.embedding_size)
+    for name, p in one.parameters.items():
+        assert torch.equal(p, other.parameters[name])
+
+
+# --- one style ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def styles(tiny_network: TransformerNetwork) -> dict[str, Style]:
+    """Three bold ones."""
+    code = export.network_hash(tiny_network)
+    return {
+        name: Style(name, {"base": random_embedding(tiny_network, seed).numpy()}, {"base": code})
+        for seed, name in enumerate(["cubes", "dots", "lines"])
+    }
+
+
+@pytest.fixture
+def shipped(
+    tiny_graph: bytes, tiny_network: TransformerNetwork, styles: dict[str, Style], monkeypatch: pytest.MonkeyPatch
+) -> Network:
+    """A network that ships, with a gallery of these styles."""
+    network = Network("base", export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {})
+    monkeypatch.setattr(runs, "shipped", {"base": network}.__getitem__)
+    monkeypatch.setattr(runs, "gallery_names", lambda: tuple(styles))
+    monkeypatch.setattr(runs, "gallery_style", styles.__getitem__)
+    return network
+
+
+@pytest.mark.parametrize("name", ["cubes", "dots", "lines"])
+def test_nearest_knows_a_style_of_the_gallery_by_its_picture(name: str, shipped: Network, styles: dict[str, Style]) -> None:
+    picture = stylized(shipped, styles[name], Textures().crop(0, 256))
+    painting = Painting("unknown", picture, {})
+    network = export.from_onnx(shipped.graph)
+    assert runs.nearest(network, shipped, painting, Textures(), Objective(tiny_perceptual())) == name
+
+
+def new_style(painting: Painting, whole_network: bool) -> Trainer:
+    settings = replace(SETTINGS, whole_network=whole_network)
+    return runs.new_style("base", [painting], Textures(), tiny_perceptual(), settings)
+
+
+def test_a_style_begins_where_the_nearest_stands(shipped: Network, styles: dict[str, Style]) -> None:
+    picture = stylized(shipped, styles["dots"], Textures().crop(1, 256))
+    trainer = new_style(Painting("unknown", picture, {}), whole_network=False)
+    start = styles["dots"].embeddings["base"].copy()
+    np.testing.assert_array_equal(trainer.embeddings.detach().cpu().numpy(), start[None])
+    train(trainer, 1)
+    assert not np.array_equal(trainer.embeddings.detach().cpu().numpy(), start[None])
+    np.testing.assert_array_equal(styles["dots"].embeddings["base"], start, "the gallery's own is a copy")
+
+
+def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:
+    """It works with the shipped network, and keeps what the file held for another."""
+    painting = Painting("tulip", texture(7), {"title": "A Tulip"})
+    trainer = train(new_style(painting, whole_network=False), 2)
+    path = tmp_path / "tulip.safetensors"
+    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"small.trained": "yesterday"}).write(path)
+    runs.write_style(trainer, "base", painting, path, CARD)
+    style = read_style(path)
+    assert style.name == "tulip" and style.own is None
+    assert set(style.embeddings) == {"base", "small"}
+    wanted = {"title": "A Tulip", "small.trained": "yesterday"} | {f"base.{key}": value for key, value in CARD.items()}
+    assert wanted.items() <= style.metadata.items()
+    photo = texture(5, 80, 104)
+    expected = painted(export.from_onnx(shipped.graph), trainer.averaged()["embeddings"][0], photo)
+    assert np.abs(stylized(shipped, style, photo) - expected).max() < 2
+
+
+def test_a_style_that_owns_its_network(shipped: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(export.PARITY, "bf16", 1.0)  # a network this narrow and this bold magnifies what is rounded
+    painting = Painting("tulip", texture(7), {})
+    trainer = train(new_style(painting, whole_network=True), 3)
+    path = tmp_path / "tulip.safetensors"
+    runs.write_style(trainer, "base", painting, path, CARD)
+    style = read_style(path)
+    assert style.own is not None
+    assert style.own.hash != shipped.hash
+    photo, averaged = texture(5, 80, 104), trainer.averaged()
+    network = TransformerNetwork(ARCHITECTURE)
+    network.load_state_dict({k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")})
+    expected = painted(network, averaged["embeddings"][0], photo)
+    # by float16; the stylizer's own network does not matter
+    assert np.abs(stylized(shipped, style, photo) - expected).max() < 4
+
+
+# --- keeping a run safe -------------------------------------------------------------------------------------------------
+
+
+def assert_equal(one: Trainer, other: Trainer) -> None:
+    assert one.step == other.step
+    for name, p in one.parameters.items():
+        assert torch.equal(p, other.parameters[name]), name
+        assert torch.equal(one.averages[name], other.averages[name]), name
+
+
+def test_keep_training_to_the_end(tmp_path: Path) -> None:
+    trainer, seen = tiny_trainer(steps=4), list[Progress]()
+    runs.keep_training(trainer, tmp_path / "run", seen.append)
+    assert [progress.step for progress in seen] == [1, 2, 3, 4]
+    assert seen[-1].fraction == 1
+    assert_equal(trainer, train(tiny_trainer(steps=4), 4))
+    again = tiny_trainer(steps=4)
+    again.load(tmp_path / "run")
+    assert_equal(again, trainer)
+    runs.keep_training(again, tmp_path / "run", seen.append)
+    assert len(seen) == 4, "there was nothing left to do"
+
+
+def interrupt(progress: Progress) -> None:
+    if progress.step == 2:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        runs.keep_training(tiny_trainer(steps=4), tmp_path / "run", interrupt)
+    resumed = tiny_trainer(steps=4)
+    resumed.load(tmp_path / "run")
+    assert resumed.step == 2
+    assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
+
+
+def test_a_loss_that_is_not_finite_leaves_the_last_good_state(tmp_path: Path) -> None:
+    trainer = tiny_trainer(steps=4)
+
+    def spoil(progress: Progress) -> None:
+        if progress.step == 2:
+            trainer.settings.weights.__dict__["style"] = float("nan")
+
+    with pytest.raises(TrainingError, match="not finite"):
+        runs.keep_training(trainer, tmp_path / "run", spoil)
+    resumed = tiny_trainer(steps=4)
+    resumed.load(tmp_path / "run")
+    assert_equal(resumed, train(tiny_trainer(steps=4), 2))
+
+
+def test_checkpoints_and_previews_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SAVE_EVERY", 0.0)
+    trainer, path = tiny_trainer(steps=3), tmp_path / "run"
+    steps = list[int]()
+
+    def preview() -> None:
+        other = tiny_trainer(steps=3)
+        other.load(path)
+        steps.append(other.step)
+
+    runs.keep_training(trainer, path, lambda progress: None, preview, preview_every=0.0)
+    assert steps == [1, 2, 3]
+
+
+@pytest.mark.parametrize("whole_network", [True, False])
+def test_preview_sheet(whole_network: bool) -> None:
+    trainer = train(tiny_trainer(whole_network=whole_network), 3)
+    sheet = runs.preview_sheet(trainer, style=1, pictures=3, size=72)
+    assert sheet.shape == (144, 216, 3)
+    assert sheet.dtype == np.uint8
+    for number in range(3):
+        photo = Textures().crop(number, 72)
+        across = slice(72 * number, 72 * (number + 1))
+        np.testing.assert_array_equal(sheet[:72, across], photo)
+        averaged = trainer.averaged()
+        network = TransformerNetwork(ARCHITECTURE)
+        own = {k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")}
+        network.load_state_dict(own if whole_network else trainer.network.state_dict())
+        expected = painted(network, averaged["embeddings"][1], photo)
+        assert np.abs(sheet[72:, across] - expected).max() < 1
+    assert_equal(train(trainer, 3), train(tiny_trainer(whole_network=whole_network), 6))
+
+
+# --- what a run is made of ----------------------------------------------------------------------------------------------
+
+
+def test_read_catalog(tmp_path: Path) -> None:
+    table = tmp_path / "catalog.tsv"
+    table.write_text(
+        "file\tname\ttitle\nnight.jpg\tstarry-night\tDe sterrennacht\nwave.jpg\tgreat-wave\t神奈川沖浪裏\n", "utf-8"
+    )
+    assert runs.read_catalog(table) == {
+        "night.jpg": {"name": "starry-night", "title": "De sterrennacht"},
+        "wave.jpg": {"name": "great-wave", "title": "神奈川沖浪裏"},
+    }
+
+
+@pytest.mark.parametrize("text", ["", "file\tname\n", "file,name\na.jpg,a\n", "name\ttitle\na\tA\n", "\n\n"])
+def test_a_table_that_is_no_catalog(text: str, tmp_path: Path) -> None:
+    table = tmp_path / "catalog.tsv"
+    table.write_text(text)
+    with pytest.raises(TrainingError, match=rf"{table} is no catalog: .*tab-separated"):
+        runs.read_catalog(table)
+
+
+def test_rows_of_a_catalog_that_are_short_or_long(tmp_path: Path) -> None:
+    """What is left out is empty, and the facts can stand in a style file."""
+    table = tmp_path / "catalog.tsv"
+    table.write_text("file\tname\ttitle\na.jpg\ta\nb.jpg\tb\tB\tmore\n")
+    facts = runs.read_catalog(table)
+    assert facts["a.jpg"] == {"name": "a", "title": ""}
+    assert all(isinstance(text, str) for row in facts.values() for pair in row.items() for text in pair)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "My_Tulip.png"
+    Image.fromarray(texture(1, 120, 90)).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "facts, name, expected",
+    [
+        (None, None, "my-tulip"),
+        ({"name": "tulip", "title": "T"}, None, "tulip"),
+        ({"name": "tulip"}, "given", "given"),
+        ({"title": "T"}, None, "my-tulip"),
+    ],
+)
+def test_read_painting(facts: Mapping[str, str] | None, name: str | None, expected: str, picture: Path) -> None:
+    painting = runs.read_painting(picture, 60, facts, name)
+    assert painting.name == expected
+    assert painting.pixels.shape == (80, 60, 3)
+    assert painting.metadata["source"] == "My_Tulip"
+    assert painting.metadata.get("title") == (facts or {}).get("title")
+    assert "name" not in painting.metadata
+
+
+def test_content_is_photographs_or_generated(picture: Path) -> None:
+    photos, generated = runs.content(picture.parent, 3), runs.content(None, 3)
+    assert isinstance(photos, Photos) and photos.seed == 3
+    assert isinstance(generated, Generated) and generated.seed == 3
+
+
+@pytest.mark.parametrize("precision, dtype", [("f32", torch.float32), ("bf16", torch.bfloat16)])
+def test_precision_of_the_perceptual_network(precision: str, dtype: torch.dtype) -> None:
+    lite = runs.perceptual("lite", precision)
+    assert isinstance(lite, Perceptual) and lite.name == "lite"
+    assert lite(pictures(1), ["relu1_1"])["relu1_1"].dtype == dtype
+
+
+def test_learning_rates() -> None:
+    for tuning in (True, False):
+        assert runs.rates(2e-3, tuning)["learning_rate"] == 2e-3, "the one given"
+    assert runs.rates(None, tuning=False) == {}, "those of `Settings`"
+    assert runs.rates(None, tuning=True)["learning_rate"] < SETTINGS.learning_rate
+
+
+def test_card() -> None:
+    trainer = train(tiny_trainer(), 2)
+    card = runs.card(trainer, crop=64, style_size=512)
+    assert card["trained"].startswith("2 steps of 2, ")
+    assert card["perceptual"] == trainer.objective.perceptual.identity
+    assert card["content"] == "textures"
+    assert card["crop"] == "64" and card["style_size"] == "512"
+    assert card["weights"] == "content 1, style 5, tv 0"
+    assert all(isinstance(value, str) for value in card.values())

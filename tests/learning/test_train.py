@@ -1,0 +1,351 @@
+"""Training: what a step changes and what it leaves alone, and runs that stop and go on."""
+
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from impasto.errors import TrainingError
+from impasto.learning.losses import Weights
+from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
+
+from .killable import STEPS
+from .tiny import Textures, pictures, texture, tiny_perceptual, tiny_trainer
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Everything that a run goes on from."""
+    tensors = {name: p.detach().clone() for name, p in trainer.parameters.items()}
+    tensors |= {f"average.{name}": tensor.clone() for name, tensor in trainer.averages.items()}
+    for name, p in trainer.parameters.items():
+        tensors |= {f"adam.{name}.{key}": value.clone() for key, value in trainer.optimizer.state.get(p, {}).items()}
+    return tensors
+
+
+def assert_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    """Bit for bit."""
+    assert one.keys() == other.keys()
+    different = [name for name in one if not torch.equal(one[name], other[name])]
+    assert not different
+
+
+def train(trainer: Trainer, steps: int) -> Trainer:
+    for _ in range(steps):
+        trainer.train_step()
+    return trainer
+
+
+def loss(trainer: Trainer) -> float:
+    """Of both styles on two pictures, by the weights as they are."""
+    photos = pictures(100, 101)
+    with torch.no_grad():
+        painted = trainer.paint(photos, trainer.embeddings[:2])
+        target = trainer.objective.content_target(photos)
+        return trainer.objective.total(trainer.objective.terms(painted, target, trainer.style_targets)).mean().item()
+
+
+# --- a step -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole_network", [True, False])
+def test_training_lowers_the_loss(whole_network: bool) -> None:
+    trainer = tiny_trainer(steps=30, whole_network=whole_network)
+    before = loss(trainer)
+    assert loss(train(trainer, 30)) < 0.8 * before
+
+
+def test_only_embeddings_learn_unless_the_whole_network_does() -> None:
+    trainer = tiny_trainer(whole_network=False)
+    network = {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+    embeddings = trainer.embeddings.detach().clone()
+    train(trainer, 3)
+    assert_equal(network, dict(trainer.network.state_dict()))
+    assert (trainer.embeddings != embeddings).any(1).all()
+    assert set(trainer.averaged()) == {"embeddings"}
+
+
+def test_everything_learns_with_the_whole_network() -> None:
+    trainer = tiny_trainer()
+    before = state(trainer)
+    train(trainer, 2)
+    # biases before a normalization do nothing, so nothing moves them
+    still = {name for name, p in trainer.parameters.items() if torch.equal(p, before[name])}
+    assert {name for name in still if not name.endswith("bias")} == set()
+
+
+def test_every_style_learns_its_own_picture() -> None:
+    dark, light = (np.clip(texture(1) * 0.3 + level, 0, 255).astype(np.uint8) for level in (0, 170))
+    trainer = train(tiny_trainer([dark, light], steps=40, embedding_rate=0.05), 40)
+    with torch.no_grad():
+        painted = trainer.paint(pictures(5, 5), trainer.embeddings)
+    assert painted[0].mean() + 0.1 < painted[1].mean()
+
+
+def test_total_variation_is_a_term_when_weighted() -> None:
+    plain, smooth = tiny_trainer(), tiny_trainer(weights=Weights(tv=10.0))
+    assert set(train(plain, 1).progress.terms) == {"content", "style"}
+    assert set(train(smooth, 1).progress.terms) == {"content", "style", "tv"}
+    terms = smooth.progress.terms
+    assert smooth.progress.total == pytest.approx(terms["content"] + 5 * terms["style"] + 10 * terms["tv"], rel=1e-4)
+
+
+def test_bfloat16() -> None:
+    trainer = train(tiny_trainer(perceptual=tiny_perceptual(dtype=torch.bfloat16)), 3)
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in trainer.parameters.values())
+    assert trainer.paint(pictures(1), trainer.embeddings[:1]).dtype == torch.float32
+
+
+def test_more_styles_than_a_batch_has_pictures() -> None:
+    trainer = tiny_trainer([texture(seed) for seed in range(5)], steps=30)
+    before = trainer.embeddings.detach().clone()
+    train(trainer, 12)
+    assert (trainer.embeddings != before).any(1).all()
+
+
+def spoil_loss(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = trainer.objective.terms
+    monkeypatch.setattr(
+        trainer.objective, "terms", lambda *args: {k: v * math.nan if k == "style" else v for k, v in original(*args).items()}
+    )
+
+
+def spoil_gradient(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = trainer.embeddings.register_hook(lambda gradient: gradient * math.inf)
+    monkeypatch.setattr(trainer, "_unhook", hook.remove, raising=False)
+
+
+@pytest.mark.parametrize("spoil", [spoil_loss, spoil_gradient])
+def test_a_step_that_is_not_finite_changes_nothing(
+    spoil: Callable[[Trainer, pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = train(tiny_trainer(), 3)
+    before, progress = state(trainer), trainer.progress
+    with monkeypatch.context() as patched:
+        spoil(trainer, patched)
+        with pytest.raises(TrainingError, match=r"step 3 .*not finite .*--learning-rate"):
+            trainer.train_step()
+        assert_equal(before, state(trainer))
+        assert trainer.progress == progress
+        getattr(trainer, "_unhook", lambda: None)()
+    assert_equal(state(train(trainer, 3)), state(train(tiny_trainer(), 6)))
+
+
+def test_weights_that_are_not_finite_are_noticed() -> None:
+    trainer = tiny_trainer()
+    with torch.no_grad():
+        trainer.embeddings[0, 3] = math.inf
+    before = state(trainer)
+    with pytest.raises(TrainingError, match="not finite"):
+        trainer.train_step()
+    assert_equal(before, state(trainer))
+
+
+# --- schedules and averages ---------------------------------------------------------------------------------------------
+
+
+def test_running_mean_of_weights_by_the_definition() -> None:
+    trainer = tiny_trainer(ema=0.3)
+    averages = {name: p.detach().clone() for name, p in trainer.parameters.items()}
+    for step in range(1, 7):
+        trainer.train_step()
+        decay = min(0.3, step / (step + 10))
+        averages = {name: decay * averages[name] + (1 - decay) * p.detach() for name, p in trainer.parameters.items()}
+    for name, tensor in trainer.averaged().items():
+        torch.testing.assert_close(tensor, averages[name], rtol=1e-5, atol=1e-6)
+
+
+def learning_rates(trainer: Trainer, steps: int) -> np.ndarray:
+    """(steps, 2): of embeddings and network."""
+    rates = []
+    for _ in range(steps):
+        trainer.train_step()
+        rates.append([group["lr"] for group in trainer.optimizer.param_groups])
+    return np.array(rates)
+
+
+def test_learning_rate_begins_small_peaks_and_ends_at_0() -> None:
+    rates = learning_rates(tiny_trainer(steps=60, learning_rate=1e-3, embedding_rate=5e-3), 60)
+    np.testing.assert_allclose(rates[:, 0], 5 * rates[:, 1])
+    network = rates[:, 1] / 1e-3
+    assert network[0] <= 0.05
+    assert 0.7 < network.max() <= 1
+    top = int(network.argmax())
+    assert (np.diff(network[: top + 1]) > 0).all() and (np.diff(network[top:]) < 0).all()
+    assert network[-1] < 0.002
+
+
+def test_a_run_by_the_clock_ends_by_the_clock() -> None:
+    trainer = tiny_trainer(steps=None, minutes=10.0)
+    first = learning_rates(trainer, 1)[0, 1]
+    assert first <= 0.05 * trainer.settings.learning_rate
+    trainer.seconds = 300.0
+    assert trainer.fraction == 0.5
+    assert trainer.progress.seconds_left == pytest.approx(300)
+    trainer.seconds = 599.99
+    assert learning_rates(trainer, 1)[0, 1] < 1e-5 * trainer.settings.learning_rate
+    assert trainer.fraction == 1
+
+
+def test_crops_grow_to_the_size_asked_for() -> None:
+    trainer = tiny_trainer(steps=100, crop=192)
+    sizes = []
+    for trainer.step in range(100):
+        sizes.append(trainer._batch()[0].shape[-1])
+    assert sizes[0] == 96
+    assert sizes[50] == 120
+    assert sizes[-1] == 192
+    assert sizes == sorted(sizes)
+    assert all(size % 8 == 0 for size in sizes)
+
+
+def test_progress() -> None:
+    trainer = tiny_trainer(steps=8)
+    assert trainer.progress.fraction == 0
+    assert math.isnan(trainer.progress.total)
+    train(trainer, 2)
+    progress = trainer.progress
+    assert (progress.step, progress.fraction) == (2, 0.25)
+    assert progress.total == pytest.approx(progress.terms["content"] + 5 * progress.terms["style"], rel=1e-4)
+    assert progress.seconds_left == pytest.approx(3 * progress.seconds)
+    assert Progress(0, 0.0, 0.0, {}, math.nan).seconds_left == 0
+
+
+@pytest.mark.parametrize("length", [{}, {"steps": 3, "minutes": 1.0}])
+def test_length_of_a_run_is_said_once(length: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="--steps or --minutes"):
+        Settings(**length)
+
+
+def test_to_tensor() -> None:
+    one, other = texture(1, 5, 7), texture(2, 5, 7)
+    tensor = to_tensor([one, other])
+    assert tensor.shape == (2, 3, 5, 7)
+    np.testing.assert_allclose(tensor[1, 2].numpy(), other[:, :, 2] / 255, rtol=1e-6)
+
+
+def test_best_dtype_is_one_that_perceptual_networks_run_in() -> None:
+    features = tiny_perceptual(dtype=best_dtype())(pictures(1), ["relu1_1"])
+    assert features["relu1_1"].dtype in (torch.float32, torch.bfloat16)
+
+
+# --- stopping and going on ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole_network", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_resumed_run_ends_in_the_same_weights(whole_network: bool, dtype: torch.dtype, tmp_path: Path) -> None:
+    def fresh() -> Trainer:
+        return tiny_trainer(perceptual=tiny_perceptual(dtype=dtype), whole_network=whole_network, crop=128)
+
+    straight = train(fresh(), 6)
+    first = train(fresh(), 3)
+    first.save(tmp_path / "run", {"painting": "tulip"})
+    resumed = fresh()
+    assert resumed.load(tmp_path / "run") == {"painting": "tulip"}
+    assert resumed.progress == first.progress
+    assert_equal(state(resumed), state(first))
+    train(resumed, 3)
+    assert_equal(state(resumed), state(straight))
+    assert resumed.progress.terms == straight.progress.terms
+
+
+def test_saving_changes_nothing_and_leaves_one_file(tmp_path: Path) -> None:
+    trainer = tiny_trainer()
+    for _ in range(3):
+        trainer.train_step()
+        trainer.save(tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert_equal(state(trainer), state(train(tiny_trainer(), 3)))
+
+
+def test_a_checkpoint_before_the_first_step(tmp_path: Path) -> None:
+    tiny_trainer().save(tmp_path / "run")
+    resumed = tiny_trainer()
+    resumed.load(tmp_path / "run")
+    assert_equal(state(train(resumed, 2)), state(train(tiny_trainer(), 2)))
+
+
+def spoiled(name: str, path: Path) -> None:
+    """Put something else in the place of a checkpoint."""
+    styles = [texture(seed) for seed in range(3)]
+    others: dict[str, Callable[[], object]] = {
+        "cut": lambda: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        "empty": lambda: path.write_bytes(b""),
+        "text": lambda: path.write_text("no checkpoint"),
+        "missing": path.unlink,
+        "embeddings only": lambda: train(tiny_trainer(whole_network=False), 1).save(path),
+        "one style": lambda: train(tiny_trainer(styles[:1]), 1).save(path),  # which would broadcast
+        "three styles": lambda: train(tiny_trainer(styles), 1).save(path),
+    }
+    others[name]()
+
+
+@pytest.mark.parametrize("name", ["cut", "empty", "text", "missing", "embeddings only", "one style", "three styles"])
+def test_a_checkpoint_that_does_not_fit(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.checkpoint"
+    train(tiny_trainer(), 1).save(path)
+    spoiled(name, path)
+    trainer = tiny_trainer()
+    before = state(trainer)
+    with pytest.raises(TrainingError, match=rf"{path} is not a checkpoint of this run .*remove it"):
+        trainer.load(path)
+    assert_equal(before, state(trainer))
+
+
+def test_a_checkpoint_of_a_whole_network_is_none_of_embeddings(tmp_path: Path) -> None:
+    train(tiny_trainer(), 1).save(tmp_path / "run")
+    with pytest.raises(TrainingError, match="another network"):
+        tiny_trainer(whole_network=False).load(tmp_path / "run")
+
+
+def test_a_killed_process_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    """SIGKILL at random moments, in the midst of a step or of saving."""
+    folder = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+
+    def start(checkpoint: Path) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", f"{__package__}.killable", str(checkpoint)]
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(tiny_trainer(steps=STEPS), STEPS).save(whole)
+    starts, rng = [], random.Random()
+    for last in (rng.randrange(1, STEPS // 2), rng.randrange(STEPS // 2, STEPS)):
+        with start(killed) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                word, step = line.split()
+                if word == "from":
+                    starts.append(int(step))
+                if int(step) >= last:
+                    time.sleep(rng.uniform(0, 0.03))
+                    run.kill()
+                    break
+        assert run.returncode == -9
+    with start(killed) as run:
+        out, _ = run.communicate(timeout=60)
+    starts.append(int(out.split()[1]))
+    assert run.returncode == 0
+    assert 0 == starts[0] < starts[1] < starts[2], "each went on where the last was killed"
+    assert_equal(load_file(whole), load_file(killed))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "whole"], "no half file is left"
+
+
+def test_content_targets_do_not_depend_on_what_came_before() -> None:
+    trainer, fresh = tiny_trainer(), tiny_trainer()
+    photo = to_tensor([Textures().crop(3, 64)])
+    trainer._content_target(1, to_tensor([Textures().crop(1, 64)])[0][None])
+    for _ in range(2):  # computed, then kept
+        got = trainer._content_target(3, photo)
+        assert torch.equal(got.features, fresh._content_target(3, photo).features)
