@@ -78,13 +78,13 @@ def test_derivative_of_moments(shape: tuple[int, ...]) -> None:
 def test_derivative_of_moments_is_the_automatic_one(dtype: torch.dtype) -> None:
     f = random_features(0, (2, 6, 9, 7), dtype).requires_grad_()
     weights = [torch.randn(2, 6, dtype=torch.float64), torch.randn(2, 6, 6, dtype=torch.float64)]
-    sum((w * part).sum() for w, part in zip(weights, losses.moments(f), strict=True)).backward()
+    sum((w * part).sum() for w, part in zip(weights, losses.moments(f), strict=True)).backward()  # type: ignore[union-attr]
     plain = f.detach().double().requires_grad_()
     flat = plain.flatten(2)
     mean = flat.mean(2)
     centred = flat - mean[:, :, None]
     cov = torch.einsum("bcn,bdn->bcd", centred, centred) / flat.shape[2]
-    ((weights[0] * mean).sum() + (weights[1] * cov).sum()).backward()  # type: ignore[no-untyped-call]
+    ((weights[0] * mean).sum() + (weights[1] * cov).sum()).backward()
     assert f.grad is not None and plain.grad is not None
     assert f.grad.dtype == dtype
     assert (f.grad - plain.grad).norm() < ERROR[dtype] * plain.grad.norm()
@@ -308,7 +308,7 @@ def test_flat_pictures_give_finite_losses_and_gradients(level: float, painted: s
         picture = (flat.clone() if painted == "flat" else pictures(2)).requires_grad_()
         terms = objective.terms(picture, objective.content_target(flat), objective.style_target(style))
         loss = objective.total(terms).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         assert loss.isfinite()
         assert picture.grad is not None and picture.grad.isfinite().all()
 
