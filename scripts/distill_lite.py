@@ -26,11 +26,12 @@ from impasto.learning.losses import STYLE_LAYERS, Moments, moment_loss, moments,
 from impasto.learning.train import best_dtype, to_tensor
 
 WIDTHS = {"relu1": 16, "relu2": 32, "relu3": 64, "relu4": 128}  # VGG-19 has 64, 128, 256, 512
+GRID = {"relu1_1": 4, "relu2_1": 2}  # features of large layers are compared at every fourth or second position
 HELD_OUT = 40  # pictures of each folder for the figures
 
 
-def student() -> features.Perceptual:
-    """A fresh `lite` whose tensors are parameters."""
+def student(start: Path | None) -> features.Perceptual:
+    """A `lite` whose tensors are parameters: fresh, or going on from a file."""
     tensors: dict[str, Tensor] = {}
     inputs, index = 3, 0
     for layer in features.layer_names("lite"):
@@ -44,6 +45,8 @@ def student() -> features.Perceptual:
             tensors[f"readout.{layer}.weight"] = torch.randn(4 * width, width) / math.sqrt(width)
             tensors[f"readout.{layer}.bias"] = torch.zeros(4 * width)
         inputs, index = width, index + 2
+    if start:
+        tensors = {name: tensor.float() for name, tensor in features.read_tensors(start).items()}
     network = features.Perceptual("lite", tensors)
     for name, buffer in list(network.named_buffers()):
         if name not in ("mean", "std"):
@@ -85,7 +88,9 @@ def errors(network: features.Perceptual, teacher: features.Perceptual, x: Tensor
     result = {}
     for layer, f in network(x, STYLE_LAYERS).items():
         predicted = Moments(*network.read_moments(layer, *moments(f)))
-        result[layer] = relative_error(network.read(layer, f), truth[layer]), moment_loss(predicted, moments(truth[layer]))
+        every = (..., slice(None, None, GRID.get(layer)), slice(None, None, GRID.get(layer)))
+        error = relative_error(network.read(layer, f[every]), truth[layer][every])
+        result[layer] = error, moment_loss(predicted, moments(truth[layer]))
     return result
 
 
@@ -97,11 +102,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="go on from this file instead of afresh")
+    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--out", type=Path, default=features.LITE_FILE)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     dtype = best_dtype()
-    teacher, network = features.load("vgg19", dtype), student()
+    teacher, network = features.load("vgg19", dtype), student(options.start)
     folders = [Photos(folder, options.seed, crops=1) for folder in (options.photos, options.art)]
     optimizer = torch.optim.Adam(network.parameters(), lr=0, betas=(0.9, 0.99))
     start, step = time.perf_counter(), 0
@@ -116,7 +123,7 @@ def main() -> None:
         # a capped share for moments: one odd picture's relative error may be huge
         loss = torch.stack([(f + 0.3 * m.clamp_max(4)).mean() for f, m in by_layer.values()]).sum()
         for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * fraction))
+            group["lr"] = options.rate * min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * fraction))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
