@@ -2,14 +2,15 @@
 
   python scripts/score_gallery.py --paintings FOLDER --photos FOLDER --json docs/measured/gallery.json
 
-Every style on every photograph, both at 512 pixels, painted by the stylizer as a user's pictures are; and the double exposure, a
-baseline that paints nothing, on the same pairs. Needs the Oxford VGG-19 in IMPASTO_WEIGHTS: torchvision's gives other figures.
+Every style on every photograph, both at 512 pixels, painted by the stylizer as a user's pictures are; and the double exposure,
+a baseline that paints nothing, on the same pairs. Needs the Oxford VGG-19 in IMPASTO_WEIGHTS: torchvision's gives other figures.
 """
 
 import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import track
@@ -70,7 +71,7 @@ def write_scores(table: dict[str, dict[str, list[Score]]], photos: int, judge: J
 
 def report(table: dict[str, dict[str, list[Score]]], path: Path | None, judge: Judge) -> None:
     """Print mean and median by method, and write all of it as JSON."""
-    summary = {}
+    summary: dict[str, dict[str, Any]] = {}
     for method, scores in table.items():
         everything = [score for each in scores.values() for score in each]
         medians = {key: float(np.median([getattr(s, key) for s in everything])) for key in ("C", "S", "J")}

@@ -51,7 +51,7 @@ def likeness(picture: UInt8, painted: UInt8) -> float:
     """How well the colours of a painting tell the light of a picture, block by block, whatever the colours are: 0 to 1."""
     colours, light = blocks(painted), blocks(picture).mean(1)
     colours = np.column_stack([colours, np.ones(len(colours))])
-    told = colours @ np.linalg.lstsq(colours, light)[0]
+    told = colours @ np.linalg.lstsq(colours, light, rcond=None)[0]
     return float(np.corrcoef(told, light)[0, 1])
 
 

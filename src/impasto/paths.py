@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-GALLERY = PACKAGE / "gallery"
+
+# the gallery that is used: the one that ships, or one made by `impasto train ... --gallery FOLDER`
+GALLERY = Path(os.environ.get("IMPASTO_GALLERY") or PACKAGE / "gallery").expanduser()
 
 
 def home() -> Path:

@@ -193,7 +193,7 @@ def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:
     trainer = train(new_style(painting, whole_network=False), 2)
     path = tmp_path / "tulip.safetensors"
     Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"small.trained": "yesterday"}).write(path)
-    runs.write_style(trainer, "base", painting, path, CARD)
+    runs.write_style(trainer, "base", [painting], path, CARD)
     style = read_style(path)
     assert style.name == "tulip" and style.own is None
     assert set(style.embeddings) == {"base", "small"}
@@ -209,7 +209,7 @@ def test_a_style_that_owns_its_network(shipped: Network, tmp_path: Path, monkeyp
     painting = Painting("tulip", texture(7), {})
     trainer = train(new_style(painting, whole_network=True), 3)
     path = tmp_path / "tulip.safetensors"
-    runs.write_style(trainer, "base", painting, path, CARD)
+    runs.write_style(trainer, "base", [painting], path, CARD)
     style = read_style(path)
     assert style.own is not None
     assert style.own.hash != shipped.hash

@@ -10,9 +10,10 @@ import typer
 from rich.progress import Progress
 
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
+from impasto.engines import available_cores
 from impasto.errors import TrainingError
 from impasto.images import Picture, write
-from impasto.networks import NETWORKS
+from impasto.networks import NETWORKS, network_path
 
 if TYPE_CHECKING:
     from impasto.learning.train import Progress as TrainingProgress
@@ -48,7 +49,7 @@ def train(
     style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
     tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take ten times as much.")
+        float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take four times as much.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     precision: options.Precision = "auto",
@@ -87,13 +88,14 @@ def train(
     names = list(NETWORKS) if network == "both" else [network]
     for each in names:
         checkpoint = _checkpoint(target, each)
+        if gallery and network_path(each, gallery).exists() and not (resume or overwrite):
+            raise TrainingError(f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery")
         if checkpoint.exists() and not (resume or overwrite):
             raise TrainingError(f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew")
     learning = _learning()
     from impasto.learning.losses import Weights
 
-    if threads:
-        learning.set_threads(threads)
+    learning.set_threads(threads or available_cores())
     fresh = gallery is not None
     settings = learning.Settings(
         steps=steps,
@@ -121,10 +123,11 @@ def train(
             preview = target.with_name(f"{target.name.removesuffix('.safetensors')}.preview.jpg") if preview_every else None
             ended = _train(learning, trainer, checkpoint, watch, preview, preview_every)
         card = learning.card(trainer, crop=crop, style_size=style_size)
-        if fresh:
-            learning.write_gallery(trainer, each, paintings, target, card)
-        else:
-            learning.write_style(trainer, each, paintings[0], target, card)
+        write_result = learning.write_gallery if fresh else learning.write_style
+        parity = write_result(trainer, each, paintings, target, card)
+        if parity:
+            shown = ", ".join(f"{precision} {difference:.2g}" for precision, difference in parity.items())
+            report.note(f"exported; largest difference to PyTorch, of pixels in 0..1: {shown}")
         _report(trainer, target, each, checkpoint, ended, json)
 
 

@@ -155,27 +155,46 @@ def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int
     return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])
 
 
-def trained_style(trainer: Trainer, name: str, painting: Painting, card: Mapping[str, str]) -> Style:
-    """The style that a run of one painting is worth: an embedding, and the network where it was trained too."""
+def trained_style(
+    trainer: Trainer, name: str, painting: Painting, card: Mapping[str, str]
+) -> tuple[Style, Mapping[str, float]]:
+    """The style that a run of one painting is worth: an embedding, and the network where it was trained too.
+
+    Also what `export.parity` found of that network, by precision.
+    """
     averaged = trainer.averaged()
     embedding = averaged["embeddings"][0].numpy()
-    own = None
+    own, parity = None, {}
     network_name, network_hash = name, shipped(name).hash
     if trainer.settings.whole_network:
         network = _trained_network(trainer, averaged)
         network_name, network_hash = OWN, export.network_hash(network)
         graph = export.to_onnx(network)
         own = Network(OWN, network_hash, embedding.size, graph, {})
-        card = {**card, "parity": _parity(network, graph, torch.from_numpy(embedding))}
+        parity = export.parity(network, graph, torch.from_numpy(embedding))
     metadata = dict(painting.metadata) | {f"{network_name}.{key}": value for key, value in card.items()}
-    return Style(painting.name, {network_name: embedding}, {network_name: network_hash}, metadata, own)
+    return Style(painting.name, {network_name: embedding}, {network_name: network_hash}, metadata, own), parity
 
 
-def write_style(trainer: Trainer, name: str, painting: Painting, path: Path, card: Mapping[str, str]) -> None:
-    """Write the style of a run of one painting. A file that is there already keeps its embeddings for other networks."""
-    style = trained_style(trainer, name, painting, card)
+def write_style(
+    trainer: Trainer, name: str, paintings: Sequence[Painting], path: Path, card: Mapping[str, str]
+) -> Mapping[str, float]:
+    """Write the style of a run of one painting; a file of the same painting keeps its embeddings for other networks.
+
+    Returns what `export.parity` found, if a network was exported.
+    """
+    (painting,) = paintings
+    style, parity = trained_style(trainer, name, painting, card)
+    _write_merged(style, path)
+    return parity
+
+
+def _write_merged(style: Style, path: Path) -> None:
+    """Write a style over an older file; embeddings for other networks stay if they are of the same painting."""
     if path.exists() and not style.own:
-        style = _merged(read_style(path), style)
+        old = read_style(path)
+        if (old.name, old.metadata.get("source")) == (style.name, style.metadata.get("source")):
+            style = _merged(old, style)
     style.write(path)
 
 
@@ -200,31 +219,27 @@ def _merged(old: Style, new: Style) -> Style:
     return Style(new.name, {**old.embeddings, **new.embeddings}, {**old.hashes, **new.hashes}, metadata)
 
 
-def _parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> str:
-    """What an export's check found, for people: largest differences to PyTorch by precision."""
-    return ", ".join(
-        f"{precision} {difference:.2g}" for precision, difference in export.parity(network, graph, embedding).items()
-    )
-
-
 def _trained_network(trainer: Trainer, averaged: Mapping[str, Tensor]) -> TransformerNetwork:
     network = TransformerNetwork(trainer.network.architecture)
     network.load_state_dict({k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")})
     return network
 
 
-def write_gallery(trainer: Trainer, name: str, paintings: Sequence[Painting], folder: Path, card: Mapping[str, str]) -> None:
+def write_gallery(
+    trainer: Trainer, name: str, paintings: Sequence[Painting], folder: Path, card: Mapping[str, str]
+) -> Mapping[str, float]:
     """Write a gallery: `networks/<name>.safetensors`, and a style file for each painting and for `photo`.
 
-    A style that is there already keeps its embeddings for other networks.
+    A style that is there already keeps its embeddings for other networks. Returns what `export.parity` found.
     """
     averaged = trainer.averaged()
     network = _trained_network(trainer, averaged)
     code = export.network_hash(network)
     embeddings = averaged["embeddings"]
     graph = export.to_onnx(network)
-    parity = {"parity": _parity(network, graph, embeddings[0])}
-    Network(name, code, network.embedding_size, graph, {**card, **parity}).write(network_path(name, folder))
+    parity = export.parity(network, graph, embeddings[0])
+    shown = {f"parity.{precision}": f"{difference:.2g}" for precision, difference in parity.items()}
+    Network(name, code, network.embedding_size, graph, {**card, **shown}).write(network_path(name, folder))
     photo = network.photo_embedding(like=embeddings.mean(0))
     facts: Mapping[str, str] = {"title": "The photograph itself", "artist": "", "year": "", "source": ""}
     styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, facts)]
@@ -232,5 +247,5 @@ def write_gallery(trainer: Trainer, name: str, paintings: Sequence[Painting], fo
         metadata = dict(painting.metadata) | {f"{name}.{key}": value for key, value in card.items()}
         styles.append(Style(painting.name, {name: embedding.numpy()}, {name: code}, metadata))
     for style in styles:
-        path = folder / "styles" / f"{style.name}.safetensors"
-        (_merged(read_style(path), style) if path.exists() else style).write(path)
+        _write_merged(style, folder / "styles" / f"{style.name}.safetensors")
+    return parity
