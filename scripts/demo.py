@@ -64,9 +64,8 @@ def main() -> None:
     cells = [(name, pictures[row]) for row in range(len(photos)) for name, pictures in columns.items()]
     beside = [("the picture it learned from", read(picture).rgb)]
     write(sheet, Picture(contact_sheet(cells + beside, columns=len(columns), width=256)))
-    print(
-        f"Done in {time.perf_counter() - start:.0f} s with impasto {impasto.__version__}. Look at {sheet}; the paintings are in {folder}/"
-    )
+    print(f"Done in {time.perf_counter() - start:.0f} s with impasto {impasto.__version__}.")
+    print(f"Look at {sheet}; the paintings are in {folder}/")
 
 
 def paint(painter: Stylizer, photos: list[Path], style: str, name: str) -> list[UInt8]:
