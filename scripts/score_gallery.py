@@ -3,7 +3,7 @@
   python scripts/score_gallery.py --paintings FOLDER --photos FOLDER --json docs/measured/gallery.json
 
 Every style on every photograph, both at 512 pixels, painted by the stylizer as a user's pictures are; and the double exposure,
-a baseline that paints nothing, on the same pairs. Needs the Oxford VGG-19 in IMPASTO_WEIGHTS: torchvision's gives other figures.
+a baseline that paints nothing, on the same pairs. Needs the Oxford VGG-19 in IMPASTO_WEIGHTS: torchvision's gives others.
 """
 
 import argparse

@@ -313,10 +313,23 @@ def test_flat_pictures_give_finite_losses_and_gradients(level: float, painted: s
         assert picture.grad is not None and picture.grad.isfinite().all()
 
 
-def test_a_flat_photograph_does_not_outweigh_all_others() -> None:
-    """Noise on a flat photograph may not cost more than a few unrelated pictures."""
-    flat = torch.full((1, 3, 64, 64), 0.6)
-    assert measured(Objective(tiny_perceptual()), flat, pictures(1), pictures(2))[0] < 50
+def test_channels_without_any_deviation_have_finite_gradients() -> None:
+    f = torch.full((1, 2, 4, 4), 3.0, requires_grad=True)
+    (gradient,) = torch.autograd.grad(losses.normalized(f, torch.full((1, 1, 1), 0.1)).sum(), f)
+    assert gradient.isfinite().all()
+
+
+def test_a_photograph_without_content_does_not_outweigh_all_others() -> None:
+    """Its normalized features count as at least 0.05 in the mean square, so that noise on it costs little."""
+    tensors = vgg_tensors()
+    tensors["features.19.weight"] *= 1e-3
+    tensors["features.19.bias"] = torch.ones(10)
+    photo, picture = pictures(1, 2)[:, None]
+    f, g = (Perceptual("vgg19", tensors)(x, ["relu4_1"])["relu4_1"] for x in (photo, picture))
+    target, got = (losses.normalized(x, losses.silence_floor(f)) for x in (f, g))
+    assert 0 < target.square().mean() < 0.05
+    c = measured(Objective(Perceptual("vgg19", tensors)), photo, picture, picture)[0]
+    assert c == pytest.approx((got - target).square().mean().item() / 0.05, rel=1e-3)
 
 
 # --- a student's read-outs ----------------------------------------------------------------------------------------------
