@@ -53,6 +53,7 @@ def painted(network: TransformerNetwork, embedding: torch.Tensor, photo: UInt8) 
 class Gallery:
     trainer: Trainer
     folder: Path
+    parity: Mapping[str, float]  # what the export's check found
 
     @property
     def network(self) -> Network:
@@ -66,20 +67,20 @@ class Gallery:
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     """Two paintings learned for three steps, written over a gallery that knew one of them for another network."""
     folder = tmp_path_factory.mktemp("gallery")
-    old = {"title": "old title", "small.trained": "yesterday", "base.trained": "long ago", "base.J": "3.0"}
+    old = {"title": "old title", "source": "tulip", "small.trained": "yesterday", "base.trained": "long ago", "base.J": "3.0"}
     embeddings = {"small": np.arange(5, dtype=np.float32), "base": np.zeros(7, np.float32)}
     hashes = {"small": "5ma11", "base": "o1d"}
     Style("tulip", embeddings, hashes, old).write(folder / "styles" / "tulip.safetensors")
     paintings = [
-        Painting("tulip", texture(1), {"title": "A Tulip"}),
+        Painting("tulip", texture(1), {"title": "A Tulip", "source": "tulip"}),
         Painting("wave", texture(2, 64, 90), {"artist": "Someone"}),
     ]
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(ARCHITECTURES, "base", ARCHITECTURE)
         patched.setitem(export.PARITY, "bf16", 1.0)  # a network this narrow magnifies what is rounded
         trainer = train(runs.new_gallery("base", paintings, Textures(), tiny_perceptual(), SETTINGS), 3)
-        runs.write_gallery(trainer, "base", paintings, folder, CARD)
-    return Gallery(trainer, folder)
+        parity = runs.write_gallery(trainer, "base", paintings, folder, CARD)
+    return Gallery(trainer, folder, parity)
 
 
 def test_files_of_a_gallery(gallery: Gallery) -> None:
@@ -92,7 +93,8 @@ def test_the_network_of_a_gallery(gallery: Gallery) -> None:
     averaged = {k.removeprefix("network."): v for k, v in gallery.trainer.averaged().items() if k != "embeddings"}
     assert network.name == "base"
     assert network.metadata["trained"] == "just now"
-    assert "f32" in network.metadata["parity"]
+    assert float(network.metadata["parity.f32"]) == pytest.approx(gallery.parity["f32"], rel=0.1)
+    assert gallery.parity["f32"] < 1e-3
     expected = TransformerNetwork(ARCHITECTURE)
     expected.load_state_dict(averaged)
     assert network.hash == export.network_hash(expected)
@@ -189,19 +191,31 @@ def test_a_style_begins_where_the_nearest_stands(shipped: Network, styles: dict[
 
 def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:
     """It works with the shipped network, and keeps what the file held for another."""
-    painting = Painting("tulip", texture(7), {"title": "A Tulip"})
+    painting = Painting("tulip", texture(7), {"title": "A Tulip", "source": "tulip"})
     trainer = train(new_style(painting, whole_network=False), 2)
     path = tmp_path / "tulip.safetensors"
-    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"small.trained": "yesterday"}).write(path)
-    runs.write_style(trainer, "base", [painting], path, CARD)
+    old = {"small.trained": "yesterday", "source": "tulip"}
+    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, old).write(path)
+    assert runs.write_style(trainer, "base", [painting], path, CARD) == {}, "no network was exported"
     style = read_style(path)
     assert style.name == "tulip" and style.own is None
     assert set(style.embeddings) == {"base", "small"}
-    wanted = {"title": "A Tulip", "small.trained": "yesterday"} | {f"base.{key}": value for key, value in CARD.items()}
+    wanted = old | {"title": "A Tulip"} | {f"base.{key}": value for key, value in CARD.items()}
     assert wanted.items() <= style.metadata.items()
     photo = texture(5, 80, 104)
     expected = painted(export.from_onnx(shipped.graph), trainer.averaged()["embeddings"][0], photo)
     assert np.abs(stylized(shipped, style, photo) - expected).max() < 2
+
+
+@pytest.mark.parametrize("name, source", [("rose", "tulip"), ("tulip", "rose")])
+def test_a_style_of_another_painting_is_replaced(name: str, source: str, shipped: Network, tmp_path: Path) -> None:
+    painting = Painting("tulip", texture(7), {"source": "tulip"})
+    path = tmp_path / "tulip.safetensors"
+    Style(name, {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"source": source, "artist": "Someone"}).write(path)
+    runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
+    style = read_style(path)
+    assert set(style.embeddings) == {"base"}
+    assert "artist" not in style.metadata
 
 
 def test_a_style_that_owns_its_network(shipped: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ class Photos:
 
     SCALE = (256, 448)
 
-    def __init__(self, folder: Path, seed: int = 0, crops: int = 2) -> None:
+    def __init__(self, folder: Path, seed: int = 0, crops: int = 1) -> None:
         self.paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
         if not self.paths:
             raise TrainingError(
