@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from impasto.errors import NetworkError
+from impasto.images import UInt8
 from impasto.networks import NETWORKS, network_path, read_network, shipped
 from impasto.styles import PHOTO, gallery_names, gallery_style
 from impasto.stylizer import Stylizer
@@ -57,3 +58,13 @@ def test_networks_keep_what_they_say(painter: Stylizer, tmp_path_factory: pytest
 def test_another_name_is_no_network() -> None:
     with pytest.raises(NetworkError, match="'huge'; there are base, small"):
         shipped("huge")
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_paintings_have_no_grid_of_single_pixels(painter: Stylizer, scene: UInt8, name: str) -> None:
+    """Even and odd rows and columns are equally bright on the whole: a mesh from the network's pixel-shuffle would show here."""
+    painted = painter.stylize(scene, name).astype(float)
+    lattices = [painted[row::2, column::2].mean() for row in (0, 1) for column in (0, 1)]
+    assert max(lattices) - min(lattices) < 3
+    diagonal = np.abs(painted[::2, ::2] + painted[1::2, 1::2] - painted[::2, 1::2] - painted[1::2, ::2]).mean() / 2
+    assert diagonal < 0.7 * np.abs(np.diff(painted, axis=1)).mean()

@@ -37,7 +37,8 @@ def break_some(folder: Path) -> set[str]:
 
 def test_every_picture_of_a_tree(folder: Path) -> None:
     content: Content = Photos(folder)
-    assert content.pool == 6
+    assert content.pool == 3
+    assert Photos(folder, crops=2).pool == 6
     assert content.description == "3 photographs"
     assert content.crop(0, 64).shape == (64, 64, 3)
     assert content.crop(0, 64).dtype == np.uint8

@@ -141,6 +141,18 @@ def test_new_galleries_begin_alike() -> None:
         assert torch.equal(p, other.parameters[name])
 
 
+def test_a_gallery_goes_on_from_another(gallery: Gallery) -> None:
+    """Paintings that it knows start where they stand, in any order, and others from the mean."""
+    paintings = [Painting(name, texture(1), {}) for name in ("wave", "rose", "tulip")]
+    trainer = runs.new_gallery("base", paintings, Textures(), tiny_perceptual(), SETTINGS, start=gallery.folder)
+    wave, rose, tulip = trainer.embeddings.detach().cpu().numpy()
+    np.testing.assert_array_equal(wave, gallery.style("wave").embeddings["base"])
+    np.testing.assert_array_equal(tulip, gallery.style("tulip").embeddings["base"])
+    np.testing.assert_allclose(rose, (wave + tulip) / 2, rtol=1e-5, atol=1e-6)
+    assert export.network_hash(trainer.network) == gallery.network.hash
+    assert trainer.settings.whole_network and trainer.step == 0
+
+
 # --- one style ----------------------------------------------------------------------------------------------------------
 
 

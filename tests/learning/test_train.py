@@ -192,7 +192,7 @@ def test_a_run_by_the_clock_ends_by_the_clock() -> None:
     trainer.seconds = 300.0
     assert trainer.fraction == 0.5
     assert trainer.progress.seconds_left == pytest.approx(300)
-    trainer.seconds = 599.99
+    trainer.seconds = 599.9999
     assert learning_rates(trainer, 1)[0, 1] < 1e-5 * trainer.settings.learning_rate
     assert trainer.fraction == 1
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,6 +29,7 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")
     ] = None,
     gallery: Annotated[Path | None, typer.Option(help="Train one fresh network for all pictures, into this folder.")] = None,
+    start: Annotated[Path | None, typer.Option(help="With --gallery: go on from this gallery, not from nothing.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long to train. [default: 5]")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Train this many steps instead: repeatable bit for bit.")] = None,
     network: Annotated[NetworkChoice, typer.Option("--network", "-n", help="Network to learn the style for.")] = "base",
@@ -80,6 +82,8 @@ def train(
         raise typer.BadParameter(
             "several pictures need --gallery FOLDER, which trains one network for all; or train one by one"
         )
+    if start and gallery is None:
+        raise typer.BadParameter("--start goes with --gallery; a single style always starts from the nearest of the gallery")
     if steps is not None and minutes is not None:
         raise typer.BadParameter("--steps or --minutes, not both")
     target = gallery or output or Path(f"{pictures[0].stem}.safetensors")
@@ -112,10 +116,10 @@ def train(
     content = learning.content(photos, seed)
     with report.bar() as bar:
         losses = learning.perceptual(perceptual, precision, _download(bar))
-    start = learning.new_gallery if fresh else learning.new_style
+    begin = partial(learning.new_gallery, start=start) if fresh else learning.new_style
     for each in names:
         checkpoint = _checkpoint(target, each)
-        trainer = start(each, paintings, content, losses, settings)
+        trainer = begin(each, paintings, content, losses, settings)
         if resume and checkpoint.exists():
             trainer.load(checkpoint)
             report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")

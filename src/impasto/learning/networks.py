@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
 SLOPE = 0.2  # of activations on the way up: plain ones fell silent all at once in places, and left flat grey blobs
-PIXEL_CHANNELS = 12  # 2x2 pixels of 3 colours, unshuffled
+COLORS = 3
+PIXEL_CHANNELS = 4 * COLORS  # 2x2 pixels, unshuffled
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class TransformerNetwork(nn.Module):
         self.up2, self.up2_norm = Conv(c + b, b), self._norm(b)
         self.up1, self.up1_norm = Conv(b + a, a), self._norm(a)
         self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
-        self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's pixels, and shifts
-        self.embedding_size += 2 * PIXEL_CHANNELS
+        self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's colours, and shifts
+        self.embedding_size += 2 * COLORS
 
     def _norm(self, channels: int) -> StyleNorm:
         norm = StyleNorm(channels, self.embedding_size)
@@ -97,8 +98,8 @@ class TransformerNetwork(nn.Module):
             x = x + self.norms[i + 1](self.convs[i + 1](y), e)
         x = F.leaky_relu(self.up2_norm(self.up2(torch.cat([_doubled(x), quarter], 1)), e), SLOPE)
         x = F.leaky_relu(self.up1_norm(self.up1(torch.cat([_doubled(x), half], 1)), e), SLOPE)
-        scale, shift = e[:, self.pixels_start :, None, None].split(PIXEL_CHANNELS, dim=1)
-        x = F.pixel_shuffle(self.out(x) + photo * scale + shift, 2)
+        scale, shift = e[:, self.pixels_start :, None, None].split(COLORS, dim=1)
+        x = _smoothed(F.pixel_shuffle(self.out(x), 2)) + image * scale + shift
         clamped = x.clamp(0, 1)
         return clamped + self.LEAK * (x - clamped) if self.training else clamped
 
@@ -108,7 +109,7 @@ class TransformerNetwork(nn.Module):
         for norm in self.modules():
             if isinstance(norm, StyleNorm):
                 embedding[norm.start : norm.start + norm.channels] = 1
-        embedding[self.pixels_start + PIXEL_CHANNELS :] = 0.5
+        embedding[self.pixels_start + COLORS :] = 0.5
         return embedding
 
     def photo_embedding(self, like: Tensor) -> Tensor:
@@ -117,10 +118,20 @@ class TransformerNetwork(nn.Module):
         """
         embedding = like.clone()
         embedding[self.up1_norm.start :] = 0
-        embedding[self.pixels_start : self.pixels_start + PIXEL_CHANNELS] = 1
+        embedding[self.pixels_start : self.pixels_start + COLORS] = 1
         return embedding
 
 
 def _doubled(x: Tensor) -> Tensor:
     """Twice as large: resize, then convolve, leaves no checkerboards (Odena et al. 2016)."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _smoothed(x: Tensor) -> Tensor:
+    """A 3x3 binomial filter, as two means of 2x2 pixels; it is 0 at the highest frequency.
+
+    Neighbours that come from the four channels of one position would otherwise differ by a grid of single pixels, which
+    perceptual losses like and eyes do not.
+    """
+    x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+    return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2, stride=1)

@@ -19,7 +19,7 @@ from impasto.learning.generated import Generated
 from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
-from impasto.networks import Network, network_path, shipped
+from impasto.networks import Network, network_path, read_network, shipped
 from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
 
 TUNING = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
@@ -80,12 +80,30 @@ def read_catalog(path: Path) -> dict[str, dict[str, str]]:
 
 
 def new_gallery(
-    name: str, paintings: Sequence[Painting], content: Content, perceptual: Perceptual, settings: Settings
+    name: str,
+    paintings: Sequence[Painting],
+    content: Content,
+    perceptual: Perceptual,
+    settings: Settings,
+    start: Path | None = None,
 ) -> Trainer:
-    """A trainer of one fresh network with an embedding for each painting."""
+    """A trainer of one network with an embedding for each painting: fresh, or going on from the gallery in `start`.
+
+    Paintings that the gallery does not know start from the mean of those it knows.
+    """
     torch.manual_seed(settings.seed)
-    network = TransformerNetwork(ARCHITECTURES[name])
-    embeddings = network.neutral_embedding().repeat(len(paintings), 1)
+    if start:
+        known = read_network(network_path(name, start))
+        network = export.from_onnx(known.graph)
+        styles = {path.stem: read_style(path) for path in (start / "styles").glob("*.safetensors") if path.stem != PHOTO}
+        rows = {
+            key: torch.from_numpy(style.embedding(known).copy()) for key, style in styles.items() if name in style.embeddings
+        }
+        mean = torch.stack(list(rows.values())).mean(0)
+        embeddings = torch.stack([rows.get(painting.name, mean) for painting in paintings])
+    else:
+        network = TransformerNetwork(ARCHITECTURES[name])
+        embeddings = network.neutral_embedding().repeat(len(paintings), 1)
     return Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
 
 
