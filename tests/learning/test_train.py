@@ -334,7 +334,7 @@ def test_a_killed_process_goes_on_to_the_same_weights(tmp_path: Path) -> None:
                     break
         assert run.returncode == -9
     with start(killed) as run:
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=600)  # on a busy machine, importing torch alone may take minutes
     starts.append(int(out.split()[1]))
     assert run.returncode == 0
     assert 0 == starts[0] < starts[1] < starts[2], "each went on where the last was killed"
