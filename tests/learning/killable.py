@@ -1,27 +1,39 @@
-"""A run of training to be killed: python -m learning.killable CHECKPOINT. Says each step; goes on from the checkpoint."""
+"""A run of training that dies: python -m learning.killable CHECKPOINT [STEPS SECONDS].
 
+It goes on from the checkpoint and says at which step. So many steps and seconds later it is killed, whatever it does then.
+"""
+
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import torch
 
 from impasto.learning import runs
+from impasto.learning.train import Progress
 
 from .tiny import tiny_trainer
 
 STEPS = 12
 
 
-def main() -> None:
+def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
     torch.set_num_threads(1)
-    checkpoint = Path(sys.argv[1])
     runs.SAVE_EVERY = 0.0  # after every step
     trainer = tiny_trainer(steps=STEPS)
     if checkpoint.exists():
         trainer.load(checkpoint)
-    print("from", trainer.step, flush=True)
-    runs.keep_training(trainer, checkpoint, lambda progress: print("step", progress.step, flush=True))
+    start = trainer.step
+    print(start, flush=True)
+
+    def on_step(progress: Progress) -> None:
+        if progress.step == start + steps < STEPS:
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    runs.keep_training(trainer, checkpoint, on_step)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), *(int(steps) for steps in sys.argv[2:3]), *(float(seconds) for seconds in sys.argv[3:4]))
