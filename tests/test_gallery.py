@@ -62,7 +62,7 @@ def test_another_name_is_no_network() -> None:
 
 @pytest.mark.parametrize("name", PAINTINGS)
 def test_paintings_have_no_grid_of_single_pixels(painter: Stylizer, scene: UInt8, name: str) -> None:
-    """Even and odd rows and columns are equally bright on the whole: a mesh from the network's pixel-shuffle would show here."""
+    """Even and odd rows and columns are equally bright on the whole: a mesh of the pixel-shuffle would show here."""
     painted = painter.stylize(scene, name).astype(float)
     lattices = [painted[row::2, column::2].mean() for row in (0, 1) for column in (0, 1)]
     assert max(lattices) - min(lattices) < 3
