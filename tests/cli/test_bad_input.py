@@ -168,7 +168,7 @@ def test_an_unknown_style(impasto: Run, photo_file: Path) -> None:
 
 def foreign(path: Path) -> None:
     style = gallery_style("starry-night")
-    replace(style, hashes={"base": "0123456789abcdef"}).write(path)
+    replace(style, hashes=dict(style.hashes) | {"base": "0123456789abcdef"}).write(path)
 
 
 def corrupt(path: Path) -> None:
