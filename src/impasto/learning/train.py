@@ -4,6 +4,7 @@ Johnson et al. 2016, with one row of scales and shifts a style (Dumoulin et al. 
 from the seed and the step's number, so that a run that was killed goes on as if it had not been.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from impasto.errors import TrainingError
@@ -230,9 +231,16 @@ class Trainer:
             tensors[name], tensors[f"average.{name}"] = p.detach(), self.averages[name]
             tensors |= {f"adam.{name}.{key}": value for key, value in self.optimizer.state.get(p, {}).items()}
         state = {"step": self.step, "seconds": self.seconds, "running": self.running, "settings": asdict(self.settings)}
+        data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state), **(notes or {})})
+        # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
         part = path.with_name(path.name + ".part")
-        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, part, {"state": json.dumps(state), **(notes or {})})
-        part.replace(path)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise TrainingError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
 
     def load(self, path: Path) -> dict[str, str]:
         """Go on from a checkpoint of such a run; returns its notes. Raises TrainingError if it does not fit."""
