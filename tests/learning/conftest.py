@@ -19,6 +19,12 @@ else:
     collect_ignore_glob = ["test_*.py"]
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Other tests run the command line within this process, which sets the number of threads."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def tiny_perceptual() -> "Perceptual":
     """A random VGG-19 with a few channels, as far as relu4_1."""
