@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from impasto.learning.canvas import textures
 from impasto.learning.content import Content
-from impasto.learning.generated import Generated, carried_photos, textures
+from impasto.learning.generated import Generated, carried_photos
 
 Array = np.ndarray
 

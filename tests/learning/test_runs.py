@@ -1,5 +1,6 @@
 """Runs of training from start to file: what they leave is what stylizing reads."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from impasto.learning import export, runs
 from impasto.learning.content import Photos
 from impasto.learning.features import Perceptual
 from impasto.learning.generated import Generated
-from impasto.learning.losses import Objective
+from impasto.learning.losses import Objective, Weights
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.runs import Painting
 from impasto.learning.train import Progress, Settings, Trainer
@@ -151,6 +152,13 @@ def test_a_gallery_goes_on_from_another(gallery: Gallery) -> None:
     np.testing.assert_allclose(rose, (wave + tulip) / 2, rtol=1e-5, atol=1e-6)
     assert export.network_hash(trainer.network) == gallery.network.hash
     assert trainer.settings.whole_network and trainer.step == 0
+    assert runs.card(train(trainer, 1), 64, 512)["trained"].startswith("just now, then 1 steps of 2")
+
+
+def test_a_gallery_cannot_go_on_from_one_without_styles(gallery: Gallery, tmp_path: Path) -> None:
+    gallery.network.write(tmp_path / "networks" / "base.safetensors")
+    with pytest.raises(TrainingError, match="no style for the network base"):
+        runs.new_gallery("base", [], Textures(), tiny_perceptual(), SETTINGS, start=tmp_path)
 
 
 # --- one style ----------------------------------------------------------------------------------------------------------
@@ -284,12 +292,44 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
     assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
 
 
+def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = tiny_trainer(steps=4)
+    update = trainer.optimizer.step
+
+    def interrupted() -> None:
+        update()
+        if trainer.step == 1:
+            signal.raise_signal(signal.SIGINT)  # weights have changed, the step is not counted yet
+
+    monkeypatch.setattr(trainer.optimizer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.keep_training(trainer, tmp_path / "run", lambda progress: None)
+    resumed = tiny_trainer(steps=4)
+    resumed.load(tmp_path / "run")
+    assert resumed.step == 2
+    assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
+
+
+def test_a_second_ctrl_c_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = tiny_trainer(steps=4)
+
+    def stuck() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("this step would never end")
+
+    monkeypatch.setattr(trainer, "train_step", stuck)
+    with pytest.raises(KeyboardInterrupt):
+        runs.keep_training(trainer, tmp_path / "run", lambda progress: None)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_loss_that_is_not_finite_leaves_the_last_good_state(tmp_path: Path) -> None:
     trainer = tiny_trainer(steps=4)
 
     def spoil(progress: Progress) -> None:
         if progress.step == 2:
-            trainer.settings.weights.__dict__["style"] = float("nan")
+            trainer.objective.weights = Weights(style=float("nan"))
 
     with pytest.raises(TrainingError, match="not finite"):
         runs.keep_training(trainer, tmp_path / "run", spoil)
@@ -353,6 +393,15 @@ def test_a_table_that_is_no_catalog(text: str, tmp_path: Path) -> None:
         runs.read_catalog(table)
 
 
+def test_a_catalog_that_cannot_be_read(tmp_path: Path) -> None:
+    table = tmp_path / "catalog.tsv"
+    with pytest.raises(TrainingError, match=f"cannot read the catalog {table}: No such file"):
+        runs.read_catalog(table)
+    table.write_bytes("file\tname\na.jpg\tétude\n".encode("latin-1"))
+    with pytest.raises(TrainingError, match=f"cannot read the catalog {table}: .*UTF-8"):
+        runs.read_catalog(table)
+
+
 def test_rows_of_a_catalog_that_are_short_or_long(tmp_path: Path) -> None:
     """What is left out is empty, and the facts can stand in a style file."""
     table = tmp_path / "catalog.tsv"
@@ -400,11 +449,14 @@ def test_precision_of_the_perceptual_network(precision: str, dtype: torch.dtype)
     assert lite(pictures(1), ["relu1_1"])["relu1_1"].dtype == dtype
 
 
-def test_learning_rates() -> None:
-    for tuning in (True, False):
-        assert runs.rates(2e-3, tuning)["learning_rate"] == 2e-3, "the one given"
-    assert runs.rates(None, tuning=False) == {}, "those of `Settings`"
-    assert runs.rates(None, tuning=True)["learning_rate"] < SETTINGS.learning_rate
+def test_pace() -> None:
+    for kind in ("fresh", "continued", "tuned"):
+        chosen = Settings(steps=1, **runs.pace(2e-3, kind))
+        assert (chosen.learning_rate, chosen.embedding_rate) == (2e-3, 8e-3), "the one given"
+    fresh, continued, tuned = (Settings(steps=1, **runs.pace(None, kind)) for kind in ("fresh", "continued", "tuned"))
+    assert fresh == Settings(steps=1)
+    assert tuned.learning_rate < continued.learning_rate < fresh.learning_rate
+    assert continued.curriculum[0][1] > fresh.curriculum[0][1], "what goes on does not start from the smallest crops again"
 
 
 def test_card() -> None:

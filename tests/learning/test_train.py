@@ -250,9 +250,11 @@ def test_a_resumed_run_ends_in_the_same_weights(whole_network: bool, dtype: torc
 
     straight = train(fresh(), 6)
     first = train(fresh(), 3)
-    first.save(tmp_path / "run", {"painting": "tulip"})
+    first.history = "3 steps before"
+    first.save(tmp_path / "run")
     resumed = fresh()
-    assert resumed.load(tmp_path / "run") == {"painting": "tulip"}
+    resumed.load(tmp_path / "run")
+    assert resumed.history == "3 steps before"
     assert resumed.progress == first.progress
     assert_equal(state(resumed), state(first))
     train(resumed, 3)
@@ -298,9 +300,35 @@ def test_a_checkpoint_that_does_not_fit(name: str, tmp_path: Path) -> None:
     spoiled(name, path)
     trainer = tiny_trainer()
     before = state(trainer)
-    with pytest.raises(TrainingError, match=rf"{path} is not a checkpoint of this run .*remove it"):
+    with pytest.raises(TrainingError, match=rf"{path} is not a checkpoint of this run: .*--overwrite"):
         trainer.load(path)
     assert_equal(before, state(trainer))
+
+
+@pytest.mark.parametrize("change", [{"batch": 1}, {"crop": 64}, {"seed": 9}, {"weights": Weights(style=2.0)}])
+def test_a_run_goes_on_under_its_own_settings(change: dict[str, Any], tmp_path: Path) -> None:
+    """Anything else would end in weights that no command gives again."""
+    path = tmp_path / "run"
+    train(tiny_trainer(crop=128), 1).save(path)
+    (name,) = change
+    with pytest.raises(TrainingError, match=f"it was started with {name} "):
+        tiny_trainer(**{"crop": 128, **change}).load(path)
+
+
+def test_a_run_goes_on_for_longer(tmp_path: Path) -> None:
+    train(tiny_trainer(steps=2), 2).save(tmp_path / "run")
+    longer = tiny_trainer(steps=4)
+    longer.load(tmp_path / "run")
+    assert longer.fraction == 0.5
+
+
+def test_a_run_goes_on_with_its_own_pictures_and_perceptual_network(tmp_path: Path) -> None:
+    train(tiny_trainer(), 1).save(tmp_path / "run")
+    other = tiny_trainer(perceptual=tiny_perceptual(dtype=torch.bfloat16))
+    other.load(tmp_path / "run")  # the same weights in another precision
+    other.content.description = "others"
+    with pytest.raises(TrainingError, match="it was started with content textures"):
+        other.load(tmp_path / "run")
 
 
 def test_a_checkpoint_of_a_whole_network_is_none_of_embeddings(tmp_path: Path) -> None:

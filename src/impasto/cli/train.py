@@ -109,7 +109,7 @@ def train(
         seed=seed,
         weights=Weights(content_weight, style_weight, tv_weight),
         whole_network=whole_network or fresh,
-        **learning.rates(learning_rate, tuning=not fresh),
+        **learning.pace(learning_rate, "tuned" if not fresh else "continued" if start else "fresh"),
     )
     facts = learning.read_catalog(catalog) if catalog else {}
     paintings = [learning.read_painting(p, style_size, facts.get(p.name, {}), None if fresh else name) for p in pictures]

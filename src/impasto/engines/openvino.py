@@ -1,6 +1,10 @@
 """OpenVINO: the fastest engine on the CPUs it knows, and the one that computes in bfloat16."""
 
+import contextlib
+import ctypes
+import sys
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import numpy as np
 import openvino
@@ -19,7 +23,8 @@ class OpenVINOEngine:
 
     def __init__(self, graph: bytes, threads: int, precision: str) -> None:
         core = openvino.Core()
-        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        with _signal_stack_kept():  # this loads the CPU's plugin
+            native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         self.precision = "bf16" if native and precision != "f32" else "f32"
@@ -48,3 +53,27 @@ class OpenVINOEngine:
                 self._requests.popitem(last=False)
         self._requests.move_to_end(image)
         return self._requests[image]
+
+
+class _SignalStack(ctypes.Structure):
+    """`stack_t` of sigaltstack(2)."""
+
+    _fields_ = (("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@contextlib.contextmanager
+def _signal_stack_kept() -> Iterator[None]:
+    """Leave this thread the stack for signals that it had.
+
+    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more: Ctrl-C, which Python takes on that
+    stack, was a segmentation fault.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    libc, kept = ctypes.CDLL(None), _SignalStack()
+    libc.sigaltstack(None, ctypes.byref(kept))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(kept), None)

@@ -1,10 +1,15 @@
 """A run of training from start to file: where it starts, how it is kept safe, and the styles and networks it leaves."""
 
+import contextlib
 import csv
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,7 +28,8 @@ from impasto.networks import Network, network_path, read_network, shipped
 from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
 
 TUNING = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
-
+# of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
+CONTINUED = {"embedding_rate": 8e-3, "learning_rate": 2e-3, "curriculum": ((0.3, 0.6), (0.6, 0.8), (1.0, 1.0))}
 
 SAVE_EVERY = 60.0  # seconds between checkpoints
 
@@ -55,11 +61,14 @@ def perceptual(name: str, precision: str, progress: Callable[[int, int], None] |
     return load(name, dtype, progress)
 
 
-def rates(learning_rate: float | None, tuning: bool) -> dict[str, float]:
-    """Peak learning rates: those given, or what suits a fresh network or the tuning of one that is there."""
+def pace(learning_rate: float | None, kind: Literal["fresh", "continued", "tuned"]) -> dict[str, Any]:
+    """Settings of learning rates and crops: for a gallery from nothing, for one that goes on, or for a style of a network that
+    is there. A learning rate that is given is the network's peak.
+    """
+    chosen: dict[str, Any] = dict({"fresh": {}, "continued": CONTINUED, "tuned": TUNING}[kind])
     if learning_rate is not None:
-        return {"learning_rate": learning_rate, "embedding_rate": 4 * learning_rate}
-    return dict(TUNING) if tuning else {}
+        chosen |= {"learning_rate": learning_rate, "embedding_rate": 4 * learning_rate}
+    return chosen
 
 
 def set_threads(threads: int) -> None:
@@ -69,8 +78,12 @@ def set_threads(threads: int) -> None:
 
 def read_catalog(path: Path) -> dict[str, dict[str, str]]:
     """What a table (tab-separated, with a header) says of pictures, by file name: name, title, artist, year, licence."""
-    with path.open(encoding="utf-8", newline="") as table:
-        rows = list(csv.DictReader(table, delimiter="\t", restval=""))
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = list(csv.DictReader(table, delimiter="\t", restval=""))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TrainingError(f"cannot read the catalog {path}: {reason}; it is a table in UTF-8, tab-separated") from error
     if not rows or not {"file", "name"} <= rows[0].keys():
         raise TrainingError(
             f"{path} is no catalog: its first line must name columns, tab-separated: file, name, title, artist, ..."
@@ -90,21 +103,30 @@ def new_gallery(
     """A trainer of one network with an embedding for each painting: fresh, or going on from the gallery in `start`.
 
     Paintings that the gallery does not know start from the mean of those it knows.
+
+    Raises:
+        TrainingError: the gallery in `start` has no style for this network.
     """
     torch.manual_seed(settings.seed)
+    history = ""
     if start:
         known = read_network(network_path(name, start))
         network = export.from_onnx(known.graph)
+        history = known.metadata.get("trained", "")
         styles = {path.stem: read_style(path) for path in (start / "styles").glob("*.safetensors") if path.stem != PHOTO}
         rows = {
             key: torch.from_numpy(style.embedding(known).copy()) for key, style in styles.items() if name in style.embeddings
         }
+        if not rows:
+            raise TrainingError(f"{start / 'styles'} holds no style for the network {name} that --start could go on from")
         mean = torch.stack(list(rows.values())).mean(0)
         embeddings = torch.stack([rows.get(painting.name, mean) for painting in paintings])
     else:
         network = TransformerNetwork(ARCHITECTURES[name])
         embeddings = network.neutral_embedding().repeat(len(paintings), 1)
-    return Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
+    trainer = Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
+    trainer.history = history
+    return trainer
 
 
 def new_style(
@@ -147,18 +169,48 @@ def keep_training(
     """
     saved = shown = time.monotonic()
     try:
-        while trainer.fraction < 1:
-            trainer.train_step()
-            on_step(trainer.progress)
-            now = time.monotonic()
-            if now - saved > SAVE_EVERY:
-                trainer.save(checkpoint)
-                saved = time.monotonic()
-            if preview and now - shown > preview_every:
-                preview()
-                shown = time.monotonic()
+        with _interrupts_between_steps() as check:
+            while trainer.fraction < 1:
+                trainer.train_step()
+                on_step(trainer.progress)
+                now = time.monotonic()
+                if now - saved > SAVE_EVERY:
+                    trainer.save(checkpoint)
+                    saved = time.monotonic()
+                if preview and now - shown > preview_every:
+                    preview()
+                    shown = time.monotonic()
+                check()
     finally:
         trainer.save(checkpoint)
+
+
+@contextlib.contextmanager
+def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
+    """Holds Ctrl-C back until the function that is given is called, so that it never cuts a step in two: half a step's weights
+    would be kept as a whole one's. A second Ctrl-C comes through at once.
+    """
+    held = False
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        nonlocal held
+        if held:
+            raise KeyboardInterrupt
+        held = True
+
+    def check() -> None:
+        if held:
+            raise KeyboardInterrupt
+
+    # another handler, or none (in the background), is somebody's choice; and only the main thread may set one
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+        yield check
+        return
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:
@@ -219,8 +271,9 @@ def _write_merged(style: Style, path: Path) -> None:
 def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
     """How a style or network was trained, as its file says it."""
     minutes = trainer.seconds / 60
+    steps = f"{trainer.step} steps of {trainer.settings.batch}, {minutes:.1f} minutes on {trainer.device.type}"
     return {
-        "trained": f"{trainer.step} steps of {trainer.settings.batch}, {minutes:.1f} minutes on {trainer.device.type}",
+        "trained": f"{trainer.history}, then {steps}" if trainer.history else steps,
         "perceptual": trainer.objective.perceptual.identity,
         "content": trainer.content.description,
         "crop": str(crop),

@@ -8,9 +8,10 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ from impasto.learning.losses import ContentTarget, Moments, Objective, StyleTarg
 from impasto.learning.networks import TransformerNetwork
 from impasto.networks import MULTIPLE
 
-CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))  # until this fraction of the run, crops of this part of the full size
+# until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
+CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -36,7 +38,8 @@ class Settings:
     steps: int | None = None
     minutes: float | None = None
     batch: int = 4
-    crop: int = 256  # pixels; smaller at first (`CURRICULUM`): many cheap steps teach the rough manner
+    crop: int = 256  # pixels, of the largest crops
+    curriculum: tuple[tuple[float, float], ...] = CURRICULUM
     learning_rate: float = 4e-3  # peak, of the network
     embedding_rate: float = 1.5e-2  # peak, of embeddings: each meets only some of the steps
     warmup: float = 0.02  # of the run
@@ -94,6 +97,8 @@ class Trainer:
         perceptual: network of the losses; its type (bfloat16 or float32) is also that in which the transformer runs.
     """
 
+    STATE = ("step", "seconds", "running", "history")  # kept in a checkpoint, beside tensors
+
     def __init__(
         self,
         network: TransformerNetwork,
@@ -127,6 +132,7 @@ class Trainer:
         )
         self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.step, self.seconds = 0, 0.0
+        self.history = ""  # what had been trained before this run started, as a card says it
         self.running: dict[str, float] = {}
         self._targets: dict[tuple[int, int], ContentTarget] = {}
 
@@ -138,7 +144,7 @@ class Trainer:
         return min(1.0, self.seconds / (60 * self.settings.minutes)) if self.settings.minutes else 1.0
 
     def _crop(self) -> int:
-        part = next(part for until, part in CURRICULUM if self.fraction <= until)
+        part = next(part for until, part in self.settings.curriculum if self.fraction <= until)
         return max(64, round(self.settings.crop * part / MULTIPLE) * MULTIPLE)
 
     def _rate(self) -> float:
@@ -224,14 +230,21 @@ class Trainer:
         """What the run is worth: the running means of all weights, by name; `embeddings` (styles, size) and `network.*`."""
         return {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
 
-    def save(self, path: Path, notes: dict[str, str] | None = None) -> None:
+    def _conditions(self) -> dict[str, Any]:
+        """What must be the same for a run to go on."""
+        return asdict(self.settings) | {
+            "content": self.content.description,
+            "perceptual": self.objective.perceptual.identity,
+        }
+
+    def save(self, path: Path) -> None:
         """Write a checkpoint with everything that resuming needs, under a temporary name first."""
         tensors: dict[str, Tensor] = {}
         for name, p in self.parameters.items():
             tensors[name], tensors[f"average.{name}"] = p.detach(), self.averages[name]
             tensors |= {f"adam.{name}.{key}": value for key, value in self.optimizer.state.get(p, {}).items()}
-        state = {"step": self.step, "seconds": self.seconds, "running": self.running, "settings": asdict(self.settings)}
-        data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state), **(notes or {})})
+        state = {key: getattr(self, key) for key in self.STATE} | {"settings": self._conditions()}
+        data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state)})
         # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
         part = path.with_name(path.name + ".part")
         try:
@@ -242,16 +255,20 @@ class Trainer:
                 part.unlink()
             raise TrainingError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
 
-    def load(self, path: Path) -> dict[str, str]:
-        """Go on from a checkpoint of such a run; returns its notes. Raises TrainingError if it does not fit."""
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint of the same run; how long the run is may change.
+
+        Raises TrainingError if the file is broken, of other styles, or of a run with other settings.
+        """
         try:
             with safe_open(path, "pt") as file:
-                notes = dict(file.metadata() or {})
-                state = json.loads(notes.pop("state"))
+                state = json.loads((file.metadata() or {})["state"])
                 tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}  # noqa: SIM118
             shapes = {key: p.shape for name, p in self.parameters.items() for key in (name, f"average.{name}")}
             if {key: tensor.shape for key, tensor in tensors.items() if not key.startswith("adam.")} != shapes:
                 raise ValueError("it is of another network or of other styles")
+            if other := _differences(state["settings"], json.loads(json.dumps(self._conditions()))):
+                raise ValueError(f"it was started with {other}; give the same")
             with torch.no_grad():
                 for name, p in self.parameters.items():
                     p.copy_(tensors[name])
@@ -260,9 +277,14 @@ class Trainer:
                         keys = ("step", "exp_avg", "exp_avg_sq")
                         self.optimizer.state[p] = {key: tensors[f"adam.{name}.{key}"] for key in keys}
                         self.optimizer.state[p]["step"] = self.optimizer.state[p]["step"].cpu()
-            self.step, self.seconds, self.running = state["step"], state["seconds"], state["running"]
+            for key in self.STATE:
+                setattr(self, key, state[key])
         except Exception as error:
-            raise TrainingError(
-                f"{path} is not a checkpoint of this run ({type(error).__name__}: {error}); remove it to start anew"
-            ) from error
-        return notes
+            words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise TrainingError(f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite") from error
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Settings that are not the same in both, as they are in `old`; a run may become longer or shorter."""
+    names = (new.keys() | old.keys()) - {"steps", "minutes"}
+    return ", ".join(f"{name} {old.get(name)}" for name in sorted(names) if old.get(name) != new.get(name))
