@@ -36,9 +36,9 @@ class Outcome:
         return line.removeprefix("error: ")
 
     def usage(self) -> str:
-        """What a usage error says, without the box it is drawn in."""
+        """What a usage error says: one line, like any other."""
         assert self.code == 2
-        return " ".join(self.err.replace("│", " ").split())
+        return self.only_error()
 
 
 def python(*arguments: str, **environment: str) -> Outcome:

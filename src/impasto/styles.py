@@ -81,6 +81,7 @@ class Style:
 def read_style(path: Path) -> Style:
     """The style in a file. Raises StyleError if it is missing, broken or no style."""
     tensors, metadata = read_safetensors(path, StyleError, FORMAT)
+    del metadata["format"]
     graph = tensors.pop("graph", None)
     embeddings = {key.removeprefix("embedding."): value.astype(np.float32) for key, value in tensors.items()}
     try:

@@ -214,6 +214,27 @@ def test_a_folder_painted_again_is_as_it_was(paint: Paint, photo_file: Path) -> 
     assert names(photo_file.parent) == list(after_one)
 
 
+def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: Path) -> None:
+    for style in ("starry-night", "udnie", "starry-night"):
+        done = impasto("stylize", photo_file.parent, "-s", style, "--overwrite")
+        assert done.code == 0
+    assert names(photo_file.parent) == ["photo.jpg", "photo.starry-night.jpg", "photo.udnie.jpg"]
+
+
+def test_a_photograph_with_the_name_of_a_style_is_one(impasto: Run, photo_file: Path) -> None:
+    (one,) = copies(photo_file, "alone/holiday.udnie.jpg")
+    impasto("stylize", one.parent, "-s", "great-wave")
+    assert names(one.parent) == ["holiday.udnie.great-wave.jpg", "holiday.udnie.jpg"]
+
+
+@pytest.mark.parametrize("output", ["painted", "painted.xyz"])
+def test_an_output_that_is_no_file_name(impasto: Run, photo_file: Path, output: str) -> None:
+    """Found before anything is painted, with how to say it."""
+    target = photo_file.parent / output
+    said = impasto("stylize", photo_file, "-s", "udnie", "-o", target).usage()
+    assert f"{target}/" in said and ".jpg" in said
+
+
 @pytest.mark.parametrize("flags", [[], ["--overwrite"]])
 def test_two_photographs_of_one_name_do_not_share_a_painting(impasto: Run, photo_file: Path, flags: list[str]) -> None:
     one, other = copies(photo_file, "one/photo.jpg", "other/photo.jpg")

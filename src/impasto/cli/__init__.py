@@ -18,12 +18,19 @@ def main() -> None:
 
 def _run() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\..*")  # of damaged metadata, which are no reason to stop or to speak
-    from impasto.cli.app import app
+    from impasto.cli.app import UsageError, app
     from impasto.cli.report import fail
     from impasto.errors import ImpastoError, NetworkError, StyleError
 
     try:
-        app(standalone_mode=True)
+        sys.exit(app(standalone_mode=False))
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text
+            error.show()
+        else:
+            command = error.ctx.command_path if error.ctx else "impasto"
+            fail(f"{error.format_message().rstrip('.')}; `{command} --help` tells more")
+        sys.exit(EXIT_USAGE)
     except ImpastoError as error:
         fail(str(error))
         sys.exit(EXIT_USAGE if isinstance(error, (StyleError, NetworkError)) else EXIT_SOME_FAILED)

@@ -8,6 +8,9 @@ from typer.core import TyperGroup
 from impasto import __version__
 from impasto.cli import EXIT_INTERRUPTED, benchmark, doctor, report, styles, stylize, train
 
+# typer has click inside itself or beside it, by its version
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
+
 
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:

@@ -1,5 +1,6 @@
 """impasto styles: what there is to paint in."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from impasto.images import MAX_PIXELS, Picture, read, write
 from impasto.sheets import contact_sheet
 from impasto.styles import PHOTO, Style, find_style, gallery_names, gallery_style
 from impasto.stylizer import Stylizer
+
+PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
 
 
 def styles(
@@ -72,7 +75,8 @@ def _list(shown: list[Style]) -> None:
     for style in shown:
         facts = [style.metadata.get(key, "") for key in ("title", "artist", "year")]
         table.add_row(style.name, *facts, *(style.metadata.get(f"{network}.J", "") for network in ("base", "small")))
-    Console(highlight=False).print(table)
+    # where nobody looks, as in a pipe, a row stays a line
+    Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def _detail(style: Style) -> None:

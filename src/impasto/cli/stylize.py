@@ -11,7 +11,7 @@ import typer
 from impasto.cli import EXIT_SOME_FAILED, options, report
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
-from impasto.styles import Mix
+from impasto.styles import Mix, gallery_names
 from impasto.stylizer import Stylizer
 
 
@@ -55,9 +55,11 @@ def stylize(
         _report_failure(text, error, json)
     failed = len(failures)
     several = len(paths) > 1 or len(inputs) > 1
+    if output and not _is_folder(output, several) and Path(output).suffix.lower() not in WRITABLE:
+        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(WRITABLE)}; for a folder, write {output}/")
     targets = {path: target_path(path, mix.name, output, several) for path in paths}
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
-    again = {path for path in paths if photos.get(path, path) != path}  # paintings of an earlier run, beside their photographs
+    again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
         for path, target in targets.items():
@@ -148,5 +150,15 @@ def target_path(path: Path, style: str, output: str | None, several: bool) -> Pa
     name = f"{path.stem}.{style}{suffix}"
     if output is None:
         return path.with_name(name)
-    folder = several or output.endswith(("/", "\\")) or Path(output).is_dir()
-    return Path(output) / name if folder else Path(output)
+    return Path(output) / name if _is_folder(output, several) else Path(output)
+
+
+def _is_folder(output: str, several: bool) -> bool:
+    return several or output.endswith(("/", "\\")) or Path(output).is_dir()
+
+
+def earlier_paintings(paths: list[Path]) -> set[Path]:
+    """Those of `paths` that an earlier run painted of another of them, in any style of the gallery."""
+    photos = {path.with_suffix("") for path in paths}
+    names = {f".{name}" for name in gallery_names()}
+    return {path for path in paths if Path(path.stem).suffix in names and path.with_name(Path(path.stem).stem) in photos}

@@ -65,8 +65,8 @@ class _SignalStack(ctypes.Structure):
 def _signal_stack_kept() -> Iterator[None]:
     """Leave this thread the stack for signals that it had.
 
-    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more: Ctrl-C, which Python takes on that
-    stack, was a segmentation fault.
+    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more: Ctrl-C, which Python takes
+    on that stack, was a segmentation fault.
     """
     if not sys.platform.startswith("linux"):
         yield

@@ -56,7 +56,7 @@ class StyleNorm(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """T(image, embedding): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8; embedding (B, embedding_size).
+    """T(image, embedding): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8, 16 or more; embedding (B, embedding_size).
 
     Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that gradients reach pixels
     outside the range. Features of the way down stand beside those of the way up, where the next normalization takes the style

@@ -27,9 +27,9 @@ from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_t
 from impasto.networks import Network, network_path, read_network, shipped
 from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
 
-TUNING = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
+TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
 # of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
-CONTINUED = {"embedding_rate": 8e-3, "learning_rate": 2e-3, "curriculum": ((0.3, 0.6), (0.6, 0.8), (1.0, 1.0))}
+CONTINUED: dict[str, Any] = {"embedding_rate": 8e-3, "learning_rate": 2e-3, "curriculum": ((0.3, 0.6), (0.6, 0.8), (1.0, 1.0))}
 
 SAVE_EVERY = 60.0  # seconds between checkpoints
 
@@ -65,7 +65,8 @@ def pace(learning_rate: float | None, kind: Literal["fresh", "continued", "tuned
     """Settings of learning rates and crops: for a gallery from nothing, for one that goes on, or for a style of a network that
     is there. A learning rate that is given is the network's peak.
     """
-    chosen: dict[str, Any] = dict({"fresh": {}, "continued": CONTINUED, "tuned": TUNING}[kind])
+    paces: dict[str, dict[str, Any]] = {"fresh": {}, "continued": CONTINUED, "tuned": TUNING}
+    chosen = dict(paces[kind])
     if learning_rate is not None:
         chosen |= {"learning_rate": learning_rate, "embedding_rate": 4 * learning_rate}
     return chosen
