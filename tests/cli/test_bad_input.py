@@ -299,7 +299,7 @@ def test_a_disk_that_does_not_take_it(
     assert len(list(photo_file.parent.iterdir())) == 4
 
 
-@pytest.mark.parametrize("output", ["/proc/here/", "/proc/here.jpg", "/dev/null/here/", "out.xyz", "x" * 300 + ".jpg"])
+@pytest.mark.parametrize("output", ["/proc/here/", "/proc/here.jpg", "/dev/null/here/", "x" * 300 + ".jpg"])
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_outputs_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
     monkeypatch.chdir(photo_file.parent)
