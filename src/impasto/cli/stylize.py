@@ -56,7 +56,7 @@ def stylize(
     failed = len(failures)
     several = len(paths) > 1 or len(inputs) > 1
     if output and not _is_folder(output, several) and Path(output).suffix.lower() not in WRITABLE:
-        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(WRITABLE)}; for a folder, write {output}/")
+        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(WRITABLE))}; for a folder, write {output}/")
     targets = {path: target_path(path, mix.name, output, several) for path in paths}
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
