@@ -278,6 +278,14 @@ def test_keep_training_to_the_end(tmp_path: Path) -> None:
     assert len(seen) == 4, "there was nothing left to do"
 
 
+def assert_kept_whole(checkpoint: Path) -> None:
+    """Two steps of four were done, and the rest ends where a run that nothing interrupted does."""
+    resumed = tiny_trainer(steps=4)
+    resumed.load(checkpoint)
+    assert resumed.step == 2
+    assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
+
+
 def interrupt(progress: Progress) -> None:
     if progress.step == 2:
         raise KeyboardInterrupt
@@ -286,10 +294,7 @@ def interrupt(progress: Progress) -> None:
 def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         runs.keep_training(tiny_trainer(steps=4), tmp_path / "run", interrupt)
-    resumed = tiny_trainer(steps=4)
-    resumed.load(tmp_path / "run")
-    assert resumed.step == 2
-    assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
+    assert_kept_whole(tmp_path / "run")
 
 
 def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,10 +309,7 @@ def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(trainer.optimizer, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runs.keep_training(trainer, tmp_path / "run", lambda progress: None)
-    resumed = tiny_trainer(steps=4)
-    resumed.load(tmp_path / "run")
-    assert resumed.step == 2
-    assert_equal(train(resumed, 2), train(tiny_trainer(steps=4), 4))
+    assert_kept_whole(tmp_path / "run")
 
 
 def test_a_second_ctrl_c_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
