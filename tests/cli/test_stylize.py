@@ -221,6 +221,13 @@ def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: 
     assert names(photo_file.parent) == ["photo.jpg", "photo.starry-night.jpg", "photo.udnie.jpg"]
 
 
+def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Path) -> None:
+    (painting,) = copies(photo_file, "photo.udnie.jpg")
+    done = impasto("stylize", photo_file, painting, "-s", "great-wave")
+    assert f"{painting}: painted of another input" in done.err
+    assert names(photo_file.parent) == ["photo.great-wave.jpg", "photo.jpg", "photo.udnie.jpg"]
+
+
 def test_a_photograph_with_the_name_of_a_style_is_one(impasto: Run, photo_file: Path) -> None:
     (one,) = copies(photo_file, "alone/holiday.udnie.jpg")
     impasto("stylize", one.parent, "-s", "great-wave")

@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import python
 from pictures import UInt8
 
 from impasto import engines
@@ -136,3 +138,27 @@ def test_cores_without_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     assert engines.available_cores(tmp_path / "absent") == 7
+
+
+SIGNAL_STACK = """
+import ctypes
+from impasto.stylizer import Stylizer
+from impasto.engines.openvino import _SignalStack
+
+def stack():
+    found = _SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found)) == 0
+    return found.pointer, found.flags, found.size
+
+before = stack()
+Stylizer("small", "openvino").engine
+print(stack() == before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack as Linux has it")
+def test_openvino_leaves_the_stack_for_signals_alone() -> None:
+    """It would leave one too small for Python's handler, and Ctrl-C would be a crash."""
+    pytest.importorskip("openvino")
+    done = python("-c", SIGNAL_STACK)
+    assert (done.out.strip(), done.code) == ("True", 0), done.err

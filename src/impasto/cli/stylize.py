@@ -60,6 +60,8 @@ def stylize(
     targets = {path: target_path(path, mix.name, output, several) for path in paths}
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
+    if left_out := again & set(map(Path, inputs)):  # those that a folder holds need no words
+        report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
         for path, target in targets.items():
