@@ -57,6 +57,24 @@ def moments(f: Tensor) -> Moments:
     return Moments(*_Moments.apply(f))  # type: ignore[no-untyped-call]
 
 
+def parts_of(f: Tensor, grid: int) -> Tensor:
+    """Features (B, C, H, W) in grid x grid parts of equal size: (B grid grid, C, H // grid, W // grid), a picture's parts in
+    a row. What is left over at the right and lower edges is dropped.
+    """
+    b, c, h, w = f.shape[0], f.shape[1], f.shape[2] // grid, f.shape[3] // grid
+    f = f[:, :, : h * grid, : w * grid].permute(0, 2, 3, 1)  # rows of channels stay whole where memory is channels-last
+    f = f.reshape(b, grid, h, grid, w, c).transpose(2, 3).reshape(b * grid * grid, h, w, c)
+    return f.permute(0, 3, 1, 2)
+
+
+def merged(m: Moments, grid: int) -> Moments:
+    """Moments of squares of 2x2 parts, from those of the parts of a grid x grid picture: (B grid grid, ...) to a quarter."""
+    mean, cov = (x.reshape(-1, grid // 2, 2, grid // 2, 2, *x.shape[1:]).transpose(2, 3).flatten(3, 4) for x in m)
+    apart = mean - mean.mean(3, keepdim=True)
+    both = cov.mean(3) + apart.transpose(3, 4) @ apart / 4  # the law of total covariance
+    return Moments(mean.mean(3).flatten(0, 2), both.flatten(0, 2))
+
+
 def gram(f: Tensor) -> Tensor:
     """Gram matrix (B, C, C) of features (B, C, H, W), divided by the number of positions. Gatys et al. 2016, eq. 3."""
     f = f.flatten(2)
@@ -66,10 +84,12 @@ def gram(f: Tensor) -> Tensor:
 def relative_error(a: Tensor, target: Tensor, least: float = 1e-12) -> Tensor:
     """Squared distance to the target over the target's squared norm, one value a picture: (B,).
 
-    `least` is the smallest mean square that the target is taken to have.
+    Of fewer targets than pictures, each is that of as many pictures in a row. `least` is the smallest mean square that a
+    target is taken to have.
     """
-    a, target = a.float().flatten(1), target.float().flatten(1)
-    return (a - target).square().mean(1) / target.square().mean(1).clamp_min(least)
+    target = target.float().flatten(1)[:, None]
+    a = a.float().reshape(len(target), -1, target.shape[2])
+    return ((a - target).square().mean(2) / target.square().mean(2).clamp_min(least)).flatten()
 
 
 def content_loss(f: Tensor, target: Tensor) -> Tensor:
@@ -141,10 +161,14 @@ class Objective:
 
     With `vgg19` (the Oxford weights), float32 or bfloat16 features and default weights this is the canonical objective:
     C is the content error of normalized relu4_1, S the mean of `moment_loss` over relu1_1 to relu4_1, J = C + 5 S.
+
+    With `smallest_part`, in pixels, S is the mean over the whole picture, its quarters, their quarters and so on, as long as
+    parts are no smaller. Moments of a whole picture say nothing of where: a few bold patches meet them as well as strokes
+    all over, and cost the content less, and that is what a network then paints.
     """
 
-    def __init__(self, perceptual: Perceptual, weights: Weights = Weights()) -> None:
-        self.perceptual, self.weights = perceptual, weights
+    def __init__(self, perceptual: Perceptual, weights: Weights = Weights(), smallest_part: int | None = None) -> None:
+        self.perceptual, self.weights, self.smallest_part = perceptual, weights, smallest_part
 
     @torch.no_grad()
     def content_target(self, photo: Tensor) -> ContentTarget:
@@ -166,11 +190,29 @@ class Objective:
         """Content error C and style error S of pictures (B, 3, H, W), RGB in 0..1: {"content": (B,), "style": (B,)}."""
         features = self.perceptual(picture, STYLE_LAYERS)
         top = self.perceptual.read(CONTENT_LAYER, features[CONTENT_LAYER])
-        layers = [moment_loss(self._moments(layer, features[layer]), style[layer]) for layer in STYLE_LAYERS]
+        grid = self._finest_grid(min(picture.shape[2:]))
+        layers = [self._style_error(layer, features[layer], style[layer], grid) for layer in STYLE_LAYERS]
         return {
             "content": relative_error(normalized(top, content.floor), content.features, least=FLAT),
             "style": torch.stack(layers).mean(0),
         }
+
+    def _finest_grid(self, side: int) -> int:
+        """How many parts along a side the smallest parts make: a power of 2."""
+        grid = 1
+        while self.smallest_part and side // (2 * grid) >= self.smallest_part:
+            grid *= 2
+        return grid
+
+    def _style_error(self, layer: str, f: Tensor, target: Moments, grid: int) -> Tensor:
+        """`moment_loss` of one layer, the mean over all parts of a grid and over grids: (B,)."""
+        m = self._moments(layer, parts_of(f, grid) if grid > 1 else f)
+        errors = []
+        while True:
+            errors.append(moment_loss(m, target).reshape(len(f), -1).mean(1))
+            if grid == 1:
+                return torch.stack(errors).mean(0)
+            m, grid = merged(m, grid), grid // 2
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Weighted sum of the terms, (B,). J when the weights are the canonical ones."""

@@ -46,6 +46,7 @@ class Settings:
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
     weights: Weights = field(default_factory=Weights)
+    smallest_part: int | None = 48  # pixels, of the parts that each must have the style; None: only whole crops
     seed: int = 0
     whole_network: bool = True  # False: only embeddings learn
 
@@ -110,7 +111,7 @@ class Trainer:
     ) -> None:
         self.settings, self.content = settings, content
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.objective = Objective(perceptual.to(self.device), settings.weights)
+        self.objective = Objective(perceptual.to(self.device), settings.weights, settings.smallest_part)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)
         self.embeddings = nn.Parameter(embeddings.to(self.device))
