@@ -163,8 +163,9 @@ class Objective:
     C is the content error of normalized relu4_1, S the mean of `moment_loss` over relu1_1 to relu4_1, J = C + 5 S.
 
     With `smallest_part`, in pixels, S is the mean over the whole picture, its quarters, their quarters and so on, as long as
-    parts are no smaller. Moments of a whole picture say nothing of where: a few bold patches meet them as well as strokes
-    all over, and cost the content less, and that is what a network then paints.
+    parts are no smaller (features that the smallest parts leave over at an edge are dropped). Moments of a whole picture say
+    nothing of where: a few bold patches meet them as well as strokes all over, and cost the content less, so that is what a
+    network learns to paint.
     """
 
     def __init__(self, perceptual: Perceptual, weights: Weights = Weights(), smallest_part: int | None = None) -> None:
