@@ -1,6 +1,5 @@
 """Losses against their definitions, written out a second time."""
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -291,68 +290,6 @@ def test_content_of_unrelated_features_is_2_and_of_flat_ones_1() -> None:
     target = losses.normalized(b, floor)
     np.testing.assert_allclose(losses.content_loss(losses.normalized(a, floor), target), 2, atol=0.1)
     np.testing.assert_allclose(losses.content_loss(losses.normalized(a.mean() + 0 * a, floor), target), 1, atol=1e-4)
-
-
-# --- parts --------------------------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=40)
-@given(seed=seeds, shape=shapes, grid=st.sampled_from([1, 2, 4]))
-def test_parts(seed: int, shape: tuple[int, int, int, int], grid: int) -> None:
-    b, c, h, w = shape
-    f = random_features(seed, (b, c, h * grid + seed % grid, w * grid), torch.float32)  # some with a row left over
-    parts = losses.parts_of(f, grid).reshape(b, grid, grid, c, h, w)
-    for y in range(grid):
-        for x in range(grid):
-            assert torch.equal(parts[:, y, x], f[:, :, y * h : (y + 1) * h, x * w : (x + 1) * w])
-
-
-@settings(deadline=None, max_examples=40)
-@given(seed=seeds, shape=shapes, grid=st.sampled_from([2, 4, 8]))
-def test_moments_of_parts_make_those_of_larger_parts(seed: int, shape: tuple[int, int, int, int], grid: int) -> None:
-    f = random_features(seed, (*shape[:2], shape[2] * grid, shape[3] * grid), torch.float32)
-    got = losses.merged(losses.moments(losses.parts_of(f, grid)), grid)
-    expected = losses.moments(losses.parts_of(f, grid // 2))
-    assert_close(got.mean, exact(expected.mean))
-    assert_close(got.cov, exact(expected.cov))
-
-
-@pytest.mark.parametrize(
-    "smallest, grids", [(None, [1]), (65, [1]), (64, [1, 2]), (33, [1, 2]), (32, [1, 2, 4]), (16, [1, 2, 4, 8])]
-)
-@pytest.mark.parametrize("styles", [1, 2])
-def test_style_error_of_parts_is_the_mean_over_parts_and_their_sizes(
-    smallest: int | None, grids: list[int], styles: int
-) -> None:
-    perceptual = tiny_perceptual()
-    picture, style = pictures(1, 2, height=128, width=192), pictures(*range(3, 3 + styles))
-    objective = Objective(perceptual, smallest_part=smallest)
-    got = objective.terms(picture, objective.content_target(picture), objective.style_target(style))["style"]
-    features, wanted = perceptual(picture, STYLE_LAYERS), objective.style_target(style)
-    for i in range(2):
-        errors = []
-        for layer, grid in itertools.product(STYLE_LAYERS, grids):
-            f, target = features[layer][i : i + 1], Moments(*(x[i % styles][None] for x in wanted[layer]))
-            h, w = f.shape[2] // grid, f.shape[3] // grid
-            parts = [f[:, :, y * h : (y + 1) * h, x * w : (x + 1) * w] for y in range(grid) for x in range(grid)]
-            errors.append(np.mean([losses.moment_loss(losses.moments(part), target).item() for part in parts]))
-        assert got[i].item() == pytest.approx(np.mean(errors), rel=1e-3)
-
-
-def test_a_patch_of_style_meets_the_whole_and_not_the_parts() -> None:
-    """What parts are for: the same pixels, gathered in one corner or everywhere."""
-    f = random_features(0, (1, 8, 32, 32), torch.float32)
-    gathered = torch.zeros(1, 8, 64, 64)
-    gathered[:, :, :32, :32] = f
-    everywhere = torch.zeros(1, 8, 64, 64)
-    everywhere[:, :, ::2, ::2] = f
-    target = losses.moments(everywhere)
-    assert losses.moment_loss(losses.moments(gathered), target).item() == pytest.approx(0, abs=1e-9)
-
-    def parted(picture: Tensor) -> float:
-        return losses.moment_loss(losses.moments(losses.parts_of(picture, 2)), target).mean().item()
-
-    assert parted(gathered) > 10 * parted(everywhere)
 
 
 def test_weights_of_the_terms() -> None:

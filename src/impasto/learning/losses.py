@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.learning.features import Perceptual
@@ -57,22 +58,42 @@ def moments(f: Tensor) -> Moments:
     return Moments(*_Moments.apply(f))  # type: ignore[no-untyped-call]
 
 
-def parts_of(f: Tensor, grid: int) -> Tensor:
-    """Features (B, C, H, W) in grid x grid parts of equal size: (B grid grid, C, H // grid, W // grid), a picture's parts in
-    a row. What is left over at the right and lower edges is dropped.
+class _LocalVariances(torch.autograd.Function):
+    """Variance of each channel in each square part, with a derivative written by hand: 2 (f - mean) g / n."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor, side: int) -> Tensor:
+        rows, columns = (max(1, size // side) for size in f.shape[2:])
+        h, w = f.shape[2] // rows, f.shape[3] // columns
+        ctx.shape = f.shape
+        f = f[:, :, : rows * h, : columns * w]  # what is left over at the edges is dropped
+        centred = _in_parts(f, rows, columns) - _in_parts(F.avg_pool2d(f, (h, w)), rows, columns)
+        ctx.save_for_backward(centred)
+        squares = centred.square().permute(0, 5, 1, 2, 3, 4).flatten(4).flatten(2, 3)
+        return F.avg_pool2d(squares, (h, w)).flatten(2).transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (centred,) = ctx.saved_tensors
+        _, rows, h, columns, w, _ = centred.shape
+        gradient = (2 / (h * w)) * gradients[0].unflatten(1, (rows, 1, columns, 1))
+        parts = (centred * gradient.to(centred.dtype)).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+        left_over = ctx.shape[3] - columns * w, ctx.shape[2] - rows * h
+        return F.pad(parts, (0, left_over[0], 0, left_over[1])), None
+
+
+def _in_parts(f: Tensor, rows: int, columns: int) -> Tensor:
+    """(B, C, rows h, columns w) as (B, rows, h, columns, w, C): a view where memory is channels-last."""
+    return f.permute(0, 2, 3, 1).unflatten(2, (columns, -1)).unflatten(1, (rows, -1))
+
+
+def local_deviations(f: Tensor, side: int) -> Tensor:
+    """Deviation of each channel around its mean in each square part of a picture: (B, C, H, W) to (B, parts, C), float32.
+
+    Parts are `side` positions a side or a little more, so that they fill the picture but for a few rows at its edges.
     """
-    b, c, h, w = f.shape[0], f.shape[1], f.shape[2] // grid, f.shape[3] // grid
-    f = f[:, :, : h * grid, : w * grid].permute(0, 2, 3, 1)  # rows of channels stay whole where memory is channels-last
-    f = f.reshape(b, grid, h, grid, w, c).transpose(2, 3).reshape(b * grid * grid, h, w, c)
-    return f.permute(0, 3, 1, 2)
-
-
-def merged(m: Moments, grid: int) -> Moments:
-    """Moments of squares of 2x2 parts, from those of the parts of a grid x grid picture: (B grid grid, ...) to a quarter."""
-    mean, cov = (x.reshape(-1, grid // 2, 2, grid // 2, 2, *x.shape[1:]).transpose(2, 3).flatten(3, 4) for x in m)
-    apart = mean - mean.mean(3, keepdim=True)
-    both = cov.mean(3) + apart.transpose(3, 4) @ apart / 4  # the law of total covariance
-    return Moments(mean.mean(3).flatten(0, 2), both.flatten(0, 2))
+    variances = _LocalVariances.apply(f, max(1, side))  # type: ignore[no-untyped-call]
+    return (variances.float() + 1e-12).sqrt()  # whose derivative must be finite where a part is flat
 
 
 def gram(f: Tensor) -> Tensor:
@@ -84,12 +105,10 @@ def gram(f: Tensor) -> Tensor:
 def relative_error(a: Tensor, target: Tensor, least: float = 1e-12) -> Tensor:
     """Squared distance to the target over the target's squared norm, one value a picture: (B,).
 
-    Of fewer targets than pictures, each is that of as many pictures in a row. `least` is the smallest mean square that a
-    target is taken to have.
+    `least` is the smallest mean square that the target is taken to have.
     """
-    target = target.float().flatten(1)[:, None]
-    a = a.float().reshape(len(target), -1, target.shape[2])
-    return ((a - target).square().mean(2) / target.square().mean(2).clamp_min(least)).flatten()
+    a, target = a.float().flatten(1), target.float().flatten(1)
+    return (a - target).square().mean(1) / target.square().mean(1).clamp_min(least)
 
 
 def content_loss(f: Tensor, target: Tensor) -> Tensor:
@@ -125,6 +144,35 @@ def moment_loss(m: Moments, target: Moments) -> Tensor:
     return relative_error(m.cov, target.cov) + relative_error(m.mean, target.mean)
 
 
+def principal_directions(cov: Tensor) -> Tensor:
+    """Directions along which features of a covariance (B, C, C) vary most, an eighth as many as channels, each scaled so that
+    features vary by 1 along it: (B, C, C // 8).
+    """
+    values, vectors = torch.linalg.eigh(cov.double())
+    most = max(1, cov.shape[1] // 8)
+    return (vectors[:, :, -most:] / (values[:, None, -most:] + 1e-12).sqrt()).to(cov.dtype)
+
+
+def along(f: Tensor, directions: Tensor) -> Tensor:
+    """Features (B, C, H, W) along directions (B, C, K), in the type of the features: (B, K, H, W)."""
+    flat = f.permute(0, 2, 3, 1).flatten(1, 2)
+    return (flat @ directions.to(f.dtype)).transpose(1, 2).unflatten(2, f.shape[2:])
+
+
+def local_loss(deviations: Tensor, target: Tensor) -> Tensor:
+    """How far the deviations in a picture's parts (B, parts, K) are from those of the style (B, K): mean over parts of the
+    relative squared error, (B,).
+
+    Moments of a whole picture say nothing of where: a few patches of very bold strokes meet them, with the rest left as the
+    photograph is; and as covariances grow with the square of features, their derivative is smallest where least is painted.
+    Deviations pull with the same force everywhere. Along the style's own principal directions a photograph's detail does not
+    pass for strokes, as it does channel by channel. Means are left out, so that light and dark stay where the photograph has
+    them.
+    """
+    target = target.float()[:, None]
+    return ((deviations - target).square().sum(2) / target.square().sum(2).clamp_min(1e-12)).mean(1)
+
+
 def total_variation(picture: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels (B,), down and across. Mahendran and Vedaldi 2015, with exponent 2."""
     down = (picture[:, :, 1:] - picture[:, :, :-1]).float().square().mean((1, 2, 3))
@@ -143,6 +191,7 @@ class Weights:
 
     content: float = 1.0
     style: float = STYLE_WEIGHT
+    local: float = 0.0
     tv: float = 0.0
 
 
@@ -153,7 +202,25 @@ class ContentTarget(NamedTuple):
     floor: Tensor
 
 
-StyleTarget = Mapping[str, Moments]
+class LayerStyle(NamedTuple):
+    """What the style terms compare with at a layer.
+
+    Moments of the style picture; its principal directions (B, C, K); and the mean over its parts of the deviations along them
+    (B, K).
+    """
+
+    moments: Moments
+    directions: Tensor
+    deviations: Tensor
+
+    def rows(self, numbers: Tensor) -> "LayerStyle":
+        """The targets of the styles of these numbers (B,)."""
+        mean, cov = (each[numbers] for each in self.moments)
+        return LayerStyle(Moments(mean, cov), self.directions[numbers], self.deviations[numbers])
+
+
+StyleTarget = Mapping[str, LayerStyle]
+PART = 64  # pixels, side of the parts that `local_loss` compares
 
 
 class Objective:
@@ -161,15 +228,10 @@ class Objective:
 
     With `vgg19` (the Oxford weights), float32 or bfloat16 features and default weights this is the canonical objective:
     C is the content error of normalized relu4_1, S the mean of `moment_loss` over relu1_1 to relu4_1, J = C + 5 S.
-
-    With `smallest_part`, in pixels, S is the mean over the whole picture, its quarters, their quarters and so on, as long as
-    parts are no smaller (features that the smallest parts leave over at an edge are dropped). Moments of a whole picture say
-    nothing of where: a few bold patches meet them as well as strokes all over, and cost the content less, so that is what a
-    network learns to paint.
     """
 
-    def __init__(self, perceptual: Perceptual, weights: Weights = Weights(), smallest_part: int | None = None) -> None:
-        self.perceptual, self.weights, self.smallest_part = perceptual, weights, smallest_part
+    def __init__(self, perceptual: Perceptual, weights: Weights = Weights()) -> None:
+        self.perceptual, self.weights = perceptual, weights
 
     @torch.no_grad()
     def content_target(self, photo: Tensor) -> ContentTarget:
@@ -180,42 +242,42 @@ class Objective:
 
     @torch.no_grad()
     def style_target(self, style: Tensor) -> StyleTarget:
-        """Target of the style term for pictures (B, 3, H, W), RGB in 0..1: moments by layer."""
-        features = self.perceptual(style, STYLE_LAYERS)
-        return {layer: self._moments(layer, f) for layer, f in features.items()}
+        """Target of the style terms for pictures (B, 3, H, W), RGB in 0..1, by layer."""
+        targets = {}
+        for layer, f in self.perceptual(style, STYLE_LAYERS).items():
+            raw = moments(f)
+            directions = principal_directions(raw.cov)
+            deviations = self._deviations(f, directions, style).mean(1)
+            targets[layer] = LayerStyle(Moments(*self.perceptual.read_moments(layer, *raw)), directions, deviations)
+        return targets
 
     def _moments(self, layer: str, f: Tensor) -> Moments:
         return Moments(*self.perceptual.read_moments(layer, *moments(f)))
 
+    @staticmethod
+    def _deviations(f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
+        return local_deviations(along(f, directions), PART * f.shape[2] // picture.shape[2])
+
     def terms(self, picture: Tensor, content: ContentTarget, style: StyleTarget) -> dict[str, Tensor]:
-        """Content error C and style error S of pictures (B, 3, H, W), RGB in 0..1: {"content": (B,), "style": (B,)}."""
+        """Content error C and style error S of pictures (B, 3, H, W), RGB in 0..1: {"content": (B,), "style": (B,)}.
+
+        And the local term, {"local": (B,)}, if it has a weight.
+        """
         features = self.perceptual(picture, STYLE_LAYERS)
         top = self.perceptual.read(CONTENT_LAYER, features[CONTENT_LAYER])
-        grid = self._finest_grid(min(picture.shape[2:]))
-        layers = [self._style_error(layer, features[layer], style[layer], grid) for layer in STYLE_LAYERS]
-        return {
+        layers = [moment_loss(self._moments(layer, features[layer]), style[layer].moments) for layer in STYLE_LAYERS]
+        local = {}
+        if self.weights.local:
+            errors = [
+                local_loss(self._deviations(features[layer], target.directions, picture), target.deviations)
+                for layer, target in style.items()
+            ]
+            local = {"local": torch.stack(errors).mean(0)}
+        return local | {
             "content": relative_error(normalized(top, content.floor), content.features, least=FLAT),
             "style": torch.stack(layers).mean(0),
         }
 
-    def _finest_grid(self, side: int) -> int:
-        """How many parts along a side the smallest parts make: a power of 2."""
-        grid = 1
-        while self.smallest_part and side // (2 * grid) >= self.smallest_part:
-            grid *= 2
-        return grid
-
-    def _style_error(self, layer: str, f: Tensor, target: Moments, grid: int) -> Tensor:
-        """`moment_loss` of one layer, the mean over all parts of a grid and over grids: (B,)."""
-        m = self._moments(layer, parts_of(f, grid) if grid > 1 else f)
-        errors = []
-        while True:
-            errors.append(moment_loss(m, target).reshape(len(f), -1).mean(1))
-            if grid == 1:
-                return torch.stack(errors).mean(0)
-            m, grid = merged(m, grid), grid // 2
-
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Weighted sum of the terms, (B,). J when the weights are the canonical ones."""
-        weights = {"content": self.weights.content, "style": self.weights.style, "tv": self.weights.tv}
-        return torch.stack([weights[name] * value for name, value in terms.items()]).sum(0)
+        return torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum(0)

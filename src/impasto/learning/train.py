@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from impasto.errors import TrainingError
 from impasto.learning.content import Content
 from impasto.learning.features import Perceptual
-from impasto.learning.losses import ContentTarget, Moments, Objective, StyleTarget, Weights, total_variation_loss
+from impasto.learning.losses import ContentTarget, LayerStyle, Moments, Objective, StyleTarget, Weights, total_variation_loss
 from impasto.learning.networks import TransformerNetwork
 from impasto.networks import MULTIPLE
 
@@ -46,7 +46,6 @@ class Settings:
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
     weights: Weights = field(default_factory=Weights)
-    smallest_part: int | None = 48  # pixels, of the parts that each must have the style; None: only whole crops
     seed: int = 0
     whole_network: bool = True  # False: only embeddings learn
 
@@ -111,15 +110,12 @@ class Trainer:
     ) -> None:
         self.settings, self.content = settings, content
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.objective = Objective(perceptual.to(self.device), settings.weights, settings.smallest_part)
+        self.objective = Objective(perceptual.to(self.device), settings.weights)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)
         self.embeddings = nn.Parameter(embeddings.to(self.device))
         targets = [self.objective.style_target(to_tensor([style]).to(self.device)) for style in styles]
-        self.style_targets = {
-            layer: Moments(*(torch.cat(parts) for parts in zip(*(target[layer] for target in targets), strict=True)))
-            for layer in targets[0]
-        }
+        self.style_targets = {layer: _stacked([target[layer] for target in targets]) for layer in targets[0]}
         self.parameters = {"embeddings": self.embeddings} | {
             f"network.{name}": p for name, p in self.network.named_parameters() if p.requires_grad
         }
@@ -194,7 +190,7 @@ class Trainer:
         # a product with one-hot rows, not indexing: its gradient is summed in a fixed order
         chosen = nn.functional.one_hot(styles, len(self.embeddings)).to(self.embeddings.dtype)
         pictures = self.paint(photos, chosen @ self.embeddings)
-        targets: StyleTarget = {layer: Moments(m.mean[styles], m.cov[styles]) for layer, m in self.style_targets.items()}
+        targets: StyleTarget = {layer: target.rows(styles) for layer, target in self.style_targets.items()}
         terms = self.objective.terms(pictures, content, targets)
         if settings.weights.tv:
             terms["tv"] = total_variation_loss(pictures, photos)
@@ -283,6 +279,13 @@ class Trainer:
         except Exception as error:
             words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             raise TrainingError(f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite") from error
+
+
+def _stacked(targets: Sequence[LayerStyle]) -> LayerStyle:
+    """Targets of several pictures as one."""
+    mean, cov = (torch.cat(each) for each in zip(*(target.moments for target in targets), strict=True))
+    directions, deviations = (torch.cat([getattr(t, name) for t in targets]) for name in ("directions", "deviations"))
+    return LayerStyle(Moments(mean, cov), directions, deviations)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
