@@ -292,10 +292,144 @@ def test_content_of_unrelated_features_is_2_and_of_flat_ones_1() -> None:
     np.testing.assert_allclose(losses.content_loss(losses.normalized(a.mean() + 0 * a, floor), target), 1, atol=1e-4)
 
 
+# --- terms of training alone: even content, the local term -----------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds, shape=st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 30)))
+def test_even_error(seed: int, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(seed)
+    a, target = rng.normal(0, 1, shape), rng.normal(0, 1, shape)
+    here = ((a - target) ** 2).sum(1)
+    expected = np.sqrt((here**2).mean(1)) / (target**2).sum(1).mean(1)
+    got = losses.even_error(torch.from_numpy(a).float(), torch.from_numpy(target).float())
+    np.testing.assert_allclose(exact(got), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_even_error_is_the_relative_one_where_all_places_are_alike_and_larger_where_they_are_not() -> None:
+    target = torch.ones(1, 4, 100)
+    alike, gathered = target + 0.5, target.clone()
+    gathered[:, :, :4] += 2.5  # as much in all
+    for each in (alike, gathered):
+        assert losses.relative_error(each, target).item() == pytest.approx(0.25)
+    assert losses.even_error(alike, target).item() == pytest.approx(0.25, rel=1e-3)
+    assert losses.even_error(gathered, target).item() == pytest.approx(0.25 * 5, rel=1e-3)  # 1 / sqrt of the share
+
+
+def test_even_content_of_the_objective() -> None:
+    plain, even = Objective(tiny_perceptual()), Objective(tiny_perceptual(), even_content=True)
+    photo, style, picture = pictures(1), pictures(2), pictures(3)
+    target = plain.content_target(photo)
+    f = tiny_perceptual()(picture, ["relu4_1"])["relu4_1"]
+    expected = losses.even_error(losses.normalized(f, target.floor), target.features)
+    terms = even.terms(picture, target, even.style_target(style))
+    assert terms["content"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert terms["style"].item() == pytest.approx(measured(plain, photo, style, picture)[1], rel=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=seeds, shape=shapes, side=st.integers(1, 9), dtype=dtypes)
+def test_local_deviations(seed: int, shape: tuple[int, int, int, int], side: int, dtype: torch.dtype) -> None:
+    f = random_features(seed, shape, dtype)
+    rows, columns = max(1, shape[2] // side), max(1, shape[3] // side)
+    h, w = shape[2] // rows, shape[3] // columns
+    parts = [exact(f)[:, :, y * h : (y + 1) * h, x * w : (x + 1) * w] for y in range(rows) for x in range(columns)]
+    expected = np.stack([part.std((2, 3)) for part in parts], 1)
+    got = losses.local_deviations(f, side)
+    assert got.dtype == torch.float32
+    # rounding of the mean is all there is where a part is flat
+    error = 1e-5 if dtype == torch.float32 else 0.01
+    np.testing.assert_allclose(exact(got), expected, rtol=0, atol=error * np.abs(exact(f)).max() + 2e-6)
+
+
+@pytest.mark.parametrize("shape, side", [((2, 3, 8, 8), 4), ((1, 2, 7, 9), 3), ((1, 3, 4, 5), 9)])
+def test_derivative_of_local_deviations(shape: tuple[int, ...], side: int) -> None:
+    f = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    f = f.contiguous(memory_format=torch.channels_last).requires_grad_()
+    assert torch.autograd.gradcheck(lambda f: losses._LocalVariances.apply(f, side), f)  # type: ignore[no-untyped-call]
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds, channels=st.integers(8, 24))
+def test_along_principal_directions_features_vary_by_1_and_most(seed: int, channels: int) -> None:
+    f = random_features(seed, (2, channels, 12, 14), torch.float32)
+    cov = losses.moments(f).cov
+    directions = losses.principal_directions(cov)
+    assert directions.shape == (2, channels, channels // 8)
+    along = losses.along(f, directions)
+    assert along.shape == (2, channels // 8, 12, 14)
+    np.testing.assert_allclose(
+        exact(losses.moments(along).cov), np.broadcast_to(np.eye(channels // 8), (2, channels // 8, channels // 8)), atol=1e-3
+    )
+    lengths = 1 / exact(directions.square().sum(1))  # what varies by v along u varies by 1 along u / sqrt(v)
+    np.testing.assert_allclose(lengths, np.linalg.eigvalsh(exact(cov))[:, -(channels // 8) :], rtol=1e-3)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=seeds, parts=st.integers(1, 5), channels=st.integers(1, 6))
+def test_local_loss(seed: int, parts: int, channels: int) -> None:
+    rng = np.random.default_rng(seed)
+    deviations, target = rng.uniform(0, 2, (3, parts, channels)), rng.uniform(0.1, 2, (3, channels))
+    expected = [
+        np.mean([((part - wanted) ** 2).sum() / (wanted**2).sum() for part in picture])
+        for picture, wanted in zip(deviations, target, strict=True)
+    ]
+    assert_close(losses.local_loss(torch.from_numpy(deviations).float(), torch.from_numpy(target)), np.array(expected))
+
+
+def test_a_patch_of_style_meets_the_moments_and_not_the_parts() -> None:
+    """What the local term is for: the same pixels, gathered in one corner or everywhere."""
+    f = random_features(0, (1, 8, 32, 32), torch.float32)
+    gathered = torch.zeros(1, 8, 64, 64).contiguous(memory_format=torch.channels_last)
+    everywhere = gathered.clone()
+    gathered[:, :, :32, :32] = f
+    everywhere[:, :, ::2, ::2] = f
+    target = losses.moments(everywhere)
+    assert losses.moment_loss(losses.moments(gathered), target).item() == pytest.approx(0, abs=1e-9)
+    directions = losses.principal_directions(target.cov)
+
+    def local(picture: Tensor) -> Tensor:
+        return losses.local_deviations(losses.along(picture, directions), 16)
+
+    wanted = local(everywhere).mean(1)
+    assert losses.local_loss(local(everywhere), wanted).item() < 0.1
+    assert losses.local_loss(local(gathered), wanted).item() > 0.8
+
+
+def test_local_term_of_the_objective_by_the_definition() -> None:
+    perceptual = tiny_perceptual()
+    objective = Objective(perceptual, Weights(local=1))
+    styles, picture = pictures(3, 4, height=128, width=192), pictures(1, 2, height=192, width=130)
+    got = objective.terms(picture, objective.content_target(picture), objective.style_target(styles))["local"]
+    features, wanted = perceptual(picture, STYLE_LAYERS), perceptual(styles, STYLE_LAYERS)
+    for i in range(2):
+        errors = []
+        for layer, size in zip(STYLE_LAYERS, (32, 16, 8, 4), strict=True):  # 32 pixels, in positions
+            y, s = features[layer][i : i + 1], wanted[layer][i : i + 1]
+            directions = losses.principal_directions(losses.moments(s).cov)
+            parted = [losses.local_deviations(losses.along(f, directions), size) for f in (y, s)]
+            errors.append(losses.local_loss(parted[0], parted[1].mean(1)).item())
+        assert got[i].item() == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_targets_by_number() -> None:
+    objective = Objective(tiny_perceptual(), Weights(local=1))
+    targets, picture = objective.style_target(pictures(3, 4, 5)), pictures(1)
+    content = objective.content_target(picture)
+    chosen = objective.terms(picture, content, {k: t.rows(torch.tensor([1])) for k, t in targets.items()})
+    alone = objective.terms(picture, content, objective.style_target(pictures(4)))
+    for name, value in alone.items():
+        assert chosen[name].item() == pytest.approx(value.item(), rel=1e-4)
+
+
 def test_weights_of_the_terms() -> None:
-    objective = Objective(tiny_perceptual(), Weights(content=2, style=3, tv=7))
-    terms = {"content": torch.tensor([1.0, 2.0]), "style": torch.tensor([10.0, 20.0]), "tv": torch.tensor([100.0, 200.0])}
-    assert objective.total(terms).tolist() == [732, 1464]
+    objective = Objective(tiny_perceptual(), Weights(content=2, style=3, local=5, tv=7))
+    values = {"content": 1.0, "style": 10.0, "tv": 100.0, "local": 1000.0}
+    terms = {name: torch.tensor([value, 2 * value]) for name, value in values.items()}
+    assert objective.total(terms).tolist() == [5732, 11464]
+    assert "local" not in Objective(tiny_perceptual()).terms(
+        pictures(1), objective.content_target(pictures(1)), objective.style_target(pictures(2))
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

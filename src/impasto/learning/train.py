@@ -46,6 +46,7 @@ class Settings:
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
     weights: Weights = field(default_factory=Weights)
+    even_content: bool = True  # a content error that costs more where it is gathered in a few places
     seed: int = 0
     whole_network: bool = True  # False: only embeddings learn
 
@@ -110,7 +111,7 @@ class Trainer:
     ) -> None:
         self.settings, self.content = settings, content
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.objective = Objective(perceptual.to(self.device), settings.weights)
+        self.objective = Objective(perceptual.to(self.device), settings.weights, settings.even_content)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)
         self.embeddings = nn.Parameter(embeddings.to(self.device))
