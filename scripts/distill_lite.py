@@ -4,8 +4,9 @@
 
 At every layer that the losses use, a linear read-out of the student's features predicts the teacher's (collaborative
 distillation, Wang et al. 2020, with a read-out a layer). Losses: relative squared error of the predicted features, and of
-their mean and covariance, which is what the style term compares. Half of the pictures are changed (noise, foreign colours,
-double exposures): a network in training shows its teacher pictures that no camera took. Writes lite.safetensors and the
+their mean and covariance, which is what the style term compares. A network in training shows its teacher pictures that no
+camera took: so half of the pictures are changed (noise, foreign colours, double exposures), and a quarter, of all, are
+painted first in a style of the gallery. Writes lite.safetensors and the
 figures of lite.json, measured on pictures that were left out.
 """
 
@@ -20,10 +21,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from impasto.images import UInt8
 from impasto.learning import features
 from impasto.learning.content import Photos
 from impasto.learning.losses import STYLE_LAYERS, Moments, moment_loss, moments, relative_error
 from impasto.learning.train import best_dtype, to_tensor
+from impasto.styles import PHOTO, gallery_names
+from impasto.stylizer import Stylizer
 
 WIDTHS = {"relu1": 16, "relu2": 32, "relu3": 64, "relu4": 128}  # VGG-19 has 64, 128, 256, 512
 GRID = {"relu1_1": 4, "relu2_1": 2}  # features of large layers are compared at every fourth or second position
@@ -81,6 +85,13 @@ def altered(x: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.cat([x[:half], y.clamp(0, 1)])
 
 
+def painted(picture: UInt8, rng: np.random.Generator, painter: Stylizer, styles: list[str]) -> UInt8:
+    """The picture in a style and strength of chance, one time in four."""
+    if rng.random() < 0.75:
+        return picture
+    return painter.stylize(picture, styles[rng.integers(len(styles))], strength=rng.uniform(0.5, 1))
+
+
 def errors(network: features.Perceptual, teacher: features.Perceptual, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Relative errors of predicted features and of their moments, by layer."""
     with torch.no_grad():
@@ -110,12 +121,14 @@ def main() -> None:
     dtype = best_dtype()
     teacher, network = features.load("vgg19", dtype), student(options.start)
     folders = [Photos(folder, options.seed, crops=1) for folder in (options.photos, options.art)]
+    painter, styles = Stylizer("base"), [name for name in gallery_names() if name != PHOTO]
     optimizer = torch.optim.Adam(network.parameters(), lr=0, betas=(0.9, 0.99))
     start, step = time.perf_counter(), 0
     while (fraction := (time.perf_counter() - start) / (60 * options.minutes)) < 1:
         rng = np.random.default_rng([options.seed, step])
         pictures = [
-            folders[i % 2].crop(int(rng.integers(HELD_OUT, folders[i % 2].pool)), options.crop) for i in range(options.batch)
+            painted(folders[i % 2].crop(int(rng.integers(HELD_OUT, folders[i % 2].pool)), options.crop), rng, painter, styles)
+            for i in range(options.batch)
         ]
         x = altered(to_tensor(pictures)[torch.from_numpy(rng.permutation(options.batch))], rng)
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):

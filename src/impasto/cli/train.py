@@ -49,7 +49,7 @@ def train(
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 4,
     content_weight: Annotated[float, typer.Option(min=0, help="Keeps the subject.")] = 1.0,
     style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
-    local_weight: Annotated[float, typer.Option(min=0, help="Paints all parts of a picture alike boldly.")] = 2.0,
+    local_weight: Annotated[float, typer.Option(min=0, help="Paints all parts of a picture as boldly.")] = 4.0,
     tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take four times as much.")
