@@ -14,6 +14,7 @@ from impasto.sheets import contact_sheet
 from impasto.styles import PHOTO, Style, find_style, gallery_names, gallery_style
 from impasto.stylizer import Stylizer
 
+FIRST = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")  # facts in this order, then others by name
 PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
 
 
@@ -50,13 +51,19 @@ def styles(
 
 def record(style: Style) -> dict[str, Any]:
     """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network its hash, C, S, J, ..."""
-    flat = {key: value for key, value in style.metadata.items() if "." not in key}
+    metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_place)}  # files keep no order
+    flat = {key: value for key, value in metadata.items() if "." not in key}
     networks: dict[str, dict[str, Any]] = {network: {"hash": code} for network, code in style.hashes.items()}
-    for key, value in style.metadata.items():
+    for key, value in metadata.items():
         network, dot, fact = key.partition(".")
         if dot and network in networks:
             networks[network][fact] = _measure(value) if fact in ("C", "S", "J") else value
     return {"name": style.name, **flat, "networks": networks}
+
+
+def _place(key: str) -> tuple[int, str]:
+    fact = key.rpartition(".")[2]
+    return (FIRST.index(fact) if fact in FIRST else len(FIRST)), key
 
 
 def _measure(text: str) -> float | str:
