@@ -1,7 +1,7 @@
 """Runs of training from start to file: what they leave is what stylizing reads."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -297,6 +297,15 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path: Path) -> None:
     assert_kept_whole(tmp_path / "run")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where the tests are a shell's background job, which would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = tiny_trainer(steps=4)
     update = trainer.optimizer.step
@@ -312,6 +321,7 @@ def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.Mon
     assert_kept_whole(tmp_path / "run")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = tiny_trainer(steps=4)
 
