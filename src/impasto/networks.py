@@ -28,6 +28,7 @@ class Network:
         embedding_size: numbers in a style embedding.
         graph: ONNX, serialized; inputs `image` (1, 3, H, W) in 0..1 and `embedding` (1, embedding_size).
         metadata: what else its file says, such as how it was trained.
+        predictor: ONNX, serialized, of the style predictor that predicts this network's embeddings; empty if it has none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Network:
     embedding_size: int
     graph: bytes
     metadata: dict[str, str]
+    predictor: bytes = b""
 
     def write(self, path: Path) -> None:
         metadata = self.metadata | {
@@ -43,7 +45,8 @@ class Network:
             "hash": self.hash,
             "embedding_size": str(self.embedding_size),
         }
-        write_safetensors(path, {"graph": np.frombuffer(self.graph, np.uint8)}, metadata)
+        graphs = {"graph": self.graph} | ({"predictor": self.predictor} if self.predictor else {})
+        write_safetensors(path, {name: np.frombuffer(graph, np.uint8) for name, graph in graphs.items()}, metadata)
 
 
 def read_network(path: Path) -> Network:
@@ -51,7 +54,8 @@ def read_network(path: Path) -> Network:
     tensors, metadata = read_safetensors(path, NetworkError, FORMAT)
     try:
         size = int(metadata["embedding_size"])
-        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata)
+        predictor = tensors["predictor"].tobytes() if "predictor" in tensors else b""
+        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, predictor)
     except (KeyError, ValueError) as error:
         raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong)") from error
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from impasto.learning.networks import ARCHITECTURES, EPSILON, Architecture, StyleNorm, TransformerNetwork
 
-from .tiny import pictures, random_embedding, tiny_network
+from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
 
 eights = st.integers(2, 12).map(lambda n: 8 * n)
 
@@ -160,3 +160,15 @@ def test_gradients_reach_pixels_outside_the_range() -> None:
 def test_architecture_decides_the_network() -> None:
     small, large = (TransformerNetwork(Architecture((4, 8, 8), blocks)) for blocks in (1, 2))
     assert len(large.state_dict()) == len(small.state_dict()) + 4  # two convolutions more, each with a bias
+
+
+def test_rescaled_weights_are_as_large_as_fresh_ones_and_paint_the_same() -> None:
+    grown, fresh = (TransformerNetwork(ARCHITECTURE).eval() for _ in range(2))
+    grown.load_state_dict({k: v if k.startswith("out") else 5 * v for k, v in fresh.state_dict().items()})
+    image, embedding = torch.rand(1, 3, 64, 64), fresh.neutral_embedding()[None]
+    before = grown(image, embedding)
+    grown.rescale()
+    for (name, one), (_, other) in zip(grown.named_parameters(), fresh.named_parameters(), strict=True):
+        if one.ndim == 4:
+            assert one.square().mean().item() == pytest.approx(other.square().mean().item(), rel=0.2), name
+    torch.testing.assert_close(grown(image, embedding), before, atol=2e-3, rtol=0)  # but for normalization's epsilon

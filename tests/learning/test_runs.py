@@ -308,14 +308,14 @@ def ctrl_c() -> Iterator[None]:
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = tiny_trainer(steps=4)
-    update = trainer.optimizer.step
+    update = trainer.optimizers[-1].step
 
     def interrupted() -> None:
         update()
         if trainer.step == 1:
             signal.raise_signal(signal.SIGINT)  # weights have changed, the step is not counted yet
 
-    monkeypatch.setattr(trainer.optimizer, "step", interrupted)
+    monkeypatch.setattr(trainer.optimizers[-1], "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         runs.keep_training(trainer, tmp_path / "run", lambda progress: None)
     assert_kept_whole(tmp_path / "run")

@@ -28,8 +28,9 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
     """Everything that a run goes on from."""
     tensors = {name: p.detach().clone() for name, p in trainer.parameters.items()}
     tensors |= {f"average.{name}": tensor.clone() for name, tensor in trainer.averages.items()}
-    for name, p in trainer.parameters.items():
-        tensors |= {f"adam.{name}.{key}": value.clone() for key, value in trainer.optimizer.state.get(p, {}).items()}
+    for optimizer in trainer.optimizers:
+        for number, kept in optimizer.state_dict()["state"].items():
+            tensors |= {f"{type(optimizer).__name__}.{number}.{key}": value.clone() for key, value in kept.items()}
     return tensors
 
 
@@ -170,7 +171,7 @@ def learning_rates(trainer: Trainer, steps: int) -> np.ndarray:
     rates = []
     for _ in range(steps):
         trainer.train_step()
-        rates.append([group["lr"] for group in trainer.optimizer.param_groups])
+        rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers[:2]])
     return np.array(rates)
 
 

@@ -39,6 +39,10 @@ def train(
     photos: Annotated[
         Path | None, typer.Option(help="Folder of photographs to paint in training. [default: generated pictures]")
     ] = None,
+    art: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --gallery: folders of pictures from which the network also learns to predict styles."),
+    ] = None,
     perceptual: Annotated[
         Literal["lite", "vgg19", "vgg16"], typer.Option(help="Network of the losses; lite ships with impasto.")
     ] = "lite",
@@ -85,6 +89,8 @@ def train(
         )
     if start and gallery is None:
         raise typer.BadParameter("--start goes with --gallery; a single style always starts from the nearest of the gallery")
+    if art and gallery is None:
+        raise typer.BadParameter("--art goes with --gallery: prediction is learned together with the network")
     if steps is not None and minutes is not None:
         raise typer.BadParameter("--steps or --minutes, not both")
     target = gallery or output or Path(f"{pictures[0].stem}.safetensors")
@@ -117,7 +123,8 @@ def train(
     content = learning.content(photos, seed)
     with report.bar() as bar:
         losses = learning.perceptual(perceptual, precision, _download(bar))
-    begin = partial(learning.new_gallery, start=start) if fresh else learning.new_style
+    pool = learning.Art(art, seed) if art else None
+    begin = partial(learning.new_gallery, start=start, art=pool) if fresh else learning.new_style
     for each in names:
         checkpoint = _checkpoint(target, each)
         trainer = begin(each, paintings, content, losses, settings)

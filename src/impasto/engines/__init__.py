@@ -25,8 +25,10 @@ class Engine(Protocol):
     name: str
     precision: str  # in which it really computes: "bf16" or "f32"
 
-    def run(self, image: Float32, embedding: Float32) -> Float32:
-        """Image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the painted (1, 3, H, W)."""
+    def run(self, *inputs: Float32) -> Float32:
+        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the
+        painted (1, 3, H, W). Of a style predictor: image to embedding.
+        """
         ...
 
 
@@ -63,6 +65,11 @@ def load(graph: bytes, engine: str = "auto", threads: int | None = None, precisi
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
     return ONNXRuntimeEngine(graph, threads, precision)
+
+
+def run_once(graph: bytes, image: Float32, engine: str = "auto") -> Float32:
+    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32: what it gives. See `load` for the rest."""
+    return load(graph, engine, precision="f32").run(image)
 
 
 def available_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

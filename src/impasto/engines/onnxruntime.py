@@ -23,7 +23,7 @@ class ONNXRuntimeEngine:
         except Exception as error:
             raise NetworkError(f"ONNX Runtime cannot load this network: {str(error).splitlines()[0]}") from error
 
-    def run(self, image: Float32, embedding: Float32) -> Float32:
-        inputs = [node.name for node in self._session.get_inputs()]
-        result: Float32 = self._session.run(None, dict(zip(inputs, (image, embedding), strict=True)))[0]
+    def run(self, *inputs: Float32) -> Float32:
+        names = [node.name for node in self._session.get_inputs()]
+        result: Float32 = self._session.run(None, dict(zip(names, inputs, strict=True)))[0]
         return result

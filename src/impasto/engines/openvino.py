@@ -37,22 +37,22 @@ class OpenVINOEngine:
             self._core, self._model, self._options = core, core.read_model(graph), options
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
             raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
-        self._requests: OrderedDict[tuple[int, ...], openvino.InferRequest] = OrderedDict()
+        self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = OrderedDict()
 
-    def run(self, image: Float32, embedding: Float32) -> Float32:
-        request = self._request(image.shape, embedding.shape)
+    def run(self, *inputs: Float32) -> Float32:
+        request = self._request(tuple(array.shape for array in inputs))
         # shared results are the request's own memory, overwritten by its next run: copied here, once
-        return np.array(request.infer([image, embedding], share_inputs=True, share_outputs=True)[0])
+        return np.array(request.infer(list(inputs), share_inputs=True, share_outputs=True)[0])
 
-    def _request(self, image: tuple[int, ...], embedding: tuple[int, ...]) -> openvino.InferRequest:
+    def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
-        if image not in self._requests:
-            self._model.reshape(dict(zip(INPUTS, (list(image), list(embedding)), strict=True)))
-            self._requests[image] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
+        if shapes not in self._requests:
+            self._model.reshape({name: list(shape) for name, shape in zip(INPUTS[: len(shapes)], shapes, strict=True)})
+            self._requests[shapes] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
             if len(self._requests) > SIZES_KEPT:
                 self._requests.popitem(last=False)
-        self._requests.move_to_end(image)
-        return self._requests[image]
+        self._requests.move_to_end(shapes)
+        return self._requests[shapes]
 
 
 class _SignalStack(ctypes.Structure):

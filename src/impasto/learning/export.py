@@ -4,10 +4,14 @@ A graph holds everything there is to know of a network: structure, weights (floa
 metadata, dimensions and hash. So one file serves both halves, and nothing can disagree.
 """
 
+import copy
 import json
 import logging
+import re
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,8 +21,9 @@ from torch import Tensor
 
 from impasto import engines
 from impasto.errors import NetworkError
-from impasto.learning.features import tensors_hash
+from impasto.learning.features import Perceptual, tensors_hash
 from impasto.learning.networks import Architecture, TransformerNetwork
+from impasto.learning.predictor import Dimensions, StylePredictor
 from impasto.networks import INPUTS, MULTIPLE, OUTPUT
 
 # Largest difference to PyTorch's float32, of pixels in 0..1, that an export may have. float32 says whether the graph is right;
@@ -42,35 +47,100 @@ def to_onnx(network: TransformerNetwork) -> bytes:
     H and W are any multiples of 8. Weights are stored in float16.
     """
     network = _copy(network).eval()
-    image, embedding = torch.rand(1, 3, 64, 80), network.neutral_embedding()[None]
+    example = torch.rand(1, 3, 64, 80), network.neutral_embedding()[None]
     height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
-    sides = {2: MULTIPLE * height, 3: MULTIPLE * width}
+    properties = {
+        "architecture": json.dumps(asdict(network.architecture)),
+        "hash": network_hash(network),
+        "embedding_size": str(network.embedding_size),
+    }
+    dynamic = ({2: MULTIPLE * height, 3: MULTIPLE * width}, None)
+    return _exported(network, example, (INPUTS, OUTPUT), dynamic, set(network.state_dict()), properties)
+
+
+def predictor_to_onnx(predictor: StylePredictor) -> bytes:
+    """The graph of a style predictor: `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more, in, `embedding` (1, size) out.
+
+    Weights are stored in float16, what is usual among pictures in float32.
+    """
+    predictor = copy.deepcopy(predictor).cpu().eval()
+    halved = {name for name, tensor in predictor.state_dict().items() if tensor.ndim > 1 and _is_weight(name)}
+    sides = {side: torch.export.Dim(name, min=16, max=1 << 14) for side, name in ((2, "h"), (3, "w"))}
+    properties = {"dimensions": json.dumps(asdict(predictor.dimensions))}
+    return _exported(predictor, (torch.rand(1, 3, 96, 80),), (INPUTS[:1], INPUTS[1]), (sides,), halved, properties)
+
+
+def predictor_from_onnx(graph: bytes) -> StylePredictor:
+    """The style predictor that a graph made by `predictor_to_onnx` holds. Raises NetworkError if it is none."""
+    try:
+        stored, properties = _stored(graph)
+        dimensions = Dimensions(**json.loads(properties["dimensions"]))
+        prefix = "statistics.perceptual."
+        convolutions = {
+            f"features.{name.removeprefix(prefix)[1:]}.{kind}": tensor
+            for name, tensor in stored.items()
+            for letter, kind in (("w", "weight"), ("b", "bias"))
+            if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
+        }
+        predictor = StylePredictor(Perceptual("lite", convolutions), dimensions)
+        state = predictor.state_dict()
+        predictor.load_state_dict({name: stored[name] for name in state if _is_kept(name)}, strict=False)
+    except Exception as error:
+        raise NetworkError(f"this graph holds no style predictor ({type(error).__name__}: {error})") from error
+    return predictor
+
+
+def _is_weight(name: str) -> bool:
+    return _is_kept(name) and not name.startswith(("statistics.directions", "statistics.mean", "statistics.deviation"))
+
+
+def _is_kept(name: str) -> bool:
+    """Of a predictor's tensors, those that are its own: the mean and deviation of ImageNet are constants."""
+    return name not in ("statistics.perceptual.mean", "statistics.perceptual.std")
+
+
+def _exported(
+    module: torch.nn.Module,
+    example: tuple[Tensor, ...],
+    names: tuple[Sequence[str], str],
+    dynamic: tuple[Any, ...],
+    halved: set[str],
+    properties: Mapping[str, str],
+) -> bytes:
+    """A module as an ONNX graph, with the weights `halved` in float16 and `properties` in its metadata."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision, which nothing here needs, is missing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            network,
-            (image, embedding),
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            dynamic_shapes=(sides, None),
+            module,
+            example,
+            input_names=list(names[0]),
+            output_names=[names[1]],
+            dynamic_shapes=dynamic,
             opset_version=18,
             dynamo=True,
             verbose=False,
         )
     assert program is not None  # of the dynamo exporter
     model = program.model_proto
-    _store_float16(model, set(network.state_dict()))
-    helper.set_model_props(
-        model,
-        {
-            "architecture": json.dumps(asdict(network.architecture)),
-            "hash": network_hash(network),
-            "embedding_size": str(network.embedding_size),
-        },
-    )
+    for part in (*model.graph.node, *model.graph.value_info):  # where in the source each came from: a quarter of a megabyte
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    _store_float16(model, halved)
+    helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def _stored(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a graph by name, in float32, and its metadata."""
+    model = onnx.load_model_from_string(graph)
+    tensors = {
+        weight.name.removesuffix(".float16"): torch.from_numpy(numpy_helper.to_array(weight).copy())
+        for weight in model.graph.initializer
+    }
+    floats = {name: tensor.float() for name, tensor in tensors.items() if tensor.is_floating_point()}
+    return floats, {prop.key: prop.value for prop in model.metadata_props}
 
 
 def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict[str, float]:
@@ -97,9 +167,9 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:
     """A copy in float32 on the CPU whose weights are already rounded as they ship."""
-    copy = TransformerNetwork(network.architecture)
-    copy.load_state_dict({name: tensor.float() for name, tensor in rounded(network.state_dict()).items()})
-    return copy
+    copied = TransformerNetwork(network.architecture)
+    copied.load_state_dict({name: tensor.float() for name, tensor in rounded(network.state_dict()).items()})
+    return copied
 
 
 def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
@@ -118,12 +188,10 @@ def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
 def from_onnx(graph: bytes) -> TransformerNetwork:
     """The network that a graph made by `to_onnx` holds. Raises NetworkError if it is none."""
     try:
-        model = onnx.load_model_from_string(graph)
-        properties = {prop.key: prop.value for prop in model.metadata_props}
+        stored, properties = _stored(graph)
         dimensions = json.loads(properties["architecture"])
         network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"]))
-        stored = {weight.name.removesuffix(".float16"): weight for weight in model.graph.initializer}
-        state = {name: torch.from_numpy(numpy_helper.to_array(stored[name]).copy()).float() for name in network.state_dict()}
+        state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:
         raise NetworkError(

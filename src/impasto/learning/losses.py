@@ -161,9 +161,9 @@ def principal_directions(cov: Tensor) -> Tensor:
     """Directions along which features of a covariance (B, C, C) vary most, an eighth as many as channels, each scaled so that
     features vary by 1 along it: (B, C, C // 8).
     """
-    values, vectors = torch.linalg.eigh(cov.double())
+    values, vectors = torch.linalg.eigh(cov)
     most = max(1, cov.shape[1] // 8)
-    return (vectors[:, :, -most:] / (values[:, None, -most:] + 1e-12).sqrt()).to(cov.dtype)
+    return vectors[:, :, -most:] / (values[:, None, -most:].clamp_min(0) + 1e-12).sqrt()
 
 
 def along(f: Tensor, directions: Tensor) -> Tensor:

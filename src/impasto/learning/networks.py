@@ -103,6 +103,20 @@ class TransformerNetwork(nn.Module):
         clamped = x.clamp(0, 1)
         return clamped + self.LEAK * (x - clamped) if self.training else clamped
 
+    @torch.no_grad()
+    def rescale(self) -> None:
+        """Bring the weights of convolutions that are normalized afterwards, which count by their direction alone, back to the
+        size that fresh ones have; the network paints as before. They grow in training, and steps of one size then turn them
+        less and less.
+        """
+        for name, conv in self.named_modules():
+            if isinstance(conv, Conv) and name != "out":
+                fresh = (3 * conv.weight[0].numel()) ** -0.5  # of PyTorch's initialization
+                scale = fresh / conv.weight.square().mean().sqrt()
+                conv.weight *= scale
+                if conv.bias is not None:
+                    conv.bias *= scale
+
     def neutral_embedding(self) -> Tensor:
         """Scales 1, shifts 0, nothing of the photograph, mid grey: (embedding_size,). Where training starts."""
         embedding = torch.zeros(self.embedding_size)

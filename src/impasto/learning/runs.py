@@ -18,11 +18,13 @@ from torch import Tensor
 from impasto.errors import TrainingError
 from impasto.images import UInt8, read, resized
 from impasto.learning import export
+from impasto.learning.art import Art
 from impasto.learning.content import Content, Photos
 from impasto.learning.features import Perceptual, load
 from impasto.learning.generated import Generated
 from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
+from impasto.learning.predictor import StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
 from impasto.networks import Network, network_path, read_network, shipped
 from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
@@ -100,10 +102,12 @@ def new_gallery(
     perceptual: Perceptual,
     settings: Settings,
     start: Path | None = None,
+    art: Art | None = None,
 ) -> Trainer:
     """A trainer of one network with an embedding for each painting: fresh, or going on from the gallery in `start`.
 
-    Paintings that the gallery does not know start from the mean of those it knows.
+    Paintings that the gallery does not know start from the prediction of its style predictor or, where it has none, from the
+    mean of those it knows. With `art` a predictor is trained too; one that the gallery has goes on learning in any case.
 
     Raises:
         TrainingError: the gallery in `start` has no style for this network.
@@ -113,6 +117,7 @@ def new_gallery(
     if start:
         known = read_network(network_path(name, start))
         network = export.from_onnx(known.graph)
+        network.rescale()
         history = known.metadata.get("trained", "")
         styles = {path.stem: read_style(path) for path in (start / "styles").glob("*.safetensors") if path.stem != PHOTO}
         rows = {
@@ -121,13 +126,29 @@ def new_gallery(
         if not rows:
             raise TrainingError(f"{start / 'styles'} holds no style for the network {name} that --start could go on from")
         mean = torch.stack(list(rows.values())).mean(0)
-        embeddings = torch.stack([rows.get(painting.name, mean) for painting in paintings])
+        predictor = export.predictor_from_onnx(known.predictor) if known.predictor else None
+        embeddings = torch.stack([rows[p.name] if p.name in rows else _predicted(predictor, p, mean) for p in paintings])
     else:
-        network = TransformerNetwork(ARCHITECTURES[name])
-        embeddings = network.neutral_embedding().repeat(len(paintings), 1)
-    trainer = Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings)
+        network, predictor = TransformerNetwork(ARCHITECTURES[name]), None
+        mean = network.neutral_embedding()
+        embeddings = mean.repeat(len(paintings), 1)
+    if art and not predictor:
+        predictor = new_predictor(mean, _usual_pictures(art))
+    trainer = Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings, predictor, art)
     trainer.history = history
     return trainer
+
+
+USUAL = 600  # pictures that say what is usual among pictures
+
+
+def _usual_pictures(art: Art) -> Iterator[Tensor]:
+    return (to_tensor([art.view(0, 1, number)]) for number in range(USUAL))
+
+
+@torch.no_grad()
+def _predicted(predictor: StylePredictor | None, painting: Painting, mean: Tensor) -> Tensor:
+    return predictor(to_tensor([painting.pixels]))[0] if predictor else mean
 
 
 def new_style(
@@ -277,6 +298,7 @@ def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
         "trained": f"{trainer.history}, then {steps}" if trainer.history else steps,
         "perceptual": trainer.objective.perceptual.identity,
         "content": trainer.content.description,
+        **({"art": trainer.art.description} if trainer.art else {}),
         "crop": str(crop),
         "style_size": str(style_size),
         "weights": ", ".join(f"{key} {value:g}" for key, value in asdict(trainer.settings.weights).items()),
@@ -311,7 +333,8 @@ def write_gallery(
     graph = export.to_onnx(network)
     parity = export.parity(network, graph, embeddings[0])
     shown = {f"parity.{precision}": f"{difference:.2g}" for precision, difference in parity.items()}
-    Network(name, code, network.embedding_size, graph, {**card, **shown}).write(network_path(name, folder))
+    predictor = export.predictor_to_onnx(trainer.averaged_predictor()) if trainer.predictor else b""
+    Network(name, code, network.embedding_size, graph, {**card, **shown}, predictor).write(network_path(name, folder))
     photo = network.photo_embedding(like=embeddings.mean(0))
     facts: Mapping[str, str] = {"title": "The photograph itself", "artist": "", "year": "", "source": ""}
     styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, facts)]

@@ -5,6 +5,7 @@ from the seed and the step's number, so that a run that was killed goes on as if
 """
 
 import contextlib
+import copy
 import json
 import math
 import time
@@ -20,14 +21,18 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from impasto.errors import TrainingError
+from impasto.learning.art import Art
 from impasto.learning.content import Content
 from impasto.learning.features import Perceptual
 from impasto.learning.losses import ContentTarget, LayerStyle, Moments, Objective, StyleTarget, Weights, total_variation_loss
+from impasto.learning.muon import Muon
 from impasto.learning.networks import TransformerNetwork
+from impasto.learning.predictor import StylePredictor
 from impasto.networks import MULTIPLE
 
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
+VIEW_WINDOW, VIEW_USES = 48, 4  # views of art at hand, and how often each is painted; its target costs a third of a step
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -42,6 +47,9 @@ class Settings:
     curriculum: tuple[tuple[float, float], ...] = CURRICULUM
     learning_rate: float = 4e-3  # peak, of the network
     embedding_rate: float = 1.5e-2  # peak, of embeddings: each meets only some of the steps
+    predictor_rate: float = 1e-3  # peak, of the style predictor
+    predicted: float = 0.5  # of a batch, painted in styles predicted from `art`, where there is some
+    alone: float = 0.25  # of the pictures in the gallery's styles, painted as they are predicted
     warmup: float = 0.02  # of the run
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
@@ -96,6 +104,9 @@ class Trainer:
         styles: pictures to learn, uint8 (H, W, 3), at the size of the strokes wanted.
         content: pictures to paint.
         perceptual: network of the losses; its type (bfloat16 or float32) is also that in which the transformer runs.
+        predictor: learns to predict embeddings of `styles` and of views of `art`; what is in `embeddings` beyond its
+            predictions stays with each style.
+        art: pictures that prediction is learned from.
     """
 
     STATE = ("step", "seconds", "running", "history")  # kept in a checkpoint, beside tensors
@@ -108,31 +119,49 @@ class Trainer:
         content: Content,
         perceptual: Perceptual,
         settings: Settings,
+        predictor: StylePredictor | None = None,
+        art: Art | None = None,
     ) -> None:
-        self.settings, self.content = settings, content
+        self.settings, self.content, self.art = settings, content, art
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.objective = Objective(perceptual.to(self.device), settings.weights, settings.even_content)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)
+        self.predictor = predictor.to(self.device) if predictor else None
+        if self.predictor:
+            with torch.no_grad():
+                readings = [self.predictor.statistics(to_tensor([style]).to(self.device)) for style in styles]
+                self.readings = torch.cat(readings)
+                embeddings = embeddings.to(self.device) - self.predictor.from_statistics(self.readings)
+        # with a predictor: what each style has beyond its prediction
         self.embeddings = nn.Parameter(embeddings.to(self.device))
         targets = [self.objective.style_target(to_tensor([style]).to(self.device)) for style in styles]
         self.style_targets = {layer: _stacked([target[layer] for target in targets]) for layer in targets[0]}
-        self.parameters = {"embeddings": self.embeddings} | {
-            f"network.{name}": p for name, p in self.network.named_parameters() if p.requires_grad
-        }
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": [self.embeddings], "rate": settings.embedding_rate},
-                {"params": list(self.parameters.values())[1:], "rate": settings.learning_rate},
-            ],
-            lr=0.0,  # set anew at every step
-            betas=(0.9, 0.99),
-        )
+        self.parameters: dict[str, nn.Parameter] = {"embeddings": self.embeddings}
+        for part, module in (("network", self.network), ("predictor", self.predictor)):
+            named = module.named_parameters() if module else ()
+            self.parameters |= {f"{part}.{name}": p for name, p in named if p.requires_grad}
+        self.optimizers = self._optimizers()
         self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.step, self.seconds = 0, 0.0
         self.history = ""  # what had been trained before this run started, as a card says it
         self.running: dict[str, float] = {}
         self._targets: dict[tuple[int, int], ContentTarget] = {}
+        self._views: dict[int, tuple[Tensor, StyleTarget]] = {}
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Muon for kernels and matrices but the predictor's last, whose outputs are of several kinds; Adam for the rest."""
+        settings = self.settings
+        rates = {"embeddings": settings.embedding_rate, "network": settings.learning_rate, "predictor": settings.predictor_rate}
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+        for name, p in self.parameters.items():
+            matrix = p.ndim > 1 and name not in ("embeddings", "predictor.outer.weight")
+            groups.setdefault((matrix, rates[name.split(".")[0]]), []).append(p)
+        made: list[torch.optim.Optimizer] = []
+        for (matrix, rate), params in groups.items():
+            group = [{"params": params, "rate": rate}]
+            made.append(Muon(group) if matrix else torch.optim.Adam(group, lr=0.0, betas=(0.9, 0.99)))  # rates: at every step
+        return made
 
     @property
     def fraction(self) -> float:
@@ -150,18 +179,58 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / 20, self.fraction / self.settings.warmup if self.settings.minutes else 1.0)
         return max(warm, 0.05) * 0.5 * (1 + math.cos(math.pi * self.fraction))
 
-    def _batch(self) -> tuple[Tensor, ContentTarget, Tensor]:
-        """Photographs, their content targets, and which style each is painted in: all from the seed and the step's number."""
+    def _batch(self) -> tuple[Tensor, ContentTarget, Tensor, StyleTarget]:
+        """Photographs, their content targets, the embeddings they are painted with, and the targets of these styles: all from
+        the seed and the step's number.
+        """
         rng = np.random.default_rng([self.settings.seed, self.step])
-        numbers = rng.integers(self.content.pool, size=self.settings.batch)
-        styles = torch.from_numpy(
-            rng.permutation(max(len(self.embeddings), self.settings.batch))[: self.settings.batch] % len(self.embeddings)
-        )
+        batch = self.settings.batch
+        numbers = rng.integers(self.content.pool, size=batch)
+        predicted = round(batch * self.settings.predicted) if self.predictor and self.art else 0
+        rows = torch.from_numpy(rng.permutation(max(len(self.embeddings), batch))[: batch - predicted] % len(self.embeddings))
+        alone = torch.from_numpy(rng.random(len(rows)) < self.settings.alone)
         photos = to_tensor([self.content.crop(int(n), self._crop()) for n in numbers]).to(
             self.device, memory_format=torch.channels_last
         )
-        targets = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
-        return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*targets, strict=True))), styles.to(self.device)
+        contents = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
+        embeddings, styles = self._gallery_rows(rows.to(self.device), alone.to(self.device))
+        if predicted:
+            painted, wanted = self._art_views(predicted, rng)
+            embeddings = torch.cat([embeddings, painted])
+            styles = {layer: _stacked([styles[layer], wanted[layer]]) for layer in styles}
+        return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*contents, strict=True))), embeddings, styles
+
+    def _gallery_rows(self, rows: Tensor, alone: Tensor) -> tuple[Tensor, StyleTarget]:
+        """Embeddings of styles of the gallery, those `alone` as they are predicted, and their targets."""
+        # a product with one-hot rows, not indexing: its gradient is summed in a fixed order
+        chosen = nn.functional.one_hot(rows, len(self.embeddings)).to(self.embeddings.dtype)
+        embeddings = chosen @ self.embeddings
+        if self.predictor:
+            embeddings = embeddings * ~alone[:, None] + self.predictor.from_statistics(self.readings[rows])
+        return embeddings, {layer: target.rows(rows) for layer, target in self.style_targets.items()}
+
+    def _art_views(self, count: int, rng: np.random.Generator) -> tuple[Tensor, StyleTarget]:
+        """Embeddings predicted of views of art, and their targets: from a window that moves on by one view for `VIEW_USES`
+        pictures, so that each view is read once and painted about so often, among others.
+        """
+        assert self.predictor
+        first = self.step * count // VIEW_USES
+        for number in [number for number in self._views if number < first]:
+            del self._views[number]
+        numbers = [int(first + number) for number in rng.integers(VIEW_WINDOW, size=count)]
+        for number in numbers:
+            if number not in self._views:
+                self._views[number] = self._read_view(number)
+        readings, targets = zip(*(self._views[number] for number in numbers), strict=True)
+        wanted = {layer: _stacked([target[layer] for target in targets]) for layer in targets[0]}
+        return self.predictor.from_statistics(torch.cat(readings)), wanted
+
+    @torch.no_grad()
+    def _read_view(self, number: int) -> tuple[Tensor, StyleTarget]:
+        """Alone, never in a batch, as `_content_target`."""
+        assert self.art and self.predictor
+        view = to_tensor([self.art.view(number)]).to(self.device)
+        return self.predictor.statistics(view), self.objective.style_target(view)
 
     def _content_target(self, number: int, photo: Tensor) -> ContentTarget:
         """Computed alone, never in a batch: so it does not depend on which pictures came together, and runs repeat exactly."""
@@ -187,16 +256,14 @@ class Trainer:
         """One step. Raises TrainingError, and changes no weights, if a loss or gradient is not finite."""
         start = time.perf_counter()
         settings = self.settings
-        photos, content, styles = self._batch()
-        # a product with one-hot rows, not indexing: its gradient is summed in a fixed order
-        chosen = nn.functional.one_hot(styles, len(self.embeddings)).to(self.embeddings.dtype)
-        pictures = self.paint(photos, chosen @ self.embeddings)
-        targets: StyleTarget = {layer: target.rows(styles) for layer, target in self.style_targets.items()}
-        terms = self.objective.terms(pictures, content, targets)
+        photos, content, embeddings, styles = self._batch()
+        pictures = self.paint(photos, embeddings)
+        terms = {name: tempered(term) for name, term in self.objective.terms(pictures, content, styles).items()}
         if settings.weights.tv:
             terms["tv"] = total_variation_loss(pictures, photos)
         loss = self.objective.total(terms).mean()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.parameters.values(), settings.clip)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
@@ -206,9 +273,10 @@ class Trainer:
                 "state before it is kept; try a lower --learning-rate or another --seed"
             )
         rate = self._rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * rate
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["rate"] * rate
+            optimizer.step()
         self.step += 1
         decay = min(settings.ema, self.step / (self.step + 10))
         with torch.no_grad():
@@ -226,13 +294,26 @@ class Trainer:
 
     def averaged(self) -> dict[str, Tensor]:
         """What the run is worth: the running means of all weights, by name; `embeddings` (styles, size) and `network.*`."""
-        return {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
+        averaged = {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
+        if self.predictor:
+            with torch.no_grad():
+                averaged["embeddings"] += self.averaged_predictor().from_statistics(self.readings.cpu())
+        return averaged
+
+    def averaged_predictor(self) -> StylePredictor:
+        """A copy of the predictor on the CPU with the running means of its weights."""
+        assert self.predictor
+        copied = copy.deepcopy(self.predictor).cpu()
+        means = {name: self.averages[f"predictor.{name}"] for name, p in copied.named_parameters() if p.requires_grad}
+        copied.load_state_dict({name: mean.cpu() for name, mean in means.items()}, strict=False)
+        return copied
 
     def _conditions(self) -> dict[str, Any]:
         """What must be the same for a run to go on."""
         return asdict(self.settings) | {
             "content": self.content.description,
             "perceptual": self.objective.perceptual.identity,
+            **({"art": self.art.description} if self.art else {}),
         }
 
     def save(self, path: Path) -> None:
@@ -240,7 +321,8 @@ class Trainer:
         tensors: dict[str, Tensor] = {}
         for name, p in self.parameters.items():
             tensors[name], tensors[f"average.{name}"] = p.detach(), self.averages[name]
-            tensors |= {f"adam.{name}.{key}": value for key, value in self.optimizer.state.get(p, {}).items()}
+            kept = self._optimizer_of(p).state.get(p, {})
+            tensors |= {f"optimizer.{name}.{key}": value for key, value in kept.items()}
         state = {key: getattr(self, key) for key in self.STATE} | {"settings": self._conditions()}
         data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state)})
         # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
@@ -253,6 +335,9 @@ class Trainer:
                 part.unlink()
             raise TrainingError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
 
+    def _optimizer_of(self, p: nn.Parameter) -> torch.optim.Optimizer:
+        return next(o for o in self.optimizers if any(p is each for group in o.param_groups for each in group["params"]))
+
     def load(self, path: Path) -> None:
         """Go on from a checkpoint of the same run; how long the run is may change.
 
@@ -263,7 +348,7 @@ class Trainer:
                 state = json.loads((file.metadata() or {})["state"])
                 tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}  # noqa: SIM118
             shapes = {key: p.shape for name, p in self.parameters.items() for key in (name, f"average.{name}")}
-            if {key: tensor.shape for key, tensor in tensors.items() if not key.startswith("adam.")} != shapes:
+            if {key: tensor.shape for key, tensor in tensors.items() if not key.startswith("optimizer.")} != shapes:
                 raise ValueError("it is of another network or of other styles")
             if other := _differences(state["settings"], json.loads(json.dumps(self._conditions()))):
                 raise ValueError(f"it was started with {other}; give the same")
@@ -271,15 +356,22 @@ class Trainer:
                 for name, p in self.parameters.items():
                     p.copy_(tensors[name])
                     self.averages[name].copy_(tensors[f"average.{name}"])
-                    if f"adam.{name}.step" in tensors:
-                        keys = ("step", "exp_avg", "exp_avg_sq")
-                        self.optimizer.state[p] = {key: tensors[f"adam.{name}.{key}"] for key in keys}
-                        self.optimizer.state[p]["step"] = self.optimizer.state[p]["step"].cpu()
+                    prefix = f"optimizer.{name}."
+                    kept = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+                    if kept:
+                        self._optimizer_of(p).state[p] = {k: v.cpu() if k == "step" else v for k, v in kept.items()}
             for key in self.STATE:
                 setattr(self, key, state[key])
         except Exception as error:
             words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             raise TrainingError(f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite") from error
+
+
+def tempered(error: Tensor) -> Tensor:
+    """An error as it is up to 1, and beyond as 1 + log: so that a picture whose relative error is huge, since the style it is
+    compared with is nearly flat, does not rule a step.
+    """
+    return torch.where(error <= 1, error, 1 + error.clamp_min(1).log())
 
 
 def _stacked(targets: Sequence[LayerStyle]) -> LayerStyle:

@@ -1,0 +1,67 @@
+"""Styles at once: the style embedding of any picture, predicted by the small network that stands beside a transformer network.
+
+Predictions are kept in the cache by the hash of the picture, so a picture seen before is not predicted again.
+"""
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from impasto import engines
+from impasto.errors import StyleError
+from impasto.files import write_atomically
+from impasto.images import UInt8, resized
+from impasto.networks import Network
+from impasto.paths import home
+from impasto.styles import Embedding
+
+SHORT_SIDE = 512  # pixels, at which a picture is read: strokes have the size they have there
+LONGEST = 4  # times the short side; of a longer picture the middle is read
+
+
+def predict(picture: UInt8, network: Network) -> Embedding:
+    """The style embedding of a picture for a network.
+
+    Args:
+        picture: uint8 RGB (H, W, 3), any size.
+        network: whose embedding is asked for.
+
+    Returns:
+        float32 (network.embedding_size,).
+
+    Raises:
+        StyleError: the network has no style predictor.
+    """
+    if not network.predictor:
+        raise StyleError(
+            f"the network {network.name} ({network.hash}) has no style predictor, so it takes no picture as a style; learn the "
+            "style with `impasto train PICTURE`, or train the network's gallery with --art"
+        )
+    seen = _middle(resized(picture, SHORT_SIDE))
+    kept = _place(seen, network)
+    with contextlib.suppress(OSError, ValueError):
+        embedding = np.frombuffer(kept.read_bytes(), np.float32)
+        if embedding.size == network.embedding_size:
+            return embedding
+    image = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    embedding = engines.run_once(network.predictor, image)[0]
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs a moment the next time
+        write_atomically(kept, embedding.tobytes())
+    return embedding
+
+
+def _middle(picture: UInt8) -> UInt8:
+    """No more than `LONGEST` times as long as broad."""
+    longest = LONGEST * min(picture.shape[:2])
+    beyond = [max(0, side - longest) // 2 for side in picture.shape[:2]]
+    return picture[beyond[0] : picture.shape[0] - beyond[0], beyond[1] : picture.shape[1] - beyond[1]]
+
+
+def _place(picture: UInt8, network: Network) -> Path:
+    """Where the prediction of a picture is kept; of another predictor it is another one."""
+    digest = hashlib.sha256(network.predictor)
+    digest.update(f"{network.hash} {picture.shape}".encode())
+    digest.update(np.ascontiguousarray(picture).tobytes())
+    return home() / "predicted" / digest.hexdigest()[:32]
