@@ -238,6 +238,16 @@ def test_a_style_of_another_painting_is_replaced(name: str, source: str, shipped
     assert "artist" not in style.metadata
 
 
+def test_a_file_that_was_named_after_its_picture_keeps_its_embeddings(shipped: Network, tmp_path: Path) -> None:
+    """As files made with -o once were; now they are named after themselves."""
+    path = tmp_path / "bold.safetensors"
+    Style("my-tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"source": "My_Tulip"}).write(path)
+    painting = Painting("bold", texture(7), {"source": "My_Tulip"})
+    runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
+    style = read_style(path)
+    assert (style.name, set(style.embeddings)) == ("bold", {"base", "small"})
+
+
 def test_a_style_that_owns_its_network(shipped: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(export.PARITY, "bf16", 1.0)  # a network this narrow and this bold magnifies what is rounded
     painting = Painting("tulip", texture(7), {})

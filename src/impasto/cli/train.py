@@ -57,7 +57,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     precision: options.Precision = "auto",
     threads: options.Threads = None,
-    name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the file]")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the output, or from PICTURE]")] = None,
     catalog: Annotated[Path | None, typer.Option(help="Table (TSV) of file, name, title, artist, year, licence.")] = None,
     preview_every: Annotated[float, typer.Option(min=0, help="Seconds between previews, OUTPUT.preview.jpg; 0: none.")] = 30,
     tensorboard: Annotated[Path | None, typer.Option(help="Write a TensorBoard log into this folder.")] = None,
@@ -113,7 +113,10 @@ def train(
         **learning.pace(learning_rate, "tuned" if not fresh else "continued" if start else "fresh"),
     )
     facts = learning.read_catalog(catalog) if catalog else {}
-    paintings = [learning.read_painting(p, style_size, facts.get(p.name, {}), None if fresh else name) for p in pictures]
+    after = {} if fresh or not output else {"name": learning.name_of(output.stem)}  # two styles of one picture differ
+    paintings = [
+        learning.read_painting(p, style_size, after | facts.get(p.name, {}), None if fresh else name) for p in pictures
+    ]
     content = learning.content(photos, seed)
     with report.bar() as bar:
         losses = learning.perceptual(perceptual, precision, _download(bar))

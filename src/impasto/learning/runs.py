@@ -43,11 +43,16 @@ class Painting:
     metadata: Mapping[str, str]
 
 
+def name_of(stem: str) -> str:
+    """What a style is called after a file: `My_Tulip` makes `my-tulip`."""
+    return stem.replace("_", "-").lower()
+
+
 def read_painting(path: Path, short_side: int, facts: Mapping[str, str] | None = None, name: str | None = None) -> Painting:
     """A picture brought to a short side in pixels; `facts` (title, artist, ...) may name it, and so may the file."""
     metadata = {"source": path.stem, **(facts or {})}
     given = metadata.pop("name", None)
-    return Painting(name or given or path.stem.replace("_", "-").lower(), resized(read(path).rgb, short_side), metadata)
+    return Painting(name or given or name_of(path.stem), resized(read(path).rgb, short_side), metadata)
 
 
 def content(photos: Path | None, seed: int) -> Content:
@@ -263,8 +268,9 @@ def write_style(
 def _write_merged(style: Style, path: Path) -> None:
     """Write a style over an older file; embeddings for other networks stay if they are of the same painting."""
     if path.exists() and not style.own:
-        old = read_style(path)
-        if (old.name, old.metadata.get("source")) == (style.name, style.metadata.get("source")):
+        old, source = read_style(path), style.metadata.get("source")
+        # files were once named after their picture, whatever the file's own name
+        if old.metadata.get("source") == source and old.name in (style.name, name_of(source or "")):
             style = _merged(old, style)
     style.write(path)
 
