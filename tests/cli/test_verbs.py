@@ -12,8 +12,8 @@ from PIL import Image
 
 import impasto as package
 from impasto.images import read
-from impasto.networks import Network
-from impasto.styles import Style, gallery_names, gallery_style
+from impasto.networks import Network, shipped
+from impasto.styles import Style, gallery_names, gallery_style, remember
 
 
 def test_version(impasto: Run) -> None:
@@ -88,6 +88,16 @@ def test_measures_that_are_no_numbers(impasto: Run, tmp_path: Path) -> None:
     assert record["networks"]["base"]["J"] == "very good"
 
 
+def test_a_remembered_picture_is_shown(impasto: Run, tmp_path: Path) -> None:
+    """As people may want to know before they give the file away."""
+    style = Style(
+        "tulip", {"base": np.ones(3, np.float32)}, {"base": "cafe"}, {"base.gallery": "1"}, None, remember(photo(40, 50))
+    )
+    style.write(tmp_path / "tulip.safetensors")
+    (record,) = impasto("styles", tmp_path / "tulip.safetensors", "--json").records
+    assert record == {"name": "tulip", "picture": "50x40", "networks": {"base": {"hash": "cafe", "gallery": "1"}}}
+
+
 def test_one_style_in_detail(impasto: Run) -> None:
     shown = impasto("styles", "great-wave").out
     assert "Hokusai" in shown
@@ -122,6 +132,7 @@ def test_doctor(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found["engines"]
     assert found["cores"] >= 1
     assert found["styles"] == len(gallery_names())
+    assert found["gallery"] == {name: shipped(name).gallery for name in SHIPPED}
     assert found["versions"]["numpy"] == np.__version__
     assert str(home / "weights" / "vgg19-dcbb9e9d.pth") in found["weights"]
     assert (found["cache"], found["cache_bytes"]) == (str(home), 5)
