@@ -182,13 +182,26 @@ def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("stary-night", "starry-night"), ("Starry-Night", "starry-night"), ("grate-wave", "great-wave")]
+    ("wrong", "right"),
+    [
+        ("stary-night", "starry-night"),
+        ("Starry-Night", "starry-night"),
+        ("grate-wave", "great-wave"),
+        ("greatwave", "great-wave"),
+        ("the kiss", "the-kiss"),
+        ("Wave", "great-wave"),
+    ],
 )
 def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
     message = refused(wrong)
     assert wrong in message
     assert f"did you mean {right}" in message
     assert "impasto styles" in message
+
+
+@pytest.mark.parametrize("wrong", ["nosuch", "nothing", "unknown", "foo", "picasso", "s"])
+def test_what_is_like_no_name_suggests_none(wrong: str) -> None:
+    assert "did you mean" not in refused(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["", "qqqqqqqq", "x" * 5000, "~nobody-of-this-name/a", "a/b", "\0"])

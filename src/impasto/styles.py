@@ -149,10 +149,16 @@ def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
 def gallery_style(name: str) -> Style:
     """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this name."""
     if name not in gallery_names():
-        near = difflib.get_close_matches(name.lower(), gallery_names(), n=3, cutoff=0.4)
+        near = _near(name.lower())
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
     return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
+
+
+def _near(name: str) -> list[str]:
+    """Styles of the gallery that may have been meant: by a typo, or by a part of the name."""
+    typos = difflib.get_close_matches(name, gallery_names(), n=3, cutoff=0.6)
+    return typos or [known for known in gallery_names() if len(name) > 2 and name in known][:3]
 
 
 def find_style(spec: str | Path) -> Style:

@@ -25,11 +25,12 @@ Paint = Callable[..., Outcome]
 
 @pytest.fixture
 def paint(impasto: Run) -> Paint:
-    """`impasto stylize ... --style starry-night`, which comes to a good end."""
+    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than that pictures are small."""
 
     def run(*arguments: object, style: str = "starry-night") -> Outcome:
         done = impasto("stylize", *arguments, "--style", style)
-        assert (done.code, done.err) == (0, "")
+        assert done.code == 0
+        assert all("show little of a style" in line for line in done.errors), done.err
         return done
 
     return run
@@ -135,6 +136,17 @@ def test_tiny_pictures_are_painted(paint: Paint, tmp_path: Path, height: int, wi
     (record,) = paint(tmp_path / "tiny.png", "--json").records
     assert (record["width"], record["height"]) == (width, height)
     assert read(tmp_path / "tiny.starry-night.png").rgb.shape == (height, width, 3)
+
+
+def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
+    for number, side in enumerate([64, 63, 20, 10]):
+        Image.fromarray(photo(side, 40)).save(tmp_path / f"{number}.png")
+    done = impasto("stylize", tmp_path, "-s", "udnie")
+    assert done.code == 0
+    (line,) = done.errors
+    assert line == f"{tmp_path / '1.png'} has 40x63 pixels: pictures smaller than 64x64 show little of a style"
+    assert impasto("stylize", tmp_path, "-s", "udnie").err == "", "what is kept was not painted"
+    assert impasto("stylize", tmp_path / "0.png", "-s", "udnie", "--overwrite").err == ""
 
 
 def test_alpha_stays(paint: Paint, tmp_path: Path) -> None:

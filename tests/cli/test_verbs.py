@@ -151,6 +151,8 @@ def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pyte
     advice = "\n".join(found["advice"])
     assert all(word in advice for word in ("no engine is installed", "impasto[train]", "impasto[heic]", "vgg19"))
     assert found["versions"]["torch"] is None
+    shown = dict(line.split(maxsplit=1) for line in impasto("doctor").out.splitlines())  # no line is a key without a value
+    assert shown["weights"] == shown["engines"] == "none"
 
 
 # benchmark
@@ -210,12 +212,12 @@ def test_pictures_that_cannot_be_learned(impasto: Run, photo_file: Path, monkeyp
 def test_what_is_there_is_kept(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photo_file.parent)
     Path("photo.safetensors").write_bytes(b"mine")
-    done = impasto("train", photo_file)
-    assert done.code == 1
-    assert "photo.safetensors exists; --overwrite replaces it" in done.only_error()
+    assert "photo.safetensors exists; --overwrite replaces it" in impasto("train", photo_file).usage()
     Path("other.safetensors.base.checkpoint").write_bytes(b"a run")
-    done = impasto("train", photo_file, "-o", "other.safetensors")
-    assert "--resume goes on with it" in done.only_error()
+    assert "--resume goes on with it" in impasto("train", photo_file, "-o", "other.safetensors").usage()
+    Path("mine/networks").mkdir(parents=True)
+    Path("mine/networks/base.safetensors").write_bytes(b"a network")
+    assert "mine has a network base already" in impasto("train", photo_file, "--gallery", "mine").usage()
     assert Path("photo.safetensors").read_bytes() == b"mine"
 
 

@@ -104,14 +104,18 @@ def train(
     target = gallery or output or (pictures[0] if known else Path(f"{pictures[0].stem}{SUFFIX}"))
     if gallery is None and target.exists() and not (overwrite or resume):
         does = "learns it anew" if target == pictures[0] else "replaces it"
-        raise TrainingError(f"{target} exists; --overwrite {does}, or give another -o")
+        raise typer.BadParameter(f"{target} exists; --overwrite {does}, or give another -o")
     names = list(NETWORKS) if network == "both" else [network]
     for each in names:
         checkpoint = _checkpoint(target, each)
         if gallery and network_path(each, gallery).exists() and not (resume or overwrite):
-            raise TrainingError(f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery")
+            raise typer.BadParameter(
+                f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery"
+            )
         if checkpoint.exists() and not (resume or overwrite):
-            raise TrainingError(f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew")
+            raise typer.BadParameter(
+                f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew"
+            )
     learning = _learning()
     from impasto.learning.losses import Weights
 
