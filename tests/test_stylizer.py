@@ -292,6 +292,8 @@ def test_strength_with_a_network_file_that_knows_the_photograph(painter: Stylize
 def test_what_is_no_network_file(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"absent\.safetensors does not exist"):
         Stylizer(tmp_path / "absent.safetensors")
+    with pytest.raises(NetworkError, match="does not exist"):
+        Stylizer("~nobody-of-this-name/base.safetensors")
     gallery_style("starry-night").write(tmp_path / "style.safetensors")
     with pytest.raises(NetworkError, match="'impasto network 1'; it says 'impasto style 1'"):
         Stylizer(str(tmp_path / "style.safetensors"))

@@ -1,5 +1,6 @@
 """Networks as stylizing sees them: an ONNX graph with a name, a hash and the size of its embeddings."""
 
+import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,5 +93,5 @@ def find_network(spec: str | Path) -> Network:
         NetworkError: there is no such network, or the file is broken or none.
     """
     if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
-        return read_network(Path(spec).expanduser())
+        return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
     return shipped(spec)
