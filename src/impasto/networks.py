@@ -65,7 +65,7 @@ def read_network(path: Path) -> Network:
     try:
         size = int(metadata["embedding_size"])
         photo = tensors["photo"].astype(np.float32).reshape(size) if "photo" in tensors else None
-        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, photo)
+        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, photo=photo)
     except (KeyError, ValueError) as error:
         raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong)") from error
 

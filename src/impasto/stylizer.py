@@ -132,7 +132,8 @@ class Stylizer:
         try:
             embedding = predictor.predict(picture, self.network)
         except StyleError as error:
-            raise StyleError(f"style {misfit}, and {error}; {anew}, {style.elsewhere(self.network)}") from error
+            reason = "this network has no style predictor that could remake it"
+            raise StyleError(f"style {misfit}, and {reason}; {anew}, or {style.elsewhere(self.network)}") from error
         said = f"{misfit}: painted as predicted from the picture it remembers; {anew}"
         warnings.warn(said, RemadeStyleWarning, stacklevel=2)
         return embedding

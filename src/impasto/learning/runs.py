@@ -348,7 +348,7 @@ def write_gallery(
     shown = {f"parity.{precision}": f"{difference:.2g}" for precision, difference in parity.items()}
     photo = network.photo_embedding(like=embeddings.mean(0))
     facts = {**card, **shown, "gallery": GALLERY_VERSION}
-    Network(name, code, network.embedding_size, graph, facts, photo.numpy()).write(network_path(name, folder))
+    Network(name, code, network.embedding_size, graph, facts, photo=photo.numpy()).write(network_path(name, folder))
     version = {f"{name}.gallery": GALLERY_VERSION}
     itself = {"title": "The photograph itself", "artist": "", "year": "", "source": "", **version}
     styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, itself)]
