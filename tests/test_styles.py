@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import photo
 from PIL import Image
 
 from impasto.errors import StyleError
 from impasto.files import write_safetensors
+from impasto.images import UInt8
 from impasto.networks import Network
-from impasto.styles import FORMAT, Mix, Style, find_mix, find_style, gallery_names, gallery_style, read_style
+from impasto.styles import FORMAT, Mix, Style, find_mix, find_style, gallery_names, gallery_style, read_style, remember
 
 NETWORK = Network("base", "cafe", 6, b"graph", {})
 OWN = Network("own", "f00d", 3, b"a graph of its own", {})
@@ -91,6 +93,45 @@ def test_a_graph_is_bytes(tmp_path: Path) -> None:
         read_style(tmp_path / "a.safetensors").embedding(NETWORK)
 
 
+# The picture that a style was learned from
+
+
+def test_a_picture_travels_in_the_file(tmp_path: Path) -> None:
+    picture = photo(300, 200)
+    replace(tulip(), remembered=remember(picture)).write(tmp_path / "tulip.safetensors")
+    found = read_style(tmp_path / "tulip.safetensors")
+    assert set(found.embeddings) == {"base"}
+    assert found.picture is not None and found.picture.dtype == np.uint8
+    assert found.picture.shape == picture.shape
+    assert np.abs(found.picture.astype(int) - picture).mean() < 4
+    tulip().write(tmp_path / "tulip.safetensors")
+    assert read_style(tmp_path / "tulip.safetensors").picture is None
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "kept"),
+    [
+        (1024, 2048, (512, 1024)),
+        (900, 513, (898, 512)),
+        (512, 600, (512, 600)),
+        (40, 30, (40, 30)),
+        (64, 20_000, (26, 8125)),  # more than WebP holds
+    ],
+)
+def test_the_size_of_a_remembered_picture(height: int, width: int, kept: tuple[int, int]) -> None:
+    picture: UInt8 = np.full((height, width, 3), 90, np.uint8)
+    found = replace(tulip(), remembered=remember(picture)).picture
+    assert found is not None and found.shape == (*kept, 3)
+
+
+def test_a_broken_picture(tmp_path: Path) -> None:
+    replace(tulip(), remembered=remember(photo(60, 60))[:-40]).write(tmp_path / "tulip.safetensors")
+    found = read_style(tmp_path / "tulip.safetensors")
+    assert found.embedding(NETWORK).size == 6, "what does not need it works"
+    with pytest.raises(StyleError, match=r"the picture that .*tulip\.safetensors remembers.*broken"):
+        _ = found.picture
+
+
 # What fits a network
 
 
@@ -101,7 +142,20 @@ def test_the_embedding_of_a_network() -> None:
 def test_a_style_of_another_network() -> None:
     with pytest.raises(StyleError) as raised:
         tulip().embedding(replace(NETWORK, hash="beef"))
-    assert all(part in str(raised.value) for part in ("tulip", "cafe", "beef", "impasto train PICTURE --network base"))
+    parts = ("tulip", "cafe of gallery 1", "beef of gallery 1", "impasto train PICTURE --network base", "--network FILE")
+    assert all(part in str(raised.value) for part in parts)
+
+
+def test_versions_of_the_gallery_are_named() -> None:
+    style = replace(tulip(), metadata={"base.gallery": "2"})
+    with pytest.raises(StyleError, match=r"cafe of gallery 2, this is beef of gallery 3"):
+        style.embedding(replace(NETWORK, hash="beef", metadata={"gallery": "3"}))
+
+
+def test_a_style_that_remembers_is_learned_anew_from_its_file(tmp_path: Path) -> None:
+    replace(tulip(), remembered=remember(photo(60, 60))).write(tmp_path / "my.safetensors")
+    with pytest.raises(StyleError, match=f"impasto train {tmp_path / 'my.safetensors'} --overwrite --network base"):
+        read_style(tmp_path / "my.safetensors").embedding(replace(NETWORK, hash="beef"))
 
 
 def test_a_style_without_this_network() -> None:
@@ -128,13 +182,26 @@ def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("stary-night", "starry-night"), ("Starry-Night", "starry-night"), ("grate-wave", "great-wave")]
+    ("wrong", "right"),
+    [
+        ("stary-night", "starry-night"),
+        ("Starry-Night", "starry-night"),
+        ("grate-wave", "great-wave"),
+        ("greatwave", "great-wave"),
+        ("the kiss", "the-kiss"),
+        ("Wave", "great-wave"),
+    ],
 )
 def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
     message = refused(wrong)
     assert wrong in message
     assert f"did you mean {right}" in message
     assert "impasto styles" in message
+
+
+@pytest.mark.parametrize("wrong", ["nosuch", "nothing", "unknown", "foo", "picasso", "s"])
+def test_what_is_like_no_name_suggests_none(wrong: str) -> None:
+    assert "did you mean" not in refused(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["", "qqqqqqqq", "x" * 5000, "~nobody-of-this-name/a", "a/b", "\0"])

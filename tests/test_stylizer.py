@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pictures import UInt8, photo
 
 import impasto
-from impasto.errors import NetworkError, StyleError
+from impasto import predictor
+from impasto.errors import NetworkError, RemadeStyleWarning, StyleError
 from impasto.networks import Network
-from impasto.styles import Mix, Style, find_mix, gallery_style
+from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_style, remember
 from impasto.stylizer import Stylizer
 
 
@@ -188,6 +189,114 @@ def test_a_style_of_another_network(painter: Stylizer) -> None:
     stranger = Stylizer(replace(painter.network, hash="another"))
     with pytest.raises(StyleError, match="was made for another"):
         stranger.stylize(photo(8, 8), "starry-night")
+
+
+def old_style(network: str = "base", picture: UInt8 | None = None) -> Style:
+    """A style of somebody's, made for a network that is no longer here, which remembers its picture."""
+    remembered = remember(photo(40, 50) if picture is None else picture)
+    return Style("tulip", {network: np.ones(3, np.float32)}, {network: "o1d"}, {}, remembered=remembered)
+
+
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch) -> list[UInt8]:
+    """The pictures that were asked for; all of them look like The Great Wave to this predictor."""
+    seen: list[UInt8] = []
+
+    def predict(picture: UInt8, network: Network) -> Embedding:
+        seen.append(picture)
+        return gallery_style("great-wave").embedding(network)
+
+    monkeypatch.setattr(predictor, "predict", predict)
+    return seen
+
+
+@pytest.mark.parametrize("made_for", ["base", "small"])
+def test_a_style_is_remade_from_the_picture_it_remembers(
+    painter: Stylizer, scene: UInt8, predicted: list[UInt8], made_for: str
+) -> None:
+    """Once, with a word, and the painting is that of the prediction."""
+    fresh, style = Stylizer(painter.network), old_style(made_for)
+    with pytest.warns(RemadeStyleWarning, match=r"^tulip .*picture it remembers; `impasto train tulip.safetensors") as said:
+        fresh.prepare(style)
+        painted = fresh.stylize(scene, style)
+        fresh.stylize(scene, replace(style, name="read again"))
+    assert len(said) == 1 and len(predicted) == 1
+    assert style.picture is not None and np.array_equal(predicted[0], style.picture)
+    assert np.array_equal(painted, painter.stylize(scene, "great-wave"))
+    with pytest.warns(RemadeStyleWarning):
+        fresh.stylize(scene, old_style(picture=photo(30, 30)))
+    assert len(predicted) == 2, "another picture is another style"
+
+
+def test_a_style_that_fits_is_not_remade(painter: Stylizer, scene: UInt8, predicted: list[UInt8]) -> None:
+    style = replace(gallery_style("starry-night"), remembered=remember(photo(40, 50)))
+    assert np.array_equal(painter.stylize(scene, style), painter.stylize(scene, "starry-night"))
+    assert not predicted
+
+
+def test_a_remade_style_mixes(painter: Stylizer, scene: UInt8, predicted: list[UInt8]) -> None:
+    with pytest.warns(RemadeStyleWarning):
+        mixed = Stylizer(painter.network).stylize(scene, find_mix([(old_style(), 3), (gallery_style("starry-night"), 1)]), 0.8)
+    assert np.array_equal(mixed, painter.stylize(scene, "great-wave:3,starry-night:1", 0.8))
+
+
+def test_without_a_predictor_a_style_is_to_be_learned_anew(painter: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def predict(picture: UInt8, network: Network) -> Embedding:
+        raise StyleError(f"no style predictor ships for the network {network.name}")
+
+    monkeypatch.setattr(predictor, "predict", predict)
+    with pytest.raises(StyleError) as raised:
+        painter.stylize(photo(8, 8), old_style(painter.network.name))
+    said = str(raised.value)
+    name = painter.network.name
+    assert all(part in said for part in ("tulip", "o1d", painter.network.hash, "no style predictor", "--network FILE"))
+    assert f"impasto train tulip.safetensors --overwrite --network {name}" in said
+
+
+# Networks in files
+
+
+@pytest.fixture
+def network_file(painter: Stylizer, tmp_path: Path) -> Path:
+    """A network of an older gallery: nothing that ships belongs to it."""
+    path = tmp_path / "old.safetensors"
+    replace(painter.network, hash="o1d").write(path)
+    return path
+
+
+def for_old(painter: Stylizer, name: str) -> Style:
+    return Style(name, {painter.network.name: gallery_style(name).embedding(painter.network)}, {painter.network.name: "o1d"})
+
+
+def test_a_style_still_works_with_its_old_network(painter: Stylizer, scene: UInt8, network_file: Path) -> None:
+    style = for_old(painter, "starry-night")
+    expected = painter.stylize(scene, "starry-night")
+    for network in (network_file, str(network_file)):
+        assert np.array_equal(Stylizer(network).stylize(scene, style), expected)
+        assert np.array_equal(np.asarray(impasto.stylize(scene, style, network=network)), expected)
+
+
+def test_strength_with_an_old_network_blends_pixels(painter: Stylizer, scene: UInt8, network_file: Path) -> None:
+    style = for_old(painter, "starry-night")
+    full, half = (Stylizer(network_file).stylize(scene, style, strength) for strength in (1, 0.5))
+    assert np.abs(half - (full.astype(float) + scene) / 2).max() <= 1
+
+
+def test_strength_with_a_network_file_that_knows_the_photograph(painter: Stylizer, scene: UInt8, tmp_path: Path) -> None:
+    knowing = replace(painter.network, hash="o1d", photo=gallery_style(PHOTO).embedding(painter.network))
+    knowing.write(tmp_path / "old.safetensors")
+    found = Stylizer(tmp_path / "old.safetensors").stylize(scene, for_old(painter, "starry-night"), 0.4)
+    assert np.array_equal(found, painter.stylize(scene, "starry-night", 0.4))
+
+
+def test_what_is_no_network_file(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"absent\.safetensors does not exist"):
+        Stylizer(tmp_path / "absent.safetensors")
+    with pytest.raises(NetworkError, match="does not exist"):
+        Stylizer("~nobody-of-this-name/base.safetensors")
+    gallery_style("starry-night").write(tmp_path / "style.safetensors")
+    with pytest.raises(NetworkError, match="'impasto network 1'; it says 'impasto style 1'"):
+        Stylizer(str(tmp_path / "style.safetensors"))
 
 
 def test_an_unknown_network() -> None:

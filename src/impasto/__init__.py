@@ -7,11 +7,11 @@ impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["ImpastoError", "Mix", "Style", "Stylizer", "__version__", "stylize"]
+__all__ = ["ImpastoError", "Mix", "RemadeStyleWarning", "Style", "Stylizer", "__version__", "stylize"]
 
 if TYPE_CHECKING:
     from impasto.api import stylize
-    from impasto.errors import ImpastoError
+    from impasto.errors import ImpastoError, RemadeStyleWarning
     from impasto.styles import Mix, Style
     from impasto.stylizer import Stylizer
 
@@ -21,6 +21,7 @@ _HOMES = {
     "Style": "impasto.styles",
     "Mix": "impasto.styles",
     "ImpastoError": "impasto.errors",
+    "RemadeStyleWarning": "impasto.errors",
 }
 
 

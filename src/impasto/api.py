@@ -15,7 +15,7 @@ def stylize(
     photo: str | Path | Image.Image | np.ndarray,
     style: str | Path | Style | Mix,
     strength: float = 1.0,
-    network: str = "base",
+    network: str | Path = "base",
 ) -> Image.Image:
     """Paint a photograph.
 
@@ -23,7 +23,7 @@ def stylize(
         photo: a path, a PIL image, or a uint8 RGB array (H, W, 3).
         style: a gallery name (`impasto styles` lists them), a style file, a mix `starry-night:0.7,great-wave:0.3`, a `Style`.
         strength: 0 gives the photograph back, 1 the full style.
-        network: "base" or the faster "small".
+        network: "base", the faster "small", or the path of a network file, which is read once.
 
     Returns:
         A PIL image as large as the photograph, RGB, or RGBA where the photograph is transparent.
@@ -42,5 +42,5 @@ def stylize(
 
 
 @cache
-def _stylizer(network: str) -> Stylizer:
+def _stylizer(network: str | Path) -> Stylizer:
     return Stylizer(network)

@@ -13,6 +13,10 @@ class StyleError(ImpastoError):
     """A style that is unknown, broken, or made for another network."""
 
 
+class RemadeStyleWarning(UserWarning):
+    """A style was not made for the network that paints, and is painted as predicted from the picture it remembers."""
+
+
 class NetworkError(ImpastoError):
     """A network graph that is missing, broken, or cannot be run by the engine asked for."""
 

@@ -133,6 +133,17 @@ def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
         return _decoded(image)
 
 
+def decode(data: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read a picture from the bytes of a file, as `read` does; errors call it `name`.
+
+    Raises:
+        PictureError: the bytes are no picture, broken, cut short, or too many pixels.
+    """
+    with _reading(name), _pillow_limit_lifted(), Image.open(io.BytesIO(data), formats=_PILLOW_READS) as image:
+        _check_pixels(Path(name), image.size, max_pixels)
+        return _decoded(image)
+
+
 def from_pil(image: Image.Image) -> Picture:
     """Take a Pillow image of any mode: turned upright, converted to sRGB, as `read` does with a file's.
 
@@ -542,6 +553,14 @@ def _os_reason(error: OSError) -> str:
     reason = error.strerror or _one_line(error)
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{reason}; {remedy}" if remedy else reason
+
+
+def encode(picture: Picture, suffix: str, quality: int = 92) -> bytes:
+    """The bytes of a picture file in the format of a suffix such as ".webp". Raises PictureError as `write` does."""
+    path = Path(f"picture{suffix}")
+    form = _writer(path)
+    _check_sides(path, form, picture)
+    return _encoded(path, form, picture, quality)
 
 
 # Sizes

@@ -1,17 +1,22 @@
 """Networks as stylizing sees them: an ONNX graph with a name, a hash and the size of its embeddings."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.errors import NetworkError
 from impasto.files import read_safetensors, write_safetensors
 from impasto.paths import GALLERY
 
 FORMAT = "impasto network 1"
+SUFFIX = ".safetensors"
+GALLERY_VERSION = "2"  # of galleries that are written; one more whenever what ships is trained anew
+FIRST_GALLERY = "1"  # whose files do not say
 NetworkName = Literal["base", "small"]  # that ship: for pictures, and for video and live use
 NETWORKS = get_args(NetworkName)
 INPUTS, OUTPUT = ("image", "embedding"), "picture"  # of every graph
@@ -29,6 +34,7 @@ class Network:
         graph: ONNX, serialized; inputs `image` (1, 3, H, W) in 0..1 and `embedding` (1, embedding_size).
         metadata: what else its file says, such as how it was trained.
         predictor: ONNX, serialized, of the style predictor that predicts this network's embeddings; empty if it has none.
+        photo: the embedding that changes nothing, (embedding_size,), if the file has it: strength mixes towards it.
     """
 
     name: str
@@ -37,6 +43,12 @@ class Network:
     graph: bytes
     metadata: dict[str, str]
     predictor: bytes = b""
+    photo: NDArray[np.float32] | None = field(default=None, compare=False)
+
+    @property
+    def gallery(self) -> str:
+        """The version of the gallery that the network is part of."""
+        return self.metadata.get("gallery", FIRST_GALLERY)
 
     def write(self, path: Path) -> None:
         metadata = self.metadata | {
@@ -45,8 +57,11 @@ class Network:
             "hash": self.hash,
             "embedding_size": str(self.embedding_size),
         }
-        graphs = {"graph": self.graph} | ({"predictor": self.predictor} if self.predictor else {})
-        write_safetensors(path, {name: np.frombuffer(graph, np.uint8) for name, graph in graphs.items()}, metadata)
+        tensors = {"graph": np.frombuffer(self.graph, np.uint8)}
+        if self.predictor:
+            tensors["predictor"] = np.frombuffer(self.predictor, np.uint8)
+        photo = {} if self.photo is None else {"photo": self.photo.astype(np.float16)}
+        write_safetensors(path, {**tensors, **photo}, metadata)
 
 
 def read_network(path: Path) -> Network:
@@ -55,19 +70,34 @@ def read_network(path: Path) -> Network:
     try:
         size = int(metadata["embedding_size"])
         predictor = tensors["predictor"].tobytes() if "predictor" in tensors else b""
-        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, predictor)
+        photo = tensors["photo"].astype(np.float32).reshape(size) if "photo" in tensors else None
+        return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, predictor, photo)
     except (KeyError, ValueError) as error:
         raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong)") from error
 
 
 def network_path(name: str, gallery: Path = GALLERY) -> Path:
     """Where a gallery keeps a network."""
-    return gallery / "networks" / f"{name}.safetensors"
+    return gallery / "networks" / f"{name}{SUFFIX}"
 
 
 @cache
 def shipped(name: str) -> Network:
     """A network of the shipped gallery: "base" or "small". Raises NetworkError for another name."""
     if name not in NETWORKS:
-        raise NetworkError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+        raise NetworkError(
+            f"no network is called {name!r}; there are {', '.join(NETWORKS)}, or give a network file such as "
+            "networks/base.safetensors of another gallery"
+        )
     return read_network(network_path(name))
+
+
+def find_network(spec: str | Path) -> Network:
+    """A network by the name of one that ships, or by the path of a network file, as of an older gallery.
+
+    Raises:
+        NetworkError: there is no such network, or the file is broken or none.
+    """
+    if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
+        return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
+    return shipped(spec)

@@ -5,22 +5,24 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.errors import StyleError
+from impasto.errors import PictureError, StyleError
 from impasto.files import read_safetensors, write_safetensors
-from impasto.images import EXTENSIONS
-from impasto.networks import Network
+from impasto.images import EXTENSIONS, Picture, UInt8, decode, encode, resized
+from impasto.networks import FIRST_GALLERY, Network
 from impasto.paths import GALLERY
 
 FORMAT = "impasto style 1"
 SUFFIX = ".safetensors"
 OWN = "own"  # name of the network that a style brings along
 PHOTO = "photo"  # the gallery's style that changes nothing
+SHORT, LONG = 512, 8192  # pixels, the most that the sides of a remembered picture have
+QUALITY = 80  # of its WebP
 
 Embedding = NDArray[np.float32]
 
@@ -33,8 +35,11 @@ class Style:
         name: short and familiar, `starry-night`.
         embeddings: by network name ("base", "small", "own"), each (embedding_size,).
         hashes: by network name, the hash of the network that the embedding belongs to.
-        metadata: title, artist, year, licence, how it was trained, C, S and J by network (`base.J`); strings.
+        metadata: title, artist, year, licence, how it was trained, C, S and J by network (`base.J`), and the version of
+            the gallery that the network was of (`base.gallery`); strings.
         own: the network that belongs to this style alone, if it was trained with `--whole-network`.
+        remembered: the picture that it was learned from, small, as the bytes of a WebP file; see `remember`.
+        file: where it was read from, so that messages can name it.
 
     Raises:
         StyleError: the name cannot be part of a file's name, as it is of the names of paintings.
@@ -45,6 +50,8 @@ class Style:
     hashes: Mapping[str, str]
     metadata: Mapping[str, str] = field(default_factory=dict)
     own: Network | None = None
+    remembered: bytes | None = None
+    file: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name or re.search(r"[/\\\x00-\x1f]", self.name):
@@ -52,37 +59,64 @@ class Style:
 
     def embedding(self, network: Network) -> Embedding:
         """The embedding for a network. Raises StyleError if there is none or it was made for another one."""
-        if network.name not in self.embeddings:
-            has = ", ".join(self.embeddings)
-            raise StyleError(
-                f"style {self.name} has no embedding for the network {network.name}, only for {has}; use --network {has}"
-            )
-        if self.hashes[network.name] != network.hash:
-            raise StyleError(
-                f"style {self.name} was made for another {network.name} network ({self.hashes[network.name]}, this is "
-                f"{network.hash}); train it again: impasto train PICTURE --network {network.name}"
-            )
+        if misfit := self.misfit(network):
+            raise StyleError(f"style {misfit}; {self.elsewhere(network)}, or learn it for this one: {self.relearn(network)}")
         embedding = self.embeddings[network.name]
         if embedding.shape != (network.embedding_size,) or not np.isfinite(embedding).all():
             raise StyleError(f"style {self.name} is broken: its embedding is not {network.embedding_size} finite numbers")
         return embedding
 
+    def misfit(self, network: Network) -> str | None:
+        """Why a network cannot paint with this style's embeddings, after the style's name; None if it can."""
+        if network.name not in self.embeddings:
+            return f"{self.name} has no embedding for the network {network.name}, only for {', '.join(self.embeddings)}"
+        if (code := self.hashes[network.name]) != network.hash:
+            gallery = self.metadata.get(f"{network.name}.gallery", FIRST_GALLERY)
+            return (
+                f"{self.name} was made for another {network.name} network ({code} of gallery {gallery}, this is "
+                f"{network.hash} of gallery {network.gallery})"
+            )
+        return None
+
+    def elsewhere(self, network: Network) -> str:
+        """What to do about a misfit: paint with another network."""
+        if network.name in self.embeddings:
+            return f"paint with the {network.name} network it was made for: --network FILE"
+        return f"use --network {' or '.join(self.embeddings)}"
+
+    def relearn(self, network: Network) -> str:
+        """The command that learns this style for a network."""
+        file = self.file or f"{self.name}{SUFFIX}"
+        source = f"{file} --overwrite" if self.remembered is not None else "PICTURE"
+        return f"impasto train {source} --network {network.name}"
+
+    @cached_property
+    def picture(self) -> UInt8 | None:
+        """The picture that the style was learned from, uint8 (H, W, 3), if it remembers one. Raises StyleError if broken."""
+        if self.remembered is None:
+            return None
+        try:
+            return decode(self.remembered, f"the picture that {self.file or self.name} remembers").rgb
+        except PictureError as error:
+            raise StyleError(str(error)) from error
+
     def write(self, path: Path) -> None:
-        """Write one safetensors file: tensors `embedding.<network>` (float16), and `graph` if the style owns a network."""
+        """Write one safetensors file: tensors `embedding.<network>` (float16), `graph` if the style owns a network, and
+        `picture` (the bytes of a WebP file) if it remembers one.
+        """
         tensors = {f"embedding.{network}": value.astype(np.float16) for network, value in self.embeddings.items()}
         metadata = dict(self.metadata) | {"format": FORMAT, "name": self.name}
         metadata |= {f"{network}.hash": value for network, value in self.hashes.items()}
-        if self.own:
-            write_safetensors(path, {**tensors, "graph": np.frombuffer(self.own.graph, np.uint8)}, metadata)
-        else:
-            write_safetensors(path, tensors, metadata)
+        files = {"graph": self.own.graph if self.own else None, "picture": self.remembered}
+        held = {name: np.frombuffer(data, np.uint8) for name, data in files.items() if data is not None}
+        write_safetensors(path, {**tensors, **held}, metadata)
 
 
 def read_style(path: Path) -> Style:
     """The style in a file. Raises StyleError if it is missing, broken or no style."""
     tensors, metadata = read_safetensors(path, StyleError, FORMAT)
     del metadata["format"]
-    graph = tensors.pop("graph", None)
+    graph, picture = tensors.pop("graph", None), tensors.pop("picture", None)
     embeddings = {key.removeprefix("embedding."): value.astype(np.float32) for key, value in tensors.items()}
     try:
         hashes = {network: metadata.pop(f"{network}.hash") for network in embeddings}
@@ -90,7 +124,18 @@ def read_style(path: Path) -> Style:
     except KeyError as error:
         raise StyleError(f"{path} is not a whole style file: its metadata lack {error}") from error
     own = Network(OWN, hashes[OWN], embeddings[OWN].size, graph.tobytes(), {}) if graph is not None and OWN in hashes else None
-    return Style(name, embeddings, hashes, metadata, own)
+    return Style(name, embeddings, hashes, metadata, own, None if picture is None else picture.tobytes(), path)
+
+
+def remember(picture: UInt8) -> bytes:
+    """What a style keeps of the picture it is learned from, so that it can be remade for other networks: a WebP file.
+
+    Args:
+        picture: uint8 RGB (H, W, 3); brought to a short side of 512 pixels at most, and never enlarged.
+    """
+    short, long = sorted(picture.shape[:2])
+    side = max(1, round(short * min(1, SHORT / short, LONG / long)))
+    return encode(Picture(resized(picture, side)), ".webp", QUALITY)
 
 
 @cache
@@ -104,10 +149,16 @@ def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
 def gallery_style(name: str) -> Style:
     """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this name."""
     if name not in gallery_names():
-        near = difflib.get_close_matches(name.lower(), gallery_names(), n=3, cutoff=0.4)
+        near = _near(name.lower())
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
     return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
+
+
+def _near(name: str) -> list[str]:
+    """Styles of the gallery that may have been meant: by a typo, or by a part of the name."""
+    typos = difflib.get_close_matches(name, gallery_names(), n=3, cutoff=0.6)
+    return typos or [known for known in gallery_names() if len(name) > 2 and name in known][:3]
 
 
 def find_style(spec: str | Path) -> Style:

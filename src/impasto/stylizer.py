@@ -1,13 +1,15 @@
 """The stylizer: a network loaded once, then any picture in any style, arrays in and arrays out."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from impasto import engines
+from impasto.errors import RemadeStyleWarning, StyleError
 from impasto.images import UInt8
-from impasto.networks import MULTIPLE, Network, shipped
-from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_style
+from impasto.networks import MULTIPLE, Network, find_network
+from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
@@ -17,10 +19,13 @@ class Stylizer:
     """Paints pictures with one network.
 
     Args:
-        network: "base" (pictures) or "small" (faster, for video and live use), or a `Network`.
+        network: "base" (pictures) or "small" (faster, for video and live use), the path of a network file, or a `Network`.
         engine: "auto", "openvino" or "onnxruntime".
         threads: how many to compute with; by default all cores that the process may use.
         precision: "auto" (bfloat16 where the CPU has it), "bf16" or "f32".
+
+    A style that was made for another network is painted as the style predictor sees the picture it remembers, and a
+    `RemadeStyleWarning` says so, once; one that remembers none is a StyleError.
 
     Raises:
         NetworkError: no such network or engine, or one that cannot be loaded.
@@ -28,14 +33,15 @@ class Stylizer:
 
     def __init__(
         self,
-        network: str | Network = "base",
+        network: str | Path | Network = "base",
         engine: str = "auto",
         threads: int | None = None,
         precision: str = "auto",
     ) -> None:
-        self.network = network if isinstance(network, Network) else shipped(network)
+        self.network = network if isinstance(network, Network) else find_network(network)
         self._options = (engine, threads, precision)
         self._engines: dict[str, engines.Engine] = {}  # by network hash: a style may own its network
+        self._remade: dict[bytes, Embedding] = {}  # by the picture that a style remembers
 
     @property
     def engine(self) -> engines.Engine:
@@ -103,18 +109,49 @@ class Stylizer:
         jobs = [(style.own, style.embedding(style.own), strength * weight) for style, weight in mix.parts if style.own]
         if shared:
             total = sum(weight for _, weight in shared)
-            embedding = sum(weight / total * style.embedding(self.network) for style, weight in shared)
-            blend = min(1.0, strength / PIXEL_BLEND)
-            jobs.append((self.network, self._weakened(np.asarray(embedding), strength), blend * total))
+            embedding = np.asarray(sum(weight / total * self._embedding(style) for style, weight in shared))
+            weakened, blend = self._weakened(embedding, strength)
+            jobs.append((self.network, weakened, blend * total))
         return jobs
 
-    def _weakened(self, embedding: Embedding, strength: float) -> Embedding:
-        """Strength mixes towards the embedding of the photograph."""
-        if strength == 1:
-            return embedding
-        strength = max(strength, PIXEL_BLEND)
-        photo = gallery_style(PHOTO).embedding(self.network)
-        return (strength * embedding + (1 - strength) * photo).astype(np.float32)
+    def _embedding(self, style: Style) -> Embedding:
+        """A style's embedding for this network, remade from the picture that the style remembers if it has none."""
+        misfit = style.misfit(self.network)
+        if not misfit or style.remembered is None:
+            return style.embedding(self.network)
+        if style.remembered not in self._remade:
+            self._remade[style.remembered] = self._predicted(style, misfit)
+        return self._remade[style.remembered]
+
+    def _predicted(self, style: Style, misfit: str) -> Embedding:
+        from impasto import predictor  # here, as few need it
+
+        picture = style.picture
+        assert picture is not None
+        anew = f"`{style.relearn(self.network)}` learns it anew"
+        try:
+            embedding = predictor.predict(picture, self.network)
+        except StyleError as error:
+            reason = "this network has no style predictor that could remake it"
+            raise StyleError(f"style {misfit}, and {reason}; {anew}, or {style.elsewhere(self.network)}") from error
+        said = f"{misfit}: painted as predicted from the picture it remembers; {anew}"
+        warnings.warn(said, RemadeStyleWarning, stacklevel=2)
+        return embedding
+
+    def _weakened(self, embedding: Embedding, strength: float) -> tuple[Embedding, float]:
+        """Strength mixes towards the embedding of the photograph, and near 0 by pixels; also the painting's share of those."""
+        photo = self._photo() if strength < 1 else None
+        if photo is None:
+            return embedding, strength
+        mixed = max(strength, PIXEL_BLEND)
+        return (mixed * embedding + (1 - mixed) * photo).astype(np.float32), min(1.0, strength / PIXEL_BLEND)
+
+    def _photo(self) -> Embedding | None:
+        """The embedding of the photograph: the network file's, or the gallery's; files of older galleries have none."""
+        if self.network.photo is not None or PHOTO not in gallery_names():
+            return self.network.photo
+        photo = gallery_style(PHOTO)
+        return None if photo.misfit(self.network) else photo.embedding(self.network)
 
 
 def _to_image(picture: UInt8) -> engines.Float32:

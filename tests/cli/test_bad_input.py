@@ -196,7 +196,7 @@ def with_a_broken_network(path: Path) -> None:
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
         (folder, "broken or no safetensors file"),
-        (foreign, "was made for another base network (0123456789abcdef, this is"),
+        (foreign, "was made for another base network (0123456789abcdef of gallery 1, this is"),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "cannot load this network"),
     ],

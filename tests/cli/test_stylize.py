@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from pictures import UInt8, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
 
+from impasto import predictor
 from impasto.cli.stylize import expand, target_path
 from impasto.images import read
-from impasto.styles import gallery_style
+from impasto.networks import shipped
+from impasto.styles import Style, gallery_style, remember
 
 FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds"]
 
@@ -22,11 +25,12 @@ Paint = Callable[..., Outcome]
 
 @pytest.fixture
 def paint(impasto: Run) -> Paint:
-    """`impasto stylize ... --style starry-night`, which comes to a good end."""
+    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than that pictures are small."""
 
     def run(*arguments: object, style: str = "starry-night") -> Outcome:
         done = impasto("stylize", *arguments, "--style", style)
-        assert (done.code, done.err) == (0, "")
+        assert done.code == 0
+        assert all("show little of a style" in line for line in done.errors), done.err
         return done
 
     return run
@@ -134,6 +138,17 @@ def test_tiny_pictures_are_painted(paint: Paint, tmp_path: Path, height: int, wi
     assert read(tmp_path / "tiny.starry-night.png").rgb.shape == (height, width, 3)
 
 
+def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
+    for number, side in enumerate([64, 63, 20, 10]):
+        Image.fromarray(photo(side, 40)).save(tmp_path / f"{number}.png")
+    done = impasto("stylize", tmp_path, "-s", "udnie")
+    assert done.code == 0
+    (line,) = done.errors
+    assert line == f"{tmp_path / '1.png'} has 40x63 pixels: pictures smaller than 64x64 show little of a style"
+    assert impasto("stylize", tmp_path, "-s", "udnie").err == "", "what is kept was not painted"
+    assert impasto("stylize", tmp_path / "0.png", "-s", "udnie", "--overwrite").err == ""
+
+
 def test_alpha_stays(paint: Paint, tmp_path: Path) -> None:
     Image.fromarray(np.dstack([photo(40, 50), ramp(40, 50)])).save(tmp_path / "logo.png")
     paint(tmp_path / "logo.png")
@@ -159,6 +174,39 @@ def test_a_turned_photograph_comes_out_upright(paint: Paint, tmp_path: Path) -> 
         light: UInt8 = np.asarray(painted.convert("L"))
     assert light[:, 45:].mean() > 200
     assert light[:, :35].mean() < 55
+
+
+# Styles and networks of older galleries
+
+
+def test_a_style_that_is_remade_is_told_of(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line beside the paintings; they are those of the prediction."""
+    path = photo_file.with_name("tulip.safetensors")
+    Style("tulip", {"base": np.ones(3, np.float32)}, {"base": "o1d"}, remembered=remember(photo(40, 50))).write(path)
+    monkeypatch.setattr(predictor, "predict", lambda picture, network: gallery_style("great-wave").embedding(network))
+    copies(photo_file, "second.jpg")
+    for _ in range(2):
+        done = impasto("stylize", photo_file.parent, "-s", path, "--overwrite")
+        assert done.code == 0
+        (line,) = done.errors
+        assert line.startswith("tulip was made for another base network (o1d of gallery 1, ")
+        assert f"`impasto train {path} --overwrite --network base` learns it anew" in line
+    impasto("stylize", photo_file, "-s", "great-wave")
+    painted, expected = (read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "great-wave"))
+    assert np.array_equal(painted, expected)
+
+
+def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_file: Path) -> None:
+    network, style = photo_file.with_name("old.safetensors"), photo_file.with_name("tulip.safetensors")
+    replace(shipped("base"), hash="o1d").write(network)
+    Style("tulip", {"base": gallery_style("udnie").embedding(shipped("base"))}, {"base": "o1d"}).write(style)
+    said = impasto("stylize", photo_file, "-s", style).usage()
+    assert all(part in said for part in ("tulip", "o1d", shipped("base").hash, "impasto train PICTURE", "--network FILE"))
+    (record,) = paint(photo_file, "--network", network, "--json", style=str(style)).records
+    assert record["network"] == "base"
+    paint(photo_file, style="udnie")
+    painted, expected = (read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "udnie"))
+    assert np.array_equal(painted, expected)
 
 
 # Where paintings go

@@ -12,8 +12,8 @@ from PIL import Image
 
 import impasto as package
 from impasto.images import read
-from impasto.networks import Network
-from impasto.styles import Style, gallery_names, gallery_style
+from impasto.networks import Network, shipped
+from impasto.styles import Style, gallery_names, gallery_style, remember
 
 
 def test_version(impasto: Run) -> None:
@@ -88,6 +88,16 @@ def test_measures_that_are_no_numbers(impasto: Run, tmp_path: Path) -> None:
     assert record["networks"]["base"]["J"] == "very good"
 
 
+def test_a_remembered_picture_is_shown(impasto: Run, tmp_path: Path) -> None:
+    """As people may want to know before they give the file away."""
+    style = Style(
+        "tulip", {"base": np.ones(3, np.float32)}, {"base": "cafe"}, {"base.gallery": "1"}, None, remember(photo(40, 50))
+    )
+    style.write(tmp_path / "tulip.safetensors")
+    (record,) = impasto("styles", tmp_path / "tulip.safetensors", "--json").records
+    assert record == {"name": "tulip", "picture": "50x40", "networks": {"base": {"hash": "cafe", "gallery": "1"}}}
+
+
 def test_one_style_in_detail(impasto: Run) -> None:
     shown = impasto("styles", "great-wave").out
     assert "Hokusai" in shown
@@ -122,6 +132,7 @@ def test_doctor(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found["engines"]
     assert found["cores"] >= 1
     assert found["styles"] == len(gallery_names())
+    assert found["gallery"] == {name: shipped(name).gallery for name in SHIPPED}
     assert found["versions"]["numpy"] == np.__version__
     assert str(home / "weights" / "vgg19-dcbb9e9d.pth") in found["weights"]
     assert (found["cache"], found["cache_bytes"]) == (str(home), 5)
@@ -140,6 +151,8 @@ def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pyte
     advice = "\n".join(found["advice"])
     assert all(word in advice for word in ("no engine is installed", "impasto[train]", "impasto[heic]", "vgg19"))
     assert found["versions"]["torch"] is None
+    shown = dict(line.split(maxsplit=1) for line in impasto("doctor").out.splitlines())  # no line is a key without a value
+    assert shown["weights"] == shown["engines"] == "none"
 
 
 # benchmark
@@ -199,12 +212,12 @@ def test_pictures_that_cannot_be_learned(impasto: Run, photo_file: Path, monkeyp
 def test_what_is_there_is_kept(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photo_file.parent)
     Path("photo.safetensors").write_bytes(b"mine")
-    done = impasto("train", photo_file)
-    assert done.code == 1
-    assert "photo.safetensors exists; --overwrite replaces it" in done.only_error()
+    assert "photo.safetensors exists; --overwrite replaces it" in impasto("train", photo_file).usage()
     Path("other.safetensors.base.checkpoint").write_bytes(b"a run")
-    done = impasto("train", photo_file, "-o", "other.safetensors")
-    assert "--resume goes on with it" in done.only_error()
+    assert "--resume goes on with it" in impasto("train", photo_file, "-o", "other.safetensors").usage()
+    Path("mine/networks").mkdir(parents=True)
+    Path("mine/networks/base.safetensors").write_bytes(b"a network")
+    assert "mine has a network base already" in impasto("train", photo_file, "--gallery", "mine").usage()
     assert Path("photo.safetensors").read_bytes() == b"mine"
 
 

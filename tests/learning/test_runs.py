@@ -19,8 +19,8 @@ from impasto.learning.losses import Objective, Weights
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.runs import Painting
 from impasto.learning.train import Progress, Settings, Trainer
-from impasto.networks import Network, read_network
-from impasto.styles import PHOTO, Style, read_style
+from impasto.networks import GALLERY_VERSION, Network, read_network
+from impasto.styles import PHOTO, Style, read_style, remember
 from impasto.stylizer import Stylizer
 
 from .tiny import ARCHITECTURE, Textures, UInt8, pictures, random_embedding, texture, tiny_perceptual, tiny_trainer
@@ -120,6 +120,25 @@ def test_the_photo_style_of_a_gallery_is_the_photograph(gallery: Gallery) -> Non
     photo = texture(5, 80, 104)
     got = stylized(gallery.network, gallery.style(PHOTO), photo)
     assert np.abs(got.astype(int) - photo).max() <= 1
+
+
+def test_the_version_of_a_gallery(gallery: Gallery) -> None:
+    assert gallery.network.gallery == GALLERY_VERSION
+    for name in ("tulip", "wave", PHOTO):
+        assert gallery.style(name).metadata["base.gallery"] == GALLERY_VERSION
+    assert "small.gallery" not in gallery.style("tulip").metadata
+
+
+def test_the_network_of_a_gallery_knows_the_photograph(gallery: Gallery) -> None:
+    """So strength works with the file alone."""
+    assert gallery.network.photo is not None
+    np.testing.assert_array_equal(gallery.network.photo, gallery.style(PHOTO).embedding(gallery.network))
+    photo = texture(5, 80, 104)
+    weak, full = (
+        Stylizer(gallery.network, threads=1, precision="f32").stylize(photo, gallery.style("wave"), strength).astype(float)
+        for strength in (0.5, 1)
+    )
+    assert 0 < np.abs(weak - photo).mean() < np.abs(full - photo).mean()
 
 
 def test_a_gallery_keeps_the_embeddings_of_another_network(gallery: Gallery) -> None:
@@ -236,6 +255,41 @@ def test_a_style_of_another_painting_is_replaced(name: str, source: str, shipped
     style = read_style(path)
     assert set(style.embeddings) == {"base"}
     assert "artist" not in style.metadata
+
+
+def test_a_style_remembers_its_picture_and_the_version_of_the_gallery(shipped: Network, tmp_path: Path) -> None:
+    path, kept = tmp_path / "tulip.safetensors", remember(texture(7))
+    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"small.gallery": "7"}).write(path)
+    for remembered in (kept, None):  # None: --no-keep-pictures
+        painting = Painting("tulip", texture(7), {}, remembered)
+        runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
+        style = read_style(path)
+        assert style.remembered == remembered
+        assert {key: style.metadata[key] for key in ("base.gallery", "small.gallery")} == {
+            "base.gallery": shipped.gallery,
+            "small.gallery": "7",
+        }
+
+
+def test_a_style_that_owned_its_network_can_come_to_share_one(shipped: Network, tmp_path: Path) -> None:
+    path = tmp_path / "tulip.safetensors"
+    own = Network("own", "f00d", 3, b"graph", {})
+    Style("tulip", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {"own.trained": "long ago"}, own).write(path)
+    painting = Painting("tulip", texture(7), {})
+    runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
+    style = read_style(path)
+    assert (set(style.embeddings), style.own) == ({"base"}, None)
+    assert "own.trained" not in style.metadata
+
+
+def test_a_file_that_was_named_after_its_picture_keeps_its_embeddings(shipped: Network, tmp_path: Path) -> None:
+    """As files made with -o once were; now they are named after themselves."""
+    path = tmp_path / "bold.safetensors"
+    Style("my-tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"source": "My_Tulip"}).write(path)
+    painting = Painting("bold", texture(7), {"source": "My_Tulip"})
+    runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
+    style = read_style(path)
+    assert (style.name, set(style.embeddings)) == ("bold", {"base", "small"})
 
 
 def test_a_style_that_owns_its_network(shipped: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,6 +500,35 @@ def test_read_painting(facts: Mapping[str, str] | None, name: str | None, expect
     assert painting.metadata["source"] == "My_Tulip"
     assert painting.metadata.get("title") == (facts or {}).get("title")
     assert "name" not in painting.metadata
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_painting_remembers_the_picture_as_it_was(picture: Path, keep: bool) -> None:
+    """Not at the size of the strokes, which may be larger."""
+    painting = runs.read_painting(picture, 150, keep=keep)
+    assert painting.pixels.shape == (200, 150, 3)
+    assert painting.remembered == (remember(texture(1, 120, 90)) if keep else None)
+
+
+def test_the_painting_of_a_style_file(tmp_path: Path) -> None:
+    """It keeps name and facts, and the very bytes of the picture, which do not wear when they are learned again."""
+    facts = {"title": "A Tulip", "source": "My_Tulip", "base.trained": "long ago", "base.J": "3.0"}
+    path = tmp_path / "any.safetensors"
+    kept = remember(texture(1, 120, 90))
+    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}, facts, remembered=kept).write(path)
+    painting = runs.read_painting(path, 60)
+    assert (painting.name, painting.remembered) == ("tulip", kept)
+    assert painting.metadata == {"title": "A Tulip", "source": "My_Tulip"}
+    assert painting.pixels.shape == (80, 60, 3)
+    assert runs.read_painting(path, 60, {"name": "fact"}).name == "fact"
+    assert runs.read_painting(path, 60, {"name": "fact"}, "given", keep=False).remembered is None
+
+
+def test_a_style_file_without_a_picture_is_not_learned_anew(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.safetensors"
+    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}).write(path)
+    with pytest.raises(TrainingError, match=rf"{path} does not remember.*impasto train PICTURE -o {path} --overwrite"):
+        runs.read_painting(path, 60)
 
 
 def test_content_is_photographs_or_generated(picture: Path) -> None:

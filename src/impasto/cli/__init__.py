@@ -19,9 +19,11 @@ def main() -> None:
 def _run() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\..*")  # of damaged metadata, which are no reason to stop or to speak
     from impasto.cli.app import UsageError, app
-    from impasto.cli.report import fail
-    from impasto.errors import ImpastoError, NetworkError, StyleError
+    from impasto.cli.report import fail, show_warning
+    from impasto.errors import ImpastoError, NetworkError, RemadeStyleWarning, StyleError
 
+    warnings.simplefilter("always", RemadeStyleWarning)
+    warnings.showwarning = show_warning
     try:
         sys.exit(app(standalone_mode=False))
     except UsageError as error:

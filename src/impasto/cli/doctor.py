@@ -50,10 +50,10 @@ def examine() -> dict[str, Any]:
         advice.insert(0, "no engine is installed, nothing can be painted: pip install openvino (or onnxruntime)")
     if not weights:
         advice.append("weights of vgg19 and vgg16 are not here; training uses lite, which ships, or fetches them when asked to")
-    networks: dict[str, str] = {}
+    networks, galleries = dict[str, str](), dict[str, str]()
     for name in NETWORKS:
         try:
-            networks[name] = shipped(name).hash
+            networks[name], galleries[name] = shipped(name).hash, shipped(name).gallery
         except ImpastoError as error:
             networks[name] = "broken"
             advice.insert(0, f"{error}; reinstall impasto")
@@ -65,6 +65,7 @@ def examine() -> dict[str, Any]:
         "cpu": _cpu_features(),
         "engines": available(),
         "networks": networks,
+        "gallery": galleries,
         "styles": len(gallery_names()),
         "versions": versions,
         "weights": weights,
@@ -77,7 +78,7 @@ def examine() -> dict[str, Any]:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {v or '-'}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _version(package: str) -> str | None:

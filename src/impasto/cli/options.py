@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from impasto import engines, networks
+from impasto import engines
 from impasto.images import MAX_PIXELS
 
 Engine = Annotated[
@@ -13,7 +13,13 @@ Engine = Annotated[
 Precision = Annotated[engines.Precision, typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Default: the cores this process may really use.")]
 Network = Annotated[
-    networks.NetworkName, typer.Option("--network", "-n", help="base for pictures; small is faster, for video.")
+    str,
+    typer.Option(
+        "--network",
+        "-n",
+        metavar="base|small|FILE",
+        help="base for pictures; small is faster, for video; or a network file, as of an older gallery.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help=f"Refuse larger pictures than this ({MAX_PIXELS:,}).")]

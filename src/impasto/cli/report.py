@@ -2,8 +2,9 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from impasto.errors import RemadeStyleWarning
+
 stderr = Console(stderr=True, highlight=False)
 
 
@@ -28,6 +31,21 @@ def fail(message: str) -> None:
 def note(message: str) -> None:
     """One line of what else there is to know."""
     stderr.print(Text(message), soft_wrap=True)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """In place of `warnings.showwarning`: what is meant for users is a note, and all else as Python shows it."""
+    if issubclass(category, RemadeStyleWarning):
+        note(str(message))
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:

@@ -50,7 +50,9 @@ def styles(
 
 
 def record(style: Style) -> dict[str, Any]:
-    """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network its hash, C, S, J, ..."""
+    """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network its hash, C, S, J, ...;
+    `picture` is the size of the one that it remembers.
+    """
     metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_place)}  # files keep no order
     flat = {key: value for key, value in metadata.items() if "." not in key}
     networks: dict[str, dict[str, Any]] = {network: {"hash": code} for network, code in style.hashes.items()}
@@ -58,6 +60,9 @@ def record(style: Style) -> dict[str, Any]:
         network, dot, fact = key.partition(".")
         if dot and network in networks:
             networks[network][fact] = _measure(value) if fact in ("C", "S", "J") else value
+    if style.picture is not None:
+        height, width = style.picture.shape[:2]
+        flat["picture"] = f"{width}x{height}"
     return {"name": style.name, **flat, "networks": networks}
 
 

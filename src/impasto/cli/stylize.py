@@ -12,7 +12,7 @@ from impasto.cli import EXIT_SOME_FAILED, options, report
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
 from impasto.styles import Mix, gallery_names
-from impasto.stylizer import Stylizer
+from impasto.stylizer import SMALLEST, Stylizer
 
 
 def stylize(
@@ -64,6 +64,7 @@ def stylize(
         report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
+        small = False  # a picture was too small, which is said once
         for path, target in targets.items():
             if path in again:
                 continue
@@ -76,6 +77,9 @@ def stylize(
                 _report_failure(str(path), error, json)
             else:
                 report.result(_line(record), record, json)
+                if not small and (small := _is_small(record)):
+                    size = f"{record['width']}x{record['height']}"
+                    report.note(f"{path} has {size} pixels: pictures smaller than {SMALLEST}x{SMALLEST} show little of a style")
             bar.advance(task)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -100,6 +104,10 @@ def _paint(
     seconds = round(time.perf_counter() - start, 3)
     size = {"width": picture.width, "height": picture.height, "seconds": seconds}
     return record | {"engine": painter.engine.name} | size
+
+
+def _is_small(record: dict[str, Any]) -> bool:
+    return "width" in record and max(record["width"], record["height"]) < SMALLEST
 
 
 def _first_line(error: BaseException) -> str:

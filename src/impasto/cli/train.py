@@ -15,6 +15,7 @@ from impasto.engines import available_cores
 from impasto.errors import TrainingError
 from impasto.images import Picture, write
 from impasto.networks import NETWORKS, network_path
+from impasto.styles import SUFFIX
 
 if TYPE_CHECKING:
     from impasto.learning.train import Progress as TrainingProgress
@@ -24,7 +25,10 @@ NetworkChoice = Literal["base", "small", "both"]
 
 
 def train(
-    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE", help="The picture to learn; several with --gallery.")],
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(metavar="PICTURE", help="The picture to learn, or a style file to learn anew; several with --gallery."),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Style file to write. [default: PICTURE.safetensors here]")
     ] = None,
@@ -61,7 +65,14 @@ def train(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     precision: options.Precision = "auto",
     threads: options.Threads = None,
-    name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the file]")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the output, or from PICTURE]")] = None,
+    keep_pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-pictures/--no-keep-pictures",
+            help="Keep the picture, at 512 pixels, in the style file: it outlives its network so. [default: not in a gallery]",
+        ),
+    ] = None,
     catalog: Annotated[Path | None, typer.Option(help="Table (TSV) of file, name, title, artist, year, licence.")] = None,
     preview_every: Annotated[float, typer.Option(min=0, help="Seconds between previews, OUTPUT.preview.jpg; 0: none.")] = 30,
     tensorboard: Annotated[Path | None, typer.Option(help="Write a TensorBoard log into this folder.")] = None,
@@ -79,6 +90,8 @@ def train(
 
       impasto train tulip.jpg --minutes 10 --style-size 768 -o bold-tulip.safetensors
 
+      impasto train tulip.safetensors --overwrite
+
       impasto train tulip.jpg --whole-network --photos holiday/ --perceptual vgg19
 
       impasto train paintings/*.jpg --gallery my-gallery --photos holiday/ --minutes 60
@@ -93,16 +106,22 @@ def train(
         raise typer.BadParameter("--art goes with --gallery: prediction is learned together with the network")
     if steps is not None and minutes is not None:
         raise typer.BadParameter("--steps or --minutes, not both")
-    target = gallery or output or Path(f"{pictures[0].stem}.safetensors")
+    known = pictures[0].suffix.lower() == SUFFIX  # a style, to be learned anew
+    target = gallery or output or (pictures[0] if known else Path(f"{pictures[0].stem}{SUFFIX}"))
     if gallery is None and target.exists() and not (overwrite or resume):
-        raise TrainingError(f"{target} exists; --overwrite replaces it, or give another -o")
+        does = "learns it anew" if target == pictures[0] else "replaces it"
+        raise typer.BadParameter(f"{target} exists; --overwrite {does}, or give another -o")
     names = list(NETWORKS) if network == "both" else [network]
     for each in names:
         checkpoint = _checkpoint(target, each)
         if gallery and network_path(each, gallery).exists() and not (resume or overwrite):
-            raise TrainingError(f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery")
+            raise typer.BadParameter(
+                f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery"
+            )
         if checkpoint.exists() and not (resume or overwrite):
-            raise TrainingError(f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew")
+            raise typer.BadParameter(
+                f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew"
+            )
     learning = _learning()
     from impasto.learning.losses import Weights
 
@@ -119,7 +138,12 @@ def train(
         **learning.pace(learning_rate, "tuned" if not fresh else "continued" if start else "fresh"),
     )
     facts = learning.read_catalog(catalog) if catalog else {}
-    paintings = [learning.read_painting(p, style_size, facts.get(p.name, {}), None if fresh else name) for p in pictures]
+    # named after its file, so that two styles of one picture differ; one that is learned anew in place keeps its name
+    after = {} if fresh or output in (None, pictures[0]) else {"name": learning.name_of(output.stem)}
+    keep = not fresh if keep_pictures is None else keep_pictures
+    paintings = [
+        learning.read_painting(p, style_size, after | facts.get(p.name, {}), None if fresh else name, keep) for p in pictures
+    ]
     content = learning.content(photos, seed)
     with report.bar() as bar:
         losses = learning.perceptual(perceptual, precision, _download(bar))
@@ -132,7 +156,7 @@ def train(
             trainer.load(checkpoint)
             report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
         with _Watch(tensorboard) as watch:
-            preview = target.with_name(f"{target.name.removesuffix('.safetensors')}.preview.jpg") if preview_every else None
+            preview = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg") if preview_every else None
             ended = _train(learning, trainer, checkpoint, watch, preview, preview_every)
         card = learning.card(trainer, crop=crop, style_size=style_size)
         write_result = learning.write_gallery if fresh else learning.write_style

@@ -5,7 +5,7 @@ import csv
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
@@ -26,8 +26,8 @@ from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.predictor import StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
-from impasto.networks import Network, network_path, read_network, shipped
-from impasto.styles import OWN, PHOTO, Style, gallery_names, gallery_style, read_style
+from impasto.networks import GALLERY_VERSION, Network, network_path, read_network, shipped
+from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, read_style, remember
 
 TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
 # of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
@@ -43,13 +43,43 @@ class Painting:
     name: str
     pixels: UInt8
     metadata: Mapping[str, str]
+    remembered: bytes | None = None  # the picture as the style file is to keep it, if it is
 
 
-def read_painting(path: Path, short_side: int, facts: Mapping[str, str] | None = None, name: str | None = None) -> Painting:
-    """A picture brought to a short side in pixels; `facts` (title, artist, ...) may name it, and so may the file."""
-    metadata = {"source": path.stem, **(facts or {})}
-    given = metadata.pop("name", None)
-    return Painting(name or given or path.stem.replace("_", "-").lower(), resized(read(path).rgb, short_side), metadata)
+def name_of(stem: str) -> str:
+    """What a style is called after a file: `My_Tulip` makes `my-tulip`."""
+    return stem.replace("_", "-").lower()
+
+
+def read_painting(
+    path: Path, short_side: int, facts: Mapping[str, str] | None = None, name: str | None = None, keep: bool = True
+) -> Painting:
+    """A picture, or the one that a style file remembers, brought to a short side in pixels.
+
+    `facts` (title, artist, ...) may name it, and so may the file; `keep` is whether its style shall remember it.
+
+    Raises:
+        PictureError, StyleError: the file cannot be read.
+        TrainingError: the style file remembers no picture.
+    """
+    metadata: dict[str, str] = {"source": path.stem, "name": name_of(path.stem)}
+    remembered: bytes | None
+    if path.suffix.lower() == SUFFIX:
+        style = read_style(path)
+        if style.picture is None:
+            raise TrainingError(
+                f"{path} does not remember the picture that it was learned from; learn it from the picture: "
+                f"impasto train PICTURE -o {path} --overwrite"
+            )
+        pixels, remembered = style.picture, style.remembered
+        flat = {key: value for key, value in style.metadata.items() if "." not in key}  # the others are of the old embeddings
+        metadata |= {**flat, "name": style.name}
+    else:
+        pixels = read(path).rgb
+        remembered = remember(pixels) if keep else None
+    metadata |= {key: value for key, value in (facts or {}).items() if value or key != "name"}
+    given = metadata.pop("name")
+    return Painting(name or given, resized(pixels, short_side), metadata, remembered if keep else None)
 
 
 def content(photos: Path | None, seed: int) -> Content:
@@ -258,14 +288,16 @@ def trained_style(
     embedding = averaged["embeddings"][0].numpy()
     own, parity = None, {}
     network_name, network_hash = name, shipped(name).hash
+    known = {"gallery": shipped(name).gallery}
     if trainer.settings.whole_network:
         network = _trained_network(trainer, averaged)
-        network_name, network_hash = OWN, export.network_hash(network)
+        network_name, network_hash, known = OWN, export.network_hash(network), {}
         graph = export.to_onnx(network)
         own = Network(OWN, network_hash, embedding.size, graph, {})
         parity = export.parity(network, graph, torch.from_numpy(embedding))
-    metadata = dict(painting.metadata) | {f"{network_name}.{key}": value for key, value in card.items()}
-    return Style(painting.name, {network_name: embedding}, {network_name: network_hash}, metadata, own), parity
+    metadata = dict(painting.metadata) | {f"{network_name}.{key}": value for key, value in {**card, **known}.items()}
+    style = Style(painting.name, {network_name: embedding}, {network_name: network_hash}, metadata, own, painting.remembered)
+    return style, parity
 
 
 def write_style(
@@ -284,8 +316,9 @@ def write_style(
 def _write_merged(style: Style, path: Path) -> None:
     """Write a style over an older file; embeddings for other networks stay if they are of the same painting."""
     if path.exists() and not style.own:
-        old = read_style(path)
-        if (old.name, old.metadata.get("source")) == (style.name, style.metadata.get("source")):
+        old, source = read_style(path), style.metadata.get("source")
+        # files were once named after their picture, whatever the file's own name
+        if old.metadata.get("source") == source and old.name in (style.name, name_of(source or "")):
             style = _merged(old, style)
     style.write(path)
 
@@ -308,9 +341,11 @@ def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
 
 def _merged(old: Style, new: Style) -> Style:
     """A style with the embeddings of both, the new ones where both have them."""
-    fresh = tuple(f"{network}." for network in new.embeddings)
-    metadata = {k: v for k, v in old.metadata.items() if not k.startswith(fresh)} | dict(new.metadata)
-    return Style(new.name, {**old.embeddings, **new.embeddings}, {**old.hashes, **new.hashes}, metadata)
+    gone = (*new.embeddings, OWN)  # an older file's own network has no place in a style that shares one
+    metadata = {k: v for k, v in old.metadata.items() if k.partition(".")[0] not in gone} | dict(new.metadata)
+    embeddings = {network: value for network, value in old.embeddings.items() if network not in gone}
+    hashes = {network: old.hashes[network] for network in embeddings}
+    return replace(new, embeddings=embeddings | dict(new.embeddings), hashes=hashes | dict(new.hashes), metadata=metadata)
 
 
 def _trained_network(trainer: Trainer, averaged: Mapping[str, Tensor]) -> TransformerNetwork:
@@ -334,13 +369,16 @@ def write_gallery(
     parity = export.parity(network, graph, embeddings[0])
     shown = {f"parity.{precision}": f"{difference:.2g}" for precision, difference in parity.items()}
     predictor = export.predictor_to_onnx(trainer.averaged_predictor()) if trainer.predictor else b""
-    Network(name, code, network.embedding_size, graph, {**card, **shown}, predictor).write(network_path(name, folder))
     photo = network.photo_embedding(like=embeddings.mean(0))
-    facts: Mapping[str, str] = {"title": "The photograph itself", "artist": "", "year": "", "source": ""}
-    styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, facts)]
+    facts = {**card, **shown, "gallery": GALLERY_VERSION}
+    Network(name, code, network.embedding_size, graph, facts, predictor, photo.numpy()).write(network_path(name, folder))
+    version = {f"{name}.gallery": GALLERY_VERSION}
+    itself = {"title": "The photograph itself", "artist": "", "year": "", "source": "", **version}
+    styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, itself)]
     for painting, embedding in zip(paintings, embeddings, strict=True):
-        metadata = dict(painting.metadata) | {f"{name}.{key}": value for key, value in card.items()}
-        styles.append(Style(painting.name, {name: embedding.numpy()}, {name: code}, metadata))
+        metadata = dict(painting.metadata) | {f"{name}.{key}": value for key, value in card.items()} | version
+        embedded = {name: embedding.numpy()}
+        styles.append(Style(painting.name, embedded, {name: code}, metadata, remembered=painting.remembered))
     for style in styles:
         _write_merged(style, folder / "styles" / f"{style.name}.safetensors")
     return parity

@@ -1,0 +1,117 @@
+"""impasto train from the command to the style file; its errors are among those of the other verbs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Outcome, Run
+
+from impasto.images import read
+from impasto.networks import shipped
+from impasto.styles import Style, gallery_style, read_style
+
+Train = Callable[..., Outcome]
+
+
+@pytest.fixture
+def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good end."""
+    pytest.importorskip("torch")
+    from impasto.learning import runs
+
+    monkeypatch.chdir(photo_file.parent)
+    monkeypatch.setattr(runs, "nearest", lambda *_: "starry-night")  # not looked for: it takes longer than the rest
+
+    def run(*arguments: object) -> Outcome:
+        quick = ("--steps", 1, "--batch", 1, "--crop", 64, "--style-size", 64, "--preview-every", 0, "--threads", 1)
+        done = impasto("train", *arguments, *quick)
+        assert done.code == 0, done.err
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "name"),
+    [
+        ([], "photo.safetensors", "photo"),
+        (["-o", "My_Bold.safetensors"], "My_Bold.safetensors", "my-bold"),
+        (["-o", "bold.safetensors", "--name", "given"], "bold.safetensors", "given"),
+    ],
+)
+def test_the_name_of_a_style(train: Train, photo_file: Path, arguments: list[str], file: str, name: str) -> None:
+    train(photo_file, *arguments)
+    assert read_style(Path(file)).name == name
+
+
+def test_two_styles_of_one_picture_paint_side_by_side(train: Train, impasto: Run, photo_file: Path) -> None:
+    for style in ("one.safetensors", "other.safetensors"):
+        train(photo_file, "-o", style)
+        assert "kept" not in impasto("stylize", photo_file, "-s", style).out
+    assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {"photo.one.jpg", "photo.other.jpg"}
+
+
+# The picture that a style remembers
+
+
+def made_for_another(path: Path) -> Style:
+    """Turn a style file into one that was made for a network that is no longer here."""
+    style = read_style(path)
+    hashes, metadata = {"base": "o1d"}, {**style.metadata, "title": "A House", "base.gallery": "0"}
+    replace(style, hashes=hashes, metadata=metadata).write(path)
+    return style
+
+
+@pytest.mark.parametrize(("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)])
+def test_a_style_remembers_its_picture(train: Train, photo_file: Path, flags: list[str], kept: bool) -> None:
+    train(photo_file, *flags)
+    picture = read_style(Path("photo.safetensors")).picture
+    assert (picture is not None) == kept
+    if picture is not None:
+        assert np.abs(picture.astype(int) - read(photo_file).rgb).mean() < 6
+    assert Path("photo.safetensors").stat().st_size < 30_000
+
+
+@pytest.mark.parametrize(("flags", "kept"), [([], False), (["--keep-pictures"], True)])
+def test_a_gallery_does_not_unless_asked(
+    train: Train, photo_file: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], kept: bool
+) -> None:
+    from impasto.learning import export
+
+    monkeypatch.setattr(export, "parity", lambda *_: {})  # a network of one step is not worth the check
+    train(photo_file, "--gallery", "mine", *flags)
+    assert (read_style(Path("mine/styles/photo.safetensors")).picture is not None) == kept
+
+
+def test_a_style_file_is_learned_anew_in_place(train: Train, impasto: Run, photo_file: Path) -> None:
+    path = Path("mine.safetensors")
+    train(photo_file, "-o", path, "--name", "house")
+    before = made_for_another(path)
+    kept = path.read_bytes()
+    assert f"{path} exists; --overwrite learns it anew" in impasto("train", path).usage()
+    assert path.read_bytes() == kept
+    photo_file.unlink()  # it is not needed
+    train(path, "--overwrite")
+    found = read_style(path)
+    assert (found.name, found.metadata["title"], found.remembered) == ("house", "A House", before.remembered)
+    assert found.hashes == {"base": shipped("base").hash}
+    assert found.metadata["base.gallery"] == shipped("base").gallery
+
+
+def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Path) -> None:
+    train(photo_file)
+    made_for_another(Path("photo.safetensors"))
+    train("photo.safetensors", "-o", "anew.safetensors")
+    found = read_style(Path("anew.safetensors"))
+    assert (found.name, found.metadata["title"]) == ("anew", "A House")
+    assert read_style(Path("photo.safetensors")).hashes == {"base": "o1d"}
+
+
+def test_a_style_that_remembers_nothing(impasto: Run, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    gallery_style("starry-night").write(tmp_path / "a.safetensors")
+    done = impasto("train", tmp_path / "a.safetensors", "--overwrite")
+    assert done.code == 1
+    assert "does not remember the picture" in done.only_error()
