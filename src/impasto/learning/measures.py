@@ -17,7 +17,7 @@ from impasto.images import UInt8
 ADAIN_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 ADAIN_CONTENT_LAYER = "relu4_1"
 CFSD_LAYER = "relu3_1"
-CFSD_ROWS = 1024  # positions at a time: all against all would be gigabytes
+CFSD_ROWS = 128  # positions at a time: all against all would be gigabytes
 
 
 def adain_content(f: Tensor, photo: Tensor) -> float:
@@ -64,9 +64,9 @@ def cfsd(f: Tensor, photo: Tensor) -> float:
 
 
 def ssim(picture: UInt8, photo: UInt8) -> float:
-    """Structural similarity, 1 for the photograph itself: Wang et al. 2004, in Gaussian windows of deviation 1.5; mean over RGB."""
+    """Structural similarity, 1 for the photograph itself; Wang et al. 2004, in Gaussian windows, mean over RGB."""
     return float(
-        structural_similarity(  # type: ignore[no-untyped-call]
+        structural_similarity(
             picture, photo, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
         )
     )

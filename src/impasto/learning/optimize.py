@@ -40,6 +40,7 @@ def lbfgs(objective: Objective, start: Tensor, content: ContentTarget, style: St
     Raises:
         TrainingError: J is no longer a finite number.
     """
+    # contiguous, as torch's L-BFGS looks at gradients as one row of numbers
     picture = start.detach().clone(memory_format=torch.contiguous_format).requires_grad_(True)
     optimizer = torch.optim.LBFGS([picture], max_iter=1, history_size=HISTORY)
 

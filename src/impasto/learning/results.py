@@ -215,10 +215,10 @@ def _plot(marks: Sequence[tuple[str, float, float]], axes: tuple[str, str], said
         plot.scatter(x, y)
         plot.annotate(label, (x, y), textcoords="offset points", xytext=(6, 4))
     plot.set(xlabel=axes[0], ylabel=axes[1], xscale="log" if logarithmic else "linear")
+    plot.margins(x=0.3, y=0.2)  # room for names
     plot.set_ylim(bottom=0)
     if not logarithmic:
         plot.set_xlim(left=0)
-    plot.margins(x=0.2)
     plot.set_title(said, fontsize=8)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=120)
