@@ -43,10 +43,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(impasto: Run, place: Path) -> Run:
     def evaluated(methods: str, *more: object) -> Outcome:
-        return impasto(
-            "evaluate", place / "paintings", "--photos", place / "photos", "-o", place / "out", "-m", methods,
-            "--size", "64", "--perceptual", "lite", "--precision", "f32", "--threads", "1", "--measures", "canonical,ssim", *more,
-        )  # fmt: skip
+        places = (place / "paintings", "--photos", place / "photos", "-o", place / "out")
+        small = ("--size", "64", "--perceptual", "lite", "--precision", "f32", "--threads", "1")
+        return impasto("evaluate", *places, *small, "-m", methods, "--measures", "canonical,ssim", *more)
 
     return evaluated
 
@@ -114,7 +113,8 @@ def test_mean_and_median_are_over_pairs(run: Run, place: Path) -> None:
 
 def test_a_run_goes_on_where_it_was(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    stopped, stylize, painted = {"after": 1}, Stylizer.stylize, []
+    stopped, stylize = {"after": 1}, Stylizer.stylize
+    painted: list[Any] = []
 
     def until(self: Stylizer, picture: Any, style: Any, strength: float = 1.0) -> Any:
         if len(painted) > stopped["after"]:  # the first is painted twice, once to warm up

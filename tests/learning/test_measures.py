@@ -230,7 +230,12 @@ def test_fids_network_sees_299_pixels_in_minus_one_to_one(monkeypatch: pytest.Mo
     seen: list[torch.Tensor] = []
     network = Inception(inception_tensors())
     convolve = network._conv
-    monkeypatch.setattr(network, "_conv", lambda name, x, *a, **k: (seen.append(x), convolve(name, x, *a, **k))[1])
+
+    def watched(name: str, x: torch.Tensor, stride: int = 1, same: bool = True) -> torch.Tensor:
+        seen.append(x)
+        return convolve(name, x, stride, same)
+
+    monkeypatch.setattr(network, "_conv", watched)
     network(torch.stack([torch.ones(3, 64, 80), torch.zeros(3, 64, 80)]))
     torch.testing.assert_close(seen[0][0], torch.ones(3, 299, 299))
     torch.testing.assert_close(seen[0][1], -torch.ones(3, 299, 299))

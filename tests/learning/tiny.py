@@ -120,7 +120,7 @@ def squeeze_tensors(seed: int = 0) -> dict[str, Tensor]:
     shapes = {"0": (64, 3, 3)}
     inputs = 64
     for index, squeeze, expand in zip(
-        (3, 4, 6, 7, 9, 10, 11, 12), (16, 16, 32, 32, 48, 48, 64, 64), (64, 64, 128, 128, 192, 192, 256, 256)
+        (3, 4, 6, 7, 9, 10, 11, 12), (16, 16, 32, 32, 48, 48, 64, 64), (64, 64, 128, 128, 192, 192, 256, 256), strict=True
     ):
         shapes[f"{index}.squeeze"] = squeeze, inputs, 1
         shapes[f"{index}.expand1x1"], shapes[f"{index}.expand3x3"] = (expand, squeeze, 1), (expand, squeeze, 3)

@@ -1,7 +1,8 @@
 """The field's own measures of painted pictures, as their papers define them; lower is better, but for SSIM.
 
-Unlike the canonical objective they are not relative to a target's norm: figures depend on the network, on the scale of its
-weights and on the size of pictures, so they compare only within a table. Features are (1, C, H, W).
+Where equation and published code differ, the code's scaling is taken, as published figures have it. Unlike the
+canonical objective they are not relative to a target's norm: figures depend on the network, on the scale of its weights and on
+the size of pictures, so they compare only within a table. Features are (1, C, H, W).
 """
 
 from collections.abc import Mapping, Sequence
