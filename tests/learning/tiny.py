@@ -113,3 +113,74 @@ def tiny_trainer(styles: Sequence[UInt8] | None = None, perceptual: Perceptual |
     embeddings = network.neutral_embedding().repeat(len(styles), 1)
     options = {"steps": 6, "batch": 2, "crop": 64} | settings
     return Trainer(network, embeddings, styles, Textures(), perceptual or tiny_perceptual(), Settings(**options))
+
+
+def squeeze_tensors(seed: int = 0) -> dict[str, Tensor]:
+    """SqueezeNet 1.1 with random weights, in torchvision's key layout."""
+    shapes = {"0": (64, 3, 3)}
+    inputs = 64
+    for index, squeeze, expand in zip(
+        (3, 4, 6, 7, 9, 10, 11, 12), (16, 16, 32, 32, 48, 48, 64, 64), (64, 64, 128, 128, 192, 192, 256, 256), strict=True
+    ):
+        shapes[f"{index}.squeeze"] = squeeze, inputs, 1
+        shapes[f"{index}.expand1x1"], shapes[f"{index}.expand3x3"] = (expand, squeeze, 1), (expand, squeeze, 3)
+        inputs = 2 * expand
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for name, (outputs, channels, side) in shapes.items():
+        scale = math.sqrt(2 / (side * side * channels))
+        tensors[f"features.{name}.weight"] = scale * torch.randn(outputs, channels, side, side, generator=generator)
+        tensors[f"features.{name}.bias"] = 0.1 * torch.randn(outputs, generator=generator)
+    return tensors
+
+
+# Inception v3: convolution, outputs, inputs (in sixteenths, but for the picture's 3), height and width of the kernel
+INCEPTION_STEM = (
+    ("Conv2d_1a_3x3", 2, None, 3, 3),
+    ("Conv2d_2a_3x3", 2, 2, 3, 3),
+    ("Conv2d_2b_3x3", 4, 2, 3, 3),
+    ("Conv2d_3b_1x1", 5, 4, 1, 1),
+    ("Conv2d_4a_3x3", 12, 5, 3, 3),
+)
+
+
+def _inception_shapes() -> dict[str, tuple[int, int, int, int]]:
+    """A sixteenth of the channels that the published network has (torchvision's `Inception3`, Mixed_5b to Mixed_7c)."""
+    shapes = {name: (outputs, inputs or 3, h, w) for name, outputs, inputs, h, w in INCEPTION_STEM}
+
+    def block(name: str, *convolutions: tuple[str, int, int, int, int]) -> None:
+        shapes.update({f"Mixed_{name}.{each}": rest for each, *rest in convolutions})  # type: ignore[misc]
+
+    for name, inputs, pooled in (("5b", 12, 2), ("5c", 16, 4), ("5d", 18, 4)):
+        double = ("branch3x3dbl_1", 4, inputs, 1, 1), ("branch3x3dbl_2", 6, 4, 3, 3), ("branch3x3dbl_3", 6, 6, 3, 3)
+        five = ("branch5x5_1", 3, inputs, 1, 1), ("branch5x5_2", 4, 3, 5, 5)
+        block(name, ("branch1x1", 4, inputs, 1, 1), *five, *double, ("branch_pool", pooled, inputs, 1, 1))
+    double = ("branch3x3dbl_1", 4, 18, 1, 1), ("branch3x3dbl_2", 6, 4, 3, 3), ("branch3x3dbl_3", 6, 6, 3, 3)
+    block("6a", ("branch3x3", 24, 18, 3, 3), *double)
+    for name, c in (("6b", 8), ("6c", 10), ("6d", 10), ("6e", 12)):
+        seven = ("branch7x7_1", c, 48, 1, 1), ("branch7x7_2", c, c, 1, 7), ("branch7x7_3", 12, c, 7, 1)
+        block(name, ("branch1x1", 12, 48, 1, 1), *seven, ("branch_pool", 12, 48, 1, 1))
+        sides = ((c, 48, 1, 1), (c, c, 7, 1), (c, c, 1, 7), (c, c, 7, 1), (12, c, 1, 7))
+        block(name, *((f"branch7x7dbl_{i}", *side) for i, side in enumerate(sides, 1)))
+    block("7a", ("branch3x3_1", 12, 48, 1, 1), ("branch3x3_2", 20, 12, 3, 3), ("branch7x7x3_1", 12, 48, 1, 1))
+    block("7a", ("branch7x7x3_2", 12, 12, 1, 7), ("branch7x7x3_3", 12, 12, 7, 1), ("branch7x7x3_4", 12, 12, 3, 3))
+    for name, inputs in (("7b", 80), ("7c", 128)):
+        block(name, ("branch1x1", 20, inputs, 1, 1), ("branch_pool", 12, inputs, 1, 1))
+        block(name, ("branch3x3_1", 24, inputs, 1, 1), ("branch3x3_2a", 24, 24, 1, 3), ("branch3x3_2b", 24, 24, 3, 1))
+        block(name, ("branch3x3dbl_1", 28, inputs, 1, 1), ("branch3x3dbl_2", 24, 28, 3, 3))
+        block(name, ("branch3x3dbl_3a", 24, 24, 1, 3), ("branch3x3dbl_3b", 24, 24, 3, 1))
+    return shapes
+
+
+def inception_tensors(seed: int = 0, fid: bool = True) -> dict[str, Tensor]:
+    """Inception v3 with random weights and a sixteenth of its channels; with FID's 1008 classes, or without a classifier."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors: dict[str, Tensor] = {"fc.weight": torch.zeros(1008, 128)} if fid else {}
+    for name, (outputs, inputs, height, width) in _inception_shapes().items():
+        scale = math.sqrt(2 / (height * width * inputs))
+        tensors[f"{name}.conv.weight"] = scale * torch.randn(outputs, inputs, height, width, generator=generator)
+        for part in ("weight", "bias", "running_mean"):
+            tensors[f"{name}.bn.{part}"] = 0.1 * torch.randn(outputs, generator=generator) + (part == "weight")
+        tensors[f"{name}.bn.running_var"] = 0.5 + torch.rand(outputs, generator=generator)
+        tensors[f"{name}.bn.num_batches_tracked"] = torch.tensor(0)
+    return tensors

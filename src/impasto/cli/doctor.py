@@ -18,6 +18,7 @@ CPU_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "am
 EXTRAS = {  # package: what it is for, and how to get it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
+    "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }

@@ -19,6 +19,7 @@ from impasto.learning.losses import ContentTarget, Objective, StyleTarget
 from impasto.learning.train import to_tensor
 
 SHORT_SIDE = 512  # pixels, of photographs and paintings alike
+KEPT = 64  # content targets, some 12 MB each
 
 
 @dataclass(frozen=True)
@@ -35,27 +36,38 @@ class Judge:
 
     Args:
         perceptual: the Oxford VGG-19 for canonical figures; its `identity` belongs beside every figure.
+        short: short side of photographs and paintings, pixels; 512 for canonical figures.
     """
 
-    def __init__(self, perceptual: Perceptual) -> None:
-        self.objective = Objective(perceptual)
+    def __init__(self, perceptual: Perceptual, short: int = SHORT_SIDE) -> None:
+        self.objective, self.short = Objective(perceptual), short
         self._contents: dict[Path, ContentTarget] = {}
         self._styles: dict[Path, StyleTarget] = {}
 
+    def content(self, photo: Path) -> ContentTarget:
+        """Target of the content term for a photograph."""
+        if photo not in self._contents:
+            if len(self._contents) == KEPT:
+                self._contents.pop(next(iter(self._contents)))
+            self._contents[photo] = self.objective.content_target(to_tensor([load(photo, self.short)]))
+        return self._contents[photo]
+
+    def style(self, painting: Path) -> StyleTarget:
+        """Target of the style term for a painting."""
+        if painting not in self._styles:
+            self._styles[painting] = self.objective.style_target(to_tensor([load(painting, self.short)]))
+        return self._styles[painting]
+
     def score(self, picture: UInt8, photo: Path, painting: Path) -> Score:
         """Score a picture painted from `load(photo)` in the manner of `painting`."""
-        if photo not in self._contents:
-            self._contents[photo] = self.objective.content_target(to_tensor([load(photo)]))
-        if painting not in self._styles:
-            self._styles[painting] = self.objective.style_target(to_tensor([load(painting)]))
         with torch.no_grad():
-            terms = self.objective.terms(to_tensor([picture]), self._contents[photo], self._styles[painting])
+            terms = self.objective.terms(to_tensor([picture]), self.content(photo), self.style(painting))
         return Score(terms["content"].item(), terms["style"].item(), self.objective.total(terms).item())
 
 
-def load(path: Path) -> UInt8:
-    """A photograph or painting as the canonical objective takes it: short side 512, uint8 (H, W, 3)."""
-    return resized(read(path).rgb, SHORT_SIDE)
+def load(path: Path, short: int = SHORT_SIDE) -> UInt8:
+    """A photograph or painting as the canonical objective takes it: its short side 512 pixels, uint8 (H, W, 3)."""
+    return resized(read(path).rgb, short)
 
 
 def recolored(photo: Tensor, style: Tensor) -> Tensor:
@@ -77,15 +89,31 @@ def _root(matrix: Tensor) -> Tensor:
     return vectors @ torch.diag(values.clamp_min(1e-8).sqrt()) @ vectors.T
 
 
+def recolored_picture(photo: UInt8, painting: UInt8) -> UInt8:
+    """`recolored`, of pictures."""
+    return to_uint8(recolored(to_tensor([photo]), to_tensor([painting])))
+
+
+def painting_itself(photo: UInt8, painting: UInt8) -> UInt8:
+    """The painting as large as the photograph, of which nothing is left: all style and no content."""
+    return to_uint8(_as_large(to_tensor([painting]), photo))
+
+
 def double_exposure(photo: UInt8, painting: UInt8) -> UInt8:
     """The recoloured photograph with the painting's fine detail laid over it: what cheating looks like."""
     x, style = to_tensor([photo]), to_tensor([painting])
-    laid = F.interpolate(style, size=x.shape[2:], mode="bilinear", antialias=True)
+    laid = _as_large(style, photo)
     detail = laid - F.avg_pool2d(F.pad(laid, (15, 15, 15, 15), mode="reflect"), 31, 1)
-    return _to_uint8(recolored(x, style) + 0.7 * detail)
+    return to_uint8(recolored(x, style) + 0.7 * detail)
 
 
-def _to_uint8(picture: Tensor) -> UInt8:
+def _as_large(painting: Tensor, photo: UInt8) -> Tensor:
+    """A painting (1, 3, h, w) at the size of a photograph, whatever their aspects."""
+    return F.interpolate(painting, size=photo.shape[:2], mode="bilinear", antialias=True)
+
+
+def to_uint8(picture: Tensor) -> UInt8:
+    """(1, 3, H, W) in 0..1, clamped to it, to a picture, uint8 (H, W, 3)."""
     return (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 

@@ -1,0 +1,209 @@
+"""impasto evaluate: how good painted pictures are, over photographs, paintings and methods."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import typer
+
+from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.cli.stylize import expand
+from impasto.cli.train import _download
+from impasto.engines import available_cores
+from impasto.errors import ImpastoError, TrainingError, WeightsError
+from impasto.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from impasto.learning.comparison import Comparison, Row, Scorer
+    from impasto.learning.evaluate import Judge
+    from impasto.learning.inception import Inception
+
+METHODS = "base,small,recolored,double-exposure,painting,lbfgs-25"
+MeasureName = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
+MEASURES = get_args(MeasureName)
+
+
+def evaluate(
+    paintings: Annotated[list[str], typer.Argument(metavar="PAINTING", help="Pictures, folders of pictures, or globs.")],
+    photos: Annotated[str, typer.Option("--photos", help="Photographs to paint: a folder, a glob or a picture.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of pictures and results; a run goes on there.")],
+    methods: Annotated[
+        str,
+        typer.Option(
+            "--methods",
+            "-m",
+            help="base, small (the painting as style), base@gallery, base@FOLDER (style files), lbfgs-N, recolored, "
+            "double-exposure, painting, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png).",
+        ),
+    ] = METHODS,
+    measures: Annotated[str, typer.Option(help=f"Some of {', '.join(MEASURES)}.")] = ",".join(MEASURES),
+    size: Annotated[int, typer.Option(min=64, max=4096, help="Short side, pixels; canonical figures are of 512.")] = 512,
+    every: Annotated[int, typer.Option(min=1, help="Take every N-th photograph.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many photographs at most.")] = None,
+    perceptual: Annotated[
+        Literal["vgg19", "vgg16", "lite"], typer.Option(help="Network that judges; canonical figures are of the Oxford vgg19.")
+    ] = "vgg19",
+    lpips_heads: Annotated[
+        Path | None, typer.Option(help="Official heads of LPIPS: weights/v0.1/squeeze.pth of the lpips package.")
+    ] = None,
+    inception: Annotated[
+        Path | None,
+        typer.Option(
+            help="For FID and ArtFID: pt_inception-2015-12-05-6726825d.pth of pytorch-fid, or art_inception.pth of art-fid."
+        ),
+    ] = None,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "auto",
+    threads: options.Threads = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Paint and score anew what an earlier run did.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Measure how well methods paint photographs in the manner of paintings.
+
+    Every picture is painted, saved, read back and scored; results.md, results.json, plots and sheet.png come out. A run that
+    was stopped goes on where it was when the same command is given again.
+
+    Examples:
+
+      impasto evaluate paintings/ --photos photos/ -o results/
+
+      impasto evaluate wave.jpg --photos photos/ --limit 8 -m base@gallery,recolored,lbfgs-50 -o results/
+
+      impasto evaluate paintings/ --photos photos/ -m base,microast=their-pictures/ --measures canonical,ssim -o results/
+    """
+    wanted = _measures(measures)
+    failed = 0
+    found = {}
+    for what, inputs in (("paintings", paintings), ("photographs", [photos])):
+        found[what], failures = expand(inputs)
+        failed += len(failures)
+        for text, error in failures:
+            report.fail(str(error) if text in str(error) else f"{text}: {error}")
+        if not found[what]:
+            raise typer.Exit(EXIT_SOME_FAILED)
+    chosen = found["photographs"][::every][:limit]
+    _check_installed()
+    from impasto.learning import comparison as compare
+    from impasto.learning import inception as fid_network
+    from impasto.learning import methods as known
+    from impasto.learning import runs
+    from impasto.learning.evaluate import Judge
+
+    runs.set_threads(threads or available_cores())
+    with report.bar() as bar:
+        judge = Judge(runs.perceptual(perceptual, precision, _download(bar)), size)
+    stylizer = partial(Stylizer, engine=engine, threads=threads, precision=precision)
+    try:
+        painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)
+    except ValueError as error:
+        raise typer.BadParameter(f"--methods: {error}") from None
+    scorer = _scorer(judge, wanted, lpips_heads)
+    fid = fid_network.load(inception) if inception else None
+    if overwrite:
+        (output / compare.SCORES).unlink(missing_ok=True)
+    comparison = compare.Comparison(chosen, found["paintings"], painters, scorer, output)
+    rows, wrong = _run(comparison)
+    if not rows:
+        raise typer.Exit(EXIT_SOME_FAILED)
+    conditions = {
+        "short side": f"{size} pixels",
+        "perceptual": judge.objective.perceptual.identity,
+        "cores": threads or available_cores(),
+    }
+    _write(comparison, rows, conditions, fid, json)
+    if failed or wrong:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _measures(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in MEASURES]:
+        raise typer.BadParameter(f"--measures: no measure is called {unknown[0]!r}; there are {', '.join(MEASURES)}")
+    return list(dict.fromkeys(names))
+
+
+def _check_installed() -> None:
+    """The learning half wants torch, and measures and plots a little more."""
+    try:
+        import impasto.learning.results  # noqa: F401
+    except ImportError as error:
+        raise TrainingError(
+            f"evaluating needs PyTorch, scikit-image and matplotlib ({error}): pip install 'impasto[evaluate]'"
+        ) from error
+
+
+def _scorer(judge: "Judge", wanted: list[str], lpips_heads: Path | None) -> "Scorer":
+    """Measures ready to take. One whose network is not here is left out, and a line says how to get it."""
+    from impasto.learning import squeezenet
+    from impasto.learning.comparison import MEASURES, Scorer
+
+    squeeze, heads = None, None
+    if "lpips" in wanted:
+        heads = squeezenet.read_heads(lpips_heads) if lpips_heads else None
+        try:
+            squeeze = squeezenet.load()
+        except WeightsError as error:
+            report.note(f"lpips is left out: {error}")
+    return Scorer(judge, [m for m in MEASURES if m in wanted and (m != "lpips" or squeeze)], squeeze, heads)
+
+
+def _run(comparison: "Comparison") -> tuple[list["Row"], int]:
+    """Rows, and how many pairs failed; each reason is told once."""
+    rows: list[Row] = []
+    reasons: dict[str, int] = {}
+    with report.bar(unit=True) as bar:
+        task = bar.add_task("evaluating", total=len(comparison))
+        try:
+            for row in comparison.run():
+                bar.advance(task)
+                if not isinstance(row, ImpastoError):
+                    rows.append(row)
+                    bar.update(task, description=f"{row.pair.name} {row.method}")
+                    continue
+                reasons[str(row)] = reasons.get(str(row), 0) + 1
+                if reasons[str(row)] == 1:
+                    report.fail(str(row))
+        except KeyboardInterrupt:
+            report.note(f"what is done is in {comparison.folder}; the same command goes on from there")
+            raise
+    return rows, sum(reasons.values())
+
+
+def _write(
+    comparison: "Comparison", rows: list["Row"], conditions: dict[str, Any], fid: "Inception | None", json: bool
+) -> None:
+    """Write results over the pairs that all methods have, and say them."""
+    from impasto.learning import comparison as compare
+    from impasto.learning import results
+
+    methods = results.common(rows)
+    pairs = len(next(iter(methods.values())))
+    if not pairs:
+        raise ImpastoError("no pair was painted by all methods, so that nothing compares; leave out methods that failed")
+    if pairs < len(comparison.photos) * len(comparison.paintings):
+        report.note(f"tables are over the {pairs} pairs that all of {', '.join(methods)} painted")
+    by: dict[str, str] = {measure: comparison.scorer.by(measure) for measure in comparison.scorer.wanted}
+    kept: dict[Path, Any] = {}
+    distances = {label: compare.frechet(each, fid, kept) if fid else None for label, each in methods.items()}
+    if fid:
+        by |= {"fid": fid.identity}
+        if None in distances.values():
+            report.note("FID is left out: it takes two paintings at least")
+    first = next(iter(methods.values()))
+    conditions |= {
+        "pairs": pairs,
+        "photographs": len({row.pair.photo for row in first}),
+        "paintings": len({row.pair.painting for row in first}),
+        "measures": by,
+    }
+    summaries = [results.summarize(label, each, distances[label]) for label, each in methods.items()]
+    files = results.write_all(comparison.folder, methods, summaries, conditions, comparison.iterations)
+    for summary in summaries:
+        line = f"{summary.method:24}"
+        line += "".join(
+            f"  {column} {s.mean:.3f} (median {s.median:.3f})" for column, s in summary.columns.items() if column in "CSJ"
+        )
+        worth = results.shown_worth(summary, comparison.iterations)
+        line += f"  worth {worth} iterations" if summary.worth is not None else ""
+        report.result(line, results.record(summary, comparison.iterations) | {"conditions": conditions}, json)
+    report.note(f"{', '.join(map(str, files))}: {pairs} pairs, {conditions['short side']}, {conditions['perceptual']}")
