@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import PictureError, StyleError
 from impasto.files import read_safetensors, write_safetensors
-from impasto.images import EXTENSIONS, Picture, UInt8, decode, encode, resized
+from impasto.images import EXTENSIONS, Picture, UInt8, decode, encode, read, resized
 from impasto.networks import FIRST_GALLERY, Network
 from impasto.paths import GALLERY
 
@@ -40,6 +40,7 @@ class Style:
         own: the network that belongs to this style alone, if it was trained with `--whole-network`.
         remembered: the picture that it was learned from, small, as the bytes of a WebP file; see `remember`.
         file: where it was read from, so that messages can name it.
+        pixels: the picture, uint8 (H, W, 3), where the style is nothing but one, and is predicted for any network.
 
     Raises:
         StyleError: the name cannot be part of a file's name, as it is of the names of paintings.
@@ -52,6 +53,7 @@ class Style:
     own: Network | None = None
     remembered: bytes | None = None
     file: Path | None = field(default=None, compare=False)
+    pixels: UInt8 | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.name or re.search(r"[/\\\x00-\x1f]", self.name):
@@ -92,9 +94,9 @@ class Style:
 
     @cached_property
     def picture(self) -> UInt8 | None:
-        """The picture that the style was learned from, uint8 (H, W, 3), if it remembers one. Raises StyleError if broken."""
+        """The picture that the style was learned from, or is, uint8 (H, W, 3), if it has one. Raises StyleError if broken."""
         if self.remembered is None:
-            return None
+            return self.pixels
         try:
             return decode(self.remembered, f"the picture that {self.file or self.name} remembers").rgb
         except PictureError as error:
@@ -162,21 +164,40 @@ def _near(name: str) -> list[str]:
 
 
 def find_style(spec: str | Path) -> Style:
-    """A style by gallery name or by the path of a style file.
+    """A style by gallery name, by the path of a style file, or from any picture, which a network's predictor makes a style of.
 
     Raises:
-        StyleError: there is no such style; for a picture the message says how to learn one from it.
+        StyleError: there is no such style, or the file is broken.
     """
     path = _path(spec)
     if path.suffix.lower() == SUFFIX:
         return read_style(path)
     if path.suffix.lower() in EXTENSIONS:
-        if not os.path.exists(path):  # noqa: PTH110
-            raise StyleError(f"{path} does not exist")
-        raise StyleError(
-            f"{path} is a picture: learn its style first, with `impasto train {path}`, then use the file that gives"
-        )
+        return picture_style(path)
     return gallery_style(str(spec))
+
+
+def name_of(stem: str) -> str:
+    """What a style is called after a file: `My_Tulip` makes `my-tulip`."""
+    return stem.replace("_", "-").lower()
+
+
+def picture_style(path: Path) -> Style:
+    """Any picture as a style. Raises StyleError if it cannot be read."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise StyleError(f"{path} does not exist" if isinstance(error, FileNotFoundError) else f"{path}: {error}") from error
+    return _picture_style(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _picture_style(path: Path, changed: int, size: int) -> Style:
+    try:
+        pixels = read(path).rgb
+    except PictureError as error:
+        raise StyleError(f"no style can be taken from it: {error}") from error
+    return Style(name_of(path.stem), {}, {}, {"source": path.stem}, file=path, pixels=pixels)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from impasto.networks import MULTIPLE, Network, find_network
 from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
+PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
 
 
@@ -41,7 +42,7 @@ class Stylizer:
         self.network = network if isinstance(network, Network) else find_network(network)
         self._options = (engine, threads, precision)
         self._engines: dict[str, engines.Engine] = {}  # by network hash: a style may own its network
-        self._remade: dict[bytes, Embedding] = {}  # by the picture that a style remembers
+        self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}  # by the picture that a style remembers or is
 
     @property
     def engine(self) -> engines.Engine:
@@ -70,7 +71,8 @@ class Stylizer:
 
         Args:
             picture: uint8 RGB (H, W, 3), any size.
-            style: a gallery name, the path of a style file, a mix `starry-night:0.7,great-wave:0.3`, or a `Style`.
+            style: a gallery name, the path of a style file or of any picture, a mix `starry-night:0.7,great-wave:0.3`, or a
+                `Style`.
             strength: 0 gives the photograph back, 1 the full style.
 
         Returns:
@@ -115,22 +117,28 @@ class Stylizer:
         return jobs
 
     def _embedding(self, style: Style) -> Embedding:
-        """A style's embedding for this network, remade from the picture that the style remembers if it has none."""
+        """A style's embedding for this network: its own, or predicted from a picture that it is or remembers."""
         misfit = style.misfit(self.network)
-        if not misfit or style.remembered is None:
+        if not misfit or style.picture is None:
             return style.embedding(self.network)
-        if style.remembered not in self._remade:
-            self._remade[style.remembered] = self._predicted(style, misfit)
-        return self._remade[style.remembered]
+        key = style.remembered or id(style.picture)
+        known = self._predictions.get(key)
+        if known is None:
+            # holds the picture, so that its id stays its own
+            known = self._predictions[key] = style.picture, self._predicted(style, misfit)
+            if len(self._predictions) > PREDICTIONS_KEPT:
+                del self._predictions[next(iter(self._predictions))]
+        return known[1]
 
     def _predicted(self, style: Style, misfit: str) -> Embedding:
         from impasto import predictor  # here, as few need it
 
-        picture = style.picture
-        assert picture is not None
+        assert style.picture is not None
+        if style.pixels is not None:
+            return predictor.predict(style.picture, self.network)
         anew = f"`{style.relearn(self.network)}` learns it anew"
         try:
-            embedding = predictor.predict(picture, self.network)
+            embedding = predictor.predict(style.picture, self.network)
         except StyleError as error:
             reason = "this network has no style predictor that could remake it"
             raise StyleError(f"style {misfit}, and {reason}; {anew}, or {style.elsewhere(self.network)}") from error

@@ -27,7 +27,8 @@ from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.predictor import StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
 from impasto.networks import GALLERY_VERSION, Network, network_path, read_network, shipped
-from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, read_style, remember
+from impasto.predictor import predict
+from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, name_of, read_style, remember
 
 TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
 # of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
@@ -44,11 +45,6 @@ class Painting:
     pixels: UInt8
     metadata: Mapping[str, str]
     remembered: bytes | None = None  # the picture as the style file is to keep it, if it is
-
-
-def name_of(stem: str) -> str:
-    """What a style is called after a file: `My_Tulip` makes `my-tulip`."""
-    return stem.replace("_", "-").lower()
 
 
 def read_painting(
@@ -186,12 +182,17 @@ def new_style(
 ) -> Trainer:
     """A trainer of one embedding for a shipped network (of a copy of it too, if `settings.whole_network`).
 
-    It starts from the embedding of the gallery that already comes nearest.
+    It starts from the prediction of the network's style predictor or, if it has none, from the embedding of the gallery that
+    already comes nearest.
     """
     (painting,) = paintings
-    network = export.from_onnx(shipped(name).graph)
-    near = nearest(network, shipped(name), painting, content, Objective(perceptual))
-    start = torch.from_numpy(gallery_style(near).embedding(shipped(name)).copy())
+    known = shipped(name)
+    network = export.from_onnx(known.graph)
+    if known.predictor:
+        start = torch.from_numpy(predict(painting.pixels, known).copy())
+    else:
+        near = nearest(network, known, painting, content, Objective(perceptual))
+        start = torch.from_numpy(gallery_style(near).embedding(known).copy())
     return Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
 
 
