@@ -209,12 +209,31 @@ def test_what_is_no_name_at_all(wrong: str) -> None:
     assert "`impasto styles` lists them all" in refused(wrong)
 
 
-def test_a_picture_is_to_be_learned_first(tmp_path: Path) -> None:
-    path = tmp_path / "tulip.jpg"
+def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "My_Tulip.png"
     assert refused(path) == f"{path} does not exist"
-    Image.new("RGB", (9, 9)).save(path)
-    for spec in (path, str(path), f"{path}:0.5,photo"):
-        assert f"impasto train {path}" in refused(spec)
+    Image.fromarray(photo(40, 30)).save(path)
+    for spec in (path, str(path), f"{path}:0.5"):
+        ((style, weight),) = find_mix(spec).parts
+        assert (style.name, weight, style.metadata["source"]) == ("my-tulip", 1, "My_Tulip")
+        assert np.array_equal(style.picture, photo(40, 30))
+    mix = find_mix(f"{path}:0.5,starry-night:0.5")
+    assert mix.name == "my-tulip-50-starry-night-50"
+
+
+def test_a_picture_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.png"
+    Image.fromarray(photo(40, 30)).save(path)
+    find_style(path)
+    Image.fromarray(photo(50, 60)).save(path)
+    found = find_style(path).picture
+    assert found is not None and found.shape == photo(50, 60).shape
+
+
+def test_a_broken_picture_is_no_style(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.jpg"
+    path.write_bytes(b"no picture")
+    assert "no style can be taken from it" in refused(path)
 
 
 # Mixes

@@ -39,7 +39,7 @@ def predict(picture: UInt8, network: Network) -> Embedding:
             f"the network {network.name} ({network.hash}) has no style predictor, so it takes no picture as a style; learn the "
             "style with `impasto train PICTURE`, or train the network's gallery with --art"
         )
-    seen = _middle(resized(picture, SHORT_SIDE))
+    seen = resized(_middle(picture), SHORT_SIDE)
     kept = _place(seen, network)
     with contextlib.suppress(OSError, ValueError):
         embedding = np.frombuffer(kept.read_bytes(), np.float32)

@@ -8,7 +8,6 @@ import typer
 
 from impasto.cli import EXIT_SOME_FAILED, options, report
 from impasto.cli.stylize import expand
-from impasto.cli.train import _download
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
 from impasto.stylizer import Stylizer
@@ -91,7 +90,7 @@ def evaluate(
 
     runs.set_threads(threads or available_cores())
     with report.bar() as bar:
-        judge = Judge(runs.perceptual(perceptual, precision, _download(bar)), size)
+        judge = Judge(runs.perceptual(perceptual, precision, report.download(bar)), size)
     stylizer = partial(Stylizer, engine=engine, threads=threads, precision=precision)
     try:
         painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)

@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -67,3 +67,9 @@ def bar(unit: bool = False) -> Progress:
         transient=True,
         disable=not stderr.is_terminal,
     )
+
+
+def download(bar: Progress) -> Callable[[int, int], None]:
+    """A callback that shows the fetching of weights in a bar."""
+    task = bar.add_task("fetching weights", visible=False)
+    return lambda done, total: bar.update(task, completed=done, total=total or None, visible=True)

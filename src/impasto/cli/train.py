@@ -1,14 +1,12 @@
 """impasto train: learn a style from a picture, or a gallery from several."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import Progress
 
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
 from impasto.engines import available_cores
@@ -146,7 +144,7 @@ def train(
     ]
     content = learning.content(photos, seed)
     with report.bar() as bar:
-        losses = learning.perceptual(perceptual, precision, _download(bar))
+        losses = learning.perceptual(perceptual, precision, report.download(bar))
     pool = learning.Art(art, seed) if art else None
     begin = partial(learning.new_gallery, start=start, art=pool) if fresh else learning.new_style
     for each in names:
@@ -215,12 +213,6 @@ def _learning() -> ModuleType:
     except ImportError as error:
         raise TrainingError(f"learning needs PyTorch ({error}): pip install 'impasto[train]'") from error
     return runs
-
-
-def _download(bar: Progress) -> Callable[[int, int], None]:
-    """A callback that shows the fetching of weights in a bar."""
-    task = bar.add_task("fetching weights", visible=False)
-    return lambda done, total: bar.update(task, completed=done, total=total or None, visible=True)
 
 
 def _checkpoint(target: Path, network: str) -> Path:

@@ -161,6 +161,8 @@ class Stylized:
             for network in sorted(style.embeddings):
                 digest.update(f"{network} {style.hashes[network]} ".encode() + style.embeddings[network].tobytes())
             parts.append(digest.hexdigest()[:12])
+        else:  # as it is predicted
+            parts.append(hashlib.sha256(self.stylizer.network.predictor).hexdigest()[:12])
         return " ".join(parts)
 
     def paint(self, pair: Pair) -> Painted:
