@@ -55,7 +55,7 @@ def predict(picture: UInt8, network: Network) -> Embedding:
 def _middle(picture: UInt8) -> UInt8:
     """No more than `LONGEST` times as long as broad."""
     longest = LONGEST * min(picture.shape[:2])
-    beyond = [max(0, side - longest) // 2 for side in picture.shape[:2]]
+    beyond = [max(0, side - longest + 1) // 2 for side in picture.shape[:2]]
     return picture[beyond[0] : picture.shape[0] - beyond[0], beyond[1] : picture.shape[1] - beyond[1]]
 
 

@@ -13,15 +13,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import TrainingError
 from impasto.learning.losses import Weights
-from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
+from impasto.learning.train import Progress, Settings, Trainer, best_dtype, tempered, to_tensor
 
 from .killable import STEPS
-from .tiny import Textures, pictures, texture, tiny_perceptual, tiny_trainer
+from .tiny import (
+    Textures,
+    pictures,
+    random_embedding,
+    texture,
+    tiny_network,
+    tiny_perceptual,
+    tiny_predicting_trainer,
+    tiny_trainer,
+)
 
 
 def state(trainer: Trainer) -> dict[str, Tensor]:
@@ -362,3 +374,77 @@ def test_content_targets_do_not_depend_on_what_came_before() -> None:
     for _ in range(2):  # computed, then kept
         got = trainer._content_target(3, photo)
         assert torch.equal(got.features, fresh._content_target(3, photo).features)
+
+
+# --- with a style predictor ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def predicting(tmp_path: Path) -> Callable[..., Trainer]:
+    def make(**settings: Any) -> Trainer:
+        (tmp_path / "art").mkdir(exist_ok=True)
+        return tiny_predicting_trainer(tmp_path / "art", **settings)
+
+    return make
+
+
+def test_styles_start_where_they_were_whatever_is_predicted(predicting: Callable[..., Trainer]) -> None:
+    trainer = predicting()
+    network = tiny_network()
+    for row, embedding in enumerate(trainer.averaged()["embeddings"]):
+        torch.testing.assert_close(embedding, random_embedding(network, row), atol=1e-5, rtol=0)
+
+
+def test_a_batch_has_gallery_styles_and_predicted_ones(predicting: Callable[..., Trainer]) -> None:
+    """Half and half; predicted embeddings are the predictor's own, of views that the targets belong to."""
+    trainer = predicting(alone=0.0)
+    _, _, embeddings, styles = trainer._batch()
+    assert len(embeddings) == 4 and len(styles["relu1_1"].moments.mean) == 4
+    assert trainer.predictor and trainer.art
+    start = trainer.predictor.outer.bias  # nothing is learned yet: all predictions are the start
+    torch.testing.assert_close(embeddings[2:], start.expand(2, -1))
+    targets = trainer.style_targets["relu2_1"].moments.mean
+    rows = [int((targets - styles["relu2_1"].moments.mean[i]).abs().sum(1).argmin()) for i in range(2)]
+    full = trainer.averaged()["embeddings"][rows]
+    torch.testing.assert_close(embeddings[:2], full, atol=1e-5, rtol=0)
+    for i in (2, 3):
+        found = [trainer.objective.style_target(to_tensor([trainer.art.view(n)]))["relu2_1"].moments.mean[0] for n in range(48)]
+        assert any(torch.equal(mean, styles["relu2_1"].moments.mean[i]) for mean in found)
+
+
+def test_styles_alone_are_painted_as_predicted(predicting: Callable[..., Trainer]) -> None:
+    trainer = predicting(alone=1.0, predicted=0.0)
+    assert trainer.predictor
+    _, _, embeddings, _ = trainer._batch()
+    torch.testing.assert_close(embeddings, trainer.predictor.outer.bias.expand(4, -1))
+
+
+def test_predictor_network_and_styles_all_learn(predicting: Callable[..., Trainer]) -> None:
+    trainer = predicting(steps=40)
+    before = state(trainer)
+    train(trainer, 4)
+    after = state(trainer)
+    for name in ("embeddings", "network.down1.weight", "predictor.inner.weight", "predictor.outer.weight"):
+        assert not torch.equal(before[name], after[name]), name
+    assert trainer.predictor
+    assert not any(p.requires_grad for p in trainer.predictor.statistics.parameters())
+
+
+def test_a_run_with_a_predictor_goes_on_bit_for_bit(predicting: Callable[..., Trainer], tmp_path: Path) -> None:
+    whole = train(predicting(), 6)
+    first = train(predicting(), 3)
+    first.save(tmp_path / "run")
+    second = predicting()
+    second.load(tmp_path / "run")
+    assert_equal(state(train(second, 3)), state(whole))
+
+
+@given(st.floats(0, 50))
+@hypothesis_settings(deadline=None)
+def test_tempered_errors(error: float) -> None:
+    """As they are up to 1; beyond they grow as a logarithm, without a step or a kink."""
+    value = torch.tensor(error, dtype=torch.float64, requires_grad=True)
+    found = tempered(value)
+    found.backward()
+    assert found.item() == pytest.approx(error if error <= 1 else 1 + math.log(error))
+    assert value.grad is not None and value.grad.item() == pytest.approx(1 if error <= 1 else 1 / error)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from impasto.learning.art import Art
 from impasto.learning.features import Perceptual
 from impasto.learning.networks import Architecture, TransformerNetwork
+from impasto.learning.predictor import new_predictor
 from impasto.learning.train import Settings, Trainer
 
 UInt8 = NDArray[np.uint8]
@@ -184,3 +187,18 @@ def inception_tensors(seed: int = 0, fid: bool = True) -> dict[str, Tensor]:
         tensors[f"{name}.bn.running_var"] = 0.5 + torch.rand(outputs, generator=generator)
         tensors[f"{name}.bn.num_batches_tracked"] = torch.tensor(0)
     return tensors
+
+
+def tiny_predicting_trainer(folder: Path, **settings: Any) -> Trainer:
+    """One that has a style predictor too, and three pictures to learn prediction from, which it writes into a folder."""
+    for seed in range(3):
+        Image.fromarray(texture(60 + seed, 80, 70)).save(folder / f"art{seed}.png")
+    network = tiny_network()
+    art = Art([folder])
+    start = network.neutral_embedding()
+    usual = (pictures(seed) for seed in range(8))
+    predictor = new_predictor(start, usual, hidden=8)
+    options = {"steps": 6, "batch": 4, "crop": 64} | settings
+    styles = [texture(1), texture(2, 64, 80), texture(3)]
+    embeddings = torch.stack([random_embedding(network, seed) for seed in range(3)])
+    return Trainer(network, embeddings, styles, Textures(), tiny_perceptual(), Settings(**options), predictor, art)

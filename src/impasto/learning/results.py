@@ -19,11 +19,12 @@ from impasto.files import write_atomically
 from impasto.images import Picture, read, write
 from impasto.learning import evaluate
 from impasto.learning.comparison import Row
-from impasto.learning.measures import art_fid
+from impasto.learning.measures import art_fid, boldness
 from impasto.sheets import contact_sheet
 
 COLUMNS = ("C", "S", "J", "AdaIN content", "AdaIN style", "CFSD", "SSIM", "LPIPS", "LPIPS-style (no heads)", "milliseconds")
 WORTH, FID, ART_FID = "worth", "FID", "ArtFID"
+FEW_PAINTINGS = 4  # below which they are not split into bold and subdued
 SHEET_PAIRS = 4  # rows of the contact sheet
 
 
@@ -119,6 +120,46 @@ def record(summary: Summary, iterations: int) -> dict[str, Any]:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.5g}")
+
+
+def by_painting(methods: Mapping[str, Sequence[Row]]) -> dict[str, dict[str, Any]]:
+    """Of each painting its boldness, and the mean C, S and J of each method over the photographs."""
+    found: dict[str, dict[str, Any]] = {}
+    for method, rows in methods.items():
+        for painting in dict.fromkeys(row.pair.painting for row in rows):
+            short = rows[0].pair.short
+            entry = found.setdefault(painting.stem, {"boldness": _rounded(boldness(evaluate.load(painting, short)))})
+            values = [row.values for row in rows if row.pair.painting == painting and "J" in row.values]
+            if values:
+                entry[method] = {key: _rounded(float(np.mean([v[key] for v in values]))) for key in "CSJ"}
+    return found
+
+
+def groups(paintings: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Paintings in two halves, bold and subdued, by their boldness."""
+    ordered = sorted(paintings, key=lambda stem: -paintings[stem]["boldness"])
+    half = (len(ordered) + 1) // 2
+    return ordered[:half], ordered[half:]
+
+
+def bold_and_subdued(paintings: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of the mean J of each method over both groups; nothing if there are too few paintings to speak of groups."""
+    if len(paintings) < FEW_PAINTINGS:
+        return ""
+    rows = []
+    bold, subdued = groups(paintings)
+    for method in next(iter(paintings.values())):
+        if method == "boldness" or any(method not in entry for entry in paintings.values()):
+            continue
+        means = [float(np.mean([paintings[stem][method]["J"] for stem in group])) for group in (bold, subdued)]
+        rows.append([method, *map(_number, means), f"{means[1] / means[0]:.2f}"])
+    if not rows:
+        return ""
+    least = min(paintings[stem]["boldness"] for stem in bold)
+    said = (
+        f"The {len(bold)} paintings whose edges are strongest (mean Sobel gradient of luminance {least:.3f} or more), the rest."
+    )
+    return f"## J of bold and of subdued paintings\n\n{said}\n\n" + _table(["method", "bold", "subdued", "ratio"], rows)
 
 
 def markdown(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterations: int) -> str:
@@ -246,9 +287,15 @@ def write_all(
 ) -> list[Path]:
     """Write results.md, results.json, the plots and sheet.png into a folder; the files. Raises OSError or PictureError."""
     said = "; ".join(f"{key}: {value}" for key, value in conditions.items() if key in ("short side", "pairs", "perceptual"))
-    everything = {"conditions": dict(conditions), "methods": [record(summary, iterations) for summary in summaries]}
+    paintings = by_painting(methods)
+    everything = {
+        "conditions": dict(conditions),
+        "methods": [record(summary, iterations) for summary in summaries],
+        "paintings": paintings,
+    }
+    text = "\n".join(part for part in (markdown(summaries, conditions, iterations), bold_and_subdued(paintings)) if part)
     files = {
-        "results.md": markdown(summaries, conditions, iterations).encode(),
+        "results.md": text.encode(),
         "results.json": (json.dumps(everything, indent=2, ensure_ascii=False) + "\n").encode(),
         **plots(summaries, said),
     }
