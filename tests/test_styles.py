@@ -216,7 +216,7 @@ def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
     for spec in (path, str(path), f"{path}:0.5"):
         ((style, weight),) = find_mix(spec).parts
         assert (style.name, weight, style.metadata["source"]) == ("my-tulip", 1, "My_Tulip")
-        assert np.array_equal(style.picture, photo(40, 30))
+        assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
     mix = find_mix(f"{path}:0.5,starry-night:0.5")
     assert mix.name == "my-tulip-50-starry-night-50"
 
