@@ -1,4 +1,5 @@
-"""The demonstration: photographs in gallery styles, then a new style learned from one picture, all on one contact sheet.
+"""The demonstration: photographs in gallery styles, then in the manner of a picture, at once and after a little training, all on
+one contact sheet.
 
 python scripts/demo.py [--minutes 2] [--out demo]
 """
@@ -53,12 +54,14 @@ def main() -> None:
     seconds = time.perf_counter() - began
     print(f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing included.", flush=True)
 
-    print(f"Learning a new style from one drawn picture, {options.minutes:g} minutes on this CPU ...", flush=True)
     picture, learned = folder / f"{NEW}.png", folder / f"{NEW}.safetensors"
     write(picture, Picture(demo_pictures.draw_style(512)))
+    print("Painting in the manner of a picture never seen before, as predicted at once ...", flush=True)
+    columns[f"{NEW}, at once"] = paint(painter, photos, picture, f"{NEW}-at-once")
+    print(f"Learning it, {options.minutes:g} minutes on this CPU ...", flush=True)
     command = ["train", str(picture), "-o", str(learned), "--minutes", str(options.minutes), "--overwrite"]
     subprocess.run([sys.executable, "-m", "impasto", *command], check=True)
-    columns[NEW] = paint(painter, photos, str(learned), NEW)
+    columns[f"{NEW}, learned"] = paint(painter, photos, learned, NEW)
 
     sheet = folder / "contact-sheet.png"
     cells = [(name, pictures[row]) for row in range(len(photos)) for name, pictures in columns.items()]
@@ -68,7 +71,7 @@ def main() -> None:
     print(f"Look at {sheet}; the paintings are in {folder}/")
 
 
-def paint(painter: Stylizer, photos: list[Path], style: str, name: str) -> list[UInt8]:
+def paint(painter: Stylizer, photos: list[Path], style: str | Path, name: str) -> list[UInt8]:
     """Paint photographs in a style and keep them beside the others."""
     paintings = []
     for photo in photos:
