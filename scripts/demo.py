@@ -1,5 +1,5 @@
-"""The demonstration: photographs in gallery styles, then in the manner of a picture, at once and after a little training, all on
-one contact sheet.
+"""The demonstration: photographs in gallery styles, then in the manner of one picture, at once and after a little training,
+all on one contact sheet.
 
 python scripts/demo.py [--minutes 2] [--out demo]
 """
