@@ -448,3 +448,41 @@ def test_tempered_errors(error: float) -> None:
     found.backward()
     assert found.item() == pytest.approx(error if error <= 1 else 1 + math.log(error))
     assert value.grad is not None and value.grad.item() == pytest.approx(1 if error <= 1 else 1 / error)
+
+
+# --- content held where it was ------------------------------------------------------------------------------------------
+
+
+def content_error(trainer: Trainer) -> float:
+    photos = pictures(*range(100, 106))
+    with torch.no_grad():
+        painted = trainer.paint(photos, trainer.embeddings[:1].expand(6, -1))
+        target = trainer.objective.content_target(photos)
+        styles = {layer: style.rows(torch.zeros(6, dtype=torch.long)) for layer, style in trainer.style_targets.items()}
+        return tempered(trainer.objective.terms(painted, target, styles)["content"]).mean().item()
+
+
+def test_content_is_held_where_it_was() -> None:
+    """A style weight that would give up the subject does not, once the content is held."""
+    ends = {}
+    for held in (False, True):
+        options: dict[str, Any] = {"weights": Weights(0.05, 30.0), "embedding_rate": 0.05, "learning_rate": 0.01}
+        trainer = tiny_trainer([texture(1)], steps=120, batch=4, **options)
+        start = content_error(trainer)
+        if held:
+            trainer.hold_content(6)
+            assert trainer.ceiling == pytest.approx(start, rel=0.01)
+        ends[held] = content_error(train(trainer, 120)) / start
+    assert ends[True] < ends[False] and ends[True] < 1.1
+
+
+def test_the_price_of_content_rises_above_the_ceiling_and_falls_back_below() -> None:
+    trainer = tiny_trainer(steps=20)
+    trainer.ceiling = 1e-6
+    train(trainer, 2)
+    assert trainer.price > 1
+    trainer.ceiling, high = 1e6, trainer.price
+    train(trainer, 1)
+    assert trainer.price < high
+    train(trainer, 10)
+    assert trainer.price == 1

@@ -193,7 +193,10 @@ def new_style(
     else:
         near = nearest(network, known, painting, content, Objective(perceptual))
         start = torch.from_numpy(gallery_style(near).embedding(known).copy())
-    return Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
+    trainer = Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
+    if known.predictor:
+        trainer.hold_content()
+    return trainer
 
 
 def nearest(network: TransformerNetwork, shipped: Network, painting: Painting, content: Content, objective: Objective) -> str:

@@ -33,6 +33,7 @@ from impasto.networks import MULTIPLE
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
 VIEW_WINDOW, VIEW_USES = 48, 4  # views of art at hand, and how often each is painted; its target costs a third of a step
+PRICE_RATE, HIGHEST_PRICE = 0.05, 20.0  # how quickly the content's weight follows its error, and where it ends
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -109,7 +110,7 @@ class Trainer:
         art: pictures that prediction is learned from.
     """
 
-    STATE = ("step", "seconds", "running", "history")  # kept in a checkpoint, beside tensors
+    STATE = ("step", "seconds", "running", "history", "price")  # kept in a checkpoint, beside tensors
 
     def __init__(
         self,
@@ -146,6 +147,8 @@ class Trainer:
         self.step, self.seconds = 0, 0.0
         self.history = ""  # what had been trained before this run started, as a card says it
         self.running: dict[str, float] = {}
+        self.ceiling = math.inf  # of the content error, see `hold_content`
+        self.price = 1.0  # times the content's weight
         self._targets: dict[tuple[int, int], ContentTarget] = {}
         self._views: dict[int, tuple[Tensor, StyleTarget]] = {}
 
@@ -252,6 +255,20 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
             return self.network(photos, embeddings).float()
 
+    @torch.no_grad()
+    def hold_content(self, pictures: int = 8) -> None:
+        """Let the content error of the first style stay where it is now, over some content pictures: its weight rises while it
+        is higher, and falls back while it is not. So training takes more of the style and keeps the subject as well.
+        """
+        errors = []
+        for number in range(pictures):
+            photo = to_tensor([self.content.crop(number, self.settings.crop)]).to(self.device)
+            painted = self.paint(photo, self.embeddings[:1])
+            styles: StyleTarget = {layer: target.rows(torch.tensor([0])) for layer, target in self.style_targets.items()}
+            terms = self.objective.terms(painted, self.objective.content_target(photo), styles)
+            errors.append(tempered(terms["content"]).item())
+        self.ceiling = float(np.mean(errors))
+
     def train_step(self) -> None:
         """One step. Raises TrainingError, and changes no weights, if a loss or gradient is not finite."""
         start = time.perf_counter()
@@ -261,7 +278,7 @@ class Trainer:
         terms = {name: tempered(term) for name, term in self.objective.terms(pictures, content, styles).items()}
         if settings.weights.tv:
             terms["tv"] = total_variation_loss(pictures, photos)
-        loss = self.objective.total(terms).mean()
+        loss = self.objective.total(terms | {"content": self.price * terms["content"]}).mean()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -285,6 +302,8 @@ class Trainer:
         record = {name: value.mean().item() for name, value in terms.items()} | {"total": loss.item()}
         keep = min(0.98, 1 - 1 / self.step)
         self.running = {name: keep * self.running.get(name, 0.0) + (1 - keep) * value for name, value in record.items()}
+        above = min(record["content"] / self.ceiling - 1, 1.0)
+        self.price = min(max(self.price * math.exp(PRICE_RATE * above), 1.0), HIGHEST_PRICE)
         self.seconds += time.perf_counter() - start
 
     @property
