@@ -163,6 +163,12 @@ def _near(name: str) -> list[str]:
     return typos or [known for known in gallery_names() if len(name) > 2 and name in known][:3]
 
 
+def preview(name: str, gallery: Path = GALLERY) -> Path | None:
+    """The picture that shows what a style of the gallery looks like, a WebP file, if there is one."""
+    path = gallery / "previews" / f"{name}.webp"
+    return path if path.is_file() else None
+
+
 def find_style(spec: str | Path) -> Style:
     """A style by gallery name, by the path of a style file, or from any picture, which a network's predictor makes a style of.
 

@@ -395,6 +395,13 @@ def test_styles_start_where_they_were_whatever_is_predicted(predicting: Callable
         torch.testing.assert_close(embedding, random_embedding(network, row), atol=1e-5, rtol=0)
 
 
+def test_asking_what_a_run_is_worth_changes_nothing(predicting: Callable[..., Trainer]) -> None:
+    trainer = train(predicting(), 2)
+    before, first = state(trainer), trainer.averaged()
+    assert_equal(first, trainer.averaged())
+    assert_equal(before, state(trainer))
+
+
 def test_a_batch_has_gallery_styles_and_predicted_ones(predicting: Callable[..., Trainer]) -> None:
     """Half and half; predicted embeddings are the predictor's own, of views that the targets belong to."""
     trainer = predicting(alone=0.0)

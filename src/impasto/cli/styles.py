@@ -10,8 +10,9 @@ from rich.table import Table
 
 from impasto.cli import options, report
 from impasto.images import MAX_PIXELS, Picture, read, write
+from impasto.paths import GALLERY
 from impasto.sheets import contact_sheet
-from impasto.styles import PHOTO, Style, find_style, gallery_names, gallery_style
+from impasto.styles import PHOTO, Style, find_style, gallery_names, gallery_style, preview
 from impasto.stylizer import Stylizer
 
 FIRST = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")  # facts in this order, then others by name
@@ -63,6 +64,8 @@ def record(style: Style) -> dict[str, Any]:
     if style.picture is not None:
         height, width = style.picture.shape[:2]
         flat["picture"] = f"{width}x{height}"
+    if style.file and style.file.is_relative_to(GALLERY) and (shown := preview(style.name)):
+        flat["preview"] = str(shown)
     return {"name": style.name, **flat, "networks": networks}
 
 

@@ -316,7 +316,8 @@ class Trainer:
         averaged = {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
         if self.predictor:
             with torch.no_grad():
-                averaged["embeddings"] += self.averaged_predictor().from_statistics(self.readings.cpu())
+                predicted = self.averaged_predictor().from_statistics(self.readings.cpu())
+            averaged["embeddings"] = averaged["embeddings"] + predicted  # anew: on a CPU the means are not copied above
         return averaged
 
     def averaged_predictor(self) -> StylePredictor:
