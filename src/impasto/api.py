@@ -21,7 +21,8 @@ def stylize(
 
     Args:
         photo: a path, a PIL image, or a uint8 RGB array (H, W, 3).
-        style: a gallery name (`impasto styles` lists them), a style file, a mix `starry-night:0.7,great-wave:0.3`, a `Style`.
+        style: a gallery name (`impasto styles` lists them), the path of any picture or of a style file, a mix
+            `starry-night:0.7,great-wave:0.3`, or a `Style`.
         strength: 0 gives the photograph back, 1 the full style.
         network: "base", the faster "small", or the path of a network file, which is read once.
 
