@@ -122,10 +122,10 @@ class StylePredictor(nn.Module):
         return self.outer(x + F.relu(self.middle(x)))
 
 
-HIDDEN = 192  # units; of a network with small embeddings fewer would do, but the readings of a picture need them
+HIDDEN = {"base": 192, "small": 128}  # units, by network: both predictors together have less than 4 MB
 
 
-def new_predictor(start: Tensor, pictures: Iterable[Tensor], hidden: int = HIDDEN) -> StylePredictor:
+def new_predictor(start: Tensor, pictures: Iterable[Tensor], hidden: int) -> StylePredictor:
     """A predictor that has learned nothing yet, for embeddings like `start` (embedding_size,); `pictures` (1, 3, H, W) say
     what is usual among pictures.
     """

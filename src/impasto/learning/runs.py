@@ -24,7 +24,7 @@ from impasto.learning.features import Perceptual, load
 from impasto.learning.generated import Generated
 from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
-from impasto.learning.predictor import StylePredictor, new_predictor
+from impasto.learning.predictor import HIDDEN, StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
 from impasto.networks import GALLERY_VERSION, Network, network_path, read_network, shipped
 from impasto.predictor import predict
@@ -159,7 +159,7 @@ def new_gallery(
         mean = network.neutral_embedding()
         embeddings = mean.repeat(len(paintings), 1)
     if art and not predictor:
-        predictor = new_predictor(mean, _usual_pictures(art))
+        predictor = new_predictor(mean, _usual_pictures(art), HIDDEN[name])
     trainer = Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings, predictor, art)
     trainer.history = history
     return trainer
