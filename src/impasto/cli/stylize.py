@@ -17,7 +17,9 @@ from impasto.stylizer import SMALLEST, Stylizer
 
 def stylize(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or globs.")],
-    style: Annotated[str, typer.Option("--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3.")],
+    style: Annotated[
+        str, typer.Option("--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3.")
+    ],
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", help="A file, or a folder (if it is one, ends in / or inputs are several)."),
