@@ -34,7 +34,8 @@ def main() -> None:
         "# The gallery",
         "",
         "Written by `python scripts/gallery_cards.py` from the style files. C, S and J: the canonical objective, lower is "
-        f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public domain.",
+        f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
+        "domain.",
         "",
         "| | style | painting | trained | `base`: C, S, J | `small`: C, S, J |",
         "|---|---|---|---|---|---|",
