@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from impasto.errors import NetworkError
-from impasto.images import UInt8
-from impasto.networks import NETWORKS, network_path, read_network, shipped
-from impasto.styles import PHOTO, gallery_names, gallery_style
+from impasto.images import UInt8, read
+from impasto.networks import GALLERY_VERSION, NETWORKS, network_path, read_network, shipped
+from impasto.paths import GALLERY
+from impasto.styles import PHOTO, gallery_names, gallery_style, preview
 from impasto.stylizer import Stylizer
 
 PAINTINGS = [name for name in gallery_names() if name != PHOTO]
@@ -17,8 +18,8 @@ def test_both_networks_ship() -> None:
     assert [name for name in NETWORKS if not network_path(name).exists()] == []
 
 
-def test_there_are_twelve_paintings_and_the_photograph() -> None:
-    assert len(PAINTINGS) >= 12
+def test_there_are_forty_paintings_and_the_photograph() -> None:
+    assert len(PAINTINGS) >= 40
     assert gallery_names()[-1] == PHOTO
     assert list(PAINTINGS) == sorted(PAINTINGS)
     assert {"starry-night", "great-wave"} <= set(PAINTINGS)
@@ -42,6 +43,26 @@ def test_every_painting_says_what_it_is(name: str) -> None:
     assert all(facts.get(key) for key in ("title", "artist", "year", "source", "licence"))
 
 
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_every_painting_says_how_it_was_trained_and_what_it_scores(painter: Stylizer, name: str) -> None:
+    style, network = gallery_style(name), painter.network.name
+    facts = {key: style.metadata.get(f"{network}.{key}", "") for key in ("trained", "perceptual", "measured", "C", "S", "J")}
+    assert all(facts.values()), facts
+    assert float(facts["J"]) == pytest.approx(float(facts["C"]) + 5 * float(facts["S"]), abs=0.01)
+    assert style.metadata[f"{network}.gallery"] == painter.network.gallery == GALLERY_VERSION
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_every_painting_has_a_preview_and_keeps_no_picture_of_itself(name: str) -> None:
+    path = preview(name)
+    assert path and min(read(path).rgb.shape[:2]) >= 100
+    assert gallery_style(name).picture is None
+
+
+def test_no_preview_belongs_to_nothing() -> None:
+    assert {path.stem for path in (GALLERY / "previews").iterdir()} == set(PAINTINGS)
+
+
 def test_networks_keep_what_they_say(painter: Stylizer, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("networks") / "copy.safetensors"
     painter.network.write(path)
@@ -52,6 +73,7 @@ def test_networks_keep_what_they_say(painter: Stylizer, tmp_path_factory: pytest
         painter.network.embedding_size,
     )
     assert found.graph == painter.network.graph
+    assert found.predictor == painter.network.predictor != b""
     assert np.frombuffer(found.graph, np.uint8).size > 100_000
 
 

@@ -34,7 +34,9 @@ def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     package = installed / "impasto"
     assert (package / "py.typed").exists()
     assert {path.stem for path in (package / "gallery/networks").iterdir()} == {"base", "small"}
-    assert len(list((package / "gallery/styles").glob("*.safetensors"))) >= 13
+    styles = {path.stem for path in (package / "gallery/styles").glob("*.safetensors")}
+    assert len(styles) > 40
+    assert {path.stem for path in (package / "gallery/previews").glob("*.webp")} == styles - {"photo"}
     assert (package / "learning/lite.safetensors").stat().st_size < 1.5e6
 
 
