@@ -1,5 +1,7 @@
 """The style predictor: what it reads of a picture, what it learns, and how it is exported."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from impasto.errors import NetworkError
 from impasto.learning import export
 from impasto.learning.losses import moments
 from impasto.learning.predictor import Dimensions, StylePredictor, new_predictor
+from impasto.networks import NETWORKS, shipped
 
 from .tiny import pictures
 
@@ -34,10 +37,30 @@ def test_before_training_every_picture_gives_the_start() -> None:
 
 
 def test_readings_are_about_0_with_deviation_1_over_the_usual_pictures(predictor: StylePredictor) -> None:
-    readings = torch.cat([predictor.statistics(picture) for picture in several(12)])
+    statistics = predictor.statistics
+    readings = torch.cat([statistics(picture) for picture in several(12)]) / statistics.gain
     torch.testing.assert_close(readings.mean(0), torch.zeros(readings.shape[1]), atol=0.15, rtol=0)  # but for what is clamped
     varied = readings.std(0)
     assert varied.max() < 1.05 and varied.median() > 0.9
+
+
+def test_every_kind_of_reading_weighs_as_much(predictor: StylePredictor) -> None:
+    statistics, start, weights = predictor.statistics, 0, []
+    for layer, kept in statistics.dimensions.kept.items():
+        for count in (statistics.dimensions.channels[layer],) * 2 + (kept * (kept + 1) // 2,):
+            weights.append(statistics.gain[start : start + count].square().sum().item())
+            start += count
+    assert start == statistics.dimensions.statistics
+    assert weights == pytest.approx([statistics.dimensions.statistics / 12] * 12, rel=1e-4)
+
+
+def test_balancing_changes_no_prediction(predictor: StylePredictor) -> None:
+    uneven = copy.deepcopy(predictor)
+    uneven.statistics.gain.fill_(1)
+    before = uneven(pictures(5))
+    uneven.balance()
+    torch.testing.assert_close(uneven.statistics.gain, predictor.statistics.gain)
+    torch.testing.assert_close(uneven(pictures(5)), before, atol=1e-4, rtol=1e-4)
 
 
 def test_covariances_are_read_along_directions_in_which_the_average_is_the_identity(predictor: StylePredictor) -> None:
@@ -56,7 +79,7 @@ def test_a_picture_of_more_of_the_same_is_read_as_the_same(predictor: StylePredi
     picture = pictures(3, height=96, width=96)
     change = (predictor.statistics(picture.repeat(1, 1, 3, 2)) - predictor.statistics(picture)).abs().mean()
     other = (predictor.statistics(pictures(9)) - predictor.statistics(picture)).abs().mean()
-    assert change < 0.5 * other
+    assert change < 0.7 * other
 
 
 def test_only_the_head_learns(predictor: StylePredictor) -> None:
@@ -86,3 +109,12 @@ def test_a_graph_that_is_no_predictor_is_told(tiny_graph: bytes) -> None:
 
 def test_how_many_numbers_a_picture_is_read_as() -> None:
     assert Dimensions({"a": 4, "b": 6}, {"a": 2, "b": 3}, 8, 10).statistics == (4 + 4 + 3) + (6 + 6 + 6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_ships_can_be_trained_on(name: str) -> None:
+    graph = shipped(name).predictor
+    back = export.predictor_from_onnx(graph)
+    back.balance()
+    picture = pictures(7, height=96, width=128)
+    np.testing.assert_allclose(engines.run_once(graph, picture.numpy()), back(picture).detach().numpy(), atol=1e-2)

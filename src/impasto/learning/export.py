@@ -83,6 +83,7 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
             if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
         }
         predictor = StylePredictor(Perceptual("lite", convolutions), dimensions)
+        stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))  # of gallery 2 and before
         state = predictor.state_dict()
         predictor.load_state_dict({name: stored[name] for name in state if _is_kept(name)}, strict=False)
     except Exception as error:
@@ -91,7 +92,7 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
 
 
 def _is_weight(name: str) -> bool:
-    return _is_kept(name) and not name.startswith(("statistics.directions", "statistics.mean", "statistics.deviation"))
+    return _is_kept(name) and not name.startswith("statistics.directions")
 
 
 def _is_kept(name: str) -> bool:

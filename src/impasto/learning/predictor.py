@@ -50,13 +50,15 @@ class Statistics(nn.Module):
         self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(dimensions.statistics))
         self.register_buffer("deviation", torch.ones(dimensions.statistics))
+        self.gain: Tensor
+        self.register_buffer("gain", torch.ones(dimensions.statistics))
 
     def forward(self, picture: Tensor) -> Tensor:
         parts: list[Tensor] = []
         for layer, f in self.perceptual(picture, self.dimensions.kept).items():
             mean, cov = _plain_moments(f)
             parts += self._numbers(layer, mean, cov)
-        return ((torch.cat(parts, 1) - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+        return ((torch.cat(parts, 1) - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST) * self.gain
 
     def _numbers(self, layer: str, mean: Tensor, cov: Tensor) -> list[Tensor]:
         directions = getattr(self, f"directions_{layer}")
@@ -65,6 +67,17 @@ class Statistics(nn.Module):
         entries = along[:, rows, columns]
         # the signed root: covariances are squares, and vary by orders of magnitude between pictures
         return [mean, (cov.diagonal(dim1=1, dim2=2) + 1e-6).log(), entries.sign() * (entries.abs() + 1e-12).sqrt()]
+
+    def even_gain(self) -> Tensor:
+        """Gains (statistics,) by which every kind of statistic of every layer weighs as much as another, however many numbers
+        it has. Without them the few that say what colors there are drown in covariances, and are learned last.
+        """
+        kinds = [
+            count
+            for layer, kept in self.dimensions.kept.items()
+            for count in (self.dimensions.channels[layer], self.dimensions.channels[layer], kept * (kept + 1) // 2)
+        ]
+        return torch.cat([torch.full((count,), (sum(kinds) / len(kinds) / count) ** 0.5) for count in kinds])
 
     @torch.no_grad()
     def fit(self, pictures: Iterable[Tensor]) -> None:
@@ -116,6 +129,13 @@ class StylePredictor(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         return self.from_statistics(self.statistics(picture))
 
+    @torch.no_grad()
+    def balance(self) -> None:
+        """Give the statistics even gains, and predict as before: for predictors that were made without."""
+        gain = self.statistics.even_gain().to(self.inner.weight)
+        self.inner.weight *= self.statistics.gain / gain
+        self.statistics.gain.copy_(gain)
+
     def from_statistics(self, statistics: Tensor) -> Tensor:
         """The half that learns: (B, statistics) to (B, embedding_size)."""
         x = F.relu(self.inner(statistics))
@@ -133,4 +153,5 @@ def new_predictor(start: Tensor, pictures: Iterable[Tensor], hidden: int) -> Sty
     channels = {layer: getattr(lite, f"w{lite.layers[layer]}").shape[0] for layer in STYLE_LAYERS}
     predictor = StylePredictor(lite, Dimensions(channels, KEPT, hidden, start.numel()), start)
     predictor.statistics.fit(pictures)
+    predictor.statistics.gain.copy_(predictor.statistics.even_gain())
     return predictor

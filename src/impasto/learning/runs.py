@@ -153,6 +153,8 @@ def new_gallery(
             raise TrainingError(f"{start / 'styles'} holds no style for the network {name} that --start could go on from")
         mean = torch.stack(list(rows.values())).mean(0)
         predictor = export.predictor_from_onnx(known.predictor) if known.predictor else None
+        if predictor:
+            predictor.balance()
         embeddings = torch.stack([rows[p.name] if p.name in rows else _predicted(predictor, p, mean) for p in paintings])
     else:
         network, predictor = TransformerNetwork(ARCHITECTURES[name]), None
