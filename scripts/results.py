@@ -1,17 +1,24 @@
 """Write docs/results.md from measured files alone: what `impasto evaluate` left, copied into docs/measured.
 
-  python scripts/results.py
+  python scripts/results.py [--paintings FOLDER]
 
 Each section stands on one results.json, named in `SECTIONS` with the command that makes it; a section whose file is not there
-says so, and no figure is written by hand.
+says so, and no figure is written by hand. With a folder of paintings that nothing was trained on, photographs that
+scikit-learn and scikit-image carry are painted in their manner first, for the sheet of the zero-shot section.
 """
 
+import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from impasto.images import EXTENSIONS, Picture, read, write
+from impasto.learning.generated import carried_photos
 from impasto.learning.results import bold_and_subdued, groups
+from impasto.networks import NETWORKS
+from impasto.sheets import contact_sheet
+from impasto.stylizer import Stylizer
 
 DOCS = Path(__file__).parents[1] / "docs"
 MEASURED = DOCS / "measured"
@@ -32,13 +39,13 @@ SECTIONS = (
         "zero-shot",
         "Zero-shot: any picture as a style, at once",
         "Eight paintings that nothing was trained on, beside baselines that paint nothing.",
-        "VALIDATION --photos PHOTOS --every 2 -m base,small,recolored,double-exposure,painting",
+        "VALIDATION --photos PHOTOS --every 2 -m base,small,recolored,double-exposure,painting --measures canonical",
     ),
     Section(
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
@@ -101,7 +108,24 @@ def section(of: Section) -> str:
     return "\n\n".join(parts)
 
 
+def zero_shot_sheet(folder: Path) -> None:
+    """Two photographs by both networks in the manner of each painting: docs/results/zero-shot.jpg. Paintings are not shown."""
+    found = {path.stem: path for path in carried_photos()}
+    photos = [read(found[name]).rgb for name in ("china", "chelsea")]
+    cells = []
+    for painting in sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS):
+        for name in NETWORKS:
+            painter = Stylizer(name)
+            label = f"{painting.stem.replace('_', ' ')[:28]}, {name}"
+            cells += [(label, painter.stylize(photo, painting)[:426]) for photo in photos]
+    write(DOCS / "results" / "zero-shot.jpg", Picture(contact_sheet(cells, columns=4, width=300)), quality=85)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--paintings", type=Path, help="folder of paintings for the sheet of the zero-shot section")
+    if folder := parser.parse_args().paintings:
+        zero_shot_sheet(folder)
     intro = (
         "# Results\n\nWritten by `python scripts/results.py` from the files in [`measured/`](measured), which `impasto "
         "evaluate` made. The canonical objective: content error C, style error S, J = C + 5 S, lower is better, by the Oxford "

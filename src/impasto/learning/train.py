@@ -48,7 +48,7 @@ class Settings:
     curriculum: tuple[tuple[float, float], ...] = CURRICULUM
     learning_rate: float = 4e-3  # peak, of the network
     embedding_rate: float = 1.5e-2  # peak, of embeddings: each meets only some of the steps
-    predictor_rate: float = 1e-3  # peak, of the style predictor
+    predictor_rate: float = 2e-4  # peak, of the style predictor, whose many inputs make every step a large one
     predicted: float = 0.5  # of a batch, painted in styles predicted from `art`, where there is some
     alone: float = 0.25  # of the pictures in the gallery's styles, painted as they are predicted
     warmup: float = 0.02  # of the run
