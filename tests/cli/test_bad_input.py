@@ -196,7 +196,7 @@ def with_a_broken_network(path: Path) -> None:
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
         (folder, "broken or no safetensors file"),
-        (foreign, "was made for another base network (0123456789abcdef of gallery 1, this is"),
+        (foreign, "was made for another base network (0123456789abcdef of gallery 2, this is"),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "cannot load this network"),
     ],
@@ -210,10 +210,13 @@ def test_a_bad_style_file(impasto: Run, photo_file: Path, make: Callable[[Path],
     assert len(list(photo_file.parent.glob("*.jpg"))) == 1
 
 
-def test_a_picture_as_style(impasto: Run, photo_file: Path) -> None:
-    done = impasto("stylize", photo_file, "--style", photo_file)
-    assert done.code == 2
-    assert f"impasto train {photo_file}" in done.only_error()
+@pytest.mark.parametrize(("make", "reason"), [(missing, "does not exist"), (empty, "it is empty"), (no_picture, "no picture")])
+def test_a_bad_picture_as_style(impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str) -> None:
+    path = photo_file.with_name("style.png")
+    make(path)
+    done = impasto("stylize", photo_file, "--style", path)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.only_error()
 
 
 @pytest.mark.parametrize("style", ["starry-night:-1", "starry-night:0", "starry-night:nan", "starry-night:much", "", ",", ":"])
