@@ -260,7 +260,7 @@ def test_without_a_predictor_a_style_is_to_be_learned_anew(painter: Stylizer, mo
 def network_file(painter: Stylizer, tmp_path: Path) -> Path:
     """A network of an older gallery: nothing that ships belongs to it."""
     path = tmp_path / "old.safetensors"
-    replace(painter.network, hash="o1d").write(path)
+    replace(painter.network, hash="o1d", photo=None).write(path)
     return path
 
 
