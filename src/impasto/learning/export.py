@@ -83,7 +83,7 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
             if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
         }
         predictor = StylePredictor(Perceptual("lite", convolutions), dimensions)
-        stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))  # of gallery 2 and before
+        stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))  # of predictors made before there were gains
         state = predictor.state_dict()
         predictor.load_state_dict({name: stored[name] for name in state if _is_kept(name)}, strict=False)
     except Exception as error:
