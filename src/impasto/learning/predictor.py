@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from impasto.learning.features import LITE_FILE, Perceptual, read_tensors
-from impasto.learning.losses import STYLE_LAYERS, moments
+from impasto.learning.losses import STYLE_LAYERS
 
 KEPT = {"relu1_1": 16, "relu2_1": 24, "relu3_1": 32, "relu4_1": 32}  # principal directions whose covariances are read
 FARTHEST = 4.0  # deviations: statistics beyond are taken to be there, as nothing was learned of them
@@ -29,9 +29,14 @@ class Dimensions:
     embedding_size: int
 
     @property
+    def kinds(self) -> list[int]:
+        """How many numbers there are of each kind: by layer means, deviations, covariances."""
+        return [n for layer, k in self.kept.items() for n in (self.channels[layer], self.channels[layer], k * (k + 1) // 2)]
+
+    @property
     def statistics(self) -> int:
         """How many numbers a picture is read as."""
-        return sum(2 * self.channels[layer] + kept * (kept + 1) // 2 for layer, kept in self.kept.items())
+        return sum(self.kinds)
 
 
 class Statistics(nn.Module):
@@ -56,7 +61,7 @@ class Statistics(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         parts: list[Tensor] = []
         for layer, f in self.perceptual(picture, self.dimensions.kept).items():
-            mean, cov = _plain_moments(f)
+            mean, cov = _moments(f)
             parts += self._numbers(layer, mean, cov)
         return ((torch.cat(parts, 1) - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST) * self.gain
 
@@ -72,17 +77,14 @@ class Statistics(nn.Module):
         """Gains (statistics,) by which every kind of statistic of every layer weighs as much as another, however many numbers
         it has. Without them the few that say what colors there are drown in covariances, and are learned last.
         """
-        kinds = [
-            count
-            for layer, kept in self.dimensions.kept.items()
-            for count in (self.dimensions.channels[layer], self.dimensions.channels[layer], kept * (kept + 1) // 2)
-        ]
+        kinds = self.dimensions.kinds
         return torch.cat([torch.full((count,), (sum(kinds) / len(kinds) / count) ** 0.5) for count in kinds])
 
     @torch.no_grad()
     def fit(self, pictures: Iterable[Tensor]) -> None:
         """Set directions, means and deviations by pictures (1, 3, H, W)."""
-        seen = [self._moments(picture) for picture in pictures]
+        kept_layers = self.dimensions.kept
+        seen = [{layer: _moments(f) for layer, f in self.perceptual(p, kept_layers).items()} for p in pictures]
         for layer in self.dimensions.kept:
             cov = torch.stack([each[layer][1][0] for each in seen]).mean(0).double()
             values, vectors = torch.linalg.eigh(cov)
@@ -93,11 +95,8 @@ class Statistics(nn.Module):
         self.mean.copy_(numbers.mean(0))
         self.deviation.copy_(numbers.std(0).clamp_min(1e-4))
 
-    def _moments(self, picture: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        return {layer: tuple(moments(f)) for layer, f in self.perceptual(picture, self.dimensions.kept).items()}  # type: ignore[misc]
 
-
-def _plain_moments(f: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(f: Tensor) -> tuple[Tensor, Tensor]:
     """`losses.moments` in operations that an exporter knows."""
     f = f.flatten(2)
     mean = f.mean(2)
