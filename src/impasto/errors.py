@@ -9,6 +9,10 @@ class PictureError(ImpastoError):
     """A picture that cannot be read or written."""
 
 
+class VideoError(ImpastoError):
+    """A video that cannot be read or written."""
+
+
 class StyleError(ImpastoError):
     """A style that is unknown, broken, or made for another network."""
 

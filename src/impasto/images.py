@@ -1,7 +1,6 @@
 """Pictures in and out: whatever the file holds becomes upright 8-bit sRGB, with the metadata that is still true of it."""
 
 import contextlib
-import errno
 import io
 import math
 import threading
@@ -17,7 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import IFD, Base
 
 from impasto.errors import PictureError
-from impasto.files import write_atomically
+from impasto.files import os_reason, write_atomically
 
 UInt8 = NDArray[np.uint8]
 
@@ -129,7 +128,7 @@ def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
     """
     path = Path(path)
     with _reading(str(path)), _pillow_limit_lifted(), _open_file(path) as file, _open_image(file, path) as image:
-        _check_pixels(path, image.size, max_pixels)
+        check_pixels(path, image.size, max_pixels)
         return _decoded(image)
 
 
@@ -140,7 +139,7 @@ def decode(data: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS)
         PictureError: the bytes are no picture, broken, cut short, or too many pixels.
     """
     with _reading(name), _pillow_limit_lifted(), Image.open(io.BytesIO(data), formats=_PILLOW_READS) as image:
-        _check_pixels(Path(name), image.size, max_pixels)
+        check_pixels(Path(name), image.size, max_pixels)
         return _decoded(image)
 
 
@@ -213,7 +212,7 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
     except FileNotFoundError as error:
         raise PictureError(f"cannot read {path}: there is no such file; check the name") from error
     except OSError as error:
-        raise PictureError(f"cannot read {path}: {_os_reason(error)}") from error
+        raise PictureError(f"cannot read {path}: {os_reason(error)}") from error
     with file:
         if not file.peek(1):
             raise PictureError(f"cannot read {path}: it is empty (0 bytes); get a fresh copy")
@@ -244,7 +243,8 @@ def _is_heic(header: bytes) -> bool:
     return not brands & {b"avif", b"avis"} and bool(brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"})
 
 
-def _check_pixels(path: Path, size: tuple[int, int], limit: int) -> None:
+def check_pixels(path: Path, size: tuple[int, int], limit: int) -> None:
+    """Raise PictureError if a picture of `size` (width, height) has more than `limit` pixels."""
     pixels = size[0] * size[1]
     if pixels > limit:
         raise PictureError(
@@ -475,7 +475,7 @@ def write(path: Path | str, picture: Picture, quality: int = 92) -> None:
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise PictureError(f"cannot write {path}: {_os_reason(error)}") from error
+        raise PictureError(f"cannot write {path}: {os_reason(error)}") from error
 
 
 def _writer(path: Path) -> _Format:
@@ -534,25 +534,6 @@ def _metadata(form: _Format, picture: Picture) -> dict[str, Any]:
         exif = None
     found = {"exif": exif, "dpi": picture.dpi}
     return {name: value for name, value in found.items() if value is not None}
-
-
-_REMEDIES = {
-    errno.ENOSPC: "free some space, or choose another disk",
-    errno.EDQUOT: "free some space, or choose another disk",
-    errno.EACCES: "change its permissions, or choose another folder",
-    errno.EPERM: "change its permissions, or choose another folder",
-    errno.EROFS: "choose another folder",
-    errno.ENOTDIR: "a part of its path is a file; choose another folder",
-    errno.EEXIST: "a part of its path is a file; choose another folder",
-    errno.EISDIR: "there is a folder of this name; choose another name",
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
-
-
-def _os_reason(error: OSError) -> str:
-    reason = error.strerror or _one_line(error)
-    remedy = _REMEDIES.get(error.errno or 0)
-    return f"{reason}; {remedy}" if remedy else reason
 
 
 def encode(picture: Picture, suffix: str, quality: int = 92) -> bytes:

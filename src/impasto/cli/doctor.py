@@ -44,7 +44,7 @@ def doctor(json: options.Json = False) -> None:
 
 def examine() -> dict[str, Any]:
     """What `impasto doctor` knows, by subject; `advice` is what to do about what is missing."""
-    versions = {name: _version(name) for name in (*ENGINES, "numpy", "pillow", *EXTRAS)}
+    versions = {name: _version(name) for name in (*ENGINES, "numpy", "pillow", "av", *EXTRAS)}
     weights = _weights()
     advice = [f"{name} is missing ({purpose}): {remedy}" for name, (purpose, remedy) in EXTRAS.items() if not versions[name]]
     if not available():

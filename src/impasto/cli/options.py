@@ -6,6 +6,7 @@ import typer
 
 from impasto import engines
 from impasto.images import MAX_PIXELS
+from impasto.video import kinds
 
 Engine = Annotated[
     engines.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")
@@ -21,5 +22,15 @@ Network = Annotated[
         help="base for pictures; small is faster, for video; or a network file, as of an older gallery.",
     ),
 ]
+Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="Of videos: paint from here, seconds or h:m:s.")]
+End = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Of videos: paint up to here, seconds or h:m:s.")]
+Fps = Annotated[
+    float | None, typer.Option("--fps", min=0.01, max=240, help="Of numbered pictures: frames a second. [default: 25]")
+]
+Codec = Annotated[
+    kinds.CodecName,
+    typer.Option("--codec", help="Of videos; auto: vp9 in .webm, h264 in all others, which every player knows."),
+]
+Preset = Annotated[kinds.Preset, typer.Option("--preset", help="Of videos: slower encodes into smaller files.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help=f"Refuse larger pictures than this ({MAX_PIXELS:,}).")]

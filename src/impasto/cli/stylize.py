@@ -1,4 +1,4 @@
-"""impasto stylize: paint photographs in a style."""
+"""impasto stylize: paint photographs and videos in a style."""
 
 import glob
 import time
@@ -8,37 +8,54 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.cli import EXIT_SOME_FAILED, options, report, video
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
 from impasto.styles import Mix, gallery_names
 from impasto.stylizer import SMALLEST, Stylizer
+from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, written_suffix
+from impasto.video.sequences import is_pattern
 
 
 def stylize(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Pictures, folders of pictures, or globs.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT", help="Pictures, videos, folders of them, globs, or numbered pictures such as frames/%05d.png."
+        ),
+    ],
     style: Annotated[
         str, typer.Option("--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3.")
     ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="A file, or a folder (if it is one, ends in / or inputs are several)."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="A file, numbered pictures (%05d.png), or a folder (if it is one, ends in / or inputs are several).",
+        ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
     network: options.Network = "base",
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
     max_pixels: options.MaxPixels = MAX_PIXELS,
+    start: options.Start = None,
+    end: options.End = None,
+    fps: options.Fps = None,
+    codec: options.Codec = "auto",
+    preset: options.Preset = "veryfast",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Paint photographs in a style.
+    """Paint photographs and videos in a style.
 
-    Without -o the painting stands beside the photograph, as photo.starry-night.jpg.
+    Without -o the painting stands beside the photograph, as photo.starry-night.jpg. A video keeps its times, size, sound and
+    subtitles; Ctrl-C keeps what is painted of it.
 
     Examples:
 
@@ -51,16 +68,24 @@ def stylize(
       impasto stylize photo.jpg -s starry-night:0.7,great-wave:0.3 -o mixed.png
 
       impasto stylize photo.jpg --style my-style.safetensors --strength 0.6
+
+      impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
+
+      impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
+    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels)
     painter = Stylizer(network, engine, threads, precision)
     mix = painter.prepare(style)
-    paths, failures = expand(inputs)
+    paths, failures = expand(inputs, whole=bool(output) and is_pattern(output or ""))
     for text, error in failures:
         _report_failure(text, error, json)
     failed = len(failures)
     several = len(paths) > 1 or len(inputs) > 1
-    if output and not _is_folder(output, several) and Path(output).suffix.lower() not in WRITABLE:
-        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(WRITABLE))}; for a folder, write {output}/")
+    written = WRITABLE | EXTENSIONS_WRITTEN
+    if output and not _is_folder(output, several) and Path(output).suffix.lower() not in written:
+        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/")
+    if output and several and is_pattern(output):
+        raise typer.BadParameter(f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png")
     targets = {path: target_path(path, mix.name, output, several) for path in paths}
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
@@ -75,7 +100,10 @@ def stylize(
             try:
                 if photos[target] != path:
                     raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
-                record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
+                if is_clip(path):
+                    record = video.paint(painter, path, target, mix, strength, how, overwrite, bar)
+                else:
+                    record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
             except (ImpastoError, OSError, MemoryError) as error:
                 failed += 1
                 _report_failure(str(path), error, json)
@@ -93,6 +121,8 @@ def _paint(
     painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, quality: int, max_pixels: int, overwrite: bool
 ) -> dict[str, Any]:
     """Read, paint and write one picture; what `--json` says of it."""
+    if target.suffix.lower() not in WRITABLE or is_pattern(target):
+        raise PictureError(f"cannot write {target}: {path} is a single picture; use one of {' '.join(sorted(WRITABLE))}")
     if target.exists() and path.exists() and target.samefile(path):
         raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another -o")
     record = {"input": str(path), "output": str(target), "style": mix.name, "network": painter.network.name}
@@ -121,7 +151,8 @@ def _first_line(error: BaseException) -> str:
 def _line(record: dict[str, Any]) -> str:
     if "skipped" in record:
         return f"{record['output']} kept: {record['skipped']}"
-    return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s)"
+    frames = f", {record['frames']} frames, {record['fps']} a second" if "frames" in record else ""
+    return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s{frames})"
 
 
 def _report_failure(text: str, error: BaseException, json: bool) -> None:
@@ -132,13 +163,16 @@ def _report_failure(text: str, error: BaseException, json: bool) -> None:
     report.fail(message)
 
 
-def expand(inputs: list[str]) -> tuple[list[Path], list[tuple[str, Exception]]]:
-    """Files that the inputs name, each once and in order; and the inputs that name none, with the reasons."""
+def expand(inputs: list[str], whole: bool = False) -> tuple[list[Path], list[tuple[str, Exception]]]:
+    """Files that the inputs name, each once and in order; and the inputs that name none, with the reasons.
+
+    With `whole`, a folder is one input: the frames of a film.
+    """
     paths: dict[Path, None] = {}
     failures: list[tuple[str, Exception]] = []
     for text in inputs:
         try:
-            paths |= dict.fromkeys(_files(text))
+            paths |= dict.fromkeys([Path(text)] if whole and Path(text).is_dir() else _files(text))
         except (OSError, PictureError) as error:
             failures.append((text, error))
     return list(paths), failures
@@ -148,19 +182,20 @@ def _files(text: str) -> list[Path]:
     """Files that one input names: those of a folder, those that a glob matches, or the one file, there or not."""
     path = Path(text)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+        kinds = EXTENSIONS | EXTENSIONS_READ
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in kinds and p.is_file())
     elif not path.exists() and glob.has_magic(text):
         found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())  # noqa: PTH207
     else:
         found = [path]
     if not found:
-        raise PictureError(f"{text} holds no pictures ({', '.join(sorted(EXTENSIONS))})")
+        raise PictureError(f"{text} holds no pictures and no videos ({', '.join(sorted(EXTENSIONS | EXTENSIONS_READ))})")
     return found
 
 
 def target_path(path: Path, style: str, output: str | None, several: bool) -> Path:
     """Where a painting goes: beside its photograph, into the folder `output`, or to the file `output`."""
-    suffix = path.suffix if path.suffix.lower() in WRITABLE else ".jpg"
+    suffix = written_suffix(path) if is_clip(path) else path.suffix if path.suffix.lower() in WRITABLE else ".jpg"
     name = f"{path.stem}.{style}{suffix}"
     if output is None:
         return path.with_name(name)

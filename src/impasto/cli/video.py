@@ -1,0 +1,90 @@
+"""What `impasto stylize` does with a video, an animation or numbered pictures."""
+
+import re
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.progress import Progress
+
+from impasto.cli import report
+from impasto.errors import VideoError
+from impasto.styles import Mix
+from impasto.stylizer import Stylizer
+from impasto.video.clips import Span
+from impasto.video.kinds import Options, exists, same
+
+if TYPE_CHECKING:
+    from impasto.video.painting import Painted
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")  # h:m:s
+
+
+def seconds(text: str | None) -> Fraction | None:
+    """A time given as seconds or h:m:s. Raises a usage error for anything else."""
+    if text is None:
+        return None
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no time; write seconds (90, 1.5) or h:m:s (1:30, 1:02:03.5)")
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest)
+
+
+def options(
+    start: str | None,
+    end: str | None,
+    rate: float | None,
+    codec: str,
+    preset: str,
+    quality: int,
+    threads: int | None,
+    pixels: int,
+) -> Options:
+    """What the command line says of videos. Raises a usage error for times that make no part of a video."""
+    try:
+        span = Span(seconds(start), seconds(end))
+    except VideoError as error:
+        raise typer.BadParameter(f"--start and --end: {error}") from error
+    fps = None if rate is None else Fraction(rate).limit_denominator(1001)
+    return Options(span, fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
+
+
+def paint(
+    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, how: Options, overwrite: bool, bar: Progress
+) -> dict[str, Any]:
+    """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
+    from impasto.video.painting import Interrupted, stylize_video  # here, as pictures do without PyAV
+
+    if same(path, target):
+        raise VideoError(f"{target} is the video itself, which is never overwritten; give another -o")
+    record = {"input": str(path), "output": str(target), "style": mix.name, "network": painter.network.name}
+    if exists(target) and not overwrite:
+        return record | {"skipped": "the output exists; --overwrite replaces it"}
+    begun = time.perf_counter()
+    task = bar.add_task(path.name, total=None)
+
+    def show(done: int, count: int | None) -> None:
+        rate = done / (time.perf_counter() - begun)
+        bar.update(task, completed=done, total=count, description=f"{path.name}, {rate:.1f} frames a second")
+
+    def told(done: "Painted") -> dict[str, Any]:
+        for note in done.notes:
+            report.note(note)
+        took = time.perf_counter() - begun
+        size = {"width": done.width, "height": done.height, "seconds": round(took, 3)}
+        speed = {"frames": done.frames, "fps": round(done.frames / took, 2), "lost": done.lost}
+        return record | {"engine": painter.engine.name} | size | speed
+
+    try:
+        return told(stylize_video(path, target, lambda frame: painter.stylize(frame, mix, strength), how, show))
+    except Interrupted as stop:
+        told(stop.painted)
+        report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")
+        raise
+    except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
+        raise VideoError(f"{path}: painting failed ({next(iter(str(error).strip().splitlines()), 'out of memory')})") from error
+    finally:
+        bar.remove_task(task)

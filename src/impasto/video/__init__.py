@@ -1,0 +1,33 @@
+"""Videos, animations and numbered pictures: read, painted frame by frame, and written with all that is beside the frames.
+
+from impasto.video import stylize_video
+
+stylizer = Stylizer(network="small")
+stylize_video("clip.mp4", "painted.mp4", lambda frame: stylizer.stylize(frame, "great-wave"))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["Interrupted", "Options", "Painted", "Span", "stylize_video"]
+
+if TYPE_CHECKING:
+    from impasto.video.clips import Span
+    from impasto.video.kinds import Options
+    from impasto.video.painting import Interrupted, Painted, stylize_video
+
+_HOMES = {
+    "Span": "impasto.video.clips",
+    "Options": "impasto.video.kinds",
+    "Interrupted": "impasto.video.painting",
+    "Painted": "impasto.video.painting",
+    "stylize_video": "impasto.video.painting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names are looked up when first used, so that who paints pictures does not wait for PyAV."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto.video' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,164 @@
+"""A clip painted: read, painted frame by frame, and written, all at once."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from impasto.engines import available_cores
+from impasto.errors import VideoError
+from impasto.files import os_reason, whole
+from impasto.images import WRITABLE, UInt8
+from impasto.video import sequences
+from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
+from impasto.video.clips import Clip, Frame, Item
+from impasto.video.kinds import ANIMATIONS, EXTENSIONS_WRITTEN, Options
+from impasto.video.reader import VideoReader
+from impasto.video.relay import ahead, behind
+from impasto.video.sequences import SequenceReader, SequenceWriter, is_pattern
+from impasto.video.writer import VideoWriter
+
+Paint = Callable[[UInt8], UInt8]
+"""Paints a frame: uint8 (H, W, 3) to uint8 (H, W, 3). Called in order of time, in the thread of `stylize_video`, and with
+frames of one size (but for numbered pictures into numbered pictures, which keep their own)."""
+
+Progress = Callable[[int, int | None], None]
+"""Told after each frame how many are painted, and of how many, where that is known."""
+
+_DEPTH = 3  # frames that wait before and behind the painter: full HD has 6 MB each
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What came of a clip: pixels across and down, frames painted, frames that could not be decoded, and what to know."""
+
+    width: int
+    height: int
+    frames: int
+    lost: int
+    notes: list[str]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after which what was painted until then stands in the target."""
+
+    def __init__(self, painted: Painted) -> None:
+        super().__init__()
+        self.painted = painted
+
+
+class _Writer(Protocol):
+    def write(self, item: Item) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def stylize_video(
+    source: Path | str, target: Path | str, paint: Paint, options: Options | None = None, progress: Progress | None = None
+) -> Painted:
+    """Paint a video, an animation or numbered pictures.
+
+    Reading, painting and writing overlap. Sound, subtitles, chapters and metadata are copied; times, size and the shape of
+    pixels stay; frames that a camera turned come out upright. The target appears whole or not at all; numbered pictures
+    appear one by one.
+
+    Args:
+        source: a video file, an animated GIF or WebP, a pattern such as `frames/%05d.png`, or a folder of pictures.
+        target: a video file, a GIF or WebP, or a pattern.
+        paint: uint8 (H, W, 3) to uint8 (H, W, 3), called for one frame after the other.
+        options: how to read and write.
+        progress: told after each frame.
+
+    Raises:
+        VideoError: the source cannot be read, holds no frame, or the target cannot be written.
+        PictureError: frames are too large, or a numbered picture cannot be written.
+        Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was.
+    """
+    source, target, options = Path(source), Path(target), options or Options()
+    progress = progress or (lambda done, count: None)
+    with _reading(source, options) as clip:
+        items = clip.items()
+        first = next(items)
+        assert isinstance(first, Frame)
+        with _writing(target, clip, first, options) as out:
+            same_size = not isinstance(out, SequenceWriter)
+            done = 0
+            interrupted = False
+            try:
+                with ahead(items, _DEPTH) as coming, behind(out.write, _DEPTH) as write:
+                    for item in itertools.chain([first], coming):
+                        if isinstance(item, Frame):
+                            frame = _fitted(item, first, clip) if same_size else item
+                            item = replace(frame, rgb=paint(frame.rgb))
+                        write(item)
+                        if isinstance(item, Frame):
+                            done += 1
+                            progress(done, clip.count)
+            except KeyboardInterrupt:
+                if not done:
+                    raise
+                interrupted = True
+            out.close()
+        if clip.lost and not interrupted:
+            plural = "frame was" if clip.lost == 1 else "frames were"
+            clip.notes.append(f"{source}: {clip.lost} {plural} lost, as they could not be decoded; all others keep their time")
+        height, width = first.rgb.shape[:2]
+        painted = Painted(width, height, done, clip.lost, list(dict.fromkeys(clip.notes)))
+    if interrupted:
+        raise Interrupted(painted)
+    return painted
+
+
+def _reading(source: Path, options: Options) -> Clip:
+    if is_pattern(source) or source.is_dir():
+        return SequenceReader(source, options.span, options.rate or sequences.RATE, options.max_pixels)
+    if options.rate:
+        raise VideoError(f"{source} has times of its own; frames a second are for numbered pictures")
+    if source.suffix.lower() in ANIMATIONS:
+        return AnimationReader(source, options.span, options.max_pixels)
+    return VideoReader(source, options.span, options.threads or available_cores(), options.max_pixels)
+
+
+@contextlib.contextmanager
+def _writing(target: Path, clip: Clip, first: Frame, options: Options) -> Iterator[_Writer]:
+    """What writes the target; a file appears whole at the end of the block, or not at all."""
+    if is_pattern(target):
+        yield SequenceWriter(target, options.quality)
+        return
+    if target.suffix.lower() not in EXTENSIONS_WRITTEN:
+        remedy = f"or a pattern such as {target.with_suffix('')}-%05d{target.suffix}"
+        other = f", {remedy}" if target.suffix.lower() in WRITABLE else ""
+        raise VideoError(f"cannot write {target} as a video; use one of {' '.join(sorted(EXTENSIONS_WRITTEN))}{other}")
+    try:
+        with whole(target) as file:
+            if target.suffix.lower() == ".gif":
+                yield GIFWriter(file, clip, first)
+            elif target.suffix.lower() == ".webp":
+                yield WebPWriter(file, clip, first, options.quality)
+            else:
+                threads = options.threads or available_cores()
+                yield VideoWriter(file, target, clip, first, options.codec, options.quality, options.preset, threads)
+    except OSError as error:
+        raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
+
+
+def _fitted(frame: Frame, first: Frame, clip: Clip) -> Frame:
+    """A frame in the size of the first one."""
+    height, width = first.rgb.shape[:2]
+    if frame.rgb.shape == first.rgb.shape:
+        return frame
+    size = f"{frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
+    where = f"{width}x{height} to {size} pixels at frame {frame.number}"
+    note = f"{clip.path}: frames change from {where}; all are painted in the size of the first"
+    if not any("frames change" in said for said in clip.notes):
+        clip.notes.append(note)
+
+    def resized(pixels: UInt8) -> UInt8:
+        return np.array(Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling.BILINEAR))
+
+    return replace(frame, rgb=resized(frame.rgb), alpha=None if frame.alpha is None else resized(frame.alpha))
