@@ -423,7 +423,7 @@ def test_a_broken_middle(tmp_path: Path) -> None:
     done = stylize_video(source, tmp_path / "out.mp4", same)
     assert (done.frames, done.lost) == (45, 5)
     (note,) = done.notes
-    assert f"{source}: 5 frames were lost" in note
+    assert f"{source}: 5 frames are lost" in note
     times = [512 * number for number in range(50) if number not in range(20, 25)]
     assert times_of(tmp_path / "out.mp4") == (times, TIME_BASE)
     assert packets_of(tmp_path / "out.mp4") == packets_of(source)

@@ -105,8 +105,8 @@ def stylize_video(
                 interrupted = True
             out.close()
         if clip.lost and not interrupted:
-            plural = "frame was" if clip.lost == 1 else "frames were"
-            clip.notes.append(f"{source}: {clip.lost} {plural} lost, as they could not be decoded; all others keep their time")
+            plural = "frame is" if clip.lost == 1 else "frames are"
+            clip.notes.append(f"{source}: {clip.lost} {plural} lost to damage; all others keep their time")
         height, width = first.rgb.shape[:2]
         painted = Painted(width, height, done, clip.lost, list(dict.fromkeys(clip.notes)))
     if interrupted:
