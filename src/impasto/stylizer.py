@@ -1,18 +1,22 @@
 """The stylizer: a network loaded once, then any picture in any style, arrays in and arrays out."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from impasto import engines
 from impasto.errors import RemadeStyleWarning, StyleError
+from impasto.held import Statistics, hold
 from impasto.images import UInt8
 from impasto.networks import MULTIPLE, Network, find_network
 from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
+Part = Literal["whole", "plain", "measuring"]  # of a network: as it is, without its normalizations, up to their statistics
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
 
 
@@ -41,7 +45,7 @@ class Stylizer:
     ) -> None:
         self.network = network if isinstance(network, Network) else find_network(network)
         self._options = (engine, threads, precision)
-        self._engines: dict[str, engines.Engine] = {}  # by network hash: a style may own its network
+        self._engines: dict[tuple[str, Part], engines.Engine] = {}  # by network hash: a style may own its network
         self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}  # by the picture that a style remembers or is
 
     @property
@@ -49,10 +53,18 @@ class Stylizer:
         """The engine that runs this stylizer's network; loaded when first asked for."""
         return self._engine(self.network)
 
-    def _engine(self, network: Network) -> engines.Engine:
-        if network.hash not in self._engines:
-            self._engines[network.hash] = engines.load(network.graph, *self._options)
-        return self._engines[network.hash]
+    def _engine(self, network: Network, part: Part = "whole") -> engines.Engine:
+        key = network.hash, part
+        if key not in self._engines:
+            engine, threads, precision = self._options
+            if part == "whole":
+                graph = network.graph
+            elif part == "plain":
+                graph = hold(network.graph).plain
+            else:
+                graph, precision = hold(network.graph).measuring, "f32"  # once a picture, so as exactly as it can be had
+            self._engines[key] = engines.load(graph, engine, threads, precision, pixels=True)
+        return self._engines[key]
 
     def prepare(self, style: str | Style | Mix) -> Mix:
         """Find a style and load what paints in it, so that what does not fit fails before the first picture.
@@ -82,25 +94,19 @@ class Stylizer:
             StyleError: an unknown or broken style, or one made for another network.
             ValueError: the array is not uint8 (H, W, 3), or the strength is not in 0..1.
         """
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-            raise ValueError(f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}")
+        _check(picture)
+        return self.brush(style, strength).paint(picture)
+
+    def brush(self, style: str | Path | Style | Mix, strength: float = 1.0) -> "Brush":
+        """A style at a strength, ready to paint many pictures: everything that is the same for all of them is done here.
+
+        Raises: as `stylize`.
+        """
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be between 0 (the photograph) and 1 (the full style), not {strength}")
         mix = find_mix(style)
-        if strength == 0:
-            return picture.copy()
-        image = _to_image(picture)
-        jobs = self._jobs(mix, strength)
-        painted = sum(weight * self._paint(network, image, embedding) for network, embedding, weight in jobs)
-        height, width = picture.shape[:2]
-        result = np.asarray(painted)[0, :, :height, :width]
-        kept = 1 - sum(weight for _, _, weight in jobs)
-        if kept > 1e-6:  # more than rounding
-            result = result + np.float32(kept) * image[0, :, :height, :width]
-        return (result.transpose(1, 2, 0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
-
-    def _paint(self, network: Network, image: engines.Float32, embedding: Embedding) -> engines.Float32:
-        return self._engine(network).run(image, embedding[None])
+        jobs = self._jobs(mix, strength) if strength else []
+        return Brush([Job(network, embedding, weight) for network, embedding, weight in jobs], self._engine)
 
     def _jobs(self, mix: Mix, strength: float) -> list[tuple[Network, Embedding, float]]:
         """What to paint and to add up: styles of one network mix as embeddings, those that own theirs by pixels.
@@ -162,8 +168,77 @@ class Stylizer:
         return None if photo.misfit(self.network) else photo.embedding(self.network)
 
 
-def _to_image(picture: UInt8) -> engines.Float32:
-    """(H, W, 3) in 0..255 to (1, 3, H', W') in 0..1, mirrored beyond its right and lower edges to sides the network takes."""
+class Job(NamedTuple):
+    """What a network adds to a painting; `held` if the embedding has statistics folded in."""
+
+    network: Network
+    embedding: Embedding
+    weight: float
+    held: bool = False
+
+
+class Brush:
+    """A style at a strength, ready to paint; made by `Stylizer.brush`.
+
+    A network reads means and deviations from the picture it paints. A brush whose statistics are held takes those of another
+    picture instead, so that the parts of a large picture, or the frames of a video, are painted alike:
+
+        brush = stylizer.brush("starry-night")
+        held = brush.hold(brush.measure(thumbnail))
+        tiles = [held.paint(tile) for tile in ...]
+    """
+
+    def __init__(self, jobs: Sequence[Job], engine: Callable[[Network, Part], engines.Engine]) -> None:
+        self.jobs, self._engine = jobs, engine
+
+    def paint(self, picture: UInt8) -> UInt8:
+        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large. Raises ValueError if it is no such array."""
+        _check(picture)
+        if not self.jobs:
+            return picture.copy()
+        height, width = picture.shape[:2]
+        padded = _padded(picture)
+        painted = [
+            self._engine(job.network, "plain" if job.held else "whole").run(padded[None], job.embedding[None])[0]
+            for job in self.jobs
+        ]
+        weights = [job.weight for job in self.jobs]
+        kept = 1 - sum(weights)
+        if kept > 1e-6:  # more than rounding
+            painted.append(padded)
+            weights.append(kept)
+        if len(painted) > 1:
+            mixed = sum(np.float32(weight) * each for weight, each in zip(weights, painted, strict=True))
+            painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
+        return np.ascontiguousarray(painted[0][:height, :width])
+
+    def measure(self, picture: UInt8) -> list[Statistics]:
+        """The statistics that painting this picture, uint8 RGB (H, W, 3), would read: of each network that paints.
+
+        Raises NetworkError if a network's graph is not one whose statistics can be held.
+        """
+        _check(picture)
+        image = _padded(picture)[None]
+        return [
+            Statistics.of_output(self._engine(job.network, "measuring").run(image, job.embedding[None])) for job in self.jobs
+        ]
+
+    def hold(self, statistics: Sequence[Statistics]) -> "Brush":
+        """A brush that paints every picture with these statistics."""
+        jobs = [
+            job._replace(embedding=hold(job.network.graph).fold(job.embedding, each), held=True)
+            for job, each in zip(self.jobs, statistics, strict=True)
+        ]
+        return Brush(jobs, self._engine)
+
+
+def _check(picture: UInt8) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}")
+
+
+def _padded(picture: UInt8) -> UInt8:
+    """Mirrored beyond its right and lower edges to sides that the network takes; as it is, if it has such sides."""
     beyond = [-side % MULTIPLE + max(0, SMALLEST - (side + -side % MULTIPLE)) for side in picture.shape[:2]]
     padded = np.pad(picture, ((0, beyond[0]), (0, beyond[1]), (0, 0)), mode="symmetric") if any(beyond) else picture
-    return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+    return np.ascontiguousarray(padded)

@@ -1,6 +1,7 @@
 """impasto --version, styles, doctor, benchmark, and the errors of train."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pictures import photo
 from PIL import Image
 
 import impasto as package
+from impasto import engines
 from impasto.images import read
 from impasto.networks import Network, shipped
 from impasto.styles import Style, gallery_names, gallery_style, remember
@@ -160,13 +162,25 @@ def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pyte
 
 def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED))
-    done = impasto("benchmark", "--size", "64x80", "--runs", "1", "--threads", "1", "--json")
+    quick = ("--runs", "1", "--threads", "1", "--engine", engines.available()[0])
+    done = impasto("benchmark", "--size", "64x80", "--size", "64x64", "--against", "none", "--json", *quick)
     assert (done.code, done.err) == (0, "")
-    assert [record["network"] for record in done.records] == SHIPPED
+    assert [(r["network"], r["width"], r["height"]) for r in done.records] == [(n, 64, h) for h in (80, 64) for n in SHIPPED]
     for record in done.records:
-        assert (record["width"], record["height"]) == (64, 80)
         assert record["fps"] == pytest.approx(1000 / record["ms"], rel=0.02)
-    assert f"{SHIPPED[0]} " in impasto("benchmark", "--size", "64x64", "--runs", "1").out
+        assert "times_faster_than_johnson" not in record
+        if sys.platform != "win32":
+            assert 20 < record["peak_mb"] < 2000
+
+
+def test_benchmark_against_johnson(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED[:1]))
+    arguments = ("benchmark", "--size", "64x64", "--runs", "1", "--no-memory", "--engine", engines.available()[0])
+    ours, theirs = impasto(*arguments, "--json").records
+    assert (theirs["network"], theirs["times_faster_than_johnson"]) == ("johnson", 1)
+    assert ours["times_faster_than_johnson"] == pytest.approx(theirs["ms"] / ours["ms"], rel=0.1)
+    assert "peak_mb" not in ours
+    assert "times the speed of johnson" in impasto(*arguments).out
 
 
 @pytest.mark.parametrize("size", ["512", "512x", "63x64", "8x8", "-64x64", "axb", "1x2x3"])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.learning import losses
 from impasto.learning.features import Perceptual
-from impasto.learning.losses import Moments, Objective, Weights
+from impasto.learning.losses import Moments, Objective, Weights, instability
 
 from .tiny import STYLE_LAYERS, VGG19, pictures, student_tensors, tiny_perceptual, tiny_student, vgg_tensors
 
@@ -423,13 +423,27 @@ def test_targets_by_number() -> None:
 
 
 def test_weights_of_the_terms() -> None:
-    objective = Objective(tiny_perceptual(), Weights(content=2, style=3, local=5, tv=7))
-    values = {"content": 1.0, "style": 10.0, "tv": 100.0, "local": 1000.0}
+    objective = Objective(tiny_perceptual(), Weights(content=2, style=3, local=5, tv=7, stability=11))
+    values = {"content": 1.0, "style": 10.0, "tv": 100.0, "local": 1000.0, "stability": 10_000.0}
     terms = {name: torch.tensor([value, 2 * value]) for name, value in values.items()}
-    assert objective.total(terms).tolist() == [5732, 11464]
+    assert objective.total(terms).tolist() == [115_732, 231_464]
     assert "local" not in Objective(tiny_perceptual()).terms(
         pictures(1), objective.content_target(pictures(1)), objective.style_target(pictures(2))
     )
+
+
+def test_instability_is_change_over_variance_inside_the_border() -> None:
+    picture = pictures(1, 2)
+    assert instability(picture, picture, 8).tolist() == [0, 0]
+    assert instability(picture, picture + 0.1, 8)[0].item() == pytest.approx(
+        0.01 / picture[0, :, 8:-8, 8:-8].var().item(), rel=1e-4
+    )
+    outside = picture.clone()
+    outside[..., :8, :] = 1 - outside[..., :8, :]
+    outside[..., -8:] = 0
+    assert instability(picture, outside, 8).tolist() == [0, 0]
+    assert instability(picture, outside, 4).min() > 0.01
+    assert instability(torch.zeros_like(picture), picture, 8).isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.learning.networks import ARCHITECTURES, EPSILON, Architecture, StyleNorm, TransformerNetwork
+from impasto.learning.networks import ARCHITECTURES, EPSILON, Architecture, StyleNorm, TransformerNetwork, UpConv
 
 from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
 
@@ -46,6 +47,17 @@ def test_a_flat_photograph_gives_a_flat_picture(level: float) -> None:
         picture = network(torch.full((1, 3, 48, 64), level), random_embedding(network)[None])
     assert picture.isfinite().all()
     torch.testing.assert_close(picture, picture[:, :, :2, :2].repeat(1, 1, 24, 32), rtol=0, atol=1e-4)
+
+
+@settings(deadline=None, max_examples=20)
+@given(height=st.integers(2, 9), width=st.integers(2, 9), seed=st.integers(0, 1000))
+def test_the_way_up_resizes_then_convolves(height: int, width: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    conv = UpConv(5, 4)
+    x, beside = (torch.randn(2, c, s * height, s * width, generator=generator) for c, s in ((3, 1), (2, 2)))
+    both = torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), beside], 1)
+    expected = F.conv2d(F.pad(both, (1, 1, 1, 1), mode="reflect"), conv.weight, conv.bias)
+    torch.testing.assert_close(conv(x, beside), expected, rtol=1e-4, atol=1e-5)
 
 
 @settings(deadline=None, max_examples=10)

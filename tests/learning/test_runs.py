@@ -563,5 +563,5 @@ def test_card() -> None:
     assert card["perceptual"] == trainer.objective.perceptual.identity
     assert card["content"] == "textures"
     assert card["crop"] == "64" and card["style_size"] == "512"
-    assert card["weights"] == "content 1, style 5, local 0, tv 0"
+    assert card["weights"] == "content 1, style 5, local 0, tv 0, stability 0"
     assert all(isinstance(value, str) for value in card.values())

@@ -113,6 +113,23 @@ def test_total_variation_is_a_term_when_weighted() -> None:
     assert smooth.progress.total == pytest.approx(terms["content"] + 5 * terms["style"] + 10 * terms["tv"], rel=1e-4)
 
 
+def flicker(trainer: Trainer) -> float:
+    """How much pictures change from one noisy frame to the next, over how much there is in them."""
+    photo = pictures(7)
+    noise = 0.03 * torch.randn(2, *photo.shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        one, other = (trainer.paint((photo + each).clamp(0, 1), trainer.embeddings[:1]) for each in noise)
+    return float((one - other).square().mean() / one.var())
+
+
+def test_strokes_learn_to_stay_where_only_noise_moves() -> None:
+    runs = [train(tiny_trainer(steps=30, weights=Weights(stability=weight)), 30) for weight in (0.0, 20.0)]
+    assert "stability" not in runs[0].progress.terms
+    assert runs[1].progress.terms["stability"] > 0
+    plain, steady = map(flicker, runs)
+    assert steady < 0.8 * plain
+
+
 def test_bfloat16() -> None:
     trainer = train(tiny_trainer(perceptual=tiny_perceptual(dtype=torch.bfloat16)), 3)
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in trainer.parameters.values())

@@ -1,9 +1,14 @@
 """impasto benchmark: how fast the networks are on this machine."""
 
+import multiprocessing
+import re
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -15,72 +20,135 @@ from impasto.errors import TrainingError
 from impasto.networks import NETWORKS, shipped
 
 WARM_UP = 3  # runs that do not count
-Against = Literal["johnson"]
+SIZES = ["512x512", "1280x720", "1920x1080"]
+Against = Literal["johnson", "none"]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is timed: a network on an engine, or the network to compare with (`engine` "torch")."""
+
+    network: str
+    engine: str
+    precision: str
+    threads: int | None
+    width: int
+    height: int
+
+    def load(self) -> tuple[Callable[[], Any], str]:
+        """What paints a picture once when it is called, and in which precision it does."""
+        picture = np.random.default_rng(0).integers(256, size=(1, self.height, self.width, 3), dtype=np.uint8)
+        if self.engine == "torch":
+            return _johnson(picture, self.threads), "f32"
+        network = shipped(self.network)
+        runner = engines.load(network.graph, self.engine, self.threads, self.precision, pixels=True)
+        embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
+        return partial(runner.run, picture, embedding), runner.precision
 
 
 def benchmark(
-    size: Annotated[str, typer.Option(help="Width x height; multiples of 8.")] = "512x512",
+    sizes: Annotated[list[str], typer.Option("--size", help="Width x height, multiples of 8; may be given again.")] = SIZES,
     runs: Annotated[int, typer.Option(min=1, help="How many to take the median of.")] = 15,
-    against: Annotated[Against | None, typer.Option(help="Also the network of the PyTorch examples, in PyTorch eager.")] = None,
+    against: Annotated[
+        Against | None,
+        typer.Option(
+            help="johnson: also the network of the PyTorch examples, in PyTorch eager; by default if there is PyTorch."
+        ),
+    ] = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
+    memory: Annotated[bool, typer.Option(help="Also peak memory, of a fresh process for each.")] = True,
     json: options.Json = False,
 ) -> None:
-    """Time the networks alone, in one run, so that ratios can be trusted where times cannot.
+    """Time the networks alone, 8-bit pixels in and out, in one run, so that ratios can be trusted where times cannot.
+
+    Peak memory is that of a whole process that loads the network and paints twice.
 
     Examples:
 
       impasto benchmark
 
-      impasto benchmark --against johnson
+      impasto benchmark --engine openvino --size 640x480 --against none --no-memory
+
+      impasto benchmark --json > times.jsonl
     """
-    width, height = _size(size)
-    image = np.random.default_rng(0).random((1, 3, height, width), np.float32)
-    jobs: dict[str, tuple[Callable[[], Any], str]] = {}
-    for name in NETWORKS:
-        network = shipped(name)
-        runner = engines.load(network.graph, engine, threads, precision)
-        embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
-        jobs[name] = (partial(runner.run, image, embedding), f"{runner.name} {runner.precision}")
-    if against:
-        jobs["johnson"] = (_johnson(image, threads), "torch eager f32")
-    times = _alternate({name: job for name, (job, _) in jobs.items()}, runs)
-    for name, (_, how) in jobs.items():
-        ms = 1000 * times[name]
-        record = {
-            "network": name,
-            "engine": how,
-            "width": width,
-            "height": height,
-            "ms": round(ms, 2),
-            "fps": round(1000 / ms, 1),
-        }
-        line = f"{name:8} {how:18} {width}x{height}  {ms:8.1f} ms  {1000 / ms:6.1f} a second"
-        if against:
-            record["times_faster_than_johnson"] = round(times["johnson"] / times[name], 1)
-            line += f"  {times['johnson'] / times[name]:5.1f} times the speed of johnson"
+    chosen = [engine] if engine != "auto" else engines.available() or [engine]  # "auto" then says that there is none
+    for width, height in map(_size, sizes):
+        jobs = [_Job(name, each, precision, threads, width, height) for each in chosen for name in NETWORKS]
+        if against == "johnson" or (against is None and _has_torch()):
+            jobs.append(_Job("johnson", "torch", "f32", threads, width, height))
+        _report(jobs, runs, memory, json)
+
+
+def _report(jobs: list[_Job], runs: int, memory: bool, json: bool) -> None:
+    """Time these jobs in turns and say what came of it, a line each."""
+    loaded = {job: job.load() for job in jobs}
+    times = _alternate({job: paint for job, (paint, _) in loaded.items()}, runs)
+    yardstick = next((seconds for job, seconds in times.items() if job.network == "johnson"), None)
+    for job, seconds in times.items():
+        how = f"{job.engine} {loaded[job][1]}"
+        record: dict[str, Any] = {"network": job.network, "engine": how, "width": job.width, "height": job.height}
+        record |= {"ms": round(1000 * seconds, 2), "fps": round(1 / seconds, 1)}
+        line = (
+            f"{job.network:8} {how:16} {f'{job.width}x{job.height}':>10} {1000 * seconds:8.1f} ms {1 / seconds:7.1f} a second"
+        )
+        if memory and (peak := _peak_memory(job)) is not None:
+            record["peak_mb"] = round(peak)
+            line += f" {peak:6.0f} MB"
+        if yardstick:
+            record["times_faster_than_johnson"] = round(yardstick / seconds, 1)
+            line += f" {yardstick / seconds:6.1f} times the speed of johnson"
         report.result(line, record, json)
 
 
-def _alternate(jobs: dict[str, Callable[[], Any]], runs: int) -> dict[str, float]:
+def _alternate(jobs: dict[_Job, Callable[[], Any]], runs: int) -> dict[_Job, float]:
     """Median seconds of each job, in turns of a few runs: what else the machine does slows all of them alike."""
-    for job in jobs.values():
+    for paint in jobs.values():
         for _ in range(WARM_UP):
-            job()
-    times: dict[str, list[float]] = {name: [] for name in jobs}
+            paint()
+    times: dict[_Job, list[float]] = {job: [] for job in jobs}
     while min(map(len, times.values())) < runs:
-        for name, job in jobs.items():
+        for job, paint in jobs.items():
             for i in range(4):
                 start = time.perf_counter()
-                job()
+                paint()
                 if i:  # the first of a turn finds the caches full of another network's data
-                    times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+                    times[job].append(time.perf_counter() - start)
+    return {job: statistics.median(values) for job, values in times.items()}
 
 
-def _johnson(image: engines.Float32, threads: int | None) -> Callable[[], Any]:
-    """A Johnson network of the PyTorch examples' dimensions in PyTorch eager."""
+def _peak_memory(job: _Job) -> float | None:
+    """Largest resident memory of a process that does this job, in MB, as the system counts it; None where it does not."""
+    if sys.platform == "win32":
+        return None
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_paint_and_count, (job,))
+
+
+def _paint_and_count(job: _Job) -> float:
+    paint, _ = job.load()
+    for _ in range(2):
+        paint()
+    status = Path("/proc/self/status")
+    if status.exists():  # on Linux; what `resource` tells there is not below the memory of the process that started this one
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) * 1024 / 1e6  # type: ignore[index]
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _has_torch() -> bool:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        report.note("PyTorch is not installed, so there is nothing to compare with; pip install 'impasto[train]'")
+        return False
+    return True
+
+
+def _johnson(picture: engines.Array, threads: int | None) -> Callable[[], Any]:
+    """A Johnson network of the PyTorch examples' dimensions in PyTorch eager, float32 in and out."""
     try:
         import torch
 
@@ -88,7 +156,7 @@ def _johnson(image: engines.Float32, threads: int | None) -> Callable[[], Any]:
     except ImportError as error:
         raise TrainingError(f"--against johnson needs PyTorch ({error}): pip install 'impasto[train]'") from error
     torch.set_num_threads(threads or engines.available_cores())
-    network, tensor = Johnson().eval(), torch.from_numpy(image)
+    network, tensor = Johnson().eval(), torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 255
 
     def run() -> torch.Tensor:
         with torch.inference_mode():

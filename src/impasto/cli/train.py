@@ -57,6 +57,9 @@ def train(
     style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
     local_weight: Annotated[float, typer.Option(min=0, help="Paints all parts of a picture as boldly.")] = 4.0,
     tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
+    stability_weight: Annotated[
+        float, typer.Option(min=0, help="For video: strokes that stay where the scene does not change.")
+    ] = 0.0,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take four times as much.")
     ] = None,
@@ -131,7 +134,7 @@ def train(
         batch=batch,
         crop=crop,
         seed=seed,
-        weights=Weights(content_weight, style_weight, local_weight, tv_weight),
+        weights=Weights(content_weight, style_weight, local_weight, tv_weight, stability_weight),
         whole_network=whole_network or fresh,
         **learning.pace(learning_rate, "tuned" if not fresh else "continued" if start else "fresh"),
     )

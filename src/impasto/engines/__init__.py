@@ -4,7 +4,7 @@ import importlib.util
 import math
 import os
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Precision = Literal["auto", "bf16", "f32"]
 PRECISIONS = get_args(Precision)
 
 Float32 = NDArray[np.float32]
+Array = NDArray[Any]
 
 
 class Engine(Protocol):
@@ -25,9 +26,11 @@ class Engine(Protocol):
     name: str
     precision: str  # in which it really computes: "bf16" or "f32"
 
-    def run(self, *inputs: Float32) -> Float32:
+    def run(self, *inputs: Array) -> Any:
         """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the
-        painted (1, 3, H, W). Of a style predictor: image to embedding.
+        painted (1, 3, H, W), all float32. Of a style predictor: image to embedding.
+
+        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead.
         """
         ...
 
@@ -37,7 +40,9 @@ def available() -> list[str]:
     return [name for name in ENGINES if importlib.util.find_spec(name)]
 
 
-def load(graph: bytes, engine: str = "auto", threads: int | None = None, precision: str = "auto") -> Engine:
+def load(
+    graph: bytes, engine: str = "auto", threads: int | None = None, precision: str = "auto", pixels: bool = False
+) -> Engine:
     """Make a graph ready to run.
 
     Args:
@@ -45,6 +50,7 @@ def load(graph: bytes, engine: str = "auto", threads: int | None = None, precisi
         engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
         threads: how many to compute with; by default `available_cores()`.
         precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16" or "f32".
+        pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32 outside the engine.
 
     Raises:
         NetworkError: the engine is unknown or not installed, the precision is not to be had, or the graph is broken.
@@ -61,10 +67,10 @@ def load(graph: bytes, engine: str = "auto", threads: int | None = None, precisi
     if chosen == "openvino":
         from impasto.engines.openvino import OpenVINOEngine
 
-        return OpenVINOEngine(graph, threads, precision)
+        return OpenVINOEngine(graph, threads, precision, pixels)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
-    return ONNXRuntimeEngine(graph, threads, precision)
+    return ONNXRuntimeEngine(graph, threads, precision, pixels)
 
 
 def run_once(graph: bytes, image: Float32, engine: str = "auto") -> Float32:

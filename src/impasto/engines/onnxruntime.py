@@ -1,8 +1,11 @@
 """ONNX Runtime: runs where OpenVINO has no wheel."""
 
+from typing import Any
+
+import numpy as np
 import onnxruntime
 
-from impasto.engines import Float32
+from impasto.engines import Array
 from impasto.errors import NetworkError
 
 
@@ -12,9 +15,10 @@ class ONNXRuntimeEngine:
     name = "onnxruntime"
     precision = "f32"
 
-    def __init__(self, graph: bytes, threads: int, precision: str) -> None:
+    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:
         if precision == "bf16":
             raise NetworkError("ONNX Runtime computes in f32 on CPUs; use --precision f32, or --engine openvino for bf16")
+        self._pixels = pixels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -23,7 +27,12 @@ class ONNXRuntimeEngine:
         except Exception as error:
             raise NetworkError(f"ONNX Runtime cannot load this network: {str(error).splitlines()[0]}") from error
 
-    def run(self, *inputs: Float32) -> Float32:
+    def run(self, *inputs: Array) -> Any:
+        if self._pixels:
+            image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+            inputs = (image, *inputs[1:])
         names = [node.name for node in self._session.get_inputs()]
-        result: Float32 = self._session.run(None, dict(zip(names, inputs, strict=True)))[0]
+        result = self._session.run(None, dict(zip(names, inputs, strict=True)))[0]
+        if self._pixels and result.ndim == 4:
+            return np.ascontiguousarray((result * 255 + 0.5).transpose(0, 2, 3, 1).astype(np.uint8))
         return result

@@ -5,11 +5,14 @@ import ctypes
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import openvino
+from openvino import Layout, Type, opset13
+from openvino.preprocess import PrePostProcessor
 
-from impasto.engines import Float32
+from impasto.engines import Array
 from impasto.errors import NetworkError
 from impasto.networks import INPUTS
 
@@ -21,7 +24,7 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, graph: bytes, threads: int, precision: str) -> None:
+    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:
         core = openvino.Core()
         with _signal_stack_kept():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -34,12 +37,13 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            self._core, self._model, self._options = core, core.read_model(graph), options
+            model = core.read_model(graph)
+            self._core, self._model, self._options = core, _of_pixels(model) if pixels else model, options
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
             raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = OrderedDict()
 
-    def run(self, *inputs: Float32) -> Float32:
+    def run(self, *inputs: Array) -> Any:
         request = self._request(tuple(array.shape for array in inputs))
         # shared results are the request's own memory, overwritten by its next run: copied here, once
         return np.array(request.infer(list(inputs), share_inputs=True, share_outputs=True)[0])
@@ -53,6 +57,26 @@ class OpenVINOEngine:
                 self._requests.popitem(last=False)
         self._requests.move_to_end(shapes)
         return self._requests[shapes]
+
+
+def _of_pixels(model: openvino.Model) -> openvino.Model:
+    """With 8-bit pixels in and, if it gives a picture, out, (1, H, W, 3): conversions then run inside, on all cores."""
+    wrapped = PrePostProcessor(model)
+    image = wrapped.input(INPUTS[0])
+    image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
+    image.model().set_layout(Layout("NCHW"))
+    image.preprocess().convert_element_type(Type.f32).scale(255.0)
+    if model.output().partial_shape.rank.get_length() == 4:
+        picture = wrapped.output()
+        picture.model().set_layout(Layout("NCHW"))
+        picture.postprocess().custom(_rounded)
+        picture.postprocess().convert_element_type(Type.u8)  # cuts off what is behind the point
+        picture.tensor().set_layout(Layout("NHWC"))
+    return wrapped.build()
+
+
+def _rounded(picture: openvino.Output) -> openvino.Output:
+    return opset13.add(opset13.multiply(picture, np.float32(255)), np.float32(0.5)).output(0)
 
 
 class _SignalStack(ctypes.Structure):

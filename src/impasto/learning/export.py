@@ -109,7 +109,8 @@ def _exported(
     properties: Mapping[str, str],
 ) -> bytes:
     """A module as an ONNX graph, with the weights `halved` in float16 and `properties` in its metadata."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns that torchvision, which nothing here needs, is missing
+    for name in ("torch.onnx", "onnxscript"):  # they warn that torchvision is missing, and of constants that are not folded
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

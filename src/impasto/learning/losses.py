@@ -198,6 +198,18 @@ def total_variation_loss(picture: Tensor, photo: Tensor) -> Tensor:
     return total_variation(picture) / total_variation(photo).clamp_min(1e-4)
 
 
+def instability(picture: Tensor, again: Tensor, border: int) -> Tensor:
+    """How much of a picture (B, 3, H, W) is not there when it is painted again from a photograph that shows the same, moved
+    back to its place: mean squared difference over the picture's variance, (B,), without `border` pixels at each edge.
+
+    The frame difference loss of video style transfer (arXiv 2102.05822) for frames whose motion is known, so that it needs no
+    optical flow: what the scene does is taken out, what is left is flicker.
+    """
+    inside = (..., slice(border, -border), slice(border, -border))
+    still = picture[inside]
+    return (again[inside] - still).square().mean((1, 2, 3)) / still.flatten(1).var(1).clamp_min(1e-4)
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights of the terms; the defaults are the canonical objective, J = C + 5 S."""
@@ -206,6 +218,7 @@ class Weights:
     style: float = STYLE_WEIGHT
     local: float = 0.0
     tv: float = 0.0
+    stability: float = 0.0
 
 
 class ContentTarget(NamedTuple):

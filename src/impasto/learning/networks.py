@@ -40,6 +40,32 @@ class Conv(nn.Conv2d):
         return super().forward(F.pad(x, (1, 1, 1, 1), mode="reflect"))
 
 
+class UpConv(Conv):
+    """The same convolution over features brought to twice their size (each position four times) beside others of that size.
+
+    Features that stand four times are convolved before they are doubled, by a transposed convolution with sums of the kernel's
+    taps, which gives the same with less than half the products: a fifth of the network's time on a CPU.
+    """
+
+    def forward(self, x: Tensor, beside: Tensor) -> Tensor:  # type: ignore[override]
+        # split, not sliced: the exporter of ONNX would put slices in the weight's place, and it must be read back
+        doubled, plain = self.weight.split([x.shape[1], beside.shape[1]], dim=1)
+        # reflection at a doubled border meets the outermost position again, so here it is repeated
+        x = F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), _of_doubled(doubled), stride=2, padding=3)
+        return x + F.conv2d(F.pad(beside, (1, 1, 1, 1), mode="reflect"), plain, self.bias)
+
+
+def _of_doubled(kernel: Tensor) -> Tensor:
+    """Kernel (out, in, 3, 3) over doubled features as one of a transposed convolution with stride 2: (in, out, 4, 4).
+
+    Of the three taps in a line that a position falls under, two meet the same original: which two alternates.
+    """
+    for dim in (2, 3):
+        first, second, third = kernel.unbind(dim)
+        kernel = torch.stack([third, second + third, first + second, first], dim)
+    return kernel.transpose(0, 1)
+
+
 class StyleNorm(nn.Module):
     """Conditional instance normalization: statistics from the picture, scale and shift from the style embedding.
 
@@ -60,8 +86,9 @@ class TransformerNetwork(nn.Module):
 
     Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that gradients reach pixels
     outside the range. Features of the way down stand beside those of the way up, where the next normalization takes the style
-    of both: this keeps the subject. The photograph itself, scaled by the embedding, is added at the end: the `photo`
-    embedding is the one that scales it by 1 and everything else by 0.
+    of both: this keeps the subject. Resizing before convolving leaves no checkerboards (Odena et al. 2016). The photograph
+    itself, scaled by the embedding, is added at the end: the `photo` embedding is the one that scales it by 1 and everything
+    else by 0.
     """
 
     LEAK = 0.05
@@ -76,8 +103,8 @@ class TransformerNetwork(nn.Module):
         self.down3, self.down3_norm = Conv(b, c, stride=2), self._norm(c)
         self.convs = nn.ModuleList(Conv(c, c) for _ in range(2 * architecture.blocks))
         self.norms = nn.ModuleList(self._norm(c) for _ in range(2 * architecture.blocks))
-        self.up2, self.up2_norm = Conv(c + b, b), self._norm(b)
-        self.up1, self.up1_norm = Conv(b + a, a), self._norm(a)
+        self.up2, self.up2_norm = UpConv(c + b, b), self._norm(b)
+        self.up1, self.up1_norm = UpConv(b + a, a), self._norm(a)
         self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
         self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's colours, and shifts
         self.embedding_size += 2 * COLORS
@@ -96,8 +123,8 @@ class TransformerNetwork(nn.Module):
         for i in range(0, len(self.convs), 2):
             y = F.relu(self.norms[i](self.convs[i](x), e))
             x = x + self.norms[i + 1](self.convs[i + 1](y), e)
-        x = F.leaky_relu(self.up2_norm(self.up2(torch.cat([_doubled(x), quarter], 1)), e), SLOPE)
-        x = F.leaky_relu(self.up1_norm(self.up1(torch.cat([_doubled(x), half], 1)), e), SLOPE)
+        x = F.leaky_relu(self.up2_norm(self.up2(x, quarter), e), SLOPE)
+        x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
         scale, shift = e[:, self.pixels_start :, None, None].split(COLORS, dim=1)
         x = _smoothed(F.pixel_shuffle(self.out(x), 2)) + image * scale + shift
         clamped = x.clamp(0, 1)
@@ -134,11 +161,6 @@ class TransformerNetwork(nn.Module):
         embedding[self.up1_norm.start :] = 0
         embedding[self.pixels_start : self.pixels_start + COLORS] = 1
         return embedding
-
-
-def _doubled(x: Tensor) -> Tensor:
-    """Twice as large: resize, then convolve, leaves no checkerboards (Odena et al. 2016)."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def _smoothed(x: Tensor) -> Tensor:

@@ -24,7 +24,16 @@ from impasto.errors import TrainingError
 from impasto.learning.art import Art
 from impasto.learning.content import Content
 from impasto.learning.features import Perceptual
-from impasto.learning.losses import ContentTarget, LayerStyle, Moments, Objective, StyleTarget, Weights, total_variation_loss
+from impasto.learning.losses import (
+    ContentTarget,
+    LayerStyle,
+    Moments,
+    Objective,
+    StyleTarget,
+    Weights,
+    instability,
+    total_variation_loss,
+)
 from impasto.learning.muon import Muon
 from impasto.learning.networks import TransformerNetwork
 from impasto.learning.predictor import StylePredictor
@@ -34,6 +43,9 @@ from impasto.networks import MULTIPLE
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
 VIEW_WINDOW, VIEW_USES = 48, 4  # views of art at hand, and how often each is painted; its target costs a third of a step
 PRICE_RATE, HIGHEST_PRICE = 0.05, 20.0  # how quickly the content's weight follows its error, and where it ends
+# what stability is learned from: motion in pixels, and noise of pixels in 0..1, as of a camera in dim light
+FARTHEST_MOVE, STRONGEST_NOISE = 5, 0.03
+SEAM = 32  # pixels at the borders where a picture that was moved in a circle does not show the same
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -255,6 +267,18 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
             return self.network(photos, embeddings).float()
 
+    def _instability(self, photos: Tensor, embeddings: Tensor, pictures: Tensor) -> Tensor:
+        """How much the pictures change where the photographs move by some pixels and are noisy, (B,); see `instability`.
+
+        What leaves on one side comes in on the other, so that statistics of normalization stay as they are.
+        """
+        rng = np.random.default_rng([self.settings.seed, self.step, 1])  # 1: `_batch` draws from the first two
+        down, right = (int(by) for by in rng.integers(-FARTHEST_MOVE, FARTHEST_MOVE + 1, size=2))
+        noise = rng.normal(size=photos.shape).astype(np.float32) * rng.uniform(0, STRONGEST_NOISE)
+        moved = photos.roll((down, right), (2, 3)) + torch.from_numpy(noise).to(self.device)
+        again = self.paint(moved.clamp(0, 1).contiguous(memory_format=torch.channels_last), embeddings)
+        return instability(pictures, again.roll((-down, -right), (2, 3)), border=min(SEAM, photos.shape[-1] // 4))
+
     @torch.no_grad()
     def hold_content(self, pictures: int = 8) -> None:
         """Let the content error of the first style stay where it is now, over some content pictures: its weight rises while it
@@ -278,6 +302,8 @@ class Trainer:
         terms = {name: tempered(term) for name, term in self.objective.terms(pictures, content, styles).items()}
         if settings.weights.tv:
             terms["tv"] = total_variation_loss(pictures, photos)
+        if settings.weights.stability:
+            terms["stability"] = self._instability(photos, embeddings, pictures)
         loss = self.objective.total(terms | {"content": self.price * terms["content"]}).mean()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
