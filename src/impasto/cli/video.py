@@ -56,7 +56,9 @@ def paint(
     painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, how: Options, overwrite: bool, bar: Progress
 ) -> dict[str, Any]:
     """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
-    from impasto.video.painting import Interrupted, stylize_video  # here, as pictures do without PyAV
+    # here, as pictures do without PyAV
+    from impasto.video.painting import Interrupted, stylize_video
+    from impasto.video.steady import SteadyBrush
 
     if same(path, target):
         raise VideoError(f"{target} is the video itself, which is never overwritten; give another -o")
@@ -79,7 +81,7 @@ def paint(
         return record | {"engine": painter.engine.name} | size | speed
 
     try:
-        return told(stylize_video(path, target, lambda frame: painter.stylize(frame, mix, strength), how, show))
+        return told(stylize_video(path, target, SteadyBrush(painter.brush(mix, strength)), how, show))
     except Interrupted as stop:
         told(stop.painted)
         report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")
