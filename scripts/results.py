@@ -45,20 +45,28 @@ SECTIONS = (
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS --every 8 -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
-        "The gallery against optimization, zero-shot against trained",
+        "The gallery against optimization, bold against subdued",
         "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, one photograph a painting.",
-        "SOME PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50",
+        "SIX PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
+        "--measures canonical",
+    ),
+    Section(
+        "optimization-200",
+        "Longer optimization",
+        "The Great Wave, one photograph.",
+        "GREAT_WAVE --photos PHOTO -m base@gallery,lbfgs-10,lbfgs-25,lbfgs-50,lbfgs-100,lbfgs-200 --measures canonical",
     ),
     Section(
         "learned",
-        "Five minutes of `impasto train`, and its trainers",
-        "`train PICTURE --minutes 5` on two CPU cores, without data or download (`lite`), and the same with VGG-19 and "
-        "photographs. Beside them the prediction that both start from.",
-        "SOME OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19 --measures canonical",
+        "Five minutes of `impasto train`, its trainers, and a specialist",
+        "`train PICTURE --minutes 5` on two CPU cores: LITE without data or download, VGG19 with `--perceptual vgg19 --photos "
+        "PHOTOS`, WHOLE the same with `--whole-network`, a network for one style alone. Beside them the prediction that all "
+        "three start from.",
+        "TWO OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
     ),
 )
 

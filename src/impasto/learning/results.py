@@ -24,6 +24,7 @@ from impasto.sheets import contact_sheet
 
 COLUMNS = ("C", "S", "J", "AdaIN content", "AdaIN style", "CFSD", "SSIM", "LPIPS", "LPIPS-style (no heads)", "milliseconds")
 WORTH, FID, ART_FID = "worth", "FID", "ArtFID"
+OPTIMIZED = "lbfgs-"  # what labels of optimization start with; iterations follow
 FEW_PAINTINGS = 4  # below which they are not split into bold and subdued
 SHEET_PAIRS = 4  # rows of the contact sheet
 
@@ -143,23 +144,37 @@ def groups(paintings: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[
 
 
 def bold_and_subdued(paintings: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table of the mean J of each method over both groups; nothing if there are too few paintings to speak of groups."""
+    """A table of the mean J of each method over both groups; nothing if there are too few paintings to speak of groups.
+
+    With L-BFGS among the methods also of J over that of its most iterations: paintings differ in how near anything can come.
+    """
     if len(paintings) < FEW_PAINTINGS:
         return ""
-    rows = []
-    bold, subdued = groups(paintings)
-    for method in next(iter(paintings.values())):
-        if method == "boldness" or any(method not in entry for entry in paintings.values()):
-            continue
-        means = [float(np.mean([paintings[stem][method]["J"] for stem in group])) for group in (bold, subdued)]
-        rows.append([method, *map(_number, means), f"{means[1] / means[0]:.2f}"])
-    if not rows:
+    both = groups(paintings)
+    bold = both[0]
+    entries = paintings.values()
+    methods = [m for m in next(iter(entries)) if m != "boldness" and all(m in entry for entry in entries)]
+    if not methods:
         return ""
+    counts = [int(m.removeprefix(OPTIMIZED)) for m in methods if m.startswith(OPTIMIZED)]
+    head, reference = ["method", "bold", "subdued", "ratio"], f"{OPTIMIZED}{max(counts, default=0)}"
+    if counts:
+        head += [f"bold, over {reference}", f"subdued, over {reference}", "ratio"]
+    rows = []
+    for method in methods:
+        cells = [method]
+        for under in [None, reference] if counts else [None]:
+            means = [
+                float(np.mean([paintings[s][method]["J"] / (paintings[s][under]["J"] if under else 1) for s in group]))
+                for group in both
+            ]
+            cells += [*map(_number, means), f"{means[1] / means[0]:.2f}"]
+        rows.append(cells)
     least = min(paintings[stem]["boldness"] for stem in bold)
     said = (
         f"The {len(bold)} paintings whose edges are strongest (mean Sobel gradient of luminance {least:.3f} or more), the rest."
     )
-    return f"## J of bold and of subdued paintings\n\n{said}\n\n" + _table(["method", "bold", "subdued", "ratio"], rows)
+    return f"## J of bold and of subdued paintings\n\n{said}\n\n" + _table(head, rows)
 
 
 def markdown(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterations: int) -> str:
