@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from impasto.images import Picture, from_pil, read
+from impasto.images import Picture, from_pil, read, resized
 from impasto.styles import Mix, Style
 from impasto.stylizer import Stylizer
 
@@ -16,6 +16,8 @@ def stylize(
     style: str | Path | Style | Mix,
     strength: float = 1.0,
     network: str | Path = "base",
+    stroke: float = 1.0,
+    size: int | None = None,
 ) -> Image.Image:
     """Paint a photograph.
 
@@ -25,21 +27,25 @@ def stylize(
             `starry-night:0.7,great-wave:0.3`, or a `Style`.
         strength: 0 gives the photograph back, 1 the full style.
         network: "base", the faster "small", or the path of a network file, which is read once.
+        stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
+        size: pixels of the painting's shorter side; smaller photographs keep their size.
 
     Returns:
-        A PIL image as large as the photograph, RGB, or RGBA where the photograph is transparent.
+        A PIL image as large as the photograph or as `size` says, RGB, or RGBA where the photograph is transparent.
 
     Raises:
         PictureError: the photograph cannot be read, or the array is no picture.
         StyleError: the style is unknown, broken, or made for another network.
-        ValueError: `strength` is not in 0..1.
+        ValueError: `strength` or `stroke` is out of range.
     """
     if isinstance(photo, np.ndarray):
         picture = Picture(photo)
     else:
         picture = from_pil(photo) if isinstance(photo, Image.Image) else read(photo)
-    painted = _stylizer(network).stylize(picture.rgb, style, strength)
-    return Picture(painted, picture.alpha).to_pil()
+    rgb, alpha = picture.rgb, picture.alpha
+    if size is not None and size < min(rgb.shape[:2]):
+        rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
+    return Picture(_stylizer(network).stylize(rgb, style, strength, stroke), alpha).to_pil()
 
 
 @cache

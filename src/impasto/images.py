@@ -113,7 +113,42 @@ def _described(array: NDArray[Any]) -> str:
     return f"{array.dtype} {array.shape}"
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a picture file says of itself before it is decoded.
+
+    Attributes:
+        format: as Pillow calls it.
+        width, height: pixels, upright.
+        orientation: of the stored rows and columns, 1 if they are upright (EXIF 3.0, 4.6.5.1.6).
+        alpha: whether some pixels may be clear.
+        exif, dpi: as of `Picture`.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    alpha: bool = False
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
 # Reading
+
+
+def look(path: Path | str) -> Header:
+    """Read what a file says of itself, whatever its size. Raises PictureError as `read` does."""
+    path = Path(path)
+    with _reading(str(path)), _pillow_limit_lifted(), _open_file(path) as file, _open_image(file, path) as image:
+        exif = _loaded_exif(image)
+        orientation = exif.get(Base.Orientation, 1)
+        turned = orientation in _TURNS
+        width, height = image.size if not turned or orientation < 5 else image.size[::-1]
+        alpha = image.has_transparency_data
+        return Header(
+            image.format or "", width, height, orientation if turned else 1, alpha, _exif_bytes(exif), _dpi(image, exif)
+        )
 
 
 def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -433,17 +468,17 @@ def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
     return float(exif[Base.XResolution]) * inches, float(exif[Base.YResolution]) * inches
 
 
-def _exif_to_write(picture: Picture) -> bytes | None:
-    """The block for a file, with the size, colour space and resolution as they are now."""
-    if picture.exif is None and picture.dpi is None:
+def exif_block(kept: bytes | None, dpi: tuple[float, float] | None, width: int, height: int) -> bytes | None:
+    """The EXIF block for a file, of what was `kept` of another's, with size, colour space and resolution as they are now."""
+    if kept is None and dpi is None:
         return None
     loaded = Image.Exif()
-    loaded.load(picture.exif or b"")
+    loaded.load(kept or b"")
     exif = _kept(loaded)
-    if picture.dpi is not None:
-        exif[Base.XResolution], exif[Base.YResolution] = picture.dpi
+    if dpi is not None:
+        exif[Base.XResolution], exif[Base.YResolution] = dpi
         exif[Base.ResolutionUnit] = _INCH
-    size = {Base.ExifImageWidth: picture.width, Base.ExifImageHeight: picture.height}
+    size = {Base.ExifImageWidth: width, Base.ExifImageHeight: height}
     exif[IFD.Exif] = {**exif.get(IFD.Exif, {}), Base.ColorSpace: 1, **size}  # 1: sRGB
     return exif.tobytes()
 
@@ -467,8 +502,7 @@ def write(path: Path | str, picture: Picture, quality: int = 92) -> None:
             that cannot take the file.
     """
     path = Path(path)
-    form = _writer(path)
-    _check_sides(path, form, picture)
+    form = check_sides(path, picture.width, picture.height)
     if not 1 <= quality <= 100:
         raise PictureError(f"cannot write {path}: the quality is {quality}; choose 1 (small) to 100 (fine)")
     data = _encoded(path, form, picture, quality)
@@ -486,14 +520,16 @@ def _writer(path: Path) -> _Format:
         raise PictureError(f"cannot write {path}: {seen} no format to write; use one of {' '.join(_WRITERS)}") from None
 
 
-def _check_sides(path: Path, form: _Format, picture: Picture) -> None:
-    longest = max(picture.width, picture.height)
+def check_sides(path: Path, width: int, height: int) -> _Format:
+    """The format that a suffix names. Raises PictureError if there is none, or a picture of this size does not fit in it."""
+    form, longest = _writer(path), max(width, height)
     if longest > form.max_side:
         others = [suffix for suffix, other in _WRITERS.items() if longest <= other.max_side and other.exif]
         raise PictureError(
-            f"cannot write {path}: {picture.width} x {picture.height} pixels, and a side of {form.name} has at most"
+            f"cannot write {path}: {width} x {height} pixels, and a side of {form.name} has at most"
             f" {form.max_side}; use {' or '.join(others)}"
         )
+    return form
 
 
 def _encoded(path: Path, form: _Format, picture: Picture, quality: int) -> bytes:
@@ -529,7 +565,7 @@ _JPEG_SEGMENT = 65_533  # bytes that one marker segment holds
 
 
 def _metadata(form: _Format, picture: Picture) -> dict[str, Any]:
-    exif = _exif_to_write(picture) if form.exif else None
+    exif = exif_block(picture.exif, picture.dpi, picture.width, picture.height) if form.exif else None
     if exif is not None and form is _JPEG and len(exif) > _JPEG_SEGMENT:
         exif = None
     found = {"exif": exif, "dpi": picture.dpi}
@@ -539,8 +575,7 @@ def _metadata(form: _Format, picture: Picture) -> dict[str, Any]:
 def encode(picture: Picture, suffix: str, quality: int = 92) -> bytes:
     """The bytes of a picture file in the format of a suffix such as ".webp". Raises PictureError as `write` does."""
     path = Path(f"picture{suffix}")
-    form = _writer(path)
-    _check_sides(path, form, picture)
+    form = check_sides(path, picture.width, picture.height)
     return _encoded(path, form, picture, quality)
 
 

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from impasto import engines
-from impasto.errors import RemadeStyleWarning, StyleError
+from impasto import engines, staged
+from impasto.errors import NetworkError, RemadeStyleWarning, StyleError
 from impasto.held import Statistics, hold
 from impasto.images import UInt8
 from impasto.networks import MULTIPLE, Network, find_network
@@ -53,7 +53,9 @@ class Stylizer:
         """The engine that runs this stylizer's network; loaded when first asked for."""
         return self._engine(self.network)
 
-    def _engine(self, network: Network, part: Part = "whole") -> engines.Engine:
+    def _engine(self, network: Network, part: Part | staged.Stage = "whole") -> engines.Engine:
+        if isinstance(part, staged.Stage):  # not kept: all of them at once would hold as much memory as they are there to save
+            return engines.load(part.graph, *self._options, part.pixels)
         key = network.hash, part
         if key not in self._engines:
             engine, threads, precision = self._options
@@ -78,24 +80,28 @@ class Stylizer:
             self._engine(network)
         return mix
 
-    def stylize(self, picture: UInt8, style: str | Path | Style | Mix, strength: float = 1.0) -> UInt8:
-        """Paint a picture.
+    def stylize(self, picture: UInt8, style: str | Path | Style | Mix, strength: float = 1.0, stroke: float = 1.0) -> UInt8:
+        """Paint a picture; a large one tile by tile, in little memory beyond the two pictures (see `impasto.tiles`).
 
         Args:
             picture: uint8 RGB (H, W, 3), any size.
             style: a gallery name, the path of a style file or of any picture, a mix `starry-night:0.7,great-wave:0.3`, or a
                 `Style`.
             strength: 0 gives the photograph back, 1 the full style.
+            stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
 
         Returns:
             uint8 RGB (H, W, 3), exactly as large.
 
         Raises:
             StyleError: an unknown or broken style, or one made for another network.
-            ValueError: the array is not uint8 (H, W, 3), or the strength is not in 0..1.
+            ValueError: the array is not uint8 (H, W, 3), or strength or stroke are out of range.
         """
+        from impasto import strokes, tiles  # which paint with brushes
+
         _check(picture)
-        return self.brush(style, strength).paint(picture)
+        painted = strokes.painting(tiles.Held(picture), self.brush(style, strength), stroke).whole()
+        return painted.copy() if painted is picture else painted
 
     def brush(self, style: str | Path | Style | Mix, strength: float = 1.0) -> "Brush":
         """A style at a strength, ready to paint many pictures: everything that is the same for all of them is done here.
@@ -106,7 +112,7 @@ class Stylizer:
             raise ValueError(f"strength must be between 0 (the photograph) and 1 (the full style), not {strength}")
         mix = find_mix(style)
         jobs = self._jobs(mix, strength) if strength else []
-        return Brush([Job(network, embedding, weight) for network, embedding, weight in jobs], self._engine)
+        return Brush([Job(network, embedding, weight) for network, embedding, weight in jobs], self._engine, strength)
 
     def _jobs(self, mix: Mix, strength: float) -> list[tuple[Network, Embedding, float]]:
         """What to paint and to add up: styles of one network mix as embeddings, those that own theirs by pixels.
@@ -188,8 +194,10 @@ class Brush:
         tiles = [held.paint(tile) for tile in ...]
     """
 
-    def __init__(self, jobs: Sequence[Job], engine: Callable[[Network, Part], engines.Engine]) -> None:
-        self.jobs, self._engine = jobs, engine
+    def __init__(
+        self, jobs: Sequence[Job], engine: Callable[[Network, Part | staged.Stage], engines.Engine], strength: float = 1.0
+    ) -> None:
+        self.jobs, self._engine, self.strength = jobs, engine, strength
 
     def paint(self, picture: UInt8) -> UInt8:
         """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large. Raises ValueError if it is no such array."""
@@ -212,16 +220,48 @@ class Brush:
             painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
         return np.ascontiguousarray(painted[0][:height, :width])
 
-    def measure(self, picture: UInt8) -> list[Statistics]:
-        """The statistics that painting this picture, uint8 RGB (H, W, 3), would read: of each network that paints.
+    def measure(self, picture: UInt8, advance: staged.Advance = lambda _: None) -> list[Statistics]:
+        """The statistics that painting this picture would read: of each network that paints.
+
+        Args:
+            picture: uint8 RGB (H, W, 3). Of more than `staged.WHOLE` pixels, they are read piece by piece, in little memory.
+            advance: told of each share of the work that is done; they sum to 1.
+
+        Raises:
+            NetworkError: a network's graph is not one whose statistics can be held.
+        """
+        _check(picture)
+        padded, found = _padded(picture), []
+        for job in self.jobs:
+            if padded.shape[0] * padded.shape[1] > staged.WHOLE:
+                found.append(self._measured_in_stages(job, padded, lambda done: advance(done / len(self.jobs))))
+            else:
+                output = self._engine(job.network, "measuring").run(padded[None], job.embedding[None])
+                found.append(Statistics.of_output(output))
+                advance(1 / len(self.jobs))
+        return found
+
+    def _measured_in_stages(self, job: Job, padded: UInt8, advance: staged.Advance) -> Statistics:
+        def load(stage: staged.Stage) -> Callable[..., Any]:
+            return self._engine(job.network, stage).run
+
+        return staged.measure(job.network.graph, job.embedding, padded, load, advance)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the networks are built so that their statistics can be held, as all are that `impasto train` makes."""
+        try:
+            return self.margin >= 0
+        except NetworkError:
+            return False
+
+    @property
+    def margin(self) -> int:
+        """Pixels to see around a part of a picture, beginning at a multiple of 8, that is to be painted as in the whole.
 
         Raises NetworkError if a network's graph is not one whose statistics can be held.
         """
-        _check(picture)
-        image = _padded(picture)[None]
-        return [
-            Statistics.of_output(self._engine(job.network, "measuring").run(image, job.embedding[None])) for job in self.jobs
-        ]
+        return max((hold(job.network.graph).margin for job in self.jobs), default=0)
 
     def hold(self, statistics: Sequence[Statistics]) -> "Brush":
         """A brush that paints every picture with these statistics."""
@@ -229,7 +269,7 @@ class Brush:
             job._replace(embedding=hold(job.network.graph).fold(job.embedding, each), held=True)
             for job, each in zip(self.jobs, statistics, strict=True)
         ]
-        return Brush(jobs, self._engine)
+        return Brush(jobs, self._engine, self.strength)
 
 
 def _check(picture: UInt8) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Run, python, surroundings
-from pictures import photo
+from pictures import UInt8, photo
 from PIL import Image
 
+from impasto import pictures, staged
 from impasto.images import read
 from impasto.styles import Style, gallery_style
-from impasto.stylizer import Stylizer
+from impasto.stylizer import Brush
 
 STYLE = ("--style", "starry-night")
 
@@ -129,6 +130,51 @@ def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> N
         assert painted.size == size
 
 
+def test_a_strip_of_single_pixels_is_painted(impasto: Run, tmp_path: Path) -> None:
+    Image.effect_noise((1, 40_000), 90).convert("RGB").save(tmp_path / "strip.png")
+    done = impasto("stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "small")
+    assert (done.code, done.err) == (0, "")
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == (1, 40_000)
+
+
+def huge(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that counts as one too large for memory."""
+    pytest.importorskip("pyvips")
+    monkeypatch.setattr(pictures, "STREAMED", 0)
+    monkeypatch.setattr(staged, "WHOLE", 0)
+    monkeypatch.setattr(staged, "TILE", 256)
+    Image.effect_noise((300, 500), 90).convert("RGB").save(path)
+    return path
+
+
+def test_a_huge_file_that_is_cut_short(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = huge(tmp_path / "huge.tif", monkeypatch)
+    path.write_bytes(path.read_bytes()[:-100_000])
+    done = impasto("stylize", path, *STYLE)
+    assert done.code == 1
+    assert f"cannot read {path}: it is broken or cut short" in done.only_error()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_in_a_huge_file(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, target = huge(tmp_path / "huge.png", monkeypatch), tmp_path / "out.png"
+    target.write_bytes(b"the old one")
+    paint, tiles = Brush.paint, list[int]()
+
+    def stopped(brush: Brush, tile: UInt8) -> UInt8:
+        tiles.append(len(tile))
+        if len(tiles) == 5:
+            raise KeyboardInterrupt
+        return paint(brush, tile)
+
+    monkeypatch.setattr(Brush, "paint", stopped)
+    done = impasto("stylize", path, *STYLE, "-o", target, "--overwrite")
+    assert (done.code, done.only_error()) == (130, "interrupted")
+    assert target.read_bytes() == b"the old one"
+    assert sorted(tmp_path.iterdir()) == [path, target]
+
+
 def test_a_painting_that_its_format_cannot_hold(impasto: Run, tmp_path: Path) -> None:
     Image.new("RGB", (70_000, 2)).save(tmp_path / "strip.png")
     done = impasto("stylize", tmp_path / "strip.png", "-s", "photo", "-o", tmp_path / "out.jpg", "--strength", "0")
@@ -151,10 +197,10 @@ def test_memory_that_does_not_suffice(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(Stylizer, "stylize", fail)
+    monkeypatch.setattr(Brush, "paint", fail)
     done = impasto("stylize", photo_file, *STYLE)
     assert done.code == 1
-    assert f"{photo_file}: painting 64x48 pixels failed" in done.only_error()
+    assert f"{photo_file}: painting failed" in done.only_error()
 
 
 # Styles
@@ -241,6 +287,9 @@ def test_an_engine_that_cannot(impasto: Run, photo_file: Path) -> None:
         (["--quality", "0"], "--quality"),
         (["--threads", "0"], "--threads"),
         (["--max-pixels", "0"], "--max-pixels"),
+        (["--stroke", "0.1"], "--stroke"),
+        (["--stroke", "nan"], "--stroke"),
+        (["--size", "0"], "--size"),
         (["--engine", "tensorrt"], "openvino"),
         (["--network", "huge"], "small"),
         (["--precision", "f8"], "bf16"),

@@ -12,7 +12,7 @@ from pictures import UInt8, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
 
-from impasto import predictor
+from impasto import pictures, predictor, staged
 from impasto.cli.stylize import expand, target_path
 from impasto.images import read
 from impasto.networks import shipped
@@ -352,3 +352,38 @@ def test_expand_names_each_file_once(photo_file: Path, monkeypatch: pytest.Monke
 )
 def test_target_path(output: str | None, several: bool, expected: str) -> None:
     assert target_path(Path("a/p.jpg"), "s", output, several) == Path(expected)
+
+
+# Sizes and strokes
+
+
+def test_size_is_the_shorter_side_and_never_enlarges(paint: Paint, photo_file: Path) -> None:
+    out = photo_file.with_name("out.png")
+    for size, expected in ((24, (32, 24)), (48, (64, 48)), (480, (64, 48))):
+        (record,) = paint(photo_file, "-o", out, "--size", size, "--overwrite", "--json").records
+        assert list(record) == FIELDS
+        assert (record["width"], record["height"]) == expected
+        assert read(out).rgb.shape[1::-1] == expected
+
+
+def test_stroke(paint: Paint, photo_file: Path) -> None:
+    painted = []
+    for stroke in (0.5, 1, 3):
+        paint(photo_file, "-o", photo_file.with_name("out.png"), "--stroke", stroke, "--overwrite")
+        painted.append(read(photo_file.with_name("out.png")).rgb.astype(int))
+    assert np.abs(painted[0] - painted[1]).mean() > 2
+    assert np.abs(painted[2] - painted[1]).mean() > 2
+
+
+def test_a_huge_file_is_painted_in_tiles(paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row by row, with the same fields."""
+    pytest.importorskip("pyvips")
+    Image.fromarray(photo(300, 400)).save(tmp_path / "huge.tif")
+    paint(tmp_path / "huge.tif", "-o", tmp_path / "whole.tif", "--precision", "f32")
+    monkeypatch.setattr(pictures, "STREAMED", 0)
+    monkeypatch.setattr(staged, "WHOLE", 0)
+    monkeypatch.setattr(staged, "TILE", 256)
+    (record,) = paint(tmp_path / "huge.tif", "-o", tmp_path / "tiles.tif", "--precision", "f32", "--json").records
+    assert list(record) == FIELDS
+    one, other = (read(tmp_path / f"{name}.tif").rgb.astype(int) for name in ("whole", "tiles"))
+    assert np.abs(one - other).max() <= 1

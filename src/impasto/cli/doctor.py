@@ -20,6 +20,7 @@ EXTRAS = {  # package: what it is for, and how to get it
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
+    "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
 

@@ -6,6 +6,8 @@ import typer
 
 from impasto import engines
 from impasto.images import MAX_PIXELS
+from impasto.pictures import MOST_PIXELS, SPARSE
+from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
 from impasto.video import kinds
 
 Engine = Annotated[
@@ -33,4 +35,27 @@ Codec = Annotated[
 ]
 Preset = Annotated[kinds.Preset, typer.Option("--preset", help="Of videos: slower encodes into smaller files.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
-MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help=f"Refuse larger pictures than this ({MAX_PIXELS:,}).")]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        help=f"Refuse larger pictures. By default {MAX_PIXELS:,}; of TIFF, PNG, JPEG and WebP that are painted into TIFF, PNG"
+        f" or JPEG {MOST_PIXELS:,}, if their files hold a byte for {SPARSE} pixels, as no decompression bomb does.",
+    ),
+]
+Stroke = Annotated[
+    float,
+    typer.Option(
+        "--stroke",
+        min=SMALLEST_STROKE,
+        max=LARGEST_STROKE,
+        help="Of pictures: how large strokes are. 2 is twice as large, 0.5 half as large.",
+    ),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        "--size", min=1, help="Of pictures: the shorter side of the painting, in pixels; smaller ones keep their size."
+    ),
+]

@@ -2,15 +2,16 @@
 
 import glob
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
 
 from impasto.cli import EXIT_SOME_FAILED, options, report, video
 from impasto.errors import ImpastoError, PictureError
-from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
+from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE
+from impasto.pictures import Options, stylize_picture
 from impasto.styles import Mix, gallery_names
 from impasto.stylizer import SMALLEST, Stylizer
 from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, written_suffix
@@ -40,8 +41,10 @@ def stylize(
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
+    stroke: options.Stroke = 1.0,
+    size: options.Size = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
-    max_pixels: options.MaxPixels = MAX_PIXELS,
+    max_pixels: options.MaxPixels = None,
     start: options.Start = None,
     end: options.End = None,
     fps: options.Fps = None,
@@ -69,11 +72,14 @@ def stylize(
 
       impasto stylize photo.jpg --style my-style.safetensors --strength 0.6
 
+      impasto stylize photo.jpg --style starry-night --size 1080 --stroke 2
+
       impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
 
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
-    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels)
+    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS)
+    picture = Options(stroke, size, quality, max_pixels)
     painter = Stylizer(network, engine, threads, precision)
     mix = painter.prepare(style)
     paths, failures = expand(inputs, whole=bool(output) and is_pattern(output or ""))
@@ -103,22 +109,24 @@ def stylize(
                 if is_clip(path):
                     record = video.paint(painter, path, target, mix, strength, how, overwrite, bar)
                 else:
-                    record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
+                    record = _paint(painter, path, target, mix, strength, picture, overwrite, bar)
             except (ImpastoError, OSError, MemoryError) as error:
                 failed += 1
                 _report_failure(str(path), error, json)
             else:
                 report.result(_line(record), record, json)
                 if not small and (small := _is_small(record)):
-                    size = f"{record['width']}x{record['height']}"
-                    report.note(f"{path} has {size} pixels: pictures smaller than {SMALLEST}x{SMALLEST} show little of a style")
+                    sides = f"{record['width']}x{record['height']}"
+                    report.note(
+                        f"{path} has {sides} pixels: pictures smaller than {SMALLEST}x{SMALLEST} show little of a style"
+                    )
             bar.advance(task)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _paint(
-    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, quality: int, max_pixels: int, overwrite: bool
+    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, how: Options, overwrite: bool, bar: Progress
 ) -> dict[str, Any]:
     """Read, paint and write one picture; what `--json` says of it."""
     if target.suffix.lower() not in WRITABLE or is_pattern(target):
@@ -129,15 +137,19 @@ def _paint(
     if target.exists() and not overwrite:
         return record | {"skipped": "the output exists; --overwrite replaces it"}
     start = time.perf_counter()
-    picture = read(path, max_pixels)
+    task = bar.add_task(path.name, total=100, visible=False)
+
+    def show(done: float) -> None:
+        bar.update(task, advance=100 * done, visible=True)
+
     try:
-        painted = painter.stylize(picture.rgb, mix, strength)
+        width, height = stylize_picture(path, target, painter.brush(mix, strength), how, show)
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
-        raise PictureError(f"{path}: painting {picture.width}x{picture.height} pixels failed ({_first_line(error)})") from error
-    write(target, replace(picture, rgb=painted), quality)
+        raise PictureError(f"{path}: painting failed ({_first_line(error)})") from error
+    finally:
+        bar.remove_task(task)
     seconds = round(time.perf_counter() - start, 3)
-    size = {"width": picture.width, "height": picture.height, "seconds": seconds}
-    return record | {"engine": painter.engine.name} | size
+    return record | {"engine": painter.engine.name, "width": width, "height": height, "seconds": seconds}
 
 
 def _is_small(record: dict[str, Any]) -> bool:

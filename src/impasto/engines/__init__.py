@@ -30,7 +30,8 @@ class Engine(Protocol):
         """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the
         painted (1, 3, H, W), all float32. Of a style predictor: image to embedding.
 
-        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead.
+        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead. Of a piece of a network, features
+        (1, C, h, w); of one with several outputs, a list of them.
         """
         ...
 

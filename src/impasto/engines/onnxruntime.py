@@ -32,7 +32,10 @@ class ONNXRuntimeEngine:
             image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32) / np.float32(255)
             inputs = (image, *inputs[1:])
         names = [node.name for node in self._session.get_inputs()]
-        result = self._session.run(None, dict(zip(names, inputs, strict=True)))[0]
-        if self._pixels and result.ndim == 4:
+        results = self._session.run(None, dict(zip(names, inputs, strict=True)))
+        if len(results) > 1:
+            return results
+        result = results[0]
+        if self._pixels and result.ndim == 4 and result.shape[1] == 3:
             return np.ascontiguousarray((result * 255 + 0.5).transpose(0, 2, 3, 1).astype(np.uint8))
         return result

@@ -16,6 +16,7 @@ from impasto.engines import Array
 from impasto.errors import NetworkError
 from impasto.networks import INPUTS
 
+COLORS = 3  # channels of what is a picture
 SIZES_KEPT = 4  # compiled graphs in memory
 
 
@@ -46,12 +47,15 @@ class OpenVINOEngine:
     def run(self, *inputs: Array) -> Any:
         request = self._request(tuple(array.shape for array in inputs))
         # shared results are the request's own memory, overwritten by its next run: copied here, once
-        return np.array(request.infer(list(inputs), share_inputs=True, share_outputs=True)[0])
+        results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
+        copied = [np.array(results[place]) for place in range(len(results))]
+        return copied[0] if len(copied) == 1 else copied
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
         if shapes not in self._requests:
-            self._model.reshape({name: list(shape) for name, shape in zip(INPUTS[: len(shapes)], shapes, strict=True)})
+            names = [each.any_name for each in self._model.inputs]
+            self._model.reshape({name: list(shape) for name, shape in zip(names, shapes, strict=True)})
             self._requests[shapes] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
             if len(self._requests) > SIZES_KEPT:
                 self._requests.popitem(last=False)
@@ -66,7 +70,7 @@ def _of_pixels(model: openvino.Model) -> openvino.Model:
     image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
     image.model().set_layout(Layout("NCHW"))
     image.preprocess().convert_element_type(Type.f32).scale(255.0)
-    if model.output().partial_shape.rank.get_length() == 4:
+    if list(model.output().partial_shape)[1] == COLORS:
         picture = wrapped.output()
         picture.model().set_layout(Layout("NCHW"))
         picture.postprocess().custom(_rounded)

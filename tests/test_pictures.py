@@ -1,0 +1,116 @@
+"""A picture file painted into another: the same through memory and from file to file, and limits of size."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import photo, ramp
+from PIL import Image
+
+from impasto import images, pictures, streams
+from impasto.errors import PictureError
+from impasto.images import MAX_PIXELS, Header
+from impasto.pictures import Options, stylize_picture
+from impasto.stylizer import Brush, Stylizer
+
+
+@pytest.fixture(scope="module")
+def brush() -> Brush:
+    return Stylizer("small", precision="f32").brush("starry-night")
+
+
+@pytest.fixture
+def clear_file(tmp_path: Path) -> Path:
+    path = tmp_path / "clear.png"
+    Image.fromarray(np.dstack([photo(70, 90), ramp(70, 90)])).save(path, dpi=(300, 300))
+    return path
+
+
+@pytest.mark.parametrize("options", [Options(), Options(stroke=2, size=40), Options(stroke=0.5, size=500)])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_from_file_to_file_as_through_memory(
+    brush: Brush, clear_file: Path, options: Options, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyvips")
+    targets = [clear_file.with_name(f"{name}{suffix}") for name in ("memory", "stream")]
+    sizes = {stylize_picture(clear_file, targets[0], brush, options)}
+    monkeypatch.setattr(pictures, "STREAMED", 0)
+    monkeypatch.setattr(images, "read", None)
+    told: list[float] = []
+    sizes.add(stylize_picture(clear_file, targets[1], brush, options, told.append))
+    monkeypatch.undo()
+    one, other = map(images.read, targets)
+    assert sizes == {(one.width, one.height)} == {(51, 40) if options.size == 40 else (90, 70)}
+    assert np.array_equal(one.rgb, other.rgb)
+    assert one.alpha is not None and np.array_equal(one.alpha, np.asarray(other.alpha))
+    assert sum(told) == pytest.approx(1)
+
+
+def test_alpha_is_resized_too(brush: Brush, clear_file: Path) -> None:
+    stylize_picture(clear_file, clear_file.with_name("out.png"), brush, Options(size=35))
+    painted = images.read(clear_file.with_name("out.png"))
+    assert painted.alpha is not None
+    assert np.abs(painted.alpha.astype(int) - ramp(35, 45)).max() <= 4
+
+
+# Limits
+
+
+def claimed(path: Path, width: int, height: int, size: int, monkeypatch: pytest.MonkeyPatch, form: str = "PNG") -> Path:
+    """A file of `size` bytes that says it has as many pixels; nobody may read them."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    monkeypatch.setattr(images, "look", lambda _: Header(form, width, height))
+    monkeypatch.setattr(images, "read", None)
+    monkeypatch.setattr(streams, "File", None)
+    return path
+
+
+@pytest.mark.parametrize("megapixels", [101, 999])
+def test_a_decompression_bomb_is_refused(
+    brush: Brush, tmp_path: Path, megapixels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = claimed(tmp_path / "bomb.png", 1000, 1000 * megapixels, 40_000, monkeypatch)
+    with pytest.raises(PictureError, match=rf"40,000 bytes say .*decompression bomb.*--max-pixels {megapixels}000000 reads it"):
+        stylize_picture(path, tmp_path / "out.png", brush)
+
+
+def test_more_pixels_than_there_are_pictures_of(brush: Brush, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = claimed(tmp_path / "vast.tif", 40_000, 40_000, 100_000_000, monkeypatch, "TIFF")
+    with pytest.raises(PictureError, match="1,600,000,000 and the limit is 1,000,000,000"):
+        stylize_picture(path, tmp_path / "out.tif", brush)
+
+
+@pytest.mark.parametrize(("form", "target"), [("AVIF", "out.png"), ("PNG", "out.webp")])
+def test_large_pictures_in_other_formats(
+    brush: Brush, tmp_path: Path, form: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = claimed(tmp_path / "large", 20_000, 10_000, 100_000_000, monkeypatch, form)
+    with pytest.raises(PictureError, match=r"TIFF.* into .*\.png.*--max-pixels 200000000"):
+        stylize_picture(path, tmp_path / target, brush)
+
+
+def test_without_libvips_large_pictures_are_read_into_memory(
+    brush: Brush, clear_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "STREAMED", 0)
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    assert stylize_picture(clear_file, clear_file.with_name("out.png"), brush) == (90, 70)
+
+
+def test_without_libvips_huge_pictures_say_what_to_install(
+    brush: Brush, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    path = claimed(tmp_path / "huge.tif", 20_000, 20_000, 100_000_000, monkeypatch, "TIFF")
+    with pytest.raises(PictureError, match=r'pip install "impasto\[huge\]"'):
+        stylize_picture(path, tmp_path / "out.tif", brush)
+
+
+def test_a_limit_that_is_given_is_the_limit(brush: Brush, clear_file: Path) -> None:
+    target = clear_file.with_name("out.png")
+    with pytest.raises(PictureError, match="--max-pixels 6300"):
+        stylize_picture(clear_file, target, brush, Options(max_pixels=6299))
+    stylize_picture(clear_file, target, brush, Options(max_pixels=6300))
+    assert MAX_PIXELS == 100_000_000  # which the help names
