@@ -34,8 +34,9 @@ def test_statistics_are_those_of_the_whole_picture(network: str, engine: str, mo
     monkeypatch.setattr(staged, "TILE", 64)
     told: list[float] = []
     (found,) = brush.measure(picture, told.append)
-    np.testing.assert_allclose(found.mean, whole.mean, atol=1e-4)
-    np.testing.assert_allclose(found.variance, whole.variance, rtol=1e-3)
+    deviation = np.sqrt(whole.variance)
+    assert np.abs((found.mean - whole.mean) / deviation).max() < 1e-3  # coarse features are kept in 16 bits
+    assert np.abs(found.variance / whole.variance - 1).max() < 2e-3
     assert sum(told) == pytest.approx(1)
     assert min(told) > 0
 

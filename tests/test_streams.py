@@ -159,7 +159,7 @@ def test_a_disk_that_is_full(tmp_path: Path, suffix: str, monkeypatch: pytest.Mo
         with pytest.raises(PictureError, match="cannot write"):
             streams.write(target, Held(noise), None, images.Header("PNG", 700, 900), 95)
         full = type("Usage", (), {"free": 0})
-        monkeypatch.setattr(streams.shutil, "disk_usage", lambda _: full)
+        monkeypatch.setattr("impasto.streams.shutil.disk_usage", lambda _: full)
         with pytest.raises(PictureError, match="No space left on device; free some space"):
             streams.write(target, Held(noise), None, images.Header("PNG", 700, 900), 95)
     finally:

@@ -90,10 +90,10 @@ def measure(
 
 def _run(
     run: Callable[..., Any], stage: Stage, known: dict[str, NDArray[Any]], advance: Advance
-) -> tuple[Statistics, dict[str, Float32]]:
+) -> tuple[Statistics, dict[str, NDArray[np.float16]]]:
     """A stage's statistics of a picture, and the features to keep of it, (1, C, h, w)."""
     _, height, width, _ = known[INPUTS[0]].shape
-    statistics, count, kept = Statistics(np.zeros(1, np.float32), np.ones(1, np.float32)), 0, dict[str, Float32]()
+    statistics, count, kept = Statistics(np.zeros(1, np.float32), np.ones(1, np.float32)), 0, dict[str, NDArray[np.float16]]()
     down, across = spans(height, width, stage.margin)
     for row in down:
         for column in across:
@@ -102,7 +102,7 @@ def _run(
                 inside = features[:, :, row.inside(stage.step), column.inside(stage.step)]
                 if name in stage.kept:
                     whole = kept.setdefault(
-                        name, np.empty((*inside.shape[:2], height // MULTIPLE, width // MULTIPLE), np.float32)
+                        name, np.empty((*inside.shape[:2], height // MULTIPLE, width // MULTIPLE), np.float16)
                     )
                     whole[:, :, row.kept(MULTIPLE), column.kept(MULTIPLE)] = inside
                 if name == stage.outputs[0]:
@@ -118,7 +118,7 @@ def _around(array: NDArray[Any], name: str, row: "Span", column: "Span") -> NDAr
     if name == INPUTS[0]:
         array = array[:, row.start : row.stop, column.start : column.stop]
     elif name != INPUTS[1]:
-        array = array[:, :, row.seen(MULTIPLE), column.seen(MULTIPLE)]
+        return np.ascontiguousarray(array[:, :, row.seen(MULTIPLE), column.seen(MULTIPLE)], np.float32)
     return np.ascontiguousarray(array)
 
 

@@ -118,7 +118,7 @@ def _mean(values: Float32) -> Float32:
         padded = np.pad(values, beyond, mode="symmetric")
         length = values.shape[axis]
         parts = (padded[(slice(None),) * axis + (slice(shift, shift + length),)] for shift in range(2 * RADIUS + 1))
-        values = np.sum(list(parts), axis=0) / np.float32(2 * RADIUS + 1)
+        values = np.sum(list(parts), axis=0, dtype=np.float32) / np.float32(2 * RADIUS + 1)
     return values
 
 

@@ -20,8 +20,10 @@ from impasto.staged import Advance, spans
 from impasto.stylizer import SMALLEST, Brush
 
 BAND = 4_000_000  # pixels that a band of a resized picture has, or is made of
-SAMPLE = 12 << 20  # pixels that statistics are read of in one go: their coarse features are 100 MB for `base`
-SAMPLES = 4  # at most, of a picture
+SAMPLE = (
+    64_000_000  # pixels that statistics are read of at once: at the most, coarse features of 12 bytes a pixel are in memory
+)
+SAMPLES = 2  # at most, of a picture
 PATCHES = 4  # a side, that a sample of a larger picture is put together of
 
 
@@ -197,16 +199,17 @@ def samples(picture: Pixels) -> list[UInt8]:
     wanted = count * PATCHES**2
     rows = min(max(1, round(math.sqrt(wanted * picture.height * width / (picture.width * height)))), wanted)
     columns = math.ceil(wanted / rows)
+    chosen = set(np.linspace(0, rows * columns - 1, wanted).round().astype(int).tolist())
     found = [np.empty((PATCHES * height, PATCHES * width, 3), np.uint8) for _ in range(count)]
     taken = [0] * count
-    skew = columns % count == 0  # else samples would be of columns
-    for down, top in enumerate(np.linspace(0, picture.height - height, rows).round().astype(int)):
+    for down, top in enumerate(np.linspace(0, picture.height - height, rows).round().astype(int).tolist()):
         band = picture.rows(top, top + height)
-        for across, left in enumerate(np.linspace(0, picture.width - width, columns).round().astype(int)):
-            turn = (down * columns + across + skew * down) % count
-            row, column = divmod(taken[turn], PATCHES)
-            if row < PATCHES:
+        for across, left in enumerate(np.linspace(0, picture.width - width, columns).round().astype(int).tolist()):
+            if down * columns + across in chosen:
+                turns = sorted(range(count), key=lambda turn: (turn - down - across) % count)  # as on a chessboard
+                turn = next(turn for turn in turns if taken[turn] < PATCHES**2)
+                row, column = divmod(taken[turn], PATCHES)
                 patch = band[:, left : left + width]
                 found[turn][row * height : (row + 1) * height, column * width : (column + 1) * width] = patch
-            taken[turn] += 1
+                taken[turn] += 1
     return found
