@@ -11,7 +11,7 @@ from impasto import engines
 from impasto.errors import RemadeStyleWarning, StyleError
 from impasto.held import Statistics, hold
 from impasto.images import UInt8
-from impasto.networks import MULTIPLE, Network, find_network
+from impasto.networks import MULTIPLE, NOISE, Network, find_network, noise_at
 from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
@@ -191,17 +191,18 @@ class Brush:
     def __init__(self, jobs: Sequence[Job], engine: Callable[[Network, Part], engines.Engine]) -> None:
         self.jobs, self._engine = jobs, engine
 
-    def paint(self, picture: UInt8) -> UInt8:
-        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large. Raises ValueError if it is no such array."""
+    def paint(self, picture: UInt8, top: int = 0, left: int = 0) -> UInt8:
+        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large.
+
+        `top` and `left`, pixels, multiples of 8, say where in a larger picture this part of it begins: noise, where a network
+        takes it, is then that of the whole. Raises ValueError if the picture is no such array.
+        """
         _check(picture)
         if not self.jobs:
             return picture.copy()
         height, width = picture.shape[:2]
         padded = _padded(picture)
-        painted = [
-            self._engine(job.network, "plain" if job.held else "whole").run(padded[None], job.embedding[None])[0]
-            for job in self.jobs
-        ]
+        painted = [self._run(job, "plain" if job.held else "whole", padded, top, left)[0] for job in self.jobs]
         weights = [job.weight for job in self.jobs]
         kept = 1 - sum(weights)
         if kept > 1e-6:  # more than rounding
@@ -218,10 +219,16 @@ class Brush:
         Raises NetworkError if a network's graph is not one whose statistics can be held.
         """
         _check(picture)
-        image = _padded(picture)[None]
-        return [
-            Statistics.of_output(self._engine(job.network, "measuring").run(image, job.embedding[None])) for job in self.jobs
-        ]
+        padded = _padded(picture)
+        return [Statistics.of_output(self._run(job, "measuring", padded)) for job in self.jobs]
+
+    def _run(self, job: Job, part: Part, padded: UInt8, top: int = 0, left: int = 0) -> engines.Array:
+        engine = self._engine(job.network, part)
+        inputs: list[engines.Array] = [padded[None], job.embedding[None]]
+        if NOISE in engine.inputs:
+            inputs.append(noise_at(padded.shape[0], padded.shape[1], top, left))
+        result: engines.Array = engine.run(*inputs)
+        return result
 
     def hold(self, statistics: Sequence[Statistics]) -> "Brush":
         """A brush that paints every picture with these statistics."""
