@@ -18,6 +18,7 @@ from pictures import photo
 from PIL import Image
 
 from impasto.images import read
+from impasto.networks import GALLERY_VERSION
 from impasto.styles import Style, gallery_style
 from impasto.stylizer import Stylizer
 
@@ -196,7 +197,7 @@ def with_a_broken_network(path: Path) -> None:
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
         (folder, "broken or no safetensors file"),
-        (foreign, "was made for another base network (0123456789abcdef of gallery 2, this is"),
+        (foreign, f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is"),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "cannot load this network"),
     ],
