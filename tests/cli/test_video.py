@@ -50,7 +50,7 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
     painter = SteadyBrush(Stylizer("small").brush("starry-night"))
     for painted, frame in zip(frames_of(target), frames_of(clip), strict=True):
         expected = painter(frame)
-        assert np.abs(gray(painted) - gray(expected)).mean() < 4  # colors have half the resolution
+        assert np.abs(gray(painted) - gray(expected)).mean() < 6  # colors have half the resolution, and the encoder its share
         assert np.abs(gray(painted) - gray(frame)).mean() > 10
 
 
