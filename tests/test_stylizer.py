@@ -48,6 +48,14 @@ def test_any_size_is_kept(painter: Stylizer, height: int, width: int) -> None:
     assert np.array_equal(picture, kept), "the photograph itself was changed"
 
 
+def test_edges_are_painted_as_the_rest(painter: Stylizer, scene: UInt8) -> None:
+    """A picture that goes on in its own mirror image has no edge there: what is painted at it is what there would be."""
+    mirrored = np.concatenate([scene[:, ::-1], scene], 1)
+    edge, inside = (painter.stylize(each, "starry-night").astype(float) for each in (scene, mirrored))
+    columns = (edge - inside[:, scene.shape[1] :])[:, :3].mean(0)  # of color, from top to bottom
+    assert np.abs(columns).max() < 26
+
+
 def likeness(picture: UInt8, painted: UInt8) -> float:
     """How well the colours of a painting tell the light of a picture, block by block, whatever the colours are: 0 to 1."""
     colours, light = blocks(painted), blocks(picture).mean(1)

@@ -17,6 +17,9 @@ from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
 Part = Literal["whole", "plain", "measuring"]  # of a network: as it is, without its normalizations, up to their statistics
+# Pixels of mirrored surroundings that are painted too and cut off: losses see black beyond a picture's edges, and networks
+# learned to paint against it, in another color, for 2 pixels. A multiple of `MULTIPLE`, so that noise stays where it is.
+MARGIN = 8
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
 
 
@@ -211,7 +214,7 @@ class Brush:
         if len(painted) > 1:
             mixed = sum(np.float32(weight) * each for weight, each in zip(weights, painted, strict=True))
             painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
-        return np.ascontiguousarray(painted[0][:height, :width])
+        return np.ascontiguousarray(painted[0][MARGIN : MARGIN + height, MARGIN : MARGIN + width])
 
     def measure(self, picture: UInt8) -> list[Statistics]:
         """The statistics that painting this picture, uint8 RGB (H, W, 3), would read: of each network that paints.
@@ -226,7 +229,7 @@ class Brush:
         engine = self._engine(job.network, part)
         inputs: list[engines.Array] = [padded[None], job.embedding[None]]
         if NOISE in engine.inputs:
-            inputs.append(noise_at(padded.shape[0], padded.shape[1], top, left))
+            inputs.append(noise_at(padded.shape[0], padded.shape[1], top - MARGIN, left - MARGIN))
         result: engines.Array = engine.run(*inputs)
         return result
 
@@ -245,7 +248,8 @@ def _check(picture: UInt8) -> None:
 
 
 def _padded(picture: UInt8) -> UInt8:
-    """Mirrored beyond its right and lower edges to sides that the network takes; as it is, if it has such sides."""
-    beyond = [-side % MULTIPLE + max(0, SMALLEST - (side + -side % MULTIPLE)) for side in picture.shape[:2]]
-    padded = np.pad(picture, ((0, beyond[0]), (0, beyond[1]), (0, 0)), mode="symmetric") if any(beyond) else picture
-    return np.ascontiguousarray(padded)
+    """Mirrored beyond its edges: by `MARGIN` and, on the right and below, on to sides that the network takes."""
+    beyond = [max(-side % MULTIPLE, SMALLEST - side - 2 * MARGIN) for side in picture.shape[:2]]
+    beyond = [more + -(side + more) % MULTIPLE for side, more in zip(picture.shape[:2], beyond, strict=True)]
+    around = [(MARGIN, MARGIN + more) for more in beyond]
+    return np.ascontiguousarray(np.pad(picture, (*around, (0, 0)), mode="symmetric"))
