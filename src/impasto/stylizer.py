@@ -243,6 +243,8 @@ class Brush:
 
 
 def _check(picture: UInt8) -> None:
+    if not isinstance(picture, np.ndarray):
+        raise ValueError(f"a picture is a uint8 array (H, W, 3), not {type(picture).__name__}; `impasto.stylize` takes files")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ValueError(f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}")
 
