@@ -64,8 +64,8 @@ SECTIONS = (
         "learned",
         "Five minutes of `impasto train`",
         "`train PICTURE --minutes 5` by gallery 3's `base` on two CPU cores, LITE, without data or download; beside it the "
-        "prediction that it starts from. Its content error was held where the prediction's stood, as training sees it; since then "
-        "it is held at 0.85 of that, which is not measured yet.",
+        "prediction that it starts from. Its content error was held where the prediction's stood, as training sees it; since "
+        "then it is held at 0.85 of that, which is not measured yet.",
         "TWO OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE --measures canonical",
     ),
 )
