@@ -38,8 +38,8 @@ def test_a_part_is_painted_as_in_the_whole(painter: Stylizer) -> None:
     brush = Stylizer(painter.network, precision="f32").brush("starry-night")
     held = brush.hold(brush.measure(picture))
     whole = held.paint(picture)[64:, 64:][border:-border, border:-border].astype(int)
-    part = held.paint(picture[64:, 64:])[border:-border, border:-border].astype(int)
-    alone = brush.paint(picture[64:, 64:])[border:-border, border:-border].astype(int)
+    part = held.paint(picture[64:, 64:], 64, 64)[border:-border, border:-border].astype(int)
+    alone = brush.paint(picture[64:, 64:], 64, 64)[border:-border, border:-border].astype(int)
     assert np.abs(part - whole).max() <= 1
     assert np.abs(alone - whole).max() > 5, "the test shows nothing: statistics of the part would do"
 
