@@ -37,8 +37,9 @@ def main() -> None:
         f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
         "domain.",
         "",
-        "| | style | painting | trained | `base`: C, S, J | `small`: C, S, J |",
-        "|---|---|---|---|---|---|",
+        *(f"All were trained together, for `{n}`: {gallery_style(names[0]).metadata[f'{n}.trained']}.\n" for n in NETWORKS),
+        "| | style | painting | `base`: C, S, J | `small`: C, S, J |",
+        "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),
     ]
     (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -55,7 +56,7 @@ def _row(style: Style) -> str:
     scores = [", ".join(facts.get(f"{network}.{key}", "-") for key in "CSJ") for network in NETWORKS]
     preview = f"![{style.name}](../src/impasto/gallery/previews/{style.name}.webp)"
     painting = f"{facts['title']}, {facts['artist']}, {facts['year']}"
-    return f"| {preview} | `{style.name}` | {painting} | {facts.get('base.trained', '-')} | {' | '.join(scores)} |"
+    return f"| {preview} | `{style.name}` | {painting} | {' | '.join(scores)} |"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pictures import UInt8, photo
 
 from impasto import held, staged
 from impasto.errors import NetworkError
-from impasto.networks import MULTIPLE, shipped
+from impasto.networks import INPUTS, MULTIPLE, shipped
 from impasto.staged import Span, spans
 from impasto.stylizer import Stylizer
 
@@ -46,7 +46,7 @@ def test_stages_tell_all_statistics_and_keep_coarse_features_only(network: str) 
     stages = staged.cut(shipped(network).graph)
     channels = [np.arange(len(held.hold(shipped(network).graph).scales))[stage.channels] for stage in stages]
     assert np.array_equal(np.concatenate(channels), np.arange(sum(map(len, channels))))
-    known = {"image", "embedding"}
+    known = set(INPUTS)
     for stage in stages:
         assert set(stage.inputs) <= known
         assert not stage.kept or stage.step == MULTIPLE

@@ -302,3 +302,10 @@ def test_a_style_file_is_found_by_path_and_home(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("HOME", str(tmp_path))
     for spec in ("~/tulip.safetensors", tmp_path / "tulip.safetensors"):
         assert find_style(spec).name == "tulip"
+
+
+def test_a_file_that_is_no_style_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("Dear diary,")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StyleError, match=r"notes\.txt is neither a picture nor a style file"):
+        find_style("notes.txt")

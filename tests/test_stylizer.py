@@ -48,6 +48,18 @@ def test_any_size_is_kept(painter: Stylizer, height: int, width: int) -> None:
     assert np.array_equal(picture, kept), "the photograph itself was changed"
 
 
+def test_edges_are_painted_as_the_rest(painter: Stylizer) -> None:
+    """A picture that goes on in its own mirror image has no edge there: what is painted at it is what there would be."""
+    picture = photo(120, 160)
+    mirrored = np.concatenate([picture[:, ::-1], picture], 1)
+    apart = []
+    for style in ("starry-night", "great-wave", "udnie", "the-scream", "water-lilies"):
+        brush = painter.brush(style)
+        edge, inside = brush.paint(picture, left=160).astype(float), brush.paint(mirrored).astype(float)
+        apart.append(np.abs((edge - inside[:, 160:])[:, :3].mean(0)).mean())  # of colors, from top to bottom
+    assert np.mean(apart) < 13  # 17 without the margin
+
+
 def likeness(picture: UInt8, painted: UInt8) -> float:
     """How well the colours of a painting tell the light of a picture, block by block, whatever the colours are: 0 to 1."""
     colours, light = blocks(painted), blocks(picture).mean(1)

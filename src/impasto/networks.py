@@ -15,11 +15,12 @@ from impasto.paths import GALLERY
 
 FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
-GALLERY_VERSION = "3"  # of galleries that are written; one more whenever what ships is trained anew
+GALLERY_VERSION = "4"  # of galleries that are written; one more whenever what ships is trained anew
 FIRST_GALLERY = "1"  # whose files do not say
 NetworkName = Literal["base", "small"]  # that ship: for pictures, and for video and live use
 NETWORKS = get_args(NetworkName)
-INPUTS, OUTPUT = ("image", "embedding"), "picture"  # of every graph
+NOISE = "noise"
+INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"  # of every graph; networks up to gallery 3 take no noise
 MULTIPLE = 8  # sides of the graph's image are multiples of this
 
 
@@ -31,7 +32,8 @@ class Network:
         name: "base", "small" or, for one that belongs to a single style, "own".
         hash: of its weights; a style embedding belongs to one network, by this hash.
         embedding_size: numbers in a style embedding.
-        graph: ONNX, serialized; inputs `image` (1, 3, H, W) in 0..1 and `embedding` (1, embedding_size).
+        graph: ONNX, serialized; inputs `image` (1, 3, H, W) in 0..1, `embedding` (1, embedding_size) and, if the network takes
+            noise, `noise` (1, 1, H / 2, W / 2), see `noise_at`.
         metadata: what else its file says, such as how it was trained.
         predictor: ONNX, serialized, of the style predictor that predicts this network's embeddings; empty if it has none.
         photo: the embedding that changes nothing, (embedding_size,), if the file has it: strength mixes towards it.
@@ -74,6 +76,22 @@ def read_network(path: Path) -> Network:
         return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, predictor, photo)
     except (KeyError, ValueError) as error:
         raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong)") from error
+
+
+NOISE_SIDE = 509  # positions, two pixels apart: a prime, so that no other pattern repeats with it
+
+
+@cache
+def _noise() -> NDArray[np.float32]:
+    return np.random.default_rng(0).standard_normal((NOISE_SIDE, NOISE_SIDE), np.float32)
+
+
+def noise_at(height: int, width: int, top: int = 0, left: int = 0) -> NDArray[np.float32]:
+    """The noise of a picture of this size, or of the part of a larger one that begins at `top` and `left`, all in pixels and
+    even: (1, 1, height / 2, width / 2), mean 0, deviation 1. The same always: pictures repeat, and videos stand still.
+    """
+    rows, columns = (np.arange(start // 2, (start + side) // 2) % NOISE_SIDE for start, side in ((top, height), (left, width)))
+    return _noise()[rows][:, columns][None, None]
 
 
 def network_path(name: str, gallery: Path = GALLERY) -> Path:

@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto import held
-from impasto.held import Statistics
+from impasto.held import PIXELS, Statistics
 from impasto.images import UInt8
-from impasto.networks import INPUTS, MULTIPLE
+from impasto.networks import INPUTS, MULTIPLE, noise_at
 
 Float32 = NDArray[np.float32]
+IMAGE, EMBEDDING, NOISE = INPUTS
 Advance = Callable[[float], None]  # told of each share of the work that is done; they sum to 1
 
 WHOLE = 2_000_000  # pixels that a network paints and measures in one go
@@ -35,7 +36,7 @@ class Stage(NamedTuple):
 
     Attributes:
         graph: ONNX; of some tensors, by name, to others.
-        inputs: image, embedding, or coarse features of earlier stages.
+        inputs: image, embedding, noise, or coarse features of earlier stages.
         outputs: what is measured, and coarse features.
         kept: of the outputs, those that later stages take.
         channels: of all that are normalized, those that are measured.
@@ -54,7 +55,7 @@ class Stage(NamedTuple):
     @property
     def pixels(self) -> bool:
         """Whether it takes the image."""
-        return INPUTS[0] in self.inputs
+        return IMAGE in self.inputs
 
 
 def measure(
@@ -63,6 +64,7 @@ def measure(
     picture: UInt8,
     load: Callable[[Stage], Callable[..., Any]],
     advance: Advance = lambda _: None,
+    corner: int = 0,
 ) -> Statistics:
     """What painting a picture would read.
 
@@ -72,18 +74,20 @@ def measure(
         picture: uint8 RGB (H, W, 3), sides multiples of 8.
         load: makes a piece of the network ready to run.
         advance: told of each share of the work that is done; they sum to 1.
+        corner: where the picture begins, in pixels down and across, for noise (see `impasto.networks.noise_at`).
 
     Raises:
         NetworkError: the graph is of another kind.
     """
     stages, network = cut(graph), held.hold(graph)
     read = Statistics(np.zeros(len(network.scales), np.float32), np.ones(len(network.scales), np.float32))
-    known: dict[str, NDArray[Any]] = {INPUTS[0]: picture[None]}
+    noise = noise_at(picture.shape[0], picture.shape[1], corner, corner)
+    known: dict[str, NDArray[Any]] = {IMAGE: picture[None], NOISE: noise}
     for place, stage in enumerate(stages):
-        known[INPUTS[1]] = network.fold(embedding, read)[None]
+        known[EMBEDDING] = network.fold(embedding, read)[None]
         measured, kept = _run(load(stage), stage, known, lambda done: advance(done / len(stages)))
         read.mean[stage.channels], read.variance[stage.channels] = measured
-        needed = {name for later in stages[place + 1 :] for name in later.inputs}
+        needed = {IMAGE, *(name for later in stages[place + 1 :] for name in later.inputs)}
         known = {name: each for name, each in (known | kept).items() if name in needed}
     return read
 
@@ -92,7 +96,7 @@ def _run(
     run: Callable[..., Any], stage: Stage, known: dict[str, NDArray[Any]], advance: Advance
 ) -> tuple[Statistics, dict[str, NDArray[np.float16]]]:
     """A stage's statistics of a picture, and the features to keep of it, (1, C, h, w)."""
-    _, height, width, _ = known[INPUTS[0]].shape
+    _, height, width, _ = known[IMAGE].shape
     statistics, count, kept = Statistics(np.zeros(1, np.float32), np.ones(1, np.float32)), 0, dict[str, NDArray[np.float16]]()
     down, across = spans(height, width, stage.margin)
     for row in down:
@@ -101,10 +105,9 @@ def _run(
             for name, features in zip(stage.outputs, outputs if len(stage.outputs) > 1 else [outputs], strict=True):
                 inside = features[:, :, row.inside(stage.step), column.inside(stage.step)]
                 if name in stage.kept:
-                    whole = kept.setdefault(
-                        name, np.empty((*inside.shape[:2], height // MULTIPLE, width // MULTIPLE), np.float16)
-                    )
-                    whole[:, :, row.kept(MULTIPLE), column.kept(MULTIPLE)] = inside
+                    if name not in kept:
+                        kept[name] = np.empty((*inside.shape[:2], height // MULTIPLE, width // MULTIPLE), np.float16)
+                    kept[name][:, :, row.kept(MULTIPLE), column.kept(MULTIPLE)] = inside
                 if name == stage.outputs[0]:
                     found = _moments(inside[0])
                     count += inside[0, 0].size
@@ -114,10 +117,12 @@ def _run(
 
 
 def _around(array: NDArray[Any], name: str, row: "Span", column: "Span") -> NDArray[Any]:
-    """What a tile sees of the picture or of features of it; a style is the same everywhere."""
-    if name == INPUTS[0]:
-        array = array[:, row.start : row.stop, column.start : column.stop]
-    elif name != INPUTS[1]:
+    """What a tile sees of the picture, of noise or of features; a style is the same everywhere."""
+    if name == IMAGE:
+        array = array[:, row.seen(), column.seen()]
+    elif name == NOISE:
+        array = array[:, :, row.seen(PIXELS), column.seen(PIXELS)]
+    elif name != EMBEDDING:
         return np.ascontiguousarray(array[:, :, row.seen(MULTIPLE), column.seen(MULTIPLE)], np.float32)
     return np.ascontiguousarray(array)
 

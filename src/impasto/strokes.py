@@ -117,13 +117,16 @@ def _mean(values: Float32) -> Float32:
         beyond = [(RADIUS, RADIUS) if each == axis else (0, 0) for each in range(values.ndim)]
         padded = np.pad(values, beyond, mode="symmetric")
         length = values.shape[axis]
-        parts = (padded[(slice(None),) * axis + (slice(shift, shift + length),)] for shift in range(2 * RADIUS + 1))
-        values = np.sum(list(parts), axis=0, dtype=np.float32) / np.float32(2 * RADIUS + 1)
+        total = np.zeros_like(values)
+        for shift in range(2 * RADIUS + 1):
+            total += padded[(slice(None),) * axis + (slice(shift, shift + length),)]
+        values = total / np.float32(2 * RADIUS + 1)
     return values
 
 
 def _applied(slopes: Float32, offsets: Float32, colors: Float32) -> Float32:
-    return np.einsum("hwi,hwio->hwo", colors, slopes) + offsets
+    moved: Float32 = np.einsum("hwi,hwio->hwo", colors, slopes) + offsets
+    return moved
 
 
 def _brought_up(values: Float32, size: tuple[int, int], box: tuple[float, float, float, float]) -> Float32:
@@ -133,4 +136,4 @@ def _brought_up(values: Float32, size: tuple[int, int], box: tuple[float, float,
 
 
 def _unit(pixels: UInt8) -> Float32:
-    return pixels.astype(np.float32) / 255
+    return np.asarray(pixels, np.float32) / np.float32(255)

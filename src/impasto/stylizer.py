@@ -11,12 +11,15 @@ from impasto import engines, staged
 from impasto.errors import NetworkError, RemadeStyleWarning, StyleError
 from impasto.held import Statistics, hold
 from impasto.images import UInt8
-from impasto.networks import MULTIPLE, Network, find_network
+from impasto.networks import MULTIPLE, NOISE, Network, find_network, noise_at
 from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
 Part = Literal["whole", "plain", "measuring"]  # of a network: as it is, without its normalizations, up to their statistics
+# Pixels of mirrored surroundings that are painted too and cut off: losses see black beyond a picture's edges, and networks
+# learned to paint against it, in another color, for 2 pixels. A multiple of `MULTIPLE`, so that noise stays where it is.
+MARGIN = 8
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
 
 
@@ -199,17 +202,18 @@ class Brush:
     ) -> None:
         self.jobs, self._engine, self.strength = jobs, engine, strength
 
-    def paint(self, picture: UInt8) -> UInt8:
-        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large. Raises ValueError if it is no such array."""
+    def paint(self, picture: UInt8, top: int = 0, left: int = 0) -> UInt8:
+        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large.
+
+        `top` and `left`, pixels, multiples of 8, say where in a larger picture this part of it begins: noise, where a network
+        takes it, is then that of the whole. Raises ValueError if the picture is no such array.
+        """
         _check(picture)
         if not self.jobs:
             return picture.copy()
         height, width = picture.shape[:2]
         padded = _padded(picture)
-        painted = [
-            self._engine(job.network, "plain" if job.held else "whole").run(padded[None], job.embedding[None])[0]
-            for job in self.jobs
-        ]
+        painted = [self._run(job, "plain" if job.held else "whole", padded, top, left)[0] for job in self.jobs]
         weights = [job.weight for job in self.jobs]
         kept = 1 - sum(weights)
         if kept > 1e-6:  # more than rounding
@@ -218,7 +222,7 @@ class Brush:
         if len(painted) > 1:
             mixed = sum(np.float32(weight) * each for weight, each in zip(weights, painted, strict=True))
             painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
-        return np.ascontiguousarray(painted[0][:height, :width])
+        return np.ascontiguousarray(painted[0][MARGIN : MARGIN + height, MARGIN : MARGIN + width])
 
     def measure(self, picture: UInt8, advance: staged.Advance = lambda _: None) -> list[Statistics]:
         """The statistics that painting this picture would read: of each network that paints.
@@ -236,8 +240,7 @@ class Brush:
             if padded.shape[0] * padded.shape[1] > staged.WHOLE:
                 found.append(self._measured_in_stages(job, padded, lambda done: advance(done / len(self.jobs))))
             else:
-                output = self._engine(job.network, "measuring").run(padded[None], job.embedding[None])
-                found.append(Statistics.of_output(output))
+                found.append(Statistics.of_output(self._run(job, "measuring", padded)))
                 advance(1 / len(self.jobs))
         return found
 
@@ -245,7 +248,7 @@ class Brush:
         def load(stage: staged.Stage) -> Callable[..., Any]:
             return self._engine(job.network, stage).run
 
-        return staged.measure(job.network.graph, job.embedding, padded, load, advance)
+        return staged.measure(job.network.graph, job.embedding, padded, load, advance, corner=-MARGIN)
 
     @property
     def holds(self) -> bool:
@@ -263,6 +266,14 @@ class Brush:
         """
         return max((hold(job.network.graph).margin for job in self.jobs), default=0)
 
+    def _run(self, job: Job, part: Part, padded: UInt8, top: int = 0, left: int = 0) -> engines.Array:
+        engine = self._engine(job.network, part)
+        inputs: list[engines.Array] = [padded[None], job.embedding[None]]
+        if NOISE in engine.inputs:
+            inputs.append(noise_at(padded.shape[0], padded.shape[1], top - MARGIN, left - MARGIN))
+        result: engines.Array = engine.run(*inputs)
+        return result
+
     def hold(self, statistics: Sequence[Statistics]) -> "Brush":
         """A brush that paints every picture with these statistics."""
         jobs = [
@@ -273,12 +284,15 @@ class Brush:
 
 
 def _check(picture: UInt8) -> None:
+    if not isinstance(picture, np.ndarray):
+        raise ValueError(f"a picture is a uint8 array (H, W, 3), not {type(picture).__name__}; `impasto.stylize` takes files")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ValueError(f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}")
 
 
 def _padded(picture: UInt8) -> UInt8:
-    """Mirrored beyond its right and lower edges to sides that the network takes; as it is, if it has such sides."""
-    beyond = [-side % MULTIPLE + max(0, SMALLEST - (side + -side % MULTIPLE)) for side in picture.shape[:2]]
-    padded = np.pad(picture, ((0, beyond[0]), (0, beyond[1]), (0, 0)), mode="symmetric") if any(beyond) else picture
-    return np.ascontiguousarray(padded)
+    """Mirrored beyond its edges: by `MARGIN` and, on the right and below, on to sides that the network takes."""
+    beyond = [max(-side % MULTIPLE, SMALLEST - side - 2 * MARGIN) for side in picture.shape[:2]]
+    beyond = [more + -(side + more) % MULTIPLE for side, more in zip(picture.shape[:2], beyond, strict=True)]
+    around = [(MARGIN, MARGIN + more) for more in beyond]
+    return np.ascontiguousarray(np.pad(picture, (*around, (0, 0)), mode="symmetric"))

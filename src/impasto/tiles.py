@@ -17,7 +17,7 @@ from impasto.held import Statistics
 from impasto.images import UInt8
 from impasto.networks import MULTIPLE
 from impasto.staged import Advance, spans
-from impasto.stylizer import SMALLEST, Brush
+from impasto.stylizer import Brush
 
 BAND = 4_000_000  # pixels that a band of a resized picture has, or is made of
 SAMPLE = (
@@ -137,7 +137,7 @@ class Painted(Pixels):
 
     def bands(self) -> Iterator[UInt8]:
         picture, brush = self._picture, self._brush
-        if _padded(picture.height) * _padded(picture.width) <= staged.WHOLE or not brush.holds:
+        if self.height * self.width <= staged.WHOLE or not brush.holds:
             painted = brush.paint(picture.rows(0, picture.height))
             self._advance(1)
             yield painted
@@ -150,23 +150,17 @@ class Painted(Pixels):
         yield from self._tiles(held, 1 - share)
 
     def _tiles(self, brush: Brush, share: float) -> Iterator[UInt8]:
-        height, width = _padded(self.height), _padded(self.width)
+        pixels = self.height * self.width
+        height, width = (side + -side % MULTIPLE for side in (self.height, self.width))
         down, across = spans(height, width, brush.margin)
         for row in down:
             band = self._picture.rows(row.start, min(row.stop, self.height))
-            beyond = (0, row.stop - row.start - len(band)), (0, width - self.width), (0, 0)
-            band = np.pad(band, beyond, mode="symmetric")
-            painted = np.empty((row.last - row.first, width, 3), np.uint8)
+            painted = np.empty((min(row.last, self.height) - row.first, self.width, 3), np.uint8)
             for column in across:
-                tile = brush.paint(band[:, column.seen()])
-                painted[:, column.kept()] = tile[row.inside(), column.inside()]
-                self._advance(share * (row.last - row.first) * (column.last - column.first) / (height * width))
-            yield painted[: self.height - row.first, : self.width]
-
-
-def _padded(side: int) -> int:
-    """The side that a network paints, of a picture's (see `Brush.paint`)."""
-    return max(SMALLEST, side + -side % MULTIPLE)
+                tile = brush.paint(band[:, column.seen()], row.start, column.start)[row.inside(), column.inside()]
+                painted[:, column.kept()] = tile
+                self._advance(share * tile.shape[0] * tile.shape[1] / pixels)
+            yield painted
 
 
 def sample_size(picture: Pixels) -> int:

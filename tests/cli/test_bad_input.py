@@ -19,6 +19,7 @@ from PIL import Image
 
 from impasto import pictures, staged
 from impasto.images import read
+from impasto.networks import GALLERY_VERSION
 from impasto.styles import Style, gallery_style
 from impasto.stylizer import Brush
 
@@ -162,11 +163,11 @@ def test_ctrl_c_in_a_huge_file(impasto: Run, tmp_path: Path, monkeypatch: pytest
     target.write_bytes(b"the old one")
     paint, tiles = Brush.paint, list[int]()
 
-    def stopped(brush: Brush, tile: UInt8) -> UInt8:
+    def stopped(brush: Brush, tile: UInt8, *place: int) -> UInt8:
         tiles.append(len(tile))
         if len(tiles) == 5:
             raise KeyboardInterrupt
-        return paint(brush, tile)
+        return paint(brush, tile, *place)
 
     monkeypatch.setattr(Brush, "paint", stopped)
     done = impasto("stylize", path, *STYLE, "-o", target, "--overwrite")
@@ -242,7 +243,7 @@ def with_a_broken_network(path: Path) -> None:
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
         (folder, "broken or no safetensors file"),
-        (foreign, "was made for another base network (0123456789abcdef of gallery 2, this is"),
+        (foreign, f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is"),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "cannot load this network"),
     ],

@@ -290,6 +290,14 @@ def test_an_output_that_is_no_file_name(impasto: Run, photo_file: Path, output: 
     assert f"{target}/" in said and ".jpg" in said
 
 
+def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) -> None:
+    other = photo_file.with_name("other.png")
+    Image.fromarray(photo(20, 30)).save(other)
+    said = impasto("stylize", photo_file, other, "--style", "starry-night", "-o", photo_file.with_name("one.png")).usage()
+    assert "one.png is one file" in said and "one.png/" in said
+    assert not photo_file.with_name("one.png").exists()
+
+
 @pytest.mark.parametrize("flags", [[], ["--overwrite"]])
 def test_two_photographs_of_one_name_do_not_share_a_painting(impasto: Run, photo_file: Path, flags: list[str]) -> None:
     one, other = copies(photo_file, "one/photo.jpg", "other/photo.jpg")

@@ -13,6 +13,7 @@ from pictures import UInt8
 
 from impasto import engines
 from impasto.errors import NetworkError
+from impasto.networks import NOISE, noise_at
 from impasto.stylizer import Stylizer
 
 INSTALLED = engines.available()
@@ -61,10 +62,11 @@ def test_an_engine_says_what_it_is_and_keeps_its_results(painter: Stylizer, engi
     assert (loaded.name, loaded.precision) == (engine, "f32")
     image = np.linspace(0, 1, 3 * 64 * 72, dtype=np.float32).reshape(1, 3, 64, 72)
     embedding = np.zeros((1, painter.network.embedding_size), np.float32)
-    first = loaded.run(image, embedding)
+    noise = [noise_at(64, 72)] if NOISE in loaded.inputs else []
+    first = loaded.run(image, embedding, *noise)
     kept = first.copy()
     assert first.shape == image.shape
-    loaded.run(1 - image, embedding + 1)
+    loaded.run(1 - image, embedding + 1, *noise)
     assert np.array_equal(first, kept), "a later run wrote over an earlier result"
 
 
@@ -74,7 +76,8 @@ def test_many_sizes_in_turn(painter: Stylizer) -> None:
     embedding = np.zeros((1, painter.network.embedding_size), np.float32)
     for _ in range(2):
         for width in range(64, 64 + 8 * 6, 8):
-            assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding).shape == (1, 3, 64, width)
+            noise = [noise_at(64, width)] if NOISE in engine.inputs else []
+            assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding, *noise).shape == (1, 3, 64, width)
 
 
 # What cannot be had

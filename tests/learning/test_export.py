@@ -12,7 +12,7 @@ from impasto import engines
 from impasto.errors import NetworkError
 from impasto.learning import export
 from impasto.learning.networks import TransformerNetwork
-from impasto.networks import INPUTS, OUTPUT
+from impasto.networks import INPUTS, OUTPUT, noise_at
 
 from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
 
@@ -50,13 +50,31 @@ def test_engines_paint_what_pytorch_paints(
     assert np.abs(got - expected).max() < 0.02
 
 
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_noise_comes_through(name: str, tiny_network: TransformerNetwork) -> None:
+    if name not in engines.available():
+        pytest.skip(f"{name} is not installed")
+    network = tiny_network.with_noise().eval()
+    graph, embedding = export.to_onnx(network), random_embedding(network)
+    back = export.from_onnx(graph).eval()
+    assert back.architecture.noise and export.network_hash(back) == export.network_hash(network)
+    engine = engines.load(graph, name, threads=1, precision="f32")
+    assert engine.inputs == ("image", "embedding", "noise")
+    image, noise = pictures(1, height=72, width=96), noise_at(72, 96, 8, 40)
+    with torch.no_grad():
+        expected = back(image, embedding[None], torch.from_numpy(noise)).numpy()
+    assert np.abs(engine.run(image.numpy(), embedding[None].numpy(), noise) - expected).max() < 1e-3
+    assert np.abs(engine.run(image.numpy(), embedding[None].numpy(), -noise) - expected).max() > 0.01
+    export.parity(network, graph, embedding)
+
+
 def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
     said = properties(tiny_graph)
     assert said["hash"] == export.network_hash(tiny_network)
     assert int(said["embedding_size"]) == tiny_network.embedding_size
-    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1}
+    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1, "noise": False}
     graph = onnx.load_model_from_string(tiny_graph).graph
-    assert tuple(node.name for node in graph.input) == INPUTS
+    assert tuple(node.name for node in graph.input) == INPUTS[:2]
     assert [node.name for node in graph.output] == [OUTPUT]
 
 

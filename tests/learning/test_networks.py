@@ -1,5 +1,7 @@
 """The transformer network: sizes, embeddings and what they do to a picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.learning.networks import ARCHITECTURES, EPSILON, Architecture, StyleNorm, TransformerNetwork, UpConv
+from impasto.networks import noise_at
 
 from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
 
@@ -30,7 +33,7 @@ def test_the_picture_is_as_large_as_the_photograph(height: int, width: int, batc
 def test_size_of_the_embedding_is_what_the_normalizations_take(name: str) -> None:
     (a, b, c), blocks = ARCHITECTURES[name].widths, ARCHITECTURES[name].blocks
     network = TransformerNetwork(ARCHITECTURES[name])
-    assert network.embedding_size == 2 * (a + b + c + 2 * blocks * c + b + a + 3)
+    assert network.embedding_size == 2 * (a + b + c + 2 * blocks * c + b + a + 3) + 2 * c + b  # the last: strengths of noise
     assert network.neutral_embedding().shape == (network.embedding_size,)
 
 
@@ -58,6 +61,44 @@ def test_the_way_up_resizes_then_convolves(height: int, width: int, seed: int) -
     both = torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), beside], 1)
     expected = F.conv2d(F.pad(both, (1, 1, 1, 1), mode="reflect"), conv.weight, conv.bias)
     torch.testing.assert_close(conv(x, beside), expected, rtol=1e-4, atol=1e-5)
+
+
+def noisy_network(seed: int = 0) -> TransformerNetwork:
+    torch.manual_seed(seed)
+    return TransformerNetwork(replace(ARCHITECTURE, noise=True)).eval()
+
+
+def test_noise_changes_a_flat_picture_only_as_much_as_the_style_asks() -> None:
+    network, flat = noisy_network(), torch.full((1, 3, 64, 96), 0.4)
+    quiet = random_embedding(network)
+    quiet[network.pixels_start + 6 :] = 0
+    loud = quiet.clone()
+    loud[network.pixels_start + 6 :] = 0.5
+    noise = torch.from_numpy(noise_at(64, 96))
+    with torch.no_grad():
+        without, still, moved = (network(flat, e[None], z) for e, z in ((quiet, noise), (quiet, -noise), (loud, noise)))
+    torch.testing.assert_close(without, still)
+    assert (moved - without).std() > 0.01
+    blocks = moved[..., ::8, ::8].flatten(2).std(2)
+    assert blocks.min() > 0.003, "the same stroke everywhere"
+
+
+def test_a_network_gets_noise_and_paints_as_before() -> None:
+    network = tiny_network().eval()
+    noisy, embedding = network.with_noise().eval(), random_embedding(network)
+    longer = torch.cat([embedding, torch.zeros(noisy.embedding_size - network.embedding_size)])
+    image, noise = pictures(1), torch.from_numpy(noise_at(64, 64))
+    assert noisy.architecture == replace(ARCHITECTURE, noise=True)
+    with torch.no_grad():
+        torch.testing.assert_close(noisy(image, longer[None], noise), network(image, embedding[None]))
+
+
+def test_noise_is_asked_for_by_those_that_take_it_alone() -> None:
+    noise = torch.from_numpy(noise_at(64, 64))
+    with pytest.raises(ValueError, match="takes noise"):
+        noisy_network()(pictures(1), random_embedding(noisy_network())[None])
+    with pytest.raises(ValueError, match="no noise"):
+        tiny_network()(pictures(1), random_embedding(tiny_network())[None], noise)
 
 
 @settings(deadline=None, max_examples=10)

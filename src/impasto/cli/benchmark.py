@@ -17,7 +17,7 @@ import typer
 from impasto import engines
 from impasto.cli import options, report
 from impasto.errors import TrainingError
-from impasto.networks import NETWORKS, shipped
+from impasto.networks import NETWORKS, NOISE, noise_at, shipped
 
 WARM_UP = 3  # runs that do not count
 SIZES = ["512x512", "1280x720", "1920x1080"]
@@ -43,7 +43,8 @@ class _Job:
         network = shipped(self.network)
         runner = engines.load(network.graph, self.engine, self.threads, self.precision, pixels=True)
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
-        return partial(runner.run, picture, embedding), runner.precision
+        noise = [noise_at(self.height, self.width)] if NOISE in runner.inputs else []
+        return partial(runner.run, picture, embedding, *noise), runner.precision
 
 
 def benchmark(

@@ -92,6 +92,10 @@ def stylize(
         raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/")
     if output and several and is_pattern(output):
         raise typer.BadParameter(f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png")
+    if output and several and Path(output).suffix.lower() in written and not output.endswith("/") and not Path(output).is_dir():
+        raise typer.BadParameter(
+            f"-o {output} is one file, and there are several inputs; for a folder of that name, write {output}/"
+        )
     targets = {path: target_path(path, mix.name, output, several) for path in paths}
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NetworkChoice = Literal["base", "small", "both"]
 
+FEW_STEPS = 20  # with fewer, a style is hardly other than where it started
+
 
 def train(
     pictures: Annotated[
@@ -185,6 +187,8 @@ def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, en
             f"{len(trainer.content.broken)} pictures could not be read and were left out, such as {min(trainer.content.broken)}"
         )
     if ended is None:
+        if trainer.step < FEW_STEPS:
+            report.note(f"{trainer.step} steps are too few to learn from; give it more time: --minutes 5 makes hundreds")
         checkpoint.unlink(missing_ok=True)
         return
     report.fail(f"{ended}; the style so far is in {target}, and --resume goes on from {checkpoint}")

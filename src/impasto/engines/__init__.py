@@ -25,10 +25,12 @@ class Engine(Protocol):
 
     name: str
     precision: str  # in which it really computes: "bf16" or "f32"
+    inputs: tuple[str, ...]  # names of what it takes, in order
 
     def run(self, *inputs: Array) -> Any:
-        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, and embedding (1, size) to the
-        painted (1, 3, H, W), all float32. Of a style predictor: image to embedding.
+        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, embedding (1, size) and, if it is
+        among `inputs`, noise (1, 1, H / 2, W / 2) to the painted (1, 3, H, W), all float32. Of a style predictor: image to
+        embedding.
 
         Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead. Of a piece of a network, features
         (1, C, h, w); of one with several outputs, a list of them.

@@ -26,13 +26,13 @@ class ONNXRuntimeEngine:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise NetworkError(f"ONNX Runtime cannot load this network: {str(error).splitlines()[0]}") from error
+        self.inputs = tuple(node.name for node in self._session.get_inputs())
 
     def run(self, *inputs: Array) -> Any:
         if self._pixels:
             image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32) / np.float32(255)
             inputs = (image, *inputs[1:])
-        names = [node.name for node in self._session.get_inputs()]
-        results = self._session.run(None, dict(zip(names, inputs, strict=True)))
+        results = self._session.run(None, dict(zip(self.inputs, inputs, strict=True)))
         if len(results) > 1:
             return results
         result = results[0]

@@ -42,6 +42,7 @@ class OpenVINOEngine:
             self._core, self._model, self._options = core, _of_pixels(model) if pixels else model, options
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
             raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
+        self.inputs = tuple(each.get_any_name() for each in self._model.inputs)
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = OrderedDict()
 
     def run(self, *inputs: Array) -> Any:
@@ -54,8 +55,7 @@ class OpenVINOEngine:
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
         if shapes not in self._requests:
-            names = [each.any_name for each in self._model.inputs]
-            self._model.reshape({name: list(shape) for name, shape in zip(names, shapes, strict=True)})
+            self._model.reshape({name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)})
             self._requests[shapes] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
             if len(self._requests) > SIZES_KEPT:
                 self._requests.popitem(last=False)

@@ -24,7 +24,7 @@ from impasto.errors import NetworkError
 from impasto.learning.features import Perceptual, tensors_hash
 from impasto.learning.networks import Architecture, TransformerNetwork
 from impasto.learning.predictor import Dimensions, StylePredictor
-from impasto.networks import INPUTS, MULTIPLE, OUTPUT
+from impasto.networks import INPUTS, MULTIPLE, OUTPUT, noise_at
 
 # Largest difference to PyTorch's float32, of pixels in 0..1, that an export may have. float32 says whether the graph is right;
 # bfloat16 is off by a few levels nearly everywhere, but by much more at single sharp pixels of a bold style.
@@ -42,20 +42,22 @@ def network_hash(network: TransformerNetwork) -> str:
 
 
 def to_onnx(network: TransformerNetwork) -> bytes:
-    """The graph of a network: `image` (1, 3, H, W) and `embedding` (1, size) in, `picture` (1, 3, H, W) out, all float32.
+    """The graph of a network: `image` (1, 3, H, W), `embedding` (1, size) and, if it takes that, `noise` (1, 1, H / 2, W / 2)
+    in, `picture` (1, 3, H, W) out, all float32.
 
     H and W are any multiples of 8. Weights are stored in float16.
     """
     network = _copy(network).eval()
-    example = torch.rand(1, 3, 64, 80), network.neutral_embedding()[None]
+    example = (torch.rand(1, 3, 64, 80), network.neutral_embedding()[None], *_noise(network, 64, 80))
     height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
     properties = {
         "architecture": json.dumps(asdict(network.architecture)),
         "hash": network_hash(network),
         "embedding_size": str(network.embedding_size),
     }
-    dynamic = ({2: MULTIPLE * height, 3: MULTIPLE * width}, None)
-    return _exported(network, example, (INPUTS, OUTPUT), dynamic, set(network.state_dict()), properties)
+    half = MULTIPLE // 2
+    dynamic = ({2: MULTIPLE * height, 3: MULTIPLE * width}, None, {2: half * height, 3: half * width})[: len(example)]
+    return _exported(network, example, (INPUTS[: len(example)], OUTPUT), dynamic, set(network.state_dict()), properties)
 
 
 def predictor_to_onnx(predictor: StylePredictor) -> bytes:
@@ -152,19 +154,25 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
     """
     y, x = np.mgrid[0:96, 0:120] / 120
     image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
+    noise = _noise(network, *image.shape[2:])
     with torch.no_grad():
-        expected = _copy(network).eval()(torch.from_numpy(image), embedding[None].float()).numpy()
+        expected = _copy(network).eval()(torch.from_numpy(image), embedding[None].float(), *noise).numpy()
     differences = {}
     for precision, bound in PARITY.items():
         try:
             engine = engines.load(graph, precision=precision)
         except NetworkError:  # no bfloat16 on this machine
             continue
-        difference = float(np.abs(engine.run(image, embedding[None].float().numpy()) - expected).max())
+        difference = float(np.abs(engine.run(image, embedding[None].float().numpy(), *map(np.asarray, noise)) - expected).max())
         if not difference <= bound:
             raise NetworkError(f"the exported graph differs from the network by {difference:.3g} in {precision}, above {bound}")
         differences[precision] = difference
     return differences
+
+
+def _noise(network: TransformerNetwork, height: int, width: int) -> tuple[Tensor, ...]:
+    """The noise that a network takes for a picture of this size: one tensor or none."""
+    return (torch.from_numpy(noise_at(height, width)),) if network.architecture.noise else ()
 
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:
@@ -192,7 +200,8 @@ def from_onnx(graph: bytes) -> TransformerNetwork:
     try:
         stored, properties = _stored(graph)
         dimensions = json.loads(properties["architecture"])
-        network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"]))
+        noise = dimensions.get("noise", False)  # graphs of galleries 1 to 3 do not say
+        network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"], noise))
         state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:

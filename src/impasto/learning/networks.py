@@ -4,7 +4,7 @@ The image transformation network of Johnson et al. 2016 with the conditional ins
 2017, made for CPUs: all convolutions are 3x3 and work at half the picture's resolution or less, behind a pixel-unshuffle.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
 SLOPE = 0.2  # of activations on the way up: plain ones fell silent all at once in places, and left flat grey blobs
+NOISY_BLOCKS = (0, 2)  # before which noise comes in
 COLORS = 3
 PIXEL_CHANNELS = 4 * COLORS  # 2x2 pixels, unshuffled
 
@@ -22,11 +23,12 @@ class Architecture:
 
     widths: tuple[int, int, int]
     blocks: int
+    noise: bool = False  # noise among the features, as much as the style asks for
 
 
 ARCHITECTURES = {
-    "base": Architecture((32, 64, 128), blocks=4),  # for pictures
-    "small": Architecture((16, 32, 64), blocks=4),  # for video and live use
+    "base": Architecture((32, 64, 128), blocks=4, noise=True),  # for pictures
+    "small": Architecture((16, 32, 64), blocks=4, noise=True),  # for video and live use
 }
 
 
@@ -53,6 +55,24 @@ class UpConv(Conv):
         # reflection at a doubled border meets the outermost position again, so here it is repeated
         x = F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), _of_doubled(doubled), stride=2, padding=3)
         return x + F.conv2d(F.pad(beside, (1, 1, 1, 1), mode="reflect"), plain, self.bias)
+
+
+class Noise(nn.Module):
+    """What noise adds to features: a mixture of its channels for each of theirs, as strong as the style embedding says.
+
+    A network that is the same everywhere can paint a smooth sky with one stroke only, again and again; noise says where strokes
+    differ (Ulyanov et al. 2016, "Texture networks"; Karras et al. 2019 add it layer by layer, as here). `start` is where this
+    layer's strengths stand in the embedding.
+    """
+
+    def __init__(self, inputs: int, channels: int, start: int) -> None:
+        super().__init__()
+        self.channels, self.start = channels, start
+        self.mix = nn.Conv2d(inputs, channels, 1, bias=False)
+        nn.init.normal_(self.mix.weight, std=inputs**-0.5)
+
+    def forward(self, noise: Tensor, embedding: Tensor) -> Tensor:
+        return self.mix(noise) * embedding[:, self.start : self.start + self.channels, None, None]
 
 
 def _of_doubled(kernel: Tensor) -> Tensor:
@@ -82,7 +102,8 @@ class StyleNorm(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    """T(image, embedding): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8, 16 or more; embedding (B, embedding_size).
+    """T(image, embedding, noise): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8, 16 or more; embedding (B,
+    embedding_size); and, if the architecture has it, noise (B or 1, 1, H / 2, W / 2), of mean 0 and deviation 1.
 
     Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that gradients reach pixels
     outside the range. Features of the way down stand beside those of the way up, where the next normalization takes the style
@@ -108,24 +129,39 @@ class TransformerNetwork(nn.Module):
         self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
         self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's colours, and shifts
         self.embedding_size += 2 * COLORS
+        if architecture.noise:
+            self.noises = nn.ModuleList(self._noise(16, c) for block in NOISY_BLOCKS if block < architecture.blocks)
+            self.up2_noise = self._noise(4, b)
+
+    def _noise(self, inputs: int, channels: int) -> Noise:
+        noise = Noise(inputs, channels, self.embedding_size)
+        self.embedding_size += channels
+        return noise
 
     def _norm(self, channels: int) -> StyleNorm:
         norm = StyleNorm(channels, self.embedding_size)
         self.embedding_size += 2 * channels
         return norm
 
-    def forward(self, image: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, image: Tensor, embedding: Tensor, noise: Tensor | None = None) -> Tensor:
+        if self.architecture.noise != (noise is not None):
+            raise ValueError("this network takes noise" if noise is None else "this network takes no noise")
         e = embedding
         photo = F.pixel_unshuffle(image, 2)
         half = F.relu(self.down1_norm(self.down1(photo), e))
         quarter = F.relu(self.down2_norm(self.down2(half), e))
         x = F.relu(self.down3_norm(self.down3(quarter), e))
         for i in range(0, len(self.convs), 2):
+            if noise is not None and i // 2 in NOISY_BLOCKS:
+                x = x + self.noises[NOISY_BLOCKS.index(i // 2)](F.pixel_unshuffle(noise, 4), e)
             y = F.relu(self.norms[i](self.convs[i](x), e))
             x = x + self.norms[i + 1](self.convs[i + 1](y), e)
-        x = F.leaky_relu(self.up2_norm(self.up2(x, quarter), e), SLOPE)
+        x = self.up2_norm(self.up2(x, quarter), e)
+        if noise is not None:
+            x = x + self.up2_noise(F.pixel_unshuffle(noise, 2), e)
+        x = F.leaky_relu(x, SLOPE)
         x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
-        scale, shift = e[:, self.pixels_start :, None, None].split(COLORS, dim=1)
+        scale, shift = e[:, self.pixels_start : self.pixels_start + 2 * COLORS, None, None].split(COLORS, dim=1)
         x = _smoothed(F.pixel_shuffle(self.out(x), 2)) + image * scale + shift
         clamped = x.clamp(0, 1)
         return clamped + self.LEAK * (x - clamped) if self.training else clamped
@@ -144,13 +180,20 @@ class TransformerNetwork(nn.Module):
                 if conv.bias is not None:
                     conv.bias *= scale
 
+    @torch.no_grad()
+    def with_noise(self) -> "TransformerNetwork":
+        """This network as one that takes noise, and paints the same until its embeddings, a little longer, ask for some."""
+        noisy = TransformerNetwork(replace(self.architecture, noise=True))
+        noisy.load_state_dict(self.state_dict(), strict=False)
+        return noisy
+
     def neutral_embedding(self) -> Tensor:
         """Scales 1, shifts 0, nothing of the photograph, mid grey: (embedding_size,). Where training starts."""
         embedding = torch.zeros(self.embedding_size)
         for norm in self.modules():
             if isinstance(norm, StyleNorm):
                 embedding[norm.start : norm.start + norm.channels] = 1
-        embedding[self.pixels_start + COLORS :] = 0.5
+        embedding[self.pixels_start + COLORS : self.pixels_start + 2 * COLORS] = 0.5
         return embedding
 
     def photo_embedding(self, like: Tensor) -> Tensor:

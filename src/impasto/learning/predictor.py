@@ -6,7 +6,7 @@ learn, and the predictor is small. A predictor belongs to one network and is sto
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -134,6 +134,17 @@ class StylePredictor(nn.Module):
         gain = self.statistics.even_gain().to(self.inner.weight)
         self.inner.weight *= self.statistics.gain / gain
         self.statistics.gain.copy_(gain)
+
+    @torch.no_grad()
+    def widened(self, size: int) -> "StylePredictor":
+        """This predictor for embeddings of more numbers, whose last ones it predicts as 0."""
+        wider = StylePredictor(self.statistics.perceptual, replace(self.dimensions, embedding_size=size))
+        state = self.state_dict()
+        for name in ("outer.weight", "outer.bias"):
+            more = state[name].new_zeros(size - len(state[name]), *state[name].shape[1:])
+            state[name] = torch.cat([state[name], more])
+        wider.load_state_dict(state)
+        return wider
 
     def from_statistics(self, statistics: Tensor) -> Tensor:
         """The half that learns: (B, statistics) to (B, embedding_size)."""

@@ -26,7 +26,7 @@ from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.predictor import HIDDEN, StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
-from impasto.networks import GALLERY_VERSION, Network, network_path, read_network, shipped
+from impasto.networks import GALLERY_VERSION, Network, network_path, noise_at, read_network, shipped
 from impasto.predictor import predict
 from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, name_of, read_style, remember
 
@@ -143,17 +143,24 @@ def new_gallery(
     if start:
         known = read_network(network_path(name, start))
         network = export.from_onnx(known.graph)
+        if ARCHITECTURES[name].noise and not network.architecture.noise:
+            network = network.with_noise()
+        more = torch.zeros(network.embedding_size - known.embedding_size)
         network.rescale()
         history = known.metadata.get("trained", "")
         styles = {path.stem: read_style(path) for path in (start / "styles").glob("*.safetensors") if path.stem != PHOTO}
         rows = {
-            key: torch.from_numpy(style.embedding(known).copy()) for key, style in styles.items() if name in style.embeddings
+            key: torch.cat([torch.from_numpy(style.embedding(known).copy()), more])
+            for key, style in styles.items()
+            if name in style.embeddings
         }
         if not rows:
             raise TrainingError(f"{start / 'styles'} holds no style for the network {name} that --start could go on from")
         mean = torch.stack(list(rows.values())).mean(0)
         predictor = export.predictor_from_onnx(known.predictor) if known.predictor else None
         if predictor:
+            if len(more):
+                predictor = predictor.widened(network.embedding_size)
             predictor.balance()
         embeddings = torch.stack([rows[p.name] if p.name in rows else _predicted(predictor, p, mean) for p in paintings])
     else:
@@ -210,7 +217,8 @@ def nearest(network: TransformerNetwork, shipped: Network, painting: Painting, c
     with torch.no_grad():
         for name in gallery_names():
             embedding = torch.from_numpy(gallery_style(name).embedding(shipped).copy())
-            pictures = network(photos, embedding.expand(len(photos), -1))
+            noise = torch.from_numpy(noise_at(*photos.shape[2:])) if network.architecture.noise else None
+            pictures = network(photos, embedding.expand(len(photos), -1), noise)
             totals[name] = objective.total(objective.terms(pictures, target, wanted)).mean().item()
     return min(totals, key=lambda name: totals[name])
 

@@ -37,7 +37,7 @@ from impasto.learning.losses import (
 from impasto.learning.muon import Muon
 from impasto.learning.networks import TransformerNetwork
 from impasto.learning.predictor import StylePredictor
-from impasto.networks import MULTIPLE
+from impasto.networks import MULTIPLE, NOISE_SIDE, noise_at
 
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
@@ -268,7 +268,16 @@ class Trainer:
         """The network in the type of the perceptual network: (B, 3, H, W), float32."""
         dtype = self.objective.perceptual.dtype
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            return self.network(photos, embeddings).float()
+            return self.network(photos, embeddings, self._noise(photos)).float()
+
+    def _noise(self, photos: Tensor) -> Tensor | None:
+        """Of the noise that pictures are painted with, other parts for each photograph and step; None if it takes none."""
+        if not self.network.architecture.noise:
+            return None
+        rng = np.random.default_rng([self.settings.seed, self.step, 2])  # 2: `_batch` and `_instability` draw from others
+        corners = 2 * rng.integers(NOISE_SIDE, size=(len(photos), 2))
+        parts = [noise_at(photos.shape[2], photos.shape[3], int(top), int(left)) for top, left in corners]
+        return torch.from_numpy(np.concatenate(parts)).to(self.device)
 
     def _instability(self, photos: Tensor, embeddings: Tensor, pictures: Tensor) -> Tensor:
         """How much the pictures change where the photographs move by some pixels and are noisy, (B,); see `instability`.
