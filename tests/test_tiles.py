@@ -111,6 +111,7 @@ def test_a_picture_is_read_from_the_top_down(exact: Stylizer, monkeypatch: pytes
     """Once, or, where its statistics are read of samples, twice."""
     picture = busy(500, 260)
     for sample, begun in ((10**6, 1), (200 * 200, 2)):
+        monkeypatch.setattr(tiles, "OWN", sample)
         monkeypatch.setattr(tiles, "SAMPLE", sample)
         source, told = Bands(picture), list[float]()
         painted = Painted(source, exact.brush("starry-night"), told.append)
@@ -185,6 +186,7 @@ def test_samples_are_like_the_picture(height: int, width: int, monkeypatch: pyte
 def test_a_huge_picture_is_painted_much_as_with_its_own_statistics(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = busy(640, 720)
     own = exact.stylize(picture, "great-wave").astype(int)
+    monkeypatch.setattr(tiles, "OWN", 0)
     monkeypatch.setattr(tiles, "SAMPLE", 400 * 400)
     sampled = np.abs(exact.stylize(picture, "great-wave") - own).mean()
     monkeypatch.setattr(tiles, "measured", lambda picture, brush, _: brush.measure(picture.rows(0, 200)))

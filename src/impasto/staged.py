@@ -27,7 +27,8 @@ Float32 = NDArray[np.float32]
 IMAGE, EMBEDDING, NOISE = INPUTS
 Advance = Callable[[float], None]  # told of each share of the work that is done; they sum to 1
 
-WHOLE = 2_000_000  # pixels that a network paints and measures in one go
+WHOLE = 4_000_000  # pixels that a network paints and measures in one go
+HALVED = 16_000_000  # pixels from which coarse features are kept in 16 bits, which takes half the memory and 6 times as long
 TILE = 1024  # pixels a side of a tile; whose features of one layer are then 32 MB at most
 
 
@@ -94,10 +95,10 @@ def measure(
 
 def _run(
     run: Callable[..., Any], stage: Stage, known: dict[str, NDArray[Any]], advance: Advance
-) -> tuple[Statistics, dict[str, NDArray[np.float16]]]:
+) -> tuple[Statistics, dict[str, NDArray[Any]]]:
     """A stage's statistics of a picture, and the features to keep of it, (1, C, h, w)."""
     _, height, width, _ = known[IMAGE].shape
-    statistics, count, kept = Statistics(np.zeros(1, np.float32), np.ones(1, np.float32)), 0, dict[str, NDArray[np.float16]]()
+    statistics, count, kept = Statistics(np.zeros(1, np.float32), np.ones(1, np.float32)), 0, dict[str, NDArray[Any]]()
     down, across = spans(height, width, stage.margin)
     for row in down:
         for column in across:
@@ -106,7 +107,8 @@ def _run(
                 inside = features[:, :, row.inside(stage.step), column.inside(stage.step)]
                 if name in stage.kept:
                     if name not in kept:
-                        kept[name] = np.empty((*inside.shape[:2], height // MULTIPLE, width // MULTIPLE), np.float16)
+                        size = *inside.shape[:2], height // MULTIPLE, width // MULTIPLE
+                        kept[name] = np.empty(size, np.float16 if height * width > HALVED else np.float32)
                     kept[name][:, :, row.kept(MULTIPLE), column.kept(MULTIPLE)] = inside
                 if name == stage.outputs[0]:
                     found = _moments(inside[0])

@@ -20,10 +20,9 @@ from impasto.staged import Advance, spans
 from impasto.stylizer import Brush
 
 BAND = 4_000_000  # pixels that a band of a resized picture has, or is made of
-SAMPLE = (
-    64_000_000  # pixels that statistics are read of at once: at the most, coarse features of 12 bytes a pixel are in memory
-)
-SAMPLES = 2  # at most, of a picture
+OWN = 64_000_000  # pixels up to which a picture's own statistics are read; coarse features then take 12 bytes a pixel of memory
+SAMPLE = 36_000_000  # pixels of each of the samples that stand for a larger picture, and are in memory themselves
+SAMPLES = 2
 PATCHES = 4  # a side, that a sample of a larger picture is put together of
 
 
@@ -165,17 +164,19 @@ class Painted(Pixels):
 
 def sample_size(picture: Pixels) -> int:
     """Pixels that the statistics of a picture are read of."""
-    return min(picture.height * picture.width, SAMPLES * SAMPLE)
+    pixels = picture.height * picture.width
+    return pixels if pixels <= OWN else min(pixels, SAMPLES * SAMPLE)
 
 
 def measured(picture: Pixels, brush: Brush, advance: Advance = lambda _: None) -> list[Statistics]:
-    """The statistics of a picture: its own up to `SAMPLE` pixels, then of samples of it, up to `SAMPLES` of them."""
-    if picture.height * picture.width <= SAMPLE:
+    """The statistics of a picture: its own up to `OWN` pixels, then those of samples of it."""
+    if picture.height * picture.width <= OWN:
         return brush.measure(picture.rows(0, picture.height), advance)
     found: list[Statistics] = []
     pictures = samples(picture)
-    for count, sample in enumerate(pictures, 1):
-        more = brush.measure(sample, lambda done: advance(done / len(pictures)))
+    share = 1 / len(pictures)
+    for count in range(1, len(pictures) + 1):
+        more = brush.measure(pictures.pop(), lambda done: advance(done * share))
         found = [one.towards(other, 1 / count) for one, other in zip(found or more, more, strict=True)]
     return found
 
