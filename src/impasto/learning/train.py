@@ -285,7 +285,9 @@ class Trainer:
         What leaves on one side comes in on the other, so that statistics of normalization stay as they are.
         """
         rng = np.random.default_rng([self.settings.seed, self.step, 1])  # 1: `_batch` draws from the first two
-        down, right = (int(by) for by in rng.integers(-FARTHEST_MOVE, FARTHEST_MOVE + 1, size=2))
+        # every other time nothing moves: most of what flickers in a film is what stands still
+        farthest = FARTHEST_MOVE * (self.step % 2)
+        down, right = (int(by) for by in rng.integers(-farthest, farthest + 1, size=2))
         noise = rng.normal(size=photos.shape).astype(np.float32) * rng.uniform(0, STRONGEST_NOISE)
         moved = photos.roll((down, right), (2, 3)) + torch.from_numpy(noise).to(self.device)
         again = self.paint(moved.clamp(0, 1).contiguous(memory_format=torch.channels_last), embeddings)
