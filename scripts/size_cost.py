@@ -1,6 +1,6 @@
 """What painting costs by the size of the picture: docs/measured/size-cost.json and docs/size-cost.png.
 
-  python scripts/size_cost.py [--megapixels 0.25,0.5,1,2,4,8,12] [--networks base,small]
+  python scripts/size_cost.py [--megapixels 0.25,0.5,1,2,4,8,16,32,64,100] [--networks base,small]
 
 Each size is one fresh `impasto stylize`, of a photograph that scikit-image carries, enlarged, from TIFF to TIFF: whole seconds
 and peak resident memory, as the system counts them. Sizes measured before are kept, so that large ones can be added later.
@@ -33,7 +33,7 @@ STYLE = "starry-night"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megapixels", default="0.25,0.5,1,2,4,8,12", help="sizes, in millions of pixels")
+    parser.add_argument("--megapixels", default="0.25,0.5,1,2,4,8,16,32,64,100", help="sizes, in millions of pixels")
     parser.add_argument("--networks", default="base,small")
     arguments = parser.parse_args()
     records = json.loads(RECORDS.read_text()) if RECORDS.exists() else []
@@ -45,8 +45,8 @@ def main() -> None:
                 print(json.dumps(record), flush=True)
                 same = (network, megapixels)
                 records = [each for each in records if (each["network"], each["megapixels"]) != same] + [record]
-    records.sort(key=lambda each: (each["network"], each["megapixels"]))
-    RECORDS.write_text(json.dumps(records, indent=1) + "\n")
+                records.sort(key=lambda each: (each["network"], each["megapixels"]))
+                RECORDS.write_text(json.dumps(records, indent=1) + "\n")
     plot(records)
 
 
