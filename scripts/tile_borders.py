@@ -2,10 +2,10 @@
 
   python scripts/tile_borders.py PICTURE [--networks base,small] [--styles starry-night,great-wave]
 
-A picture is painted in tiles and in one go, which takes memory for all of it, in the precision of this machine. Written down are,
-in levels of 255: the mean difference of the two; the largest one beside the borders of tiles, and elsewhere; and the largest
-step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean difference where two samples
-stand for the picture, as they do for one of more than 64 megapixels, which together are about as much of it as of 400 megapixels.
+A picture is painted in tiles and in one go, which takes memory for all of it, in the precision of this machine. Written down
+are, in levels of 255: the mean difference of the two; the largest one beside the borders of tiles, and elsewhere; and the
+largest step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean difference where two
+samples stand for the picture, as they do for one of more than 64 megapixels; of it they are as much as of 400 megapixels.
 """
 
 import argparse
@@ -55,13 +55,17 @@ def compared(picture: UInt8, brush: Brush) -> dict[str, Any]:
     }
     across, within = zip(*(steps(tiled, axis, brush.margin) for axis in (0, 1)), strict=True)
     found |= {"step_across": max(across), "step_within": max(within)}
-    tiles.OWN, tiles.SAMPLE = 0, int(picture.shape[0] * picture.shape[1] * SAMPLED / tiles.SAMPLES)
-    sampled = tiles.Painted(tiles.Held(picture), brush).whole()
-    tiles.OWN, tiles.SAMPLE = OWN, SAMPLE
+    sampled = painted_by_samples(picture, brush)
     return found | {"sampled_mean": round(float(np.abs(sampled.astype(np.int16) - tiled).mean()), 3)}
 
 
-OWN, SAMPLE = tiles.OWN, tiles.SAMPLE
+def painted_by_samples(picture: UInt8, brush: Brush) -> UInt8:
+    kept = tiles.OWN, tiles.SAMPLE
+    tiles.OWN, tiles.SAMPLE = 0, int(picture.shape[0] * picture.shape[1] * SAMPLED / tiles.SAMPLES)
+    try:
+        return tiles.Painted(tiles.Held(picture), brush).whole()
+    finally:
+        tiles.OWN, tiles.SAMPLE = kept
 
 
 def borders(shape: tuple[int, ...], margin: int) -> list[list[int]]:

@@ -4,9 +4,13 @@ Enlarged as it is, a painting would be a blur. Three things are added up instead
 linear function of its colors around each pixel, applied to the photograph at full size, which has its edges (He & Sun, Fast
 Guided Filter, 2015); what the painting has besides, its strokes, enlarged; and some of the finest strokes of a painting at full
 size.
+
+What a network paints into single pixels, colored fringes and fine lines, is not seen at its own size, but would be in an
+enlargement; so colors are softened before, and strokes a little.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +22,11 @@ from impasto.stylizer import Brush
 from impasto.tiles import Painted, Pixels, Resized, resized
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.25, 16.0
-RADIUS = 2  # pixels of the reduced picture around one, that its linear function is of
+RADIUS = 3  # pixels of the reduced picture around one, that its linear function is of
 EPSILON = 1e-3  # of a squared difference of colors in 0..1, below which they are no edge
-DETAIL = 0.5  # of the finest strokes: all of them would stand against the large ones
-BORDER = 2 * RADIUS + 4  # reduced pixels to see around a band: two means, and Lanczos' filter
+COLOR_BLUR, STROKE_BLUR = 1.5, 0.6  # deviations of Gaussians, in reduced pixels
+DETAIL_COLOR = 0.3  # of the colors of the finest strokes, which are fringes as well
+BORDER = 2 * RADIUS + 10  # reduced pixels to see around a band: two means, 5 and 2 of Gaussians, 3 of resizing
 BAND = 1_000_000  # pixels; each of them is worth 15 numbers here
 
 Float32 = NDArray[np.float32]
@@ -46,7 +51,8 @@ def painting(picture: Pixels, brush: Brush, stroke: float = 1, advance: Advance 
     share = 1 / (1 + stroke**2)  # of the reduced picture in the work
     large = Painted(Resized(picture.again(), height, width), brush, lambda done: advance(done * share))
     fine = Painted(picture.again(), brush, lambda done: advance(done * (1 - share)))
-    return Enlarged(picture, large, fine, DETAIL * brush.strength)
+    # the larger strokes are, the fewer of the finest, which would stand against them
+    return Enlarged(picture, large, fine, detail=brush.strength / stroke)
 
 
 class Enlarged(Pixels):
@@ -77,8 +83,9 @@ class Enlarged(Pixels):
             box = (0, start / scale - top, self._large.width, min(stop / scale, self._large.height) - top)
             size = self.width, stop - start
             reduced, large = (_unit(each.rows(top, bottom)) for each in (self._reduced, self._large))
+            large = _with_colors(large, lambda colors: _soft(colors, COLOR_BLUR))
             slopes, offsets = guided(reduced, large)
-            strokes = large - _applied(slopes, offsets, reduced)
+            strokes = _soft(large - _applied(slopes, offsets, reduced), STROKE_BLUR)
             full = _applied(
                 _brought_up(slopes.reshape(*slopes.shape[:2], 9), size, box).reshape(*size[::-1], 3, 3),
                 _brought_up(offsets, size, box),
@@ -98,7 +105,8 @@ class Enlarged(Pixels):
         reduced = fine.resize((self._large.width, bottom - top), Image.Resampling.LANCZOS, box)
         box = 0, start / scale - top, self._large.width, min(stop / scale, high) - top
         smooth = reduced.resize((self.width, stop - start), Image.Resampling.LANCZOS, box)
-        return _unit(np.asarray(fine)[start - first : stop - first]) - _unit(np.asarray(smooth))
+        finest = _unit(np.asarray(fine)[start - first : stop - first]) - _unit(np.asarray(smooth))
+        return _with_colors(finest, lambda colors: DETAIL_COLOR * colors)
 
 
 def guided(guide: Float32, target: Float32) -> tuple[Float32, Float32]:
@@ -113,15 +121,33 @@ def guided(guide: Float32, target: Float32) -> tuple[Float32, Float32]:
 
 def _mean(values: Float32) -> Float32:
     """Means over squares of 2 `RADIUS` + 1 pixels a side, (H, W, ...); mirrored at the borders."""
+    return _weighted(values, np.full(2 * RADIUS + 1, 1 / (2 * RADIUS + 1), np.float32))
+
+
+def _soft(values: Float32, deviation: float) -> Float32:
+    """Blurred by a Gaussian, (H, W, ...); mirrored at the borders."""
+    reach = math.ceil(3 * deviation)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2).astype(np.float32)
+    return _weighted(values, weights / weights.sum())
+
+
+def _weighted(values: Float32, weights: Float32) -> Float32:
+    """Sums of what is around each pixel, (H, W, ...), by weights along both axes; mirrored at the borders."""
+    reach = len(weights) // 2
     for axis in (0, 1):
-        beyond = [(RADIUS, RADIUS) if each == axis else (0, 0) for each in range(values.ndim)]
-        padded = np.pad(values, beyond, mode="symmetric")
-        length = values.shape[axis]
+        beyond = [(reach, reach) if each == axis else (0, 0) for each in range(values.ndim)]
+        padded, length = np.pad(values, beyond, mode="symmetric"), values.shape[axis]
         total = np.zeros_like(values)
-        for shift in range(2 * RADIUS + 1):
-            total += padded[(slice(None),) * axis + (slice(shift, shift + length),)]
-        values = total / np.float32(2 * RADIUS + 1)
+        for shift, weight in enumerate(weights):
+            total += weight * padded[(slice(None),) * axis + (slice(shift, shift + length),)]
+        values = total
     return values
+
+
+def _with_colors(pixels: Float32, change: Callable[[Float32], Float32]) -> Float32:
+    """Pixels (H, W, 3) of the same light, and of changed colors: how channels differ from their mean."""
+    light = pixels.mean(-1, keepdims=True)
+    return light + change(pixels - light)
 
 
 def _applied(slopes: Float32, offsets: Float32, colors: Float32) -> Float32:
@@ -130,9 +156,9 @@ def _applied(slopes: Float32, offsets: Float32, colors: Float32) -> Float32:
 
 
 def _brought_up(values: Float32, size: tuple[int, int], box: tuple[float, float, float, float]) -> Float32:
-    """A part of an array (H, W, C) in another size (width, height)."""
+    """A part of an array (H, W, C) in another size (width, height); Lanczos' filter would ring."""
     channels = (Image.fromarray(np.ascontiguousarray(values[..., channel])) for channel in range(values.shape[2]))
-    return np.stack([np.asarray(each.resize(size, Image.Resampling.LANCZOS, box)) for each in channels], axis=-1)
+    return np.stack([np.asarray(each.resize(size, Image.Resampling.BICUBIC, box)) for each in channels], axis=-1)
 
 
 def _unit(pixels: UInt8) -> Float32:
