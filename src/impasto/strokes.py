@@ -74,6 +74,7 @@ class Enlarged(Pixels):
         return Enlarged(self._picture.again(), self._large.again(), self._fine.again(), self._detail)
 
     def bands(self) -> Iterator[UInt8]:
+        self._fine.rows(0, 1)  # before all else is in memory, as reading its statistics takes most
         scale = self.height / self._large.height
         step = max(1, BAND // self.width)
         for start in range(0, self.height, step):
