@@ -5,7 +5,7 @@ Flow is by dense inverse search (DIS, Kroeger et al. 2016) as OpenCV has it, whi
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from impasto.images import UInt8
 Flow: TypeAlias = NDArray[np.float32]
 """Where each pixel goes: (H, W, 2), pixels to the right and down."""
 
-Effort = Literal["fast", "medium"]
+EFFORT = "medium"  # preset of DIS; "fast" wavers more, and what is painted with it comes out softer
 
 _SMALLEST = 16  # pixels a side that DIS takes; 12 of one side is its own bound
 
@@ -43,21 +43,21 @@ class Motion:
     visible: NDArray[np.bool_]
 
     @classmethod
-    def between(cls, first: UInt8, second: UInt8, effort: Effort = "medium") -> Self:
+    def between(cls, first: UInt8, second: UInt8) -> Self:
         """Of two frames of one size, uint8 RGB (H, W, 3). Raises VideoError where OpenCV is missing."""
         cv2 = opencv()
         one, other = (cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in (first, second))
-        flow, back = (_flow(*pair, effort) for pair in ((one, other), (other, one)))
+        flow, back = (_flow(*pair) for pair in ((one, other), (other, one)))
         return cls(flow, ~unseen(flow, back))
 
 
-def _flow(first: UInt8, second: UInt8, effort: Effort) -> Flow:
+def _flow(first: UInt8, second: UInt8) -> Flow:
     """From one grey frame (H, W) to another."""
     cv2 = opencv()
     height, width = first.shape
     more = [(0, max(0, _SMALLEST - side)) for side in first.shape]
     first, second = (np.pad(frame, more, mode="edge") for frame in (first, second))
-    dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{effort.upper()}"))
+    dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{EFFORT.upper()}"))
     flow: Flow = dis.calc(first, second, None)
     return flow[:height, :width]
 
