@@ -30,10 +30,14 @@ class FlowBrush:
     def __init__(self, brush: Brush) -> None:
         opencv()
         self._steady = SteadyBrush(brush)
+        self._paints = bool(brush.jobs)  # at strength 0 nothing does, and frames stay as they are
         self._last: tuple[UInt8, UInt8] | None = None  # the last frame, reduced, and its painting
 
     def __call__(self, frame: UInt8) -> UInt8:
-        painted, small = self._steady(frame), reduced(frame)
+        painted = self._steady(frame)
+        if not self._paints:
+            return painted
+        small = reduced(frame)
         if self._last is not None and self._last[0].shape == small.shape and self._last[1].shape == painted.shape:
             before, painting = self._last
             flow, share = carried(small, before)
