@@ -22,14 +22,14 @@ CUT = 0.25  # share of a frame to be found in the last one, below which another 
 
 
 class FlowBrush:
-    """A brush for the frames of one video, as `SteadyBrush`, whose strokes go with what moves.
+    """A brush for the frames of one video, as `SteadyBrush` and with what that takes, whose strokes go with what moves.
 
     Raises VideoError where OpenCV is missing.
     """
 
-    def __init__(self, brush: Brush) -> None:
+    def __init__(self, brush: Brush, engine: str = "auto", threads: int | None = None) -> None:
         opencv()
-        self._steady = SteadyBrush(brush)
+        self._steady = SteadyBrush(brush, engine=engine, threads=threads)
         self._paints = bool(brush.jobs)  # at strength 0 nothing does, and frames stay as they are
         self._last: tuple[UInt8, UInt8] | None = None  # the last frame, reduced, and its painting
 
