@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.networks import noise_at
+
 EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
 SLOPE = 0.2  # of activations on the way up: plain ones fell silent all at once in places, and left flat grey blobs
 NOISY_BLOCKS = (0, 2)  # before which noise comes in
@@ -165,6 +167,10 @@ class TransformerNetwork(nn.Module):
         x = _smoothed(F.pixel_shuffle(self.out(x), 2)) + image * scale + shift
         clamped = x.clamp(0, 1)
         return clamped + self.LEAK * (x - clamped) if self.training else clamped
+
+    def noise(self, height: int, width: int) -> Tensor | None:
+        """What pictures of this size are stylized with, (1, 1, height / 2, width / 2); None if the network takes none."""
+        return torch.from_numpy(noise_at(height, width)) if self.architecture.noise else None
 
     @torch.no_grad()
     def rescale(self) -> None:
