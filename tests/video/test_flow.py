@@ -57,7 +57,7 @@ def test_blending_is_towards_the_last_painting(carrying: Callable[[list[UInt8]],
     painted = [np.full_like(still, level) for level in (0, 100, 100)]
     brush = carrying(painted)
     means = [float(brush(still)[12:-12, 12:-12].mean()) for _ in painted]
-    weight = flow.WEIGHT
+    weight = flow.STANDS
     assert means == pytest.approx([0, 100 * (1 - weight), 100 * (1 - weight**2)], abs=2)
 
 
@@ -68,7 +68,7 @@ def test_what_was_hidden_is_painted_anew(carrying: Callable[[list[UInt8]], FlowB
     brush(first)
     found = brush(second)
     assert found[70:110, COVERED].mean() > 180
-    assert found[:, 160:220].mean() == pytest.approx(200 * (1 - flow.WEIGHT), abs=10)
+    assert found[:, 160:220].mean() == pytest.approx(200 * (1 - flow.STANDS), abs=10)
 
 
 def test_a_cut_starts_anew(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:

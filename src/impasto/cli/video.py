@@ -89,9 +89,10 @@ def paint(
         speed = {"frames": done.frames, "fps": round(done.frames / took, 2), "lost": done.lost}
         return record | {"engine": painter.engine.name} | size | speed
 
-    brush = (FlowBrush if flow else SteadyBrush)(painter.brush(mix, strength))
+    brush = painter.brush(mix, strength)
+    paint = FlowBrush(brush) if flow else SteadyBrush(brush, engine=painter.engine.name, threads=how.threads)
     try:
-        return told(stylize_video(path, target, brush, how, show))
+        return told(stylize_video(path, target, paint, how, show))
     except Interrupted as stop:
         told(stop.painted)
         report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")

@@ -2,7 +2,8 @@
 
 A network paints strokes where they fall in the frame, so they swim over what moves. Optical flow of the clip says where
 each part of a frame was in the last one; there the last painting is taken up and blended in, as far as the two frames
-agree (as Ruder et al. 2016 and Huang et al. 2017 train or optimize for; here it is done to what is painted).
+agree. (Ruder et al. 2016 and Huang et al. 2017 have painting itself keep to the last frame so; here that is done to what is
+painted.) What stands still is kept as `impasto.video.blend` does.
 """
 
 import numpy as np
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 
 from impasto.images import UInt8
 from impasto.stylizer import Brush
+from impasto.video.blend import MOVED, SHARE, STILL
 from impasto.video.motion import Flow, Motion, opencv, warped
 from impasto.video.steady import SteadyBrush
 
-WEIGHT = 0.5  # of the last painting; 0.7 is steadier, and softens strokes on what moves
+STANDS, MOVES = 1 - SHARE, 0.5  # share of the last painting, where the scene stands still and where it moves: more is softer
 LONG = 320  # pixels of a frame's long side, from which its flow is computed
+AROUND = 5  # of these a side, over which frames are compared to tell what moves
 AGREE = (
     12  # levels of 255 by which a frame may differ from what flow makes of the last, to be blended in full; twice, not at all
 )
@@ -22,14 +25,14 @@ CUT = 0.25  # share of a frame to be found in the last one, below which another 
 
 
 class FlowBrush:
-    """A brush for the frames of one video, as `SteadyBrush` and with what that takes, whose strokes go with what moves.
+    """A brush for the frames of one video, as `SteadyBrush`, whose strokes go with what moves.
 
     Raises VideoError where OpenCV is missing.
     """
 
-    def __init__(self, brush: Brush, engine: str = "auto", threads: int | None = None) -> None:
+    def __init__(self, brush: Brush) -> None:
         opencv()
-        self._steady = SteadyBrush(brush, engine=engine, threads=threads)
+        self._steady = SteadyBrush(brush, blend=False)
         self._paints = bool(brush.jobs)  # at strength 0 nothing does, and frames stay as they are
         self._last: tuple[UInt8, UInt8] | None = None  # the last frame, reduced, and its painting
 
@@ -42,19 +45,24 @@ class FlowBrush:
             before, painting = self._last
             flow, share = carried(small, before)
             if (share > 0).mean() >= CUT:
-                painted = _blended(painted, painting, flow, WEIGHT * share)
+                painted = _blended(painted, painting, flow, share)
         self._last = small, painted
         return painted
 
 
 def carried(frame: UInt8, before: UInt8) -> tuple[Flow, NDArray[np.float32]]:
-    """The flow (H, W, 2) from a frame to the one before, and how far each pixel is the same there, 0..1 (H, W)."""
+    """The flow (H, W, 2) from a frame to the one before, and the share of the last painting at each pixel, 0..1 (H, W)."""
     cv2 = opencv()
     motion = Motion.between(frame, before)
-    apart = np.abs(warped(before, motion.flow).astype(np.int16) - frame).max(-1)
-    same = np.where(motion.visible, np.clip(2 - apart / AGREE, 0, 1), 0).astype(np.float32)
+    distance = np.abs(frame.astype(np.float32) - before).mean(-1)
+    moves = np.clip((cv2.blur(distance, (AROUND, AROUND)) - STILL) / (MOVED - STILL), 0, 1)
+    # flow wavers where nothing moves, and each reading between pixels blurs; from half way on it counts in full
+    flow = motion.flow * np.minimum(2 * moves, 1)[..., None]
+    apart = np.abs(warped(before, flow).astype(np.int16) - frame).max(-1)
+    same = np.where(motion.visible | (moves == 0), np.clip(2 - apart / AGREE, 0, 1), 0).astype(np.float32)
     # less beside what is hidden, and soft, as edges of a mask show in strokes
-    return motion.flow, cv2.blur(cv2.erode(same, np.ones((3, 3), np.uint8)), (3, 3))
+    same = cv2.blur(cv2.erode(same, np.ones((3, 3), np.uint8)), (3, 3))
+    return flow, same * (STANDS + (MOVES - STANDS) * moves)
 
 
 def reduced(frame: UInt8) -> UInt8:
