@@ -1,9 +1,9 @@
 """What `impasto evaluate --clip` does: how steady painted versions of a clip are."""
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from impasto.cli.stylize import report_failure
 from impasto.errors import ImpastoError, VideoError
 from impasto.files import os_reason, write_atomically
 from impasto.images import UInt8
-from impasto.video.clips import Clip, Frame
+from impasto.video.clips import Frame
 from impasto.video.kinds import Options
 from impasto.video.motion import EFFORT, opencv
 from impasto.video.stability import Stability, measure
@@ -42,9 +42,10 @@ def evaluate(clip: Path, paintings: list[Path], how: Options, folder: Path | Non
             task = bar.add_task(clip.name, total=ours.clip.count)
             clip_itself, *found = measure(ours, *theirs, told=lambda pairs: bar.update(task, completed=pairs + 1))
         measured = [(ours, clip_itself), *zip(theirs, found, strict=True)]
-        for frames, each in measured:
+        for frames, _ in measured:
             for note in dict.fromkeys(frames.clip.notes):
                 report.note(note)
+        for frames, each in measured[1:]:
             if each.pairs + 1 < ours.taken or frames.goes_on():
                 report.note(f"{frames.clip.path} and {clip} are not equally long: compared over {each.pairs + 1} frames")
     records = [_record(clip, frames.clip.path, each, flow) for frames, each in measured]
@@ -55,25 +56,21 @@ def evaluate(clip: Path, paintings: list[Path], how: Options, folder: Path | Non
     return failed
 
 
-@dataclass(init=False, eq=False)
 class _Frames:
     """The frames of a clip, all in the size of the first, counted as they are taken.
 
     Raises VideoError or PictureError: it cannot be read, has one frame, or frames of another size than `like`.
     """
 
-    clip: Clip
-    taken: int
-
     def __init__(self, opened: contextlib.ExitStack, path: Path, how: Options, like: "_Frames | None" = None) -> None:
-        from impasto.video.painting import reading
+        from impasto.video.painting import reading  # here, as pictures do without PyAV
 
         self.clip, self.taken = opened.enter_context(reading(path, how)), 0
-        self._frames = (item for item in self.clip.items() if isinstance(item, Frame))
-        self._first, second = next(self._frames), next(self._frames, None)
-        if second is None:
+        frames = (item for item in self.clip.items() if isinstance(item, Frame))
+        begin = list(itertools.islice(frames, 2))
+        if len(begin) < 2:
             raise VideoError(f"{path} has one frame; what flickers has two at least")
-        self._second = second
+        self._first, self._coming = begin[0], itertools.chain(begin, frames)
         self.size = self._first.rgb.shape[1::-1]
         if like and self.size != like.size:
             sizes = " and ".join(f"{width}x{height}" for width, height in (self.size, like.size))
@@ -82,16 +79,13 @@ class _Frames:
     def __iter__(self) -> Iterator[UInt8]:
         from impasto.video.painting import fitted
 
-        for first in (self._first, self._second):
-            self.taken += 1
-            yield fitted(first, self._first, self.clip).rgb
-        for frame in self._frames:
+        for frame in self._coming:
             self.taken += 1
             yield fitted(frame, self._first, self.clip).rgb
 
     def goes_on(self) -> bool:
         """Whether there are frames that were not taken."""
-        return next(self._frames, None) is not None
+        return next(self._coming, None) is not None
 
 
 def _record(clip: Path, path: Path, found: Stability, flow: str) -> dict[str, Any]:
