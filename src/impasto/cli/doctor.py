@@ -1,5 +1,6 @@
 """impasto doctor: what is here, and what to do about what is missing."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -19,10 +20,14 @@ EXTRAS = {  # package: what it is for, and how to get it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
+    "opencv-python-headless": ("what moves in videos: evaluate --clip, stylize --flow", "pip install 'impasto[flow]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
+
+MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # of packages that name them otherwise
+OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")  # all have cv2
 
 
 def doctor(json: options.Json = False) -> None:
@@ -84,12 +89,14 @@ def _shown(value: Any) -> str:
 
 
 def _version(package: str) -> str | None:
-    try:
-        return (
-            importlib.metadata.version(package) if importlib.util.find_spec(package if package != "pillow" else "PIL") else None
-        )
-    except importlib.metadata.PackageNotFoundError:
+    """Of what has the package's module; None where nothing has it."""
+    module = MODULES.get(package, package)
+    if not importlib.util.find_spec(module):
         return None
+    for name in (package, *(OPENCV if package in OPENCV else ())):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None
 
 
 def _weights() -> list[str]:
