@@ -4,8 +4,9 @@
 
 A picture is painted in tiles and in one go, which takes memory for all of it, in the precision of this machine. Written down
 are, in levels of 255: the mean difference of the two; the largest one beside the borders of tiles, and elsewhere; and the
-largest step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean difference where two
-samples stand for the picture, as they do for one of more than 64 megapixels; of it they are as much as of 400 megapixels.
+largest step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean differences where two
+samples stand for the picture, as they do for one of more than 64 megapixels (of it they are as much as of 400 megapixels), and
+where a thumbnail half as large does.
 """
 
 import argparse
@@ -56,7 +57,10 @@ def compared(picture: UInt8, brush: Brush) -> dict[str, Any]:
     across, within = zip(*(steps(tiled, axis, brush.margin) for axis in (0, 1)), strict=True)
     found |= {"step_across": max(across), "step_within": max(within)}
     sampled = painted_by_samples(picture, brush)
-    return found | {"sampled_mean": round(float(np.abs(sampled.astype(np.int16) - tiled).mean()), 3)}
+    found["sampled_mean"] = round(float(np.abs(sampled.astype(np.int16) - tiled).mean()), 3)
+    height, width = (side // 2 for side in picture.shape[:2])
+    thumbnail = brush.hold(brush.measure(tiles.Resized(tiles.Held(picture), height, width).whole())).paint(picture)
+    return found | {"thumbnail_mean": round(float(np.abs(thumbnail.astype(np.int16) - tiled).mean()), 3)}
 
 
 def painted_by_samples(picture: UInt8, brush: Brush) -> UInt8:

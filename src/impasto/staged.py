@@ -3,7 +3,7 @@
 Once the statistics of the normalizations before it are known, what the next one reads is made by plain convolutions (see
 `impasto.held`). So they are read one after the other, each tile by tile. Most features are fine, too many to keep, and made
 anew of the picture each time; coarse ones, 8 pixels apart, are kept from one stage to the next: two numbers to a pixel, for
-`base`. All of it takes about one and a half times as long as painting.
+`base`. All of it takes about twice as long as painting.
 
 Nothing less would do, as errors multiply through a dozen layers. Of 12 megapixels painted by `base`, statistics of a copy half
 as large were 10 to 19 levels of 255 off on average; of patches that cover a third of it, 2.2 to 7; of all of it, cut into three

@@ -1,6 +1,7 @@
 """Networks out to graphs and back: the same network, the same pictures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -8,11 +9,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from impasto import engines
+from impasto import engines, staged
 from impasto.errors import NetworkError
 from impasto.learning import export
 from impasto.learning.networks import TransformerNetwork
-from impasto.networks import INPUTS, OUTPUT, noise_at
+from impasto.networks import INPUTS, OUTPUT, find_network, noise_at
+from impasto.stylizer import Stylizer
 
 from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
 
@@ -153,3 +155,15 @@ def test_parity_tells_a_picture_that_is_not_finite(tiny_graph: bytes, tiny_netwo
     embedding[-1] = torch.nan
     with pytest.raises(NetworkError, match="differs from the network by nan"):
         export.parity(tiny_network, tiny_graph, embedding)
+
+
+def test_what_is_exported_paints_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs as they are made now, where those of the gallery may be older."""
+    shipped = find_network("small")
+    graph = export.to_onnx(export.from_onnx(shipped.graph))
+    painter = Stylizer(replace(shipped, graph=graph), precision="f32")
+    picture = np.random.default_rng(0).integers(0, 255, (264, 300, 3), np.uint8)
+    whole = painter.stylize(picture, "starry-night")
+    monkeypatch.setattr(staged, "WHOLE", 0)
+    monkeypatch.setattr(staged, "TILE", 240)
+    assert np.abs(painter.stylize(picture, "starry-night").astype(int) - whole).max() <= 1
