@@ -4,9 +4,9 @@
 
 A picture is painted in tiles and in one go, which takes memory for all of it, in the precision of this machine. Written down
 are, in levels of 255: the mean difference of the two; the largest one beside the borders of tiles, and elsewhere; and the
-largest step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean differences where two
-samples stand for the picture, as they do for one of more than 64 megapixels (of it they are as much as of 400 megapixels), and
-where a thumbnail half as large does.
+largest step from one pixel of the tiled painting to the next, across borders and elsewhere. Last, the mean differences where
+two samples stand for the picture, as they do for one of more than 64 megapixels (of it they are as much as of 400 megapixels),
+and where a copy half as large does.
 """
 
 import argparse
