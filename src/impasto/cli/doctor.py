@@ -19,9 +19,11 @@ EXTRAS = {  # package: what it is for, and how to get it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
+    "pygame-ce": ("a window for cameras", "pip install 'impasto[webcam]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
+MODULES = {"pillow": "PIL", "pygame-ce": "pygame"}  # of packages that are imported by another name
 
 
 def doctor(json: options.Json = False) -> None:
@@ -84,9 +86,7 @@ def _shown(value: Any) -> str:
 
 def _version(package: str) -> str | None:
     try:
-        return (
-            importlib.metadata.version(package) if importlib.util.find_spec(package if package != "pillow" else "PIL") else None
-        )
+        return importlib.metadata.version(package) if importlib.util.find_spec(MODULES.get(package, package)) else None
     except importlib.metadata.PackageNotFoundError:
         return None
 
