@@ -190,6 +190,7 @@ def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
         ("greatwave", "great-wave"),
         ("the kiss", "the-kiss"),
         ("Wave", "great-wave"),
+        ("stary", "starry-night"),
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:

@@ -161,8 +161,11 @@ def gallery_style(name: str) -> Style:
 
 def _near(name: str) -> list[str]:
     """Styles of the gallery that may have been meant: by a typo, or by a part of the name."""
-    typos = difflib.get_close_matches(name, gallery_names(), n=3, cutoff=0.6)
-    return typos or [known for known in gallery_names() if len(name) > 2 and name in known][:3]
+    names = gallery_names()
+    if typos := difflib.get_close_matches(name, names, n=3, cutoff=0.6):
+        return typos
+    words = difflib.get_close_matches(name, {word for known in names for word in known.split("-")}, cutoff=0.8)
+    return [known for known in names if len(name) > 2 and any(part in known for part in (name, *words))][:3]
 
 
 def preview(name: str, gallery: Path = GALLERY) -> Path | None:

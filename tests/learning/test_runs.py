@@ -46,7 +46,7 @@ def painted(network: TransformerNetwork, embedding: torch.Tensor, photo: UInt8, 
     photo = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
     with torch.no_grad():
         image = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
-        picture = network.eval()(image, embedding[None])[0].permute(1, 2, 0) * 255
+        picture = network.eval()(image, embedding[None], network.noise(*image.shape[2:]))[0].permute(1, 2, 0) * 255
     return np.asarray(picture)[margin : margin + height, margin : margin + width]
 
 
@@ -427,9 +427,10 @@ def test_checkpoints_and_previews_while_training(tmp_path: Path, monkeypatch: py
     assert steps == [1, 2, 3]
 
 
+@pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("whole_network", [True, False])
-def test_preview_sheet(whole_network: bool) -> None:
-    trainer = train(tiny_trainer(whole_network=whole_network), 3)
+def test_preview_sheet(whole_network: bool, noise: bool) -> None:
+    trainer = train(tiny_trainer(whole_network=whole_network, noise=noise), 3)
     sheet = runs.preview_sheet(trainer, style=1, pictures=3, size=72)
     assert sheet.shape == (144, 216, 3)
     assert sheet.dtype == np.uint8
@@ -438,12 +439,12 @@ def test_preview_sheet(whole_network: bool) -> None:
         across = slice(72 * number, 72 * (number + 1))
         np.testing.assert_array_equal(sheet[:72, across], photo)
         averaged = trainer.averaged()
-        network = TransformerNetwork(ARCHITECTURE)
+        network = TransformerNetwork(trainer.network.architecture)
         own = {k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")}
         network.load_state_dict(own if whole_network else trainer.network.state_dict())
         expected = painted(network, averaged["embeddings"][1], photo, margin=0)
         assert np.abs(sheet[72:, across] - expected).max() < 1
-    assert_equal(train(trainer, 3), train(tiny_trainer(whole_network=whole_network), 6))
+    assert_equal(train(trainer, 3), train(tiny_trainer(whole_network=whole_network, noise=noise), 6))
 
 
 # --- what a run is made of ----------------------------------------------------------------------------------------------

@@ -109,10 +109,12 @@ class Textures:
         return texture(100 + number, size, size)
 
 
-def tiny_trainer(styles: Sequence[UInt8] | None = None, perceptual: Perceptual | None = None, **settings: Any) -> Trainer:
+def tiny_trainer(
+    styles: Sequence[UInt8] | None = None, perceptual: Perceptual | None = None, noise: bool = False, **settings: Any
+) -> Trainer:
     """A run that always begins the same: two styles, batches of two crops of 64 pixels, six steps."""
     styles = [texture(1), texture(2, 64, 80)] if styles is None else styles
-    network = tiny_network()
+    network = tiny_network().with_noise() if noise else tiny_network()
     embeddings = network.neutral_embedding().repeat(len(styles), 1)
     options = {"steps": 6, "batch": 2, "crop": 64} | settings
     return Trainer(network, embeddings, styles, Textures(), perceptual or tiny_perceptual(), Settings(**options))

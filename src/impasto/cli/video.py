@@ -81,7 +81,15 @@ def paint(
         return record | {"engine": painter.engine.name} | size | speed
 
     try:
-        return told(stylize_video(path, target, SteadyBrush(painter.brush(mix, strength)), how, show))
+        return told(
+            stylize_video(
+                path,
+                target,
+                SteadyBrush(painter.brush(mix, strength), engine=painter.engine.name, threads=how.threads),
+                how,
+                show,
+            )
+        )
     except Interrupted as stop:
         told(stop.painted)
         report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")

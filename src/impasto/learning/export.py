@@ -24,7 +24,7 @@ from impasto.errors import NetworkError
 from impasto.learning.features import Perceptual, tensors_hash
 from impasto.learning.networks import Architecture, TransformerNetwork
 from impasto.learning.predictor import Dimensions, StylePredictor
-from impasto.networks import INPUTS, MULTIPLE, OUTPUT, noise_at
+from impasto.networks import INPUTS, MULTIPLE, OUTPUT
 
 # Largest difference to PyTorch's float32, of pixels in 0..1, that an export may have. float32 says whether the graph is right;
 # bfloat16 is off by a few levels nearly everywhere, but by much more at single sharp pixels of a bold style.
@@ -172,7 +172,8 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
 
 def _noise(network: TransformerNetwork, height: int, width: int) -> tuple[Tensor, ...]:
     """The noise that a network takes for a picture of this size: one tensor or none."""
-    return (torch.from_numpy(noise_at(height, width)),) if network.architecture.noise else ()
+    noise = network.noise(height, width)
+    return () if noise is None else (noise,)
 
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:

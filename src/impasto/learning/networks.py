@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.networks import noise_at
+
 EPSILON = 1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
 SLOPE = 0.2  # of activations on the way up: plain ones fell silent all at once in places, and left flat grey blobs
 NOISY_BLOCKS = (0, 2)  # before which noise comes in
@@ -118,6 +120,7 @@ class TransformerNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.embedding_size = 0
+        self.smoothing: Tensor
         a, b, c = architecture.widths
         self.down1, self.down1_norm = Conv(PIXEL_CHANNELS, a), self._norm(a)
         self.down2, self.down2_norm = Conv(a, b, stride=2), self._norm(b)
@@ -127,6 +130,7 @@ class TransformerNetwork(nn.Module):
         self.up2, self.up2_norm = UpConv(c + b, b), self._norm(b)
         self.up1, self.up1_norm = UpConv(b + a, a), self._norm(a)
         self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
+        self.register_buffer("smoothing", _binomial(), persistent=False)
         self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's colours, and shifts
         self.embedding_size += 2 * COLORS
         if architecture.noise:
@@ -162,9 +166,14 @@ class TransformerNetwork(nn.Module):
         x = F.leaky_relu(x, SLOPE)
         x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
         scale, shift = e[:, self.pixels_start : self.pixels_start + 2 * COLORS, None, None].split(COLORS, dim=1)
-        x = _smoothed(F.pixel_shuffle(self.out(x), 2)) + image * scale + shift
+        # pixels stay unshuffled to the end: engines then make and take them as they lie in memory, at no cost
+        x = _smoothed(self.out(x), self.smoothing) + photo * _of_each_pixel(scale) + _of_each_pixel(shift)
         clamped = x.clamp(0, 1)
-        return clamped + self.LEAK * (x - clamped) if self.training else clamped
+        return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)
+
+    def noise(self, height: int, width: int) -> Tensor | None:
+        """What pictures of this size are stylized with, (1, 1, height / 2, width / 2); None if the network takes none."""
+        return torch.from_numpy(noise_at(height, width)) if self.architecture.noise else None
 
     @torch.no_grad()
     def rescale(self) -> None:
@@ -206,11 +215,26 @@ class TransformerNetwork(nn.Module):
         return embedding
 
 
-def _smoothed(x: Tensor) -> Tensor:
-    """A 3x3 binomial filter, as two means of 2x2 pixels; it is 0 at the highest frequency.
+def _of_each_pixel(colors: Tensor) -> Tensor:
+    """Values of colors (B, 3, 1, 1) for the channels of unshuffled pixels, (B, 12, 1, 1)."""
+    return colors.repeat_interleave(PIXEL_CHANNELS // COLORS, dim=1)
+
+
+def _smoothed(x: Tensor, kernel: Tensor) -> Tensor:
+    """A 3x3 binomial filter of unshuffled pixels (B, 12, H / 2, W / 2); it is 0 at the highest frequency.
 
     Neighbours that come from the four channels of one position would otherwise differ by a grid of single pixels, which
     perceptual losses like and eyes do not.
     """
-    x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-    return F.avg_pool2d(F.avg_pool2d(x, 2, stride=1), 2, stride=1)
+    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel)
+
+
+def _binomial() -> Tensor:
+    """The kernel of `_smoothed`: of each color's four pixels, and of their neighbours, (12, 12, 3, 3)."""
+    line = torch.zeros(2, 2, 3)  # to a pixel of two, from one of two, in the position before, here or after
+    for to in range(2):
+        for tap, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+            position, of = divmod(to + tap, 2)
+            line[to, of, position + 1] += weight
+    one = torch.einsum("tfi,ugj->tufgij", line, line).reshape(4, 4, 3, 3)
+    return torch.einsum("cd,tfij->ctdfij", torch.eye(COLORS), one).reshape(PIXEL_CHANNELS, PIXEL_CHANNELS, 3, 3)

@@ -26,7 +26,7 @@ from impasto.learning.losses import Objective
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.predictor import HIDDEN, StylePredictor, new_predictor
 from impasto.learning.train import Progress, Settings, Trainer, best_dtype, to_tensor
-from impasto.networks import GALLERY_VERSION, Network, network_path, noise_at, read_network, shipped
+from impasto.networks import GALLERY_VERSION, Network, network_path, read_network, shipped
 from impasto.predictor import predict
 from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, name_of, read_style, remember
 
@@ -217,8 +217,7 @@ def nearest(network: TransformerNetwork, shipped: Network, painting: Painting, c
     with torch.no_grad():
         for name in gallery_names():
             embedding = torch.from_numpy(gallery_style(name).embedding(shipped).copy())
-            noise = torch.from_numpy(noise_at(*photos.shape[2:])) if network.architecture.noise else None
-            pictures = network(photos, embedding.expand(len(photos), -1), noise)
+            pictures = network(photos, embedding.expand(len(photos), -1), network.noise(*photos.shape[2:]))
             totals[name] = objective.total(objective.terms(pictures, target, wanted)).mean().item()
     return min(totals, key=lambda name: totals[name])
 
@@ -285,7 +284,8 @@ def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int
     averaged = trainer.averaged()
     network = _trained_network(trainer, averaged) if trainer.settings.whole_network else trainer.network
     with torch.no_grad():
-        painted = network.eval().cpu()(to_tensor(photos), averaged["embeddings"][style].expand(pictures, -1))
+        embeddings = averaged["embeddings"][style].expand(pictures, -1)
+        painted = network.eval().cpu()(to_tensor(photos), embeddings, network.noise(size, size))
     trainer.network.to(trainer.device).train()
     rows = [np.concatenate(photos, 1), (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)]
     return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])

@@ -40,7 +40,7 @@ def test_what_moves_on_one_side_does_not_repaint_the_other(exact: Stylizer) -> N
 
 def test_statistics_follow_the_scene_slowly(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "EVERY", 4)
-    held = SteadyBrush(exact.brush("starry-night"))
+    held = SteadyBrush(exact.brush("starry-night"), blend=False)
     painted = [left(held(frame)) for frame in [scene(0)] + [scene(20)] * 9]
     moved = [float(np.abs(a - b).mean()) for a, b in pairwise(painted)]
     assert max(moved[:3]) <= 0.1  # until the next reading
@@ -55,6 +55,28 @@ def test_a_cut_starts_anew(exact: Stylizer) -> None:
     held(photo(96, 128))
     other = 255 - photo(96, 128)[::-1]
     assert np.abs(held(other).astype(int) - brush.paint(other)).max() <= 1
+
+
+def noisy(seed: int) -> UInt8:
+    noise = np.random.default_rng(seed).normal(0, 2, (96, 128, 3))
+    return (photo(96, 128) + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def test_a_camera_s_noise_moves_strokes_less(exact: Stylizer) -> None:
+    brush = exact.brush("starry-night")
+    moved = []
+    for blended in (False, True):
+        held = SteadyBrush(brush, blended)
+        painted = [held(noisy(seed)).astype(int) for seed in range(6)]
+        moved.append(np.mean([np.abs(a - b).mean() for a, b in pairwise(painted)]))
+    assert moved[1] < 0.6 * moved[0]
+
+
+def test_frames_of_another_size_start_anew(exact: Stylizer) -> None:
+    brush = exact.brush("udnie")
+    held = SteadyBrush(brush)
+    for picture in (photo(96, 128), photo(64, 72), photo(64, 72), photo(96, 128)):
+        assert np.abs(held(picture).astype(int) - brush.paint(picture)).max() <= 1
 
 
 def test_strength_0_gives_the_frames_back(exact: Stylizer) -> None:
