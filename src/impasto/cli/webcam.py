@@ -75,6 +75,8 @@ def webcam(
         raise typer.BadParameter("--no-window shows nothing; say where to record: --record live.mp4")
     if record and record.suffix.lower() not in CONTAINERS:
         raise typer.BadParameter(f"--record {record} ends in none of {' '.join(CONTAINERS)}")
+    if record and camera and record.exists() and Path(camera).exists() and record.samefile(camera):
+        raise typer.BadParameter(f"--record {record} is the video itself, which is never overwritten")
     if record and record.exists() and not overwrite:
         raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
     # here, as other verbs do without PyAV
@@ -99,9 +101,9 @@ def webcam(
     try:
         feed = OpenFeed(find_inputs(camera, size), loop)
         session = Session(styles, strength, feed.live if mirror is None else mirror, fullscreen, recording=bool(record))
-        outputs = Outputs(snapshots, record, overwrite, lambda saved: _tell(saved, stylizer, json), failed)
+        outputs = Outputs(snapshots, record, overwrite, lambda saved: _tell(saved, stylizer.network.name, json), failed)
         width, height = fitted(*feed.size, size)
-        painter = LivePainter(stylizer, (height, width), styles)
+        painter = LivePainter(stylizer, (height, width), styles, engine, threads)
         clock = Clock()
         show = Show(session, painter, Lens(size), shown, outputs, clock)
         with Newest(feed, clock) as newest:
@@ -124,11 +126,11 @@ def specs(given: list[str]) -> list[str]:
     return found
 
 
-def _tell(saved: "Saved", stylizer: Stylizer, json: bool) -> None:
+def _tell(saved: "Saved", network: str, json: bool) -> None:
     """A file on stdout: a line, or an object."""
     from impasto.live.show import Snapshot
 
-    record: dict[str, Any] = {"output": str(saved.path), "network": stylizer.network.name, "engine": stylizer.engine.name}
+    record: dict[str, Any] = {"output": str(saved.path), "network": network}
     record |= {"width": saved.width, "height": saved.height}
     size = f"{saved.width}x{saved.height}"
     if isinstance(saved, Snapshot):

@@ -107,7 +107,7 @@ def _camera(name: str, url: str, system: str, short_side: int) -> Input:
 
 def why_not(given: Input, error: BaseException) -> str:
     """Why something cannot be opened, and what to do."""
-    reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split()) or type(error).__name__
+    reason: str = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     if given.device is None:
         if isinstance(error, FileNotFoundError):
             return "there is no such camera or file; check the name"

@@ -18,13 +18,22 @@ class LivePainter:
         stylizer: whose network paints.
         size: pixels down and across of what will be painted.
         styles: all that will be asked for; what takes seconds, such as compiling a network, is done here.
+        engine, threads: as of the stylizer.
 
     Raises:
         StyleError, NetworkError: a style does not fit, or a network cannot be loaded.
     """
 
-    def __init__(self, stylizer: Stylizer, size: tuple[int, int], styles: Sequence[Mix]) -> None:
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        size: tuple[int, int],
+        styles: Sequence[Mix],
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> None:
         self._stylizer = stylizer
+        self._options = engine, threads
         self._brush: SteadyBrush | None = None
         self._chosen: tuple[Mix, float] | None = None
         loaded = set[str]()
@@ -32,12 +41,15 @@ class LivePainter:
             brush = stylizer.brush(style)
             if fresh := {job.network.hash for job in brush.jobs} - loaded:
                 loaded |= fresh
-                _checked(SteadyBrush(brush), np.full((*size, 3), 128, np.uint8))
+                steady = SteadyBrush(brush, True, *self._options)
+                for _ in range(2):  # the first frame of a scene and one that follows are painted by other graphs
+                    _checked(steady, np.full((*size, 3), 128, np.uint8))
 
     def __call__(self, picture: UInt8, style: Mix, strength: float) -> UInt8:
         """Paint uint8 (H, W, 3). Raises NetworkError where the engine fails."""
         if self._brush is None or self._chosen != (style, strength):
-            self._brush, self._chosen = SteadyBrush(self._stylizer.brush(style, strength)), (style, strength)
+            brush = self._stylizer.brush(style, strength)
+            self._brush, self._chosen = SteadyBrush(brush, True, *self._options), (style, strength)
         return _checked(self._brush, picture)
 
 

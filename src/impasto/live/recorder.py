@@ -20,7 +20,7 @@ from impasto.video.clips import Clip, Frame
 from impasto.video.writer import VideoWriter
 
 _UNIT = Fraction(1, 90_000)
-_RATE = Fraction(30)  # a hint for the encoder
+_RATE = Fraction(30)  # what to expect, where nobody knows
 _WAITING = 8  # pictures; more are dropped, as the view must not wait for the encoder
 _PRESET, _QUALITY = "superfast", 92  # what paints needs the cores
 
@@ -54,7 +54,7 @@ class Recorder:
         self._begin, self._height, self._width = at, *first.shape[:2]
         self._frames = self._dropped = 0
         self._seconds = 0.0  # of a file that was cut short
-        self._past = self._length = 0  # of what is written: where it ends, and how long the last frame is, in `_UNIT`
+        self._past = 0  # where what is written ends, in `_UNIT`
         self._queue: queue.Queue[tuple[UInt8 | None, float]] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
@@ -121,10 +121,10 @@ class Recorder:
     def _timed(self, held: tuple[UInt8, float], end: float, is_last: bool) -> Frame:
         begin, until = (round((seconds - self._begin) / float(_UNIT)) for seconds in (held[1], end))
         begin = max(begin, self._past)
-        # the last one is ended by whoever stops, maybe at once
-        self._length = max(1, until - begin, self._length if is_last else 1)
-        self._past = begin + self._length
-        return Frame(held[0], begin, self._length)
+        # the last one is ended by whoever stops, maybe before anybody has seen it
+        length = max(until - begin, round(1 / _RATE / _UNIT) if is_last else 1)
+        self._past = begin + length
+        return Frame(held[0], begin, length)
 
     def _writer(self, file: "CarefulFile", first: Frame) -> VideoWriter:
         clip = Clip(self.path, _UNIT, _RATE)

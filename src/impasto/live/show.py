@@ -104,6 +104,8 @@ class Show:
                     for key in keys:
                         session.press(key)
                     self._window.fill_screen(session.fullscreen)
+                    if session.done:
+                        return
                 self._look_after_recording()
                 try:
                     shot = newest.take(_PATIENCE)

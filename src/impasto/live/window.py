@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +13,8 @@ from impasto.images import UInt8
 
 _REMEDY = "run it on a desktop, or record without a window: impasto webcam --no-window --record live.mp4"
 _UNSEEN = ("offscreen", "dummy")  # drivers of SDL that show nothing, which it takes where there is no display
-_TEXT = 0.035  # height of text, as a share of the picture's
+_MOST = 0.9  # of the screen's sides, that the window takes at first
+_TEXT, _SMALLEST_TEXT = 0.045, 16  # height of text, as a share of the window's, and pixels
 _MARGIN = 8  # pixels
 
 
@@ -64,7 +64,6 @@ class PygameWindow:
 
     def __init__(self) -> None:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        os.environ.setdefault("SDL_RENDER_SCALE_QUALITY", "linear")
         try:
             import pygame
         except ImportError as error:
@@ -80,8 +79,10 @@ class PygameWindow:
             pygame.display.quit()
             raise DisplayError(f"there is no display here; {_REMEDY}")
         pygame.font.init()
-        self._screen: Any = None
         self._full, self._title = False, ""
+        self._small = (0, 0)  # the window's size where it does not fill the screen
+        self._font: Any = None
+        self._font_height = 0
 
     def keys(self) -> list[str]:
         """Names of the keys that were pressed since last time."""
@@ -93,52 +94,69 @@ class PygameWindow:
         ]
 
     def show(self, picture: UInt8, title: str, lines: Sequence[str]) -> None:
-        """Show a picture with lines of text."""
+        """Show a picture with lines of text, as large as the window and in its own shape."""
         pygame = self._pygame
         height, width = picture.shape[:2]
-        if self._screen is None or self._screen.get_size() != (width, height):
-            self._open((width, height))
+        screen = pygame.display.get_surface() or self._opened((width, height))
         if title != self._title:
             self._title = title
             pygame.display.set_caption(title)
-        self._screen.blit(pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB"), (0, 0))
+        surface = pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
+        left, top, *size = fitting((width, height), screen.get_size())
+        if size != [width, height]:
+            surface = pygame.transform.smoothscale(surface, size)
+        screen.fill((0, 0, 0))
+        screen.blit(surface, (left, top))
         if lines:
-            self._write(lines, height)
+            self._write(screen, lines)
         pygame.display.flip()
 
-    def _open(self, size: tuple[int, int]) -> None:
+    def _opened(self, size: tuple[int, int]) -> Any:
+        """The window's surface, anew. Not one that SDL scales: pygame 2.5 may crash where such a window is opened again."""
         pygame = self._pygame
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that there is no graphics card
-                # scaled by the graphics card, to whatever the window is made
-                self._screen = pygame.display.set_mode(size, pygame.SCALED | pygame.RESIZABLE)
+            if self._full:
+                return pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+            desktop = pygame.display.get_desktop_sizes()[0]
+            most = [round(side * _MOST) for side in desktop]
+            if size[0] > most[0] or size[1] > most[1]:
+                _, _, *size = fitting(size, (most[0], most[1]))  # type: ignore[assignment]
+            self._small = size
+            return pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             raise DisplayError(f"no window can be opened ({error}); {_REMEDY}") from error
-        self._font = pygame.font.Font(None, max(16, round(size[1] * _TEXT * 1.4)))
-        self._full = False
 
-    def _write(self, lines: Sequence[str], height: int) -> None:
+    def _write(self, screen: Any, lines: Sequence[str]) -> None:
         """White text on a dark ground, the last line at the lower edge."""
         pygame = self._pygame
+        height = max(_SMALLEST_TEXT, round(screen.get_height() * _TEXT))
+        if self._font is None or self._font_height != height:
+            self._font, self._font_height = pygame.font.Font(None, height), height
         rendered = [self._font.render(line, True, (255, 255, 255)) for line in lines]
         step = self._font.get_linesize()
         ground = pygame.Surface((max(text.get_width() for text in rendered) + 2 * _MARGIN, step * len(lines) + _MARGIN))
         ground.set_alpha(140)
-        top = height - ground.get_height()
-        self._screen.blit(ground, (0, top))
+        top = screen.get_height() - ground.get_height()
+        screen.blit(ground, (0, top))
         for number, text in enumerate(rendered):
-            self._screen.blit(text, (_MARGIN, top + _MARGIN // 2 + number * step))
+            screen.blit(text, (_MARGIN, top + _MARGIN // 2 + number * step))
 
     def fill_screen(self, wanted: bool) -> None:
         """Fill the screen, or no more."""
-        if self._screen is not None and wanted != self._full:
-            self._pygame.display.toggle_fullscreen()
+        if self._pygame.display.get_surface() is not None and wanted != self._full:
             self._full = wanted
+            self._opened(self._small)
 
     def close(self) -> None:
         """Close the window."""
         self._pygame.quit()
+
+
+def fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where a picture of a size lies in the middle of a room, as large as it can: left, top, width, height."""
+    share = min(room[0] / size[0], room[1] / size[1])
+    width, height = (max(1, round(side * share)) for side in size)
+    return (room[0] - width) // 2, (room[1] - height) // 2, width, height
 
 
 def _asked_for() -> str:
