@@ -93,13 +93,11 @@ class FakeWindow:
         """Those of the first call before there is a picture, then those of the next after each picture."""
         return list(self._pressed.pop(0)) if self._pressed else []
 
-    def show(self, picture: UInt8, title: str, lines: Sequence[str]) -> None:
+    def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
+        self.full = full
         self.shown.append(picture)
         self.titles.append(title)
         self.lines.append(list(lines))
-
-    def fill_screen(self, wanted: bool) -> None:
-        self.full = wanted
 
     def close(self) -> None:
         self.closed = True

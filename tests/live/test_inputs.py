@@ -1,7 +1,7 @@
 """What may be named as a camera, on each system."""
 
 import errno
-import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +34,7 @@ def urls(found: list[Input]) -> list[str]:
 
 
 def test_ffmpeg_has_the_device_of_this_system() -> None:
-    if device := inputs._SYSTEMS.get(os.sys.platform):  # type: ignore[attr-defined]
+    if device := inputs._SYSTEMS.get(sys.platform):
         assert av.ContainerFormat(device, "r").is_input
 
 
@@ -47,7 +47,7 @@ def test_linux(system: Any) -> None:
         find_inputs("1", 480)
 
 
-def test_other_systems(system: Any) -> None:
+def test_other_systems(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     system("darwin", "FaceTime", "Phone")
     assert [(f.name, f.url, f.device) for f in find_inputs(None, 480)] == [
         ("the camera FaceTime", "0", "avfoundation"),
@@ -56,7 +56,7 @@ def test_other_systems(system: Any) -> None:
     assert urls(find_inputs("Phone", 480)) == ["1"]
     system("win32", "Integrated Camera")
     devices = [SimpleNamespace(name="@device_1", description="Integrated Camera", media_types=["video"])]
-    av.enumerate_input_devices = lambda _: devices  # the fixture puts it back
+    monkeypatch.setattr(av, "enumerate_input_devices", lambda _: devices)
     (found,) = find_inputs("0", 480)
     assert (found.url, found.device) == ("video=@device_1", "dshow")
     (found,) = find_inputs("absent.mp4", 480)

@@ -107,3 +107,10 @@ def test_times_that_leap_are_not_waited_for(leap: float) -> None:
     frames = [timed(0, 0), timed(1, 0.04), timed(2, leap), timed(3, leap + 0.04)]
     came = [clock.now() - 100 for _ in paced(iter(frames), clock, threading.Event())]
     assert came == pytest.approx([0, 0.04, 0.04, 0.08])
+
+
+def test_a_file_may_stand_still() -> None:
+    clock = FakeClock()
+    patience = Patience(FakeFile([]), clock)
+    clock.time += 1000
+    patience.saw(False)

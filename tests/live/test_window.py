@@ -34,18 +34,18 @@ def seen(pygame: Any) -> np.ndarray:
 
 def test_a_picture_is_shown_as_it_is(pygame: Any, window: PygameWindow) -> None:
     picture = scene(48, 64, 0)
-    window.show(picture, "a title", [])
+    window.show(picture, "a title", [], False)
     assert (seen(pygame) == picture).all()
     assert pygame.display.get_caption()[0] == "a title"
-    window.show(scene(48, 64, 1)[:, ::-1], "a title", [])  # not as it lies
+    window.show(scene(48, 64, 1)[:, ::-1], "a title", [], False)  # not as it lies
     assert (seen(pygame) == scene(48, 64, 1)[:, ::-1]).all()
 
 
 def test_a_window_of_another_size(pygame: Any, window: PygameWindow) -> None:
     picture = np.full((48, 64, 3), 200, np.uint8)
-    window.show(picture, "", [])
+    window.show(picture, "", [], False)
     pygame.display.set_mode((300, 96), pygame.RESIZABLE)  # as where somebody pulls at its edge
-    window.show(picture, "", [])
+    window.show(picture, "", [], False)
     shown = seen(pygame)
     assert shown.shape == (96, 300, 3)
     assert (shown[:, 86:214] == 200).all()
@@ -55,7 +55,7 @@ def test_a_window_of_another_size(pygame: Any, window: PygameWindow) -> None:
 
 def test_a_picture_that_is_larger_than_the_screen(pygame: Any, window: PygameWindow) -> None:
     across, down = pygame.display.get_desktop_sizes()[0]
-    window.show(np.zeros((down, 2 * across, 3), np.uint8), "", [])
+    window.show(np.zeros((down, 2 * across, 3), np.uint8), "", [], False)
     width, height = pygame.display.get_surface().get_size()
     assert width == round(0.9 * across)
     assert height == pytest.approx(width * down / (2 * across), abs=1)
@@ -63,7 +63,7 @@ def test_a_picture_that_is_larger_than_the_screen(pygame: Any, window: PygameWin
 
 def test_text_stands_at_the_lower_edge(pygame: Any, window: PygameWindow) -> None:
     picture = scene(240, 320, 0)
-    window.show(picture, "", ["one", "two"])
+    window.show(picture, "", ["one", "two"], False)
     changed = (seen(pygame) != picture).any(axis=(1, 2))
     assert not changed[:180].any()
     assert changed[-1]
@@ -71,7 +71,7 @@ def test_text_stands_at_the_lower_edge(pygame: Any, window: PygameWindow) -> Non
 
 
 def test_keys_have_the_names_of_the_session(pygame: Any, window: PygameWindow) -> None:
-    window.show(scene(48, 64, 0), "", [])
+    window.show(scene(48, 64, 0), "", [], False)
     window.keys()
     names = [key for action in KEYS for key in action.keys]
     codes = {name: pygame.key.key_code(name) for name in names}
@@ -87,13 +87,14 @@ def test_keys_have_the_names_of_the_session(pygame: Any, window: PygameWindow) -
 def test_the_full_screen(pygame: Any, window: PygameWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     modes = []
     real = pygame.display.set_mode
-    monkeypatch.setattr(pygame.display, "set_mode", lambda size, flags: modes.append((size, flags)) or real(size, flags))
-    window.fill_screen(True)  # before there is a window
-    assert not modes
-    window.show(scene(48, 64, 0), "", [])
-    for wanted in (True, True, False, False):
-        window.fill_screen(wanted)
-        window.show(scene(48, 64, 0), "", [])
+
+    def set_mode(size: tuple[int, int], flags: int) -> Any:
+        modes.append((size, flags))
+        return real(size, flags)
+
+    monkeypatch.setattr(pygame.display, "set_mode", set_mode)
+    for full in (False, False, True, True, False):
+        window.show(scene(48, 64, 0), "", [], full)
     assert modes == [((64, 48), pygame.RESIZABLE), ((0, 0), pygame.FULLSCREEN), ((64, 48), pygame.RESIZABLE)]
 
 

@@ -99,13 +99,12 @@ class Show:
         """
         session, begun = self._session, None
         try:
-            while not session.done:
-                if keys := self._window.keys():
-                    for key in keys:
-                        session.press(key)
-                    self._window.fill_screen(session.fullscreen)
-                    if session.done:
-                        return
+            while True:
+                keys = self._window.keys()
+                for key in keys:
+                    session.press(key)
+                if session.done:
+                    return
                 self._look_after_recording()
                 try:
                     shot = newest.take(_PATIENCE)
@@ -120,10 +119,8 @@ class Show:
                     self._last = self._paint(self._lens(shot.frame, session.mirror), session.style, session.strength)
                     self._keep(self._last, shot.at)
                 if self._last is not None and (shot or keys):
-                    self._window.show(
-                        self._last, f"impasto: {session.style.name}, {self.fps:.0f} frames a second", self._lines()
-                    )
-                    self._window.fill_screen(session.fullscreen)
+                    title = f"impasto: {session.style.name}, {self.fps:.0f} frames a second"
+                    self._window.show(self._last, title, self._lines(), session.fullscreen)
         finally:
             self._end_recording()
 

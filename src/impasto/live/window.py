@@ -25,12 +25,8 @@ class Window(Protocol):
         """Names of the keys that were pressed since last time; "escape" where the window was closed."""
         ...
 
-    def show(self, picture: UInt8, title: str, lines: Sequence[str]) -> None:
-        """Show uint8 (H, W, 3), with lines of text at its lower edge."""
-        ...
-
-    def fill_screen(self, wanted: bool) -> None:
-        """Fill the screen, or no more."""
+    def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
+        """Show uint8 (H, W, 3), with lines of text at its lower edge; filling the screen or in a window."""
         ...
 
     def close(self) -> None:
@@ -45,10 +41,7 @@ class NoWindow:
         """None."""
         return []
 
-    def show(self, picture: UInt8, title: str, lines: Sequence[str]) -> None:
-        """Nothing."""
-
-    def fill_screen(self, wanted: bool) -> None:
+    def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -80,7 +73,6 @@ class PygameWindow:
             raise DisplayError(f"there is no display here; {_REMEDY}")
         pygame.font.init()
         self._full, self._title = False, ""
-        self._small = (0, 0)  # the window's size where it does not fill the screen
         self._font: Any = None
         self._font_height = 0
 
@@ -93,11 +85,13 @@ class PygameWindow:
             if event.type in (pygame.QUIT, pygame.KEYDOWN)
         ]
 
-    def show(self, picture: UInt8, title: str, lines: Sequence[str]) -> None:
+    def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
         """Show a picture with lines of text, as large as the window and in its own shape."""
         pygame = self._pygame
         height, width = picture.shape[:2]
-        screen = pygame.display.get_surface() or self._opened((width, height))
+        screen = pygame.display.get_surface()
+        if screen is None or full != self._full:
+            screen, self._full = self._opened((width, height), full), full
         if title != self._title:
             self._title = title
             pygame.display.set_caption(title)
@@ -111,17 +105,16 @@ class PygameWindow:
             self._write(screen, lines)
         pygame.display.flip()
 
-    def _opened(self, size: tuple[int, int]) -> Any:
+    def _opened(self, size: tuple[int, int], full: bool) -> Any:
         """The window's surface, anew. Not one that SDL scales: pygame 2.5 may crash where such a window is opened again."""
         pygame = self._pygame
         try:
-            if self._full:
+            if full:
                 return pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
             desktop = pygame.display.get_desktop_sizes()[0]
             most = [round(side * _MOST) for side in desktop]
             if size[0] > most[0] or size[1] > most[1]:
                 _, _, *size = fitting(size, (most[0], most[1]))  # type: ignore[assignment]
-            self._small = size
             return pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             raise DisplayError(f"no window can be opened ({error}); {_REMEDY}") from error
@@ -140,12 +133,6 @@ class PygameWindow:
         screen.blit(ground, (0, top))
         for number, text in enumerate(rendered):
             screen.blit(text, (_MARGIN, top + _MARGIN // 2 + number * step))
-
-    def fill_screen(self, wanted: bool) -> None:
-        """Fill the screen, or no more."""
-        if self._pygame.display.get_surface() is not None and wanted != self._full:
-            self._full = wanted
-            self._opened(self._small)
 
     def close(self) -> None:
         """Close the window."""
