@@ -151,7 +151,9 @@ def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pyte
     (found,) = impasto("doctor", "--json").records
     assert (found["weights"], found["cache_bytes"], found["engines"]) == ([], 0, [])
     advice = "\n".join(found["advice"])
-    assert all(word in advice for word in ("no engine is installed", "impasto[train]", "impasto[heic]", "vgg19"))
+    assert all(
+        word in advice for word in ("no engine is installed", "impasto[train]", "impasto[heic]", "impasto[flow]", "vgg19")
+    )
     assert found["versions"]["torch"] is None
     shown = dict(line.split(maxsplit=1) for line in impasto("doctor").out.splitlines())  # no line is a key without a value
     assert shown["weights"] == shown["engines"] == "none"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import EVEN, TIME_BASE, frames_of, make_clip, packets_of, scene, times_of
 from commands import Run, surroundings
+from moving import pan
 from numpy.typing import NDArray
 from pictures import UInt8, photo
 from PIL import Image
@@ -17,6 +18,7 @@ from PIL import Image
 from impasto.cli.stylize import target_path
 from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
+from impasto.video.stability import measure
 from impasto.video.steady import SteadyBrush
 
 SMALL = ("--network", "small", "--style", "starry-night")
@@ -52,6 +54,20 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
         expected = painter(frame)
         assert np.abs(gray(painted) - gray(expected)).mean() < 6  # colors have half the resolution, and the encoder its share
         assert np.abs(gray(painted) - gray(frame)).mean() > 10
+
+
+def test_strokes_go_with_what_moves(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2")
+    source = make_clip(tmp_path / "clip.mp4", EVEN[:5], (96, 128), pictures=pan(5, 96, 128, 3, 0))
+    for name, more in (("still", ()), ("flow", ("--flow",))):
+        assert impasto("stylize", source, *SMALL, *more, "-o", tmp_path / f"{name}.mp4").code == 0
+    painted = [frames_of(tmp_path / f"{name}.mp4") for name in ("still", "flow")]
+    _, still, flow = measure(frames_of(source), *painted)
+    assert flow.warping_error < 0.8 * still.warping_error
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    done = impasto("stylize", source, *SMALL, "--flow", "--overwrite")
+    assert (done.code, "pip install 'impasto[flow]'" in done.only_error()) == (1, True)
+    assert names(tmp_path) == ["clip.mp4", "flow.mp4", "still.mp4"]
 
 
 def test_json(impasto: Run, clip: Path) -> None:

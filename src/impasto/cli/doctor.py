@@ -1,5 +1,6 @@
 """impasto doctor: what is here, and what to do about what is missing."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -19,11 +20,17 @@ EXTRAS = {  # package: what it is for, and how to get it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
-    "pygame-ce": ("a window for cameras", "pip install 'impasto[webcam]'"),
+    "opencv-python-headless": ("what moves in videos: evaluate --clip, stylize --flow", "pip install 'impasto[flow]'"),
+    "pygame-ce": ("a window for webcam", "pip install 'impasto[webcam]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
-MODULES = {"pillow": "PIL", "pygame-ce": "pygame"}  # of packages that are imported by another name
+
+MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "pygame-ce": "pygame"}  # of packages that name them otherwise
+ALIKE = {  # packages that have the same module
+    "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+    "pygame-ce": ("pygame",),
+}
 
 
 def doctor(json: options.Json = False) -> None:
@@ -85,10 +92,14 @@ def _shown(value: Any) -> str:
 
 
 def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package) if importlib.util.find_spec(MODULES.get(package, package)) else None
-    except importlib.metadata.PackageNotFoundError:
+    """Of what has the package's module; None where nothing has it."""
+    module = MODULES.get(package, package)
+    if not importlib.util.find_spec(module):
         return None
+    for name in (package, *ALIKE.get(package, ())):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None
 
 
 def _weights() -> list[str]:

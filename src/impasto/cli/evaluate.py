@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from impasto.cli import EXIT_SOME_FAILED, options, report
-from impasto.cli.stylize import expand
+from impasto.cli import EXIT_SOME_FAILED, options, report, stability, video
+from impasto.cli.stylize import expand, report_failure
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
+from impasto.images import MAX_PIXELS
 from impasto.stylizer import Stylizer
+from impasto.video.kinds import Options
 
 if TYPE_CHECKING:
     from impasto.learning.comparison import Comparison, Row, Scorer
@@ -22,10 +24,26 @@ MeasureName = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
 MEASURES = get_args(MeasureName)
 
 
+CLIP_OPTIONS = frozenset({"paintings", "clip", "start", "end", "output", "threads", "json"})  # that have a say with --clip
+
+
 def evaluate(
-    paintings: Annotated[list[str], typer.Argument(metavar="PAINTING", help="Pictures, folders of pictures, or globs.")],
-    photos: Annotated[str, typer.Option("--photos", help="Photographs to paint: a folder, a glob or a picture.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of pictures and results; a run goes on there.")],
+    context: typer.Context,
+    paintings: Annotated[
+        list[str],
+        typer.Argument(metavar="PAINTING", help="Pictures, folders of pictures, or globs; with --clip, the clip as painted."),
+    ],
+    photos: Annotated[
+        str | None, typer.Option("--photos", help="Photographs to paint: a folder, a glob or a picture. [required]")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of pictures and results; a run goes on there. [required; not with --clip]"),
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option("--clip", help="A video, in place of --photos: how steady painted versions of it are (impasto[flow])."),
+    ] = None,
     methods: Annotated[
         str,
         typer.Option(
@@ -55,12 +73,19 @@ def evaluate(
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Paint and score anew what an earlier run did.")] = False,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --clip: where the part of it begins that was painted.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="With --clip: where that part ends.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Measure how well methods paint photographs in the manner of paintings.
+    """Measure how well methods paint photographs in the manner of paintings, or how steady painted videos are.
 
     Every picture is painted, saved, read back and scored; results.md, results.json, plots and sheet.png come out. A run that
     was stopped goes on where it was when the same command is given again.
+
+    With --clip, of painted versions of it: the flicker ratio (how much neighbouring frames differ, over how much those of the
+    clip do) and the warping error of Lai et al. 2018 (how much they differ where the clip only moves; flow by DIS).
 
     Examples:
 
@@ -69,7 +94,16 @@ def evaluate(
       impasto evaluate wave.jpg --photos photos/ --limit 8 -m base@gallery,recolored,lbfgs-50 -o results/
 
       impasto evaluate paintings/ --photos photos/ -m base,microast=their-pictures/ --measures canonical,ssim -o results/
+
+      impasto evaluate --clip clip.mp4 clip.starry-night.mp4 other-tool.mp4
     """
+    if clip:
+        _evaluate_clip(context, clip, paintings, video.options(start, end, None, "auto", "veryfast", 92, threads, MAX_PIXELS))
+        return
+    if not photos or not output:
+        raise typer.BadParameter("give --photos PHOTOS and -o FOLDER, or --clip CLIP for painted versions of a video")
+    if start or end:
+        raise typer.BadParameter("--start and --end are parts of a video; they go with --clip")
     wanted = _measures(measures)
     failed = 0
     found = {}
@@ -86,7 +120,7 @@ def evaluate(
     from impasto.learning import inception as fid_network
     from impasto.learning import methods as known
     from impasto.learning import runs
-    from impasto.learning.evaluate import Judge
+    from impasto.learning.evaluate import CANONICAL, Judge
 
     runs.set_threads(threads or available_cores())
     with report.bar() as bar:
@@ -96,6 +130,8 @@ def evaluate(
         painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)
     except ValueError as error:
         raise typer.BadParameter(f"--methods: {error}") from None
+    if (judging := judge.objective.perceptual.identity) != CANONICAL:
+        report.note(f"{judging} judges: figures compare with each other, not with those of the Oxford VGG-19, as in the README")
     scorer = _scorer(judge, wanted, lpips_heads)
     fid = fid_network.load(inception) if inception else None
     if overwrite:
@@ -111,6 +147,20 @@ def evaluate(
     }
     _write(comparison, rows, conditions, fid, json)
     if failed or wrong:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _evaluate_clip(context: typer.Context, clip: Path, paintings: list[str], how: Options) -> None:
+    """Stability of painted versions of a clip, which needs nothing of the learning half."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source and source.name == "COMMANDLINE" and name not in CLIP_OPTIONS:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} has no say with --clip; leave one of them out")
+    found, failures = expand(paintings, whole=True)
+    for text, error in failures:
+        report_failure(text, error, context.params["json"])
+    failed = stability.evaluate(clip, found, how, context.params["output"], context.params["json"])
+    if failed or failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -14,6 +14,7 @@ from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE, read, write
 from impasto.styles import Mix, gallery_names
 from impasto.stylizer import SMALLEST, Stylizer
 from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, written_suffix
+from impasto.video.motion import opencv
 from impasto.video.sequences import is_pattern
 
 
@@ -47,6 +48,10 @@ def stylize(
     fps: options.Fps = None,
     codec: options.Codec = "auto",
     preset: options.Preset = "veryfast",
+    flow: Annotated[
+        bool,
+        typer.Option("--flow", help="Of videos: strokes go with what moves: steadier, softer, slower; needs impasto[flow]."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")
     ] = False,
@@ -71,14 +76,18 @@ def stylize(
 
       impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
 
+      impasto stylize clip.mp4 --style starry-night --network small --flow
+
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
     how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels)
+    if flow:
+        opencv()
     painter = Stylizer(network, engine, threads, precision)
     mix = painter.prepare(style)
     paths, failures = expand(inputs, whole=bool(output) and is_pattern(output or ""))
     for text, error in failures:
-        _report_failure(text, error, json)
+        report_failure(text, error, json)
     failed = len(failures)
     several = len(paths) > 1 or len(inputs) > 1
     written = WRITABLE | EXTENSIONS_WRITTEN
@@ -105,12 +114,12 @@ def stylize(
                 if photos[target] != path:
                     raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
                 if is_clip(path):
-                    record = video.paint(painter, path, target, mix, strength, how, overwrite, bar)
+                    record = video.paint(painter, path, target, mix, strength, how, flow, overwrite, bar)
                 else:
                     record = _paint(painter, path, target, mix, strength, quality, max_pixels, overwrite)
             except (ImpastoError, OSError, MemoryError) as error:
                 failed += 1
-                _report_failure(str(path), error, json)
+                report_failure(str(path), error, json)
             else:
                 report.result(_line(record), record, json)
                 if not small and (small := _is_small(record)):
@@ -159,7 +168,8 @@ def _line(record: dict[str, Any]) -> str:
     return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s{frames})"
 
 
-def _report_failure(text: str, error: BaseException, json: bool) -> None:
+def report_failure(text: str, error: BaseException, json: bool) -> None:
+    """Say that an input failed, in a line and, with `json`, in a record."""
     reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
     message = reason if text in reason else f"{text}: {reason}"
     if json:

@@ -53,10 +53,19 @@ def options(
 
 
 def paint(
-    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, how: Options, overwrite: bool, bar: Progress
+    painter: Stylizer,
+    path: Path,
+    target: Path,
+    mix: Mix,
+    strength: float,
+    how: Options,
+    flow: bool,
+    overwrite: bool,
+    bar: Progress,
 ) -> dict[str, Any]:
-    """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
+    """Read, paint and write one clip, with `flow` along what moves; what `--json` says of it. On Ctrl-C, tells what is kept."""
     # here, as pictures do without PyAV
+    from impasto.video.flow import FlowBrush
     from impasto.video.painting import Interrupted, stylize_video
     from impasto.video.steady import SteadyBrush
 
@@ -80,16 +89,10 @@ def paint(
         speed = {"frames": done.frames, "fps": round(done.frames / took, 2), "lost": done.lost}
         return record | {"engine": painter.engine.name} | size | speed
 
+    brush = painter.brush(mix, strength)
+    paint = FlowBrush(brush) if flow else SteadyBrush(brush, engine=painter.engine.name, threads=how.threads)
     try:
-        return told(
-            stylize_video(
-                path,
-                target,
-                SteadyBrush(painter.brush(mix, strength), engine=painter.engine.name, threads=how.threads),
-                how,
-                show,
-            )
-        )
+        return told(stylize_video(path, target, paint, how, show))
     except Interrupted as stop:
         told(stop.painted)
         report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")

@@ -81,7 +81,7 @@ def stylize_video(
     """
     source, target, options = Path(source), Path(target), options or Options()
     progress = progress or (lambda done, count: None)
-    with _reading(source, options) as clip:
+    with reading(source, options) as clip:
         items = clip.items()
         first = next(items)
         assert isinstance(first, Frame)
@@ -93,7 +93,7 @@ def stylize_video(
                 with ahead(items, _DEPTH) as coming, behind(out.write, _DEPTH) as write:
                     for item in itertools.chain([first], coming):
                         if isinstance(item, Frame):
-                            frame = _fitted(item, first, clip) if same_size else item
+                            frame = fitted(item, first, clip) if same_size else item
                             item = replace(frame, rgb=paint(frame.rgb))
                         write(item)
                         if isinstance(item, Frame):
@@ -114,7 +114,8 @@ def stylize_video(
     return painted
 
 
-def _reading(source: Path, options: Options) -> Clip:
+def reading(source: Path, options: Options) -> Clip:
+    """A video, an animation or numbered pictures, opened. Raises VideoError or PictureError where that cannot be read."""
     if is_pattern(source) or source.is_dir():
         return SequenceReader(source, options.span, options.rate or sequences.RATE, options.max_pixels)
     if options.rate:
@@ -147,7 +148,7 @@ def _writing(target: Path, clip: Clip, first: Frame, options: Options) -> Iterat
         raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
 
 
-def _fitted(frame: Frame, first: Frame, clip: Clip) -> Frame:
+def fitted(frame: Frame, first: Frame, clip: Clip) -> Frame:
     """A frame in the size of the first one."""
     height, width = first.rgb.shape[:2]
     if frame.rgb.shape == first.rgb.shape:
