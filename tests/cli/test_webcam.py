@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import EVEN, frames_of, make_clip
-from commands import Run, surroundings
+from commands import Run, python, surroundings
 
 from impasto.cli.webcam import specs
 from impasto.live import inputs
@@ -64,6 +64,7 @@ def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert red[:, 40:].mean() > 200 > 50 > red[:, :24].mean()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     command = [sys.executable, "-m", "impasto", "webcam", str(clip), *STYLE, "--loop", "--no-window", "--record", "a.mp4"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings())
@@ -74,6 +75,13 @@ def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     assert (process.returncode, err) == (130, "error: interrupted\n")
     assert out.startswith("a.mp4 (64x48, ")
     assert len(frames_of(Path("a.mp4"))) >= 1
+
+
+def test_it_needs_no_torch_and_without_a_window_no_pygame(clip: Path) -> None:
+    code = "import sys; sys.modules['torch'] = sys.modules['pygame'] = None; from impasto.cli import main; main()"
+    done = python("-c", code, "webcam", str(clip), *STYLE, "--no-window", "--record", "a.mp4")
+    assert (done.code, len(done.errors)) == (0, 1)
+    assert done.out.startswith("a.mp4 (64x48, ")
 
 
 def test_no_camera(impasto: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ TIMES = (7.0, 7.04, 7.3, 7.31, 9.0)
 
 def record(path: Path, times: tuple[float, ...] = TIMES, end: float = 9.5) -> Recorder:
     shown = pictures(len(times))
-    recording = Recorder(path, shown[0], times[0])
+    recording = Recorder(path, shown[0], times[0]).start()
     for picture, at in zip(shown[1:], times[1:], strict=True):
         recording.add(picture, at)
     recording.finish(end)
@@ -48,7 +48,7 @@ def test_frames_have_the_times_at_which_they_were_seen(tmp_path: Path, suffix: s
 
 def test_what_it_comes_to(tmp_path: Path) -> None:
     shown = pictures(3, (50, 70))
-    recording = Recorder(tmp_path / "a.mp4", shown[0], 5.0)
+    recording = Recorder(tmp_path / "a.mp4", shown[0], 5.0).start()
     recording.add(shown[1], 5.5)
     recording.add(shown[2], 6.0)
     done = recording.finish(6.0)  # at once, which leaves the last one the least that can be seen
@@ -70,7 +70,7 @@ def test_an_encoder_that_is_slow_costs_frames_and_no_time(tmp_path: Path, monkey
 
     monkeypatch.setattr(Recorder, "_timed", slow)
     shown = pictures(1)[0]
-    recording = Recorder(tmp_path / "a.mp4", shown, 0.0)
+    recording = Recorder(tmp_path / "a.mp4", shown, 0.0).start()
     for number in range(1, 40):
         recording.add(shown, number / 25)
     go.set()
@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s
     monkeypatch.setattr(recorder, "_WAITING", 100)
     path = tmp_path / f"a{suffix}"
     shown = noise(80)
-    recording = Recorder(path, shown[0], 0.0)
+    recording = Recorder(path, shown[0], 0.0).start()
     for number, picture in enumerate(shown[1:], 1):
         recording.add(picture, number / 10)
     done = recording.finish(8.0)
@@ -136,6 +136,12 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, monkeypatch: pytest.
     assert not path.exists()
 
 
+def test_a_recording_that_was_not_begun(tmp_path: Path) -> None:
+    """As where Ctrl-C comes between."""
+    assert Recorder(tmp_path / "a.mp4", pictures(1)[0], 0.0).finish(1.0) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     recording = record(tmp_path / "file" / "a.mp4")
@@ -164,7 +170,7 @@ def test_a_file_that_nobody_ended_plays(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(CarefulFile, "write", written)
     monkeypatch.setattr(recorder, "_WAITING", 100)
     shown = noise(60)
-    recording = Recorder(tmp_path / f"a{suffix}", shown[0], 0.0)
+    recording = Recorder(tmp_path / f"a{suffix}", shown[0], 0.0).start()
     for number, picture in enumerate(shown[1:], 1):
         recording.add(picture, number / 10)
     recording.finish(6.0)

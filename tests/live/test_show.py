@@ -86,7 +86,7 @@ def test_frames_are_painted_and_shown(tmp_path: Path) -> None:
     assert stage.show.painted == 5
     assert stage.show.fps == pytest.approx(25)
     assert stage.window.titles[-1] == "impasto: great-wave, 25 frames a second"
-    assert stage.window.lines[-1] == ["great-wave   strength 1.0   25.0 fps   h: keys"]
+    assert stage.window.lines[-1] == ["great-wave   strength 1   25.0 fps   h: keys"]
 
 
 def test_keys(tmp_path: Path) -> None:

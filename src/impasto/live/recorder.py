@@ -57,8 +57,13 @@ class Recorder:
         self._past = 0  # where what is written ends, in `_UNIT`
         self._queue: queue.Queue[tuple[UInt8 | None, float]] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._first = first
+
+    def start(self) -> "Recorder":
+        """Begin with the first picture. By itself, so that whoever ends the recording knows of it before there is a file."""
         self._thread.start()
-        self.add(first, at)
+        self.add(self._first, self._begin)
+        return self
 
     def add(self, picture: UInt8, at: float) -> None:
         """Record a picture, or drop it if too many wait already."""
@@ -69,6 +74,8 @@ class Recorder:
 
     def finish(self, at: float) -> Recording | None:
         """End the file with what was added; None if nothing of it could be written, in which case there is no file."""
+        if self._thread.ident is None:
+            return None
         self._queue.put((None, at))  # soon has room: the thread takes everything, whatever happens
         self._thread.join()
         if not self._frames:
@@ -115,8 +122,8 @@ class Recorder:
             file.close()
             if self.failure is not None:
                 self._frames, self._seconds = playable(self.path)
-                if not self._frames:
-                    self.path.unlink(missing_ok=True)
+            if not self._frames:
+                self.path.unlink(missing_ok=True)
 
     def _timed(self, held: tuple[UInt8, float], end: float, is_last: bool) -> Frame:
         begin, until = (round((seconds - self._begin) / float(_UNIT)) for seconds in (held[1], end))

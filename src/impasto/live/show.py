@@ -132,6 +132,7 @@ class Show:
             self._recorder.add(picture, at)
         elif session.recording:
             self._recorder = Recorder(self._outputs.recording(), picture, at)
+            self._recorder.start()
         if session.snapshot:
             session.snapshot = False
             self._snap(picture)
@@ -173,7 +174,7 @@ class Show:
 
     def _lines(self) -> list[str]:
         session = self._session
-        state = [session.style.name, f"strength {session.strength:.1f}", f"{self.fps:.1f} fps"]
+        state = [session.style.name, f"strength {session.strength:g}", f"{self.fps:.1f} fps"]
         if session.recording:
             state.append("REC")
         if not session.help:
