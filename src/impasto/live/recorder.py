@@ -141,26 +141,16 @@ class Recorder:
 
 
 class CarefulFile:
-    """A new file that takes nothing more once a write has failed.
-
-    What a muxer would still set right at the end would spoil what is good: it has the place of tables that were never written.
-    """
+    """A new file that writes all it is given, where a disk that is nearly full takes a part and complains the next time."""
 
     def __init__(self, path: Path) -> None:
         self._file = FileIO(path, "w")
-        self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of it. Raises OSError, from the first time on always."""
-        if self._error:
-            raise self._error
+        """Write all of it. Raises OSError where the disk does not take it."""
         left = memoryview(data)
-        try:
-            while left:
-                left = left[self._file.write(left) or 0 :]
-        except OSError as error:
-            self._error = error
-            raise
+        while left:
+            left = left[self._file.write(left) or 0 :]
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
