@@ -13,6 +13,10 @@ class VideoError(ImpastoError):
     """A video that cannot be read or written."""
 
 
+class DisplayError(ImpastoError):
+    """A window that cannot be opened."""
+
+
 class StyleError(ImpastoError):
     """A style that is unknown, broken, or made for another network."""
 

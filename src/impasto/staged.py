@@ -5,9 +5,9 @@ Once the statistics of the normalizations before it are known, what the next one
 anew of the picture each time; coarse ones, 8 pixels apart, are kept from one stage to the next: two numbers to a pixel, for
 `base`. All of it takes about twice as long as painting.
 
-Nothing less would do, as errors multiply through a dozen layers. Of 12 megapixels, statistics of a copy half as large were 7 to 9
-levels of 255 off on average, and of patches that cover 18 % of it 4 to 5 (`scripts/tile_borders.py`); correcting them by tiles
-that were painted with them diverges.
+Nothing less would do, as errors multiply through a dozen layers. Of 12 megapixels, statistics of a copy half as large were 7 to
+9 levels of 255 off on average, and of patches that cover 18 % of it 4 to 5 (`scripts/tile_borders.py`); correcting them by
+tiles that were painted with them diverges.
 """
 
 import math

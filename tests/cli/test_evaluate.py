@@ -61,6 +61,7 @@ def results(place: Path) -> dict[str, dict[str, Any]]:
 def test_what_comes_out(run: Run, place: Path) -> None:
     done = run(f"base@gallery,{BASELINES},lbfgs-1,lbfgs-3", "--json")
     assert done.code == 0
+    assert "figures compare with each other, not with those of the Oxford VGG-19" in " ".join(done.err.split())
     labels = ["base@gallery", *BASELINES.split(","), "lbfgs-1", "lbfgs-3"]
     assert [record["method"] for record in done.records] == labels
     assert list(results(place)) == labels

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from impasto.errors import WeightsError
 from impasto.learning import features
+from impasto.learning.evaluate import CANONICAL
 from impasto.learning.features import Perceptual
 
 from .tiny import STYLE_LAYERS, pictures, tiny_perceptual, vgg_tensors
@@ -322,4 +323,4 @@ def test_vgg19_by_its_shapes_and_identity(vgg19: Perceptual) -> None:
     layers = ["relu1_2", "relu2_2", "relu3_4", "relu4_1"]
     shapes = {layer: tuple(f.shape[1:]) for layer, f in vgg19(pictures(1, height=50, width=65), layers).items()}
     assert shapes == {"relu1_2": (64, 50, 65), "relu2_2": (128, 25, 32), "relu3_4": (256, 12, 16), "relu4_1": (512, 6, 8)}
-    assert vgg19.identity == "vgg19-bd795e622a801079", "the Oxford weights, by which figures in the docs were measured"
+    assert vgg19.identity == CANONICAL, "the Oxford weights, by which figures in the docs were measured"

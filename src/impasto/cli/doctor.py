@@ -21,13 +21,17 @@ EXTRAS = {  # package: what it is for, and how to get it
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
     "opencv-python-headless": ("what moves in videos: evaluate --clip, stylize --flow", "pip install 'impasto[flow]'"),
+    "pygame-ce": ("a window for webcam", "pip install 'impasto[webcam]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
 
-MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # of packages that name them otherwise
-OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")  # all have cv2
+MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2", "pygame-ce": "pygame"}  # of packages that name them otherwise
+ALIKE = {  # packages that have the same module
+    "opencv-python-headless": ("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+    "pygame-ce": ("pygame",),
+}
 
 
 def doctor(json: options.Json = False) -> None:
@@ -93,7 +97,7 @@ def _version(package: str) -> str | None:
     module = MODULES.get(package, package)
     if not importlib.util.find_spec(module):
         return None
-    for name in (package, *(OPENCV if package in OPENCV else ())):
+    for name in (package, *ALIKE.get(package, ())):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(name)
     return None

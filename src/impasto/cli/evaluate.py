@@ -120,7 +120,7 @@ def evaluate(
     from impasto.learning import inception as fid_network
     from impasto.learning import methods as known
     from impasto.learning import runs
-    from impasto.learning.evaluate import Judge
+    from impasto.learning.evaluate import CANONICAL, Judge
 
     runs.set_threads(threads or available_cores())
     with report.bar() as bar:
@@ -130,6 +130,8 @@ def evaluate(
         painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)
     except ValueError as error:
         raise typer.BadParameter(f"--methods: {error}") from None
+    if (judging := judge.objective.perceptual.identity) != CANONICAL:
+        report.note(f"{judging} judges: figures compare with each other, not with those of the Oxford VGG-19, as in the README")
     scorer = _scorer(judge, wanted, lpips_heads)
     fid = fid_network.load(inception) if inception else None
     if overwrite:

@@ -21,6 +21,9 @@ from impasto.learning.train import to_tensor
 SHORT_SIDE = 512  # pixels, of photographs and paintings alike
 KEPT = 64  # content targets, some 12 MB each
 
+# Identity of the Oxford network. torchvision's of the same name, which is fetched where there is no other, was trained anew.
+CANONICAL = "vgg19-bd795e622a801079"
+
 
 @dataclass(frozen=True)
 class Score:

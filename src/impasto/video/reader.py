@@ -244,13 +244,13 @@ class VideoReader(Clip):
         if last is not None:
             stamp = max(stamp, last + 1)
         if self._turn is None:
-            self._turn = turn = _matrix(decoded)
+            self._turn = turn = matrix_of(decoded)
             self.colors = _colors(decoded)
             if abs(turn[1]) > abs(turn[0]) and self.aspect:
                 self.aspect = 1 / self.aspect
         if stamp < 0 and self._span.start:
             return Frame(np.empty((0, 0, 3), np.uint8), stamp)  # before the span: only its time is asked
-        pixels = turned(_rgb(decoded, self._reformatter), self._turn)
+        pixels = turned(rgb_of(decoded, self._reformatter), self._turn)
         return Frame(pixels, stamp, decoded.duration or 0, next(numbers))
 
 
@@ -303,8 +303,12 @@ def _chapters(container: InputContainer, shift: Fraction, span: Span) -> list[An
 # Pixels
 
 
-def _rgb(frame: VideoFrame, reformatter: VideoReformatter) -> UInt8:
-    """uint8 (H, W, 3) with the frame's own matrix and range, and HDR brought to what a BT.709 screen shows."""
+def rgb_of(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> UInt8:
+    """uint8 (H, W, 3) with the frame's own matrix and range, and HDR brought to what a BT.709 screen shows.
+
+    `size`, across and down, scales it on the way.
+    """
+    width, height = size or (frame.width, frame.height)
     kind = frame.format
     if not kind.is_rgb:
         high = frame.width >= 1280 or frame.height >= 720  # what players take for BT.709 where nobody says
@@ -316,13 +320,15 @@ def _rgb(frame: VideoFrame, reformatter: VideoReformatter) -> UInt8:
             return _pixels(
                 reformatter.reformat(
                     frame,
+                    width,
+                    height,
                     format="rgb24",
                     interpolation=_TO_RGB,
                     dst_color_trc=ColorTrc.BT709,
                     dst_color_primaries=ColorPrimaries.BT709,
                 )
             )
-    return _pixels(reformatter.reformat(frame, format="rgb24", interpolation=_TO_RGB))
+    return _pixels(reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB))
 
 
 def _pixels(frame: VideoFrame) -> UInt8:
@@ -332,7 +338,7 @@ def _pixels(frame: VideoFrame) -> UInt8:
 
 
 def _colors(frame: VideoFrame) -> Colors:
-    """How a writer should code what `_rgb` made of a frame."""
+    """How a writer should code what `rgb_of` made of a frame."""
     if frame.format.is_rgb or frame.color_trc in _HDR or frame.color_primaries == _BT2020:
         return BT709
     high = frame.width >= 1280 or frame.height >= 720
@@ -345,7 +351,7 @@ def _colors(frame: VideoFrame) -> Colors:
 _UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16)
 
 
-def _matrix(frame: VideoFrame) -> tuple[int, ...]:
+def matrix_of(frame: VideoFrame) -> tuple[int, ...]:
     """The first five numbers of the display matrix, 16.16 fixed point: a, b, u, c, d."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     return _UPRIGHT if data is None else struct.unpack("=5i", bytes(data)[:20])

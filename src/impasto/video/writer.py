@@ -40,6 +40,7 @@ class VideoWriter:
         quality: 1 (small) to 100 (fine).
         preset: speed against size, in the words of x264.
         threads: to encode with.
+        recording: keep the file playable as far as it is written, as something may end the writing at any time.
 
     Raises:
         VideoError: a container that is not written, a codec that it cannot hold, or a size that cannot be encoded.
@@ -55,6 +56,7 @@ class VideoWriter:
         quality: int,
         preset: str,
         threads: int,
+        recording: bool = False,
     ) -> None:
         form = container_of(target)
         name = form.codecs[0] if codec == "auto" else codec
@@ -65,9 +67,11 @@ class VideoWriter:
         self._target = target
         self._time_base = clip.time_base
         options = _exact_times(clip.time_base) if form.muxer in ("mp4", "mov") else {}
+        if recording and options:
+            options |= {"movflags": "hybrid_fragmented", "frag_duration": "1000000"}  # an ordinary file once it is ended
         self._container = av.open(file, "w", format=form.muxer, container_options=options, buffer_size=1 << 20)
         height, width = first.rgb.shape[:2]
-        self._video = self._added(clip, name, (width, height), quality, preset, threads)
+        self._video = self._added(clip, name, (width, height), quality, preset, threads, recording)
         self._tracks = {track.index: copy for track in clip.tracks if (copy := self._track(track, form.muxer))}
         self._last = dict[int, int]()  # by index in the new file: time of the last packet copied
         self._say_what_is_left_out(clip)
@@ -81,10 +85,13 @@ class VideoWriter:
             size = f"{width}x{height} pixels at {float(clip.rate):g} frames a second"
             raise VideoError(f"cannot write {target}: {name} does not take {size} ({_one_line(error)})") from error
 
-    def _added(self, clip: Clip, codec: str, size: tuple[int, int], quality: int, preset: str, threads: int) -> VideoStream:
+    def _added(
+        self, clip: Clip, codec: str, size: tuple[int, int], quality: int, preset: str, threads: int, recording: bool
+    ) -> VideoStream:
         os.environ.setdefault("SVT_LOG", "0")  # this encoder would print its settings on stderr
         encoder, options = _encoder(codec, quality, preset)
-        if clip.loop is not None:  # uneven durations, and with B-frames MP4 takes that of another frame for the last one's
+        # with B-frames, MP4 takes another frame's duration for the last one's, and in fragments begins later than 0
+        if codec == "h264" and (recording or clip.loop is not None):
             options["bf"] = "0"
         rate = min(max(clip.rate, Fraction(1)), Fraction(240)).limit_denominator(1 << 16)  # a hint; times are those of frames
         stream: VideoStream = self._container.add_stream(encoder, rate=rate, options=options)  # type: ignore[assignment]

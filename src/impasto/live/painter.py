@@ -1,0 +1,63 @@
+"""The painter of a live view: what a style needs is made when it is first painted, and statistics are held in time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from impasto.errors import NetworkError
+from impasto.images import UInt8
+from impasto.styles import Mix
+from impasto.stylizer import Stylizer
+from impasto.video.steady import SteadyBrush
+
+
+class LivePainter:
+    """Paints one picture after the other, in the style and strength of the moment.
+
+    Args:
+        stylizer: whose network paints.
+        size: pixels down and across of what will be painted.
+        styles: all that will be asked for; what takes seconds, such as compiling a network, is done here.
+        engine, threads: as of the stylizer.
+
+    Raises:
+        StyleError, NetworkError: a style does not fit, or a network cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        size: tuple[int, int],
+        styles: Sequence[Mix],
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self._stylizer = stylizer
+        self._options = engine, threads
+        self._brush: SteadyBrush | None = None
+        self._chosen: tuple[Mix, float] | None = None
+        loaded = set[str]()
+        for style in styles:
+            brush = stylizer.brush(style)
+            if fresh := {job.network.hash for job in brush.jobs} - loaded:
+                loaded |= fresh
+                steady = SteadyBrush(brush, True, *self._options)
+                for _ in range(2):  # the first frame of a scene and one that follows are painted by other graphs
+                    _checked(steady, np.full((*size, 3), 128, np.uint8))
+
+    def __call__(self, picture: UInt8, style: Mix, strength: float) -> UInt8:
+        """Paint uint8 (H, W, 3). Raises NetworkError where the engine fails."""
+        if self._brush is None or self._chosen != (style, strength):
+            brush = self._stylizer.brush(style, strength)
+            self._brush, self._chosen = SteadyBrush(brush, True, *self._options), (style, strength)
+        return _checked(self._brush, picture)
+
+
+def _checked(brush: SteadyBrush, picture: UInt8) -> UInt8:
+    try:
+        return brush(picture)
+    except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
+        reason = next(iter(str(error).strip().splitlines()), "out of memory")
+        raise NetworkError(
+            f"painting {picture.shape[1]}x{picture.shape[0]} pixels failed ({reason}); try a smaller --size"
+        ) from error
