@@ -6,6 +6,8 @@ the noise of a camera as strokes that come and go: where the scene stands still,
 A cut starts anew.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from impasto.held import Statistics
@@ -50,12 +52,18 @@ class SteadyBrush:
         now = [one.towards(other, share) for one, other in zip(self._from, self._to, strict=True)]
         painted = self._brush.hold(now).paint(frame)
         if self._options and (last is None or last.shape != frame.shape):
-            self._blend = Blend(frame.shape[0], frame.shape[1], *self._options)
+            self._blend = _blend(frame.shape[0], frame.shape[1], *self._options)
         if self._blend and not cut:
             assert last is not None and self._shown is not None
             painted = self._blend(frame, last, painted, self._shown)
         self._shown = painted
         return painted
+
+
+@lru_cache(maxsize=2)
+def _blend(height: int, width: int, engine: str, threads: int | None) -> Blend:
+    """Kept, as live a style follows another on frames of one size, and making one takes as long as painting a frame or two."""
+    return Blend(height, width, engine, threads)
 
 
 def _is_cut(last: UInt8, frame: UInt8) -> bool:
