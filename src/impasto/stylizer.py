@@ -68,7 +68,7 @@ class Stylizer:
                 graph = hold(network.graph).plain
             else:
                 graph, precision = hold(network.graph).measuring, "f32"  # once a picture, so as exactly as it can be had
-            self._engines[key] = engines.load(graph, engine, threads, precision, pixels=True)
+            self._engines[key] = engines.load(graph, engine, threads, precision, pixels=True, cache=True)
         return self._engines[key]
 
     def prepare(self, style: str | Style | Mix) -> Mix:

@@ -13,7 +13,7 @@ from pictures import UInt8
 
 from impasto import engines
 from impasto.errors import NetworkError
-from impasto.networks import NOISE, noise_at
+from impasto.networks import NOISE, noise_at, shipped
 from impasto.stylizer import Stylizer
 
 INSTALLED = engines.available()
@@ -165,3 +165,41 @@ def test_openvino_leaves_the_stack_for_signals_alone() -> None:
     pytest.importorskip("openvino")
     done = python("-c", SIGNAL_STACK)
     assert (done.out.strip(), done.code) == ("True", 0), done.err
+
+
+# What is compiled is kept
+
+
+def test_what_is_compiled_is_kept_for_the_next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    from impasto.engines import openvino
+
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    graph, embedding = shipped("small").graph, np.ones((1, shipped("small").embedding_size), np.float32)
+
+    def painted(side: int) -> np.ndarray:
+        engine = engines.load(graph, "openvino", pixels=True, cache=True)
+        more = [noise_at(64, side)] if NOISE in engine.inputs else []
+        result: np.ndarray = engine.run(np.full((1, 64, side, 3), 90, np.uint8), embedding, *more)
+        return result
+
+    first = painted(64)
+    (blob,) = (tmp_path / "home" / "openvino").glob("*.blob")
+    for content in (blob.read_bytes(), b"", b"no such thing" * 100, blob.read_bytes()[:9000]):
+        blob.chmod(0o600)
+        blob.write_bytes(content)
+        assert np.array_equal(painted(64), first)
+    monkeypatch.setattr(openvino, "KEPT_ON_DISK", 2)
+    for side in (72, 80, 88):
+        painted(side)
+    assert len(list((tmp_path / "home" / "openvino").glob("*.blob"))) == 2
+
+
+def test_a_home_that_takes_no_file_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
+    graph = shipped("small")
+    engine = engines.load(graph.graph, "openvino", pixels=True, cache=True)
+    more = [noise_at(64, 64)] if NOISE in engine.inputs else []
+    assert engine.run(np.zeros((1, 64, 64, 3), np.uint8), np.ones((1, graph.embedding_size), np.float32), *more).shape[1] == 64

@@ -44,7 +44,12 @@ def available() -> list[str]:
 
 
 def load(
-    graph: bytes, engine: str = "auto", threads: int | None = None, precision: str = "auto", pixels: bool = False
+    graph: bytes,
+    engine: str = "auto",
+    threads: int | None = None,
+    precision: str = "auto",
+    pixels: bool = False,
+    cache: bool = False,
 ) -> Engine:
     """Make a graph ready to run.
 
@@ -54,6 +59,8 @@ def load(
         threads: how many to compute with; by default `available_cores()`.
         precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16" or "f32".
         pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32 outside the engine.
+        cache: keep on disk what the graph is compiled to for its first size, so that the next process starts quicker; only
+            OpenVINO can, and only the newest are kept.
 
     Raises:
         NetworkError: the engine is unknown or not installed, the precision is not to be had, or the graph is broken.
@@ -70,7 +77,7 @@ def load(
     if chosen == "openvino":
         from impasto.engines.openvino import OpenVINOEngine
 
-        return OpenVINOEngine(graph, threads, precision, pixels)
+        return OpenVINOEngine(graph, threads, precision, pixels, cache)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
     return ONNXRuntimeEngine(graph, threads, precision, pixels)

@@ -15,9 +15,11 @@ from openvino.preprocess import PrePostProcessor
 from impasto.engines import Array
 from impasto.errors import NetworkError
 from impasto.networks import INPUTS
+from impasto.paths import home
 
 COLORS = 3  # channels of what is a picture
 SIZES_KEPT = 4  # compiled graphs in memory
+KEPT_ON_DISK = 12  # compiled graphs, of 2 to 6 MB
 
 
 class OpenVINOEngine:
@@ -25,14 +27,14 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:
+    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool, cache: bool) -> None:
         core = openvino.Core()
         with _signal_stack_kept():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         self.precision = "bf16" if native and precision != "f32" else "f32"
-        options = {
+        options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": self.precision,
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
@@ -43,6 +45,7 @@ class OpenVINOEngine:
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
             raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
         self.inputs = tuple(each.get_any_name() for each in self._model.inputs)
+        self._cached = cache  # of the next size
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = OrderedDict()
 
     def run(self, *inputs: Array) -> Any:
@@ -56,11 +59,25 @@ class OpenVINOEngine:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
         if shapes not in self._requests:
             self._model.reshape({name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)})
-            self._requests[shapes] = self._core.compile_model(self._model, "CPU", self._options).create_infer_request()
+            self._requests[shapes] = self._compiled().create_infer_request()
             if len(self._requests) > SIZES_KEPT:
                 self._requests.popitem(last=False)
         self._requests.move_to_end(shapes)
         return self._requests[shapes]
+
+    def _compiled(self) -> openvino.CompiledModel:
+        cached, self._cached = self._cached, False  # a folder of pictures may have as many sizes
+        if cached:
+            # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are folders that take no file
+            with contextlib.suppress(OSError, RuntimeError):
+                folder = home() / "openvino"
+                folder.mkdir(parents=True, exist_ok=True)
+                options = self._options | {"CACHE_DIR": str(folder)}
+                compiled = self._core.compile_model(self._model, "CPU", options)
+                for old in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[:-KEPT_ON_DISK]:
+                    old.unlink(missing_ok=True)
+                return compiled
+        return self._core.compile_model(self._model, "CPU", self._options)
 
 
 def _of_pixels(model: openvino.Model) -> openvino.Model:
