@@ -22,7 +22,20 @@ from impasto.video.stability import measure
 from impasto.video.steady import SteadyBrush
 
 SMALL = ("--network", "small", "--style", "starry-night")
-FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds", "frames", "fps", "lost"]
+FIELDS = [
+    "input",
+    "output",
+    "style",
+    "network",
+    "engine",
+    "width",
+    "height",
+    "seconds",
+    "first_seconds",
+    "frames",
+    "fps",
+    "lost",
+]
 
 
 @pytest.fixture
@@ -54,6 +67,16 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
         expected = painter(frame)
         assert np.abs(gray(painted) - gray(expected)).mean() < 6  # colors have half the resolution, and the encoder its share
         assert np.abs(gray(painted) - gray(frame)).mean() > 10
+
+
+def test_every_frame_by_itself(impasto: Run, clip: Path) -> None:
+    done = impasto("stylize", clip, *SMALL, "--no-steady", "-o", clip.with_name("alone.mkv"))
+    assert done.code == 0
+    painter = Stylizer("small")
+    for painted, frame in zip(frames_of(clip.with_name("alone.mkv")), frames_of(clip), strict=True):
+        assert np.abs(gray(painted) - gray(painter.stylize(frame, "starry-night"))).mean() < 6
+    done = impasto("stylize", clip, *SMALL, "--no-steady", "--flow")
+    assert (done.code, "choose one" in done.only_error()) == (2, True)
 
 
 def test_strokes_go_with_what_moves(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

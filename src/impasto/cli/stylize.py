@@ -51,6 +51,12 @@ def stylize(
     fps: options.Fps = None,
     codec: options.Codec = "auto",
     preset: options.Preset = "veryfast",
+    steady: Annotated[
+        bool,
+        typer.Option(
+            "--steady/--no-steady", help="Of videos: paint stays where the scene does, or every frame is painted by itself."
+        ),
+    ] = True,
     flow: Annotated[
         bool,
         typer.Option("--flow", help="Of videos: strokes go with what moves: steadier, softer, slower; needs impasto[flow]."),
@@ -86,8 +92,11 @@ def stylize(
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
     how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS)
+    smoothing: video.Smoothing = "flow" if flow else "still" if steady else "none"
     picture = Options(stroke, size, quality, max_pixels)
     if flow:
+        if not steady:
+            raise typer.BadParameter("--flow and --no-steady: choose one")
         opencv()
     painter = Stylizer(network, engine, threads, precision)
     mix = painter.prepare(style)
@@ -120,7 +129,7 @@ def stylize(
                 if photos[target] != path:
                     raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
                 if is_clip(path):
-                    record = video.paint(painter, path, target, mix, strength, how, flow, overwrite, bar)
+                    record = video.paint(painter, path, target, mix, strength, how, smoothing, overwrite, bar)
                 else:
                     record = _paint(painter, path, target, mix, strength, picture, overwrite, bar)
             except (ImpastoError, OSError, MemoryError) as error:

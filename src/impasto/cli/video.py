@@ -2,15 +2,17 @@
 
 import re
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.progress import Progress
 
 from impasto.cli import report
 from impasto.errors import VideoError
+from impasto.images import UInt8
 from impasto.styles import Mix
 from impasto.stylizer import Stylizer
 from impasto.video.clips import Span
@@ -18,6 +20,9 @@ from impasto.video.kinds import Options, exists, same
 
 if TYPE_CHECKING:
     from impasto.video.painting import Painted
+
+Smoothing = Literal["none", "still", "flow"]
+"""How frames are kept alike: not at all, where the scene stands still, or along what moves as well."""
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")  # h:m:s
 
@@ -52,6 +57,18 @@ def options(
     return Options(span, fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
 
 
+def _frame_painter(
+    painter: Stylizer, mix: Mix, strength: float, smoothing: Smoothing, threads: int | None
+) -> Callable[[UInt8], UInt8]:
+    from impasto.video.flow import FlowBrush
+    from impasto.video.steady import SteadyBrush
+
+    brush = painter.brush(mix, strength)
+    if smoothing == "flow":
+        return FlowBrush(brush)
+    return SteadyBrush(brush, engine=painter.engine.name, threads=threads) if smoothing == "still" else brush.paint
+
+
 def paint(
     painter: Stylizer,
     path: Path,
@@ -59,15 +76,13 @@ def paint(
     mix: Mix,
     strength: float,
     how: Options,
-    flow: bool,
+    smoothing: Smoothing,
     overwrite: bool,
     bar: Progress,
 ) -> dict[str, Any]:
-    """Read, paint and write one clip, with `flow` along what moves; what `--json` says of it. On Ctrl-C, tells what is kept."""
+    """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
     # here, as pictures do without PyAV
-    from impasto.video.flow import FlowBrush
     from impasto.video.painting import Interrupted, stylize_video
-    from impasto.video.steady import SteadyBrush
 
     if same(path, target):
         raise VideoError(f"{target} is the video itself, which is never overwritten; give another -o")
@@ -77,7 +92,11 @@ def paint(
     begun = time.perf_counter()
     task = bar.add_task(path.name, total=None)
 
+    first = 0.0  # seconds until a frame was painted: networks are compiled for its size, statistics read
+
     def show(done: int, count: int | None) -> None:
+        nonlocal first
+        first = first or time.perf_counter() - begun
         rate = done / (time.perf_counter() - begun)
         bar.update(task, completed=done, total=count, description=f"{path.name}, {rate:.1f} frames a second")
 
@@ -86,13 +105,12 @@ def paint(
             report.note(note)
         took = time.perf_counter() - begun
         size = {"width": done.width, "height": done.height, "seconds": round(took, 3)}
-        speed = {"frames": done.frames, "fps": round(done.frames / took, 2), "lost": done.lost}
+        fps = (done.frames - 1) / (took - first) if done.frames > 1 else 1 / took
+        speed = {"first_seconds": round(first, 3), "frames": done.frames, "fps": round(fps, 2), "lost": done.lost}
         return record | {"engine": painter.engine.name} | size | speed
 
-    brush = painter.brush(mix, strength)
-    paint = FlowBrush(brush) if flow else SteadyBrush(brush, engine=painter.engine.name, threads=how.threads)
     try:
-        return told(stylize_video(path, target, paint, how, show))
+        return told(stylize_video(path, target, _frame_painter(painter, mix, strength, smoothing, how.threads), how, show))
     except Interrupted as stop:
         told(stop.painted)
         report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")
