@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
-from learning.tiny import inception_tensors, squeeze_tensors, texture  # noqa: E402
+from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tensors  # noqa: E402
 from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
@@ -58,10 +58,18 @@ def results(place: Path) -> dict[str, dict[str, Any]]:
     return {each["method"]: each for each in json.loads((place / "out" / "results.json").read_text())["methods"]}
 
 
+def test_another_network_of_the_same_name(impasto: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_file(vgg_tensors(), place / "vgg19.safetensors")
+    monkeypatch.setenv("IMPASTO_WEIGHTS", str(place))
+    places = (place / "paintings", "--photos", place / "photos", "-o", place / "out", "--measures", "canonical")
+    done = impasto("evaluate", *places, "--size", "64", "-m", "recolored")
+    assert done.code == 0
+    assert "figures compare with each other, not with those of the Oxford VGG-19" in " ".join(done.err.split())
+
+
 def test_what_comes_out(run: Run, place: Path) -> None:
     done = run(f"base@gallery,{BASELINES},lbfgs-1,lbfgs-3", "--json")
     assert done.code == 0
-    assert "figures compare with each other, not with those of the Oxford VGG-19" in " ".join(done.err.split())
     labels = ["base@gallery", *BASELINES.split(","), "lbfgs-1", "lbfgs-3"]
     assert [record["method"] for record in done.records] == labels
     assert list(results(place)) == labels

@@ -130,7 +130,7 @@ def evaluate(
         painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)
     except ValueError as error:
         raise typer.BadParameter(f"--methods: {error}") from None
-    if (judging := judge.objective.perceptual.identity) != CANONICAL:
+    if perceptual == "vgg19" and (judging := judge.objective.perceptual.identity) != CANONICAL:
         report.note(f"{judging} judges: figures compare with each other, not with those of the Oxford VGG-19, as in the README")
     scorer = _scorer(judge, wanted, lpips_heads)
     fid = fid_network.load(inception) if inception else None
