@@ -67,7 +67,14 @@ def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     command = [sys.executable, "-m", "impasto", "webcam", str(clip), *STYLE, "--loop", "--no-window", "--record", "a.mp4"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings())
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job would ignore it
+    )
     while process.poll() is None and not Path("a.mp4").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
