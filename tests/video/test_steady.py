@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pictures import UInt8, photo
 
-from impasto.stylizer import Stylizer
+from impasto.stylizer import Brush, Stylizer
 from impasto.video import steady
 from impasto.video.steady import SteadyBrush
 
@@ -77,6 +77,26 @@ def test_frames_of_another_size_start_anew(exact: Stylizer) -> None:
     held = SteadyBrush(brush)
     for picture in (photo(96, 128), photo(64, 72), photo(64, 72), photo(96, 128)):
         assert np.abs(held(picture).astype(int) - brush.paint(picture)).max() <= 1
+
+
+def off(brush: Brush, frames: list[UInt8]) -> list[float]:
+    """How far frames of a video are from being painted by themselves, levels."""
+    held = SteadyBrush(brush, blend=False)
+    return [float(np.abs(held(frame).astype(int) - brush.paint(frame)).mean()) for frame in frames]
+
+
+def test_what_comes_out_of_the_dark(exact: Stylizer) -> None:
+    """Statistics of a black frame, whose deviations are 0, or of a dark one are none for the light ones that follow."""
+    picture = photo(96, 128)
+    fade = [(picture * share).astype(np.uint8) for share in np.linspace(0, 1, 20)]
+    fade += [picture] * 3
+    assert max(off(exact.brush("starry-night"), fade)) < 30
+    assert off(exact.brush("great-wave"), [np.full_like(picture, light) for light in (0, 0, 128, 255)]) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("side", [2, 9, 40])
+def test_tiny_frames_are_painted_by_themselves(painter: Stylizer, side: int) -> None:
+    assert max(off(painter.brush("great-wave"), [photo(side, side), photo(side, side)[::-1].copy()])) == 0
 
 
 def test_strength_0_gives_the_frames_back(exact: Stylizer) -> None:

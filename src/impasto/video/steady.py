@@ -9,15 +9,20 @@ A cut starts anew.
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto.held import Statistics
 from impasto.images import UInt8
-from impasto.stylizer import Brush
+from impasto.stylizer import SMALLEST, Brush
 from impasto.video.blend import Blend
 
 EVERY = 24  # frames from one reading to the next; one costs about as much as three frames
-CUT = 30.0  # levels of 255 by which blocks of a frame differ from the last, on average, where another scene begins
-BLOCKS = 16  # a side, that frames are compared by
+CUT = 30.0  # levels of 255 by which pixels differ from the last frame's, on average, where another scene begins
+BLOCKS = 16  # a side, whose middle pixels frames are compared by
+# A fade is no cut, but statistics of what was dark make what is light shout: where a frame's mean is off by so many levels, or
+# its deviation by such a factor, from where they were read, they are read at once.
+FADED, STRETCHED = 12.0, 1.2
+FLAT = 3.0  # deviation in levels below which a frame has no statistics to speak of: it is painted by itself, as tiny frames are
 
 
 class SteadyBrush:
@@ -38,26 +43,40 @@ class SteadyBrush:
         self._shown: UInt8 | None = None
         self._from: list[Statistics] = []
         self._to: list[Statistics] = []
+        self._read: NDArray[np.int16]  # pixels of the frame that was read last
 
     def __call__(self, frame: UInt8) -> UInt8:
         last, self._last = self._last, frame
-        cut = last is None or last.shape != frame.shape or _is_cut(last, frame)
-        if cut:
-            self._from = self._to = self._brush.measure(frame)
-            self._count = 0
-        elif self._count == EVERY:
-            self._from, self._to, self._count = self._to, self._brush.measure(frame), 0
-        share = self._count / EVERY
-        self._count += 1
-        now = [one.towards(other, share) for one, other in zip(self._from, self._to, strict=True)]
-        painted = self._brush.hold(now).paint(frame)
-        if self._options and (last is None or last.shape != frame.shape):
+        same_size = last is not None and last.shape == frame.shape
+        seen, known = _sample(frame), _sample(last) if last is not None and same_size else None
+        cut = known is None or float(np.abs(seen - known).mean()) > CUT
+        painted = self._painted(frame, seen, cut)
+        if self._options and not same_size:
             self._blend = _blend(frame.shape[0], frame.shape[1], *self._options)
         if self._blend and not cut:
             assert last is not None and self._shown is not None
             painted = self._blend(frame, last, painted, self._shown)
         self._shown = painted
         return painted
+
+    def _painted(self, frame: UInt8, seen: NDArray[np.int16], cut: bool) -> UInt8:
+        if min(frame.shape[:2]) < SMALLEST or seen.std() < FLAT:
+            self._from = []
+            return self._brush.paint(frame)
+        if cut or not self._from or self._has_faded(seen):
+            self._from = self._to = self._brush.measure(frame)
+            self._count, self._read = 0, seen
+        elif self._count == EVERY:
+            self._from, self._to, self._count = self._to, self._brush.measure(frame), 0
+            self._read = seen
+        share = self._count / EVERY
+        self._count += 1
+        now = [one.towards(other, share) for one, other in zip(self._from, self._to, strict=True)]
+        return self._brush.hold(now).paint(frame)
+
+    def _has_faded(self, seen: NDArray[np.int16]) -> bool:
+        stretched = seen.std() / self._read.std()
+        return abs(seen.mean() - self._read.mean()) > FADED or not 1 / STRETCHED < stretched < STRETCHED
 
 
 @lru_cache(maxsize=2)
@@ -66,8 +85,7 @@ def _blend(height: int, width: int, engine: str, threads: int | None) -> Blend:
     return Blend(height, width, engine, threads)
 
 
-def _is_cut(last: UInt8, frame: UInt8) -> bool:
+def _sample(frame: UInt8) -> NDArray[np.int16]:
+    """Pixels from all over a frame: not means of blocks, which would cost a pass over it; noise is far below all bounds."""
     rows, columns = (np.linspace(0, side - 1, BLOCKS + 2).astype(int)[1:-1] for side in frame.shape[:2])
-    # of pixels, not means of blocks: those would cost a pass over the frame; noise is far below the bound
-    seen, known = (each[rows][:, columns].astype(np.int16) for each in (frame, last))
-    return float(np.abs(seen - known).mean()) > CUT
+    return frame[rows][:, columns].astype(np.int16)
