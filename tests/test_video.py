@@ -555,6 +555,25 @@ def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
     assert times_of(tmp_path / "out.mp4") == (list(EVEN[:5]), TIME_BASE)
 
 
+def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "clip.mp4", sounds=["eng"])
+    left = [0]
+
+    def paint(frame: UInt8) -> UInt8:
+        left[0] += 1
+        if left[0] % 6 == 0:
+            raise KeyboardInterrupt
+        return frame
+
+    (tmp_path / "good.mp4").write_bytes(b"a good one")
+    for name in ("good.part.mp4", "good.part-2.mp4"):
+        with pytest.raises(Interrupted) as raised:
+            stylize_video(source, tmp_path / "good.mp4", paint)
+        assert raised.value.target == tmp_path / name
+        assert times_of(tmp_path / name) == (list(EVEN[:5]), TIME_BASE)
+    assert (tmp_path / "good.mp4").read_bytes() == b"a good one"
+
+
 def test_ctrl_c_before_anything_is_painted(tmp_path: Path) -> None:
     def paint(frame: UInt8) -> UInt8:
         raise KeyboardInterrupt
