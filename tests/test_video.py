@@ -354,6 +354,15 @@ def test_ends_of_parts(tmp_path: Path, suffix: str, start: float | None, end: fl
     np.testing.assert_allclose(seen, expected, atol=1.9)  # frames differ by 4
 
 
+@pytest.mark.parametrize("name", ["silent.mp4", "silent.ts", "sound.mkv", "sound.ts"])
+@pytest.mark.parametrize("start", [None, 0])
+def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: int | None) -> None:
+    times = tuple(time + 2133 for time in EVEN)  # from 1/6 s, and sound, where there is any, from 0
+    source = make_clip(tmp_path / name, times, sounds=["eng"] if "sound" in name else [])
+    span = Span(None if start is None else Fraction(start), Fraction(1, 5))
+    assert stylize_video(source, tmp_path / "out.mkv", same, Options(span)).frames == 5
+
+
 def test_parts_that_are_none(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(VideoError, match=r"no frame in the part asked for; it lasts 0\.5 s"):
