@@ -354,6 +354,15 @@ def test_ends_of_parts(tmp_path: Path, suffix: str, start: float | None, end: fl
     np.testing.assert_allclose(seen, expected, atol=1.9)  # frames differ by 4
 
 
+@pytest.mark.parametrize("name", ["silent.mp4", "silent.ts", "sound.mkv", "sound.ts"])
+@pytest.mark.parametrize("start", [None, 0])
+def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: int | None) -> None:
+    times = tuple(time + 2133 for time in EVEN)  # from 1/6 s, and sound, where there is any, from 0
+    source = make_clip(tmp_path / name, times, sounds=["eng"] if "sound" in name else [])
+    span = Span(None if start is None else Fraction(start), Fraction(1, 5))
+    assert stylize_video(source, tmp_path / "out.mkv", same, Options(span)).frames == 5
+
+
 def test_parts_that_are_none(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(VideoError, match=r"no frame in the part asked for; it lasts 0\.5 s"):
@@ -553,6 +562,25 @@ def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
         stylize_video(source, tmp_path / "out.mp4", paint)
     assert raised.value.painted == Painted(64, 48, 5, 0, [])
     assert times_of(tmp_path / "out.mp4") == (list(EVEN[:5]), TIME_BASE)
+
+
+def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "clip.mp4", sounds=["eng"])
+    left = [0]
+
+    def paint(frame: UInt8) -> UInt8:
+        left[0] += 1
+        if left[0] % 6 == 0:
+            raise KeyboardInterrupt
+        return frame
+
+    (tmp_path / "good.mp4").write_bytes(b"a good one")
+    for name in ("good.part.mp4", "good.part-2.mp4"):
+        with pytest.raises(Interrupted) as raised:
+            stylize_video(source, tmp_path / "good.mp4", paint)
+        assert raised.value.target == tmp_path / name
+        assert times_of(tmp_path / name) == (list(EVEN[:5]), TIME_BASE)
+    assert (tmp_path / "good.mp4").read_bytes() == b"a good one"
 
 
 def test_ctrl_c_before_anything_is_painted(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -19,11 +19,11 @@ Array = NDArray[np.generic]
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path, named: Callable[[Path], Path] = lambda path: path) -> Iterator[IO[bytes]]:
     """A new file to write that takes the place of `path` when all went well, so that nobody ever sees half a file.
 
     It stands beside the target until then. Whatever is raised leaves nothing, and what was there as it was; OSError where
-    the folder or the disk does not take it.
+    the folder or the disk does not take it. `named` may give it another name in the end.
     """
     target = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         with temporary.open("xb") as file:  # not tempfile: its files are 0600, this one has the mode of any new file
             yield file
-        temporary.replace(target)
+        temporary.replace(named(target))
     except BaseException:  # Ctrl-C too
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -252,7 +252,8 @@ def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_leaves_what_was_painted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [False, True])
+def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     """In a process of its own, here with all that encoders say."""
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
@@ -268,18 +269,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()
 """
-    arguments = ["stylize", str(source), *SMALL, "-o", str(tmp_path / "out.mp4")]
+    target, kept = tmp_path / "out.mp4", tmp_path / ("out.part.mp4" if there else "out.mp4")
+    if there:
+        target.write_bytes(b"a good one")
+    arguments = ["stylize", str(source), *SMALL, "-o", str(target), "--overwrite"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=surroundings(), check=False, timeout=120
     )
     assert done.returncode == 130
     note, error = done.stderr.splitlines()
-    assert "out.mp4 holds the frames painted until then (" in note
+    assert note.startswith(f"{kept} holds the frames painted until then (")
+    assert note.endswith(f"; {target} is as it was" if there else "; --overwrite paints all")
     assert error == "error: interrupted"
-    times, unit = times_of(tmp_path / "out.mp4")
+    times, unit = times_of(kept)
     assert 4 <= len(times) <= 6
     assert (times, unit) == (list(range(0, 512 * len(times), 512)), TIME_BASE)
-    assert names(tmp_path) == ["clip.mp4", "out.mp4"]
+    assert names(tmp_path) == sorted({"clip.mp4", "out.mp4", kept.name})
+    assert not there or target.read_bytes() == b"a good one"
 
 
 @pytest.mark.parametrize(("codec", "name"), [("av1", "a.mp4"), ("vp9", "b.webm"), ("h264", "c.mkv")])

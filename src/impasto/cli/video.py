@@ -113,7 +113,8 @@ def paint(
         return told(stylize_video(path, target, _frame_painter(painter, mix, strength, smoothing, how.threads), how, show))
     except Interrupted as stop:
         told(stop.painted)
-        report.note(f"{target} holds the frames painted until then ({stop.painted.frames}); --overwrite paints all")
+        rest = "--overwrite paints all" if stop.target == target else f"{target} is as it was"
+        report.note(f"{stop.target} holds the frames painted until then ({stop.painted.frames}); {rest}")
         raise
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
         raise VideoError(f"{path}: painting failed ({next(iter(str(error).strip().splitlines()), 'out of memory')})") from error

@@ -45,11 +45,12 @@ class Painted:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, after which what was painted until then stands in the target."""
+    """Ctrl-C, after which what was painted until then stands in `target`: where something was there before, beside it."""
 
-    def __init__(self, painted: Painted) -> None:
+    def __init__(self, painted: Painted, target: Path) -> None:
         super().__init__()
         self.painted = painted
+        self.target = target
 
 
 class _Writer(Protocol):
@@ -77,7 +78,8 @@ def stylize_video(
     Raises:
         VideoError: the source cannot be read, holds no frame, or the target cannot be written.
         PictureError: frames are too large, or a numbered picture cannot be written.
-        Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was.
+        Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was, or, if it was there before, a
+            file beside it, such as `clip.part.mp4`.
     """
     source, target, options = Path(source), Path(target), options or Options()
     progress = progress or (lambda done, count: None)
@@ -85,10 +87,17 @@ def stylize_video(
         items = clip.items()
         first = next(items)
         assert isinstance(first, Frame)
-        with _writing(target, clip, first, options) as out:
+        done, interrupted, kept = 0, False, target
+
+        def named(path: Path) -> Path:
+            """Where the file goes: nothing that was there is lost for a part."""
+            nonlocal kept
+            if interrupted and path.exists():
+                kept = path = part_of(path)
+            return path
+
+        with _writing(target, clip, first, options, named) as out:
             same_size = not isinstance(out, SequenceWriter)
-            done = 0
-            interrupted = False
             try:
                 with ahead(items, _DEPTH) as coming, behind(out.write, _DEPTH) as write:
                     for item in itertools.chain([first], coming):
@@ -110,8 +119,14 @@ def stylize_video(
         height, width = first.rgb.shape[:2]
         painted = Painted(width, height, done, clip.lost, list(dict.fromkeys(clip.notes)))
     if interrupted:
-        raise Interrupted(painted)
+        raise Interrupted(painted, kept)
     return painted
+
+
+def part_of(path: Path) -> Path:
+    """A name beside a file for a part of it, which nothing has yet: `clip.part.mp4`, `clip.part-2.mp4` and so on."""
+    names = (path.with_stem(f"{path.stem}.part{number and f'-{number}'}") for number in ("", *range(2, 1_000_000)))
+    return next(name for name in names if not name.exists())
 
 
 def reading(source: Path, options: Options) -> Clip:
@@ -126,7 +141,7 @@ def reading(source: Path, options: Options) -> Clip:
 
 
 @contextlib.contextmanager
-def _writing(target: Path, clip: Clip, first: Frame, options: Options) -> Iterator[_Writer]:
+def _writing(target: Path, clip: Clip, first: Frame, options: Options, named: Callable[[Path], Path]) -> Iterator[_Writer]:
     """What writes the target; a file appears whole at the end of the block, or not at all."""
     if is_pattern(target):
         yield SequenceWriter(target, options.quality)
@@ -136,7 +151,7 @@ def _writing(target: Path, clip: Clip, first: Frame, options: Options) -> Iterat
         other = f", {remedy}" if target.suffix.lower() in WRITABLE else ""
         raise VideoError(f"cannot write {target} as a video; use one of {' '.join(sorted(EXTENSIONS_WRITTEN))}{other}")
     try:
-        with whole(target) as file:
+        with whole(target, named) as file:
             if target.suffix.lower() == ".gif":
                 yield GIFWriter(file, clip, first)
             elif target.suffix.lower() == ".webp":

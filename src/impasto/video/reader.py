@@ -76,7 +76,9 @@ class VideoReader(Clip):
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
         self._span = span
-        self._origin = Fraction(self._container.start_time or 0, av.time_base)
+        self._begin = Fraction(self._container.start_time or 0, av.time_base)
+        # parts are timed from the first frame, also where sound begins before it
+        self._origin = self._begin if video.start_time is None else video.start_time * time_base
         # of what is whole, times stay as they are, also where the first is not 0
         self._shift = Fraction(0) if span.start is None else self._origin + span.start
         self.chapters = _chapters(self._container, self._shift, span)
@@ -216,7 +218,7 @@ class VideoReader(Clip):
 
     def _say_if_cut_short(self) -> None:
         whole = Fraction(self._container.duration or 0, av.time_base)
-        there = self._seen - self._origin
+        there = self._seen - self._begin
         if whole - there > _SLACK + 2 / self.rate:
             self.notes.append(f"{self.path} is cut short: {float(there):.1f} of {float(whole):.1f} s are there")
 
