@@ -45,13 +45,13 @@ SECTIONS = (
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
         "The gallery against optimization, bold against subdued",
-        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, one photograph a painting.",
-        "SIX PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
+        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, the same photograph for all.",
+        "TWELVE PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
         "--measures canonical",
     ),
     Section(
@@ -63,10 +63,16 @@ SECTIONS = (
     Section(
         "learned",
         "Five minutes of `impasto train`",
-        "`train PICTURE --minutes 5` by gallery 3's `base` on two CPU cores, LITE, without data or download; beside it the "
-        "prediction that it starts from. Its content error was held where the prediction's stood, as training sees it; since "
-        "then it is held at 0.85 of that, which is not measured yet.",
+        "`train PICTURE --minutes 5` by `base` and `lite`, without data or download, on one core; beside it the prediction "
+        "that it starts from.",
         "TWO OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE --measures canonical",
+    ),
+    Section(
+        "trainers",
+        "`lite` against VGG-19 as the trainer, and a specialist",
+        "The same for one painting, by each of three, five minutes on one core: LITE without data; VGG19 by `--perceptual "
+        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own.",
+        "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
     ),
 )
 

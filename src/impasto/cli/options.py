@@ -24,8 +24,12 @@ Network = Annotated[
         help="base for pictures; small is faster, for video; or a network file, as of an older gallery.",
     ),
 ]
-Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="Of videos: paint from here, seconds or h:m:s.")]
-End = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Of videos: paint up to here, seconds or h:m:s.")]
+Start = Annotated[
+    str | None, typer.Option("--start", metavar="TIME", help="Of videos: paint from here; seconds, or as 1:02:03.5.")
+]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="TIME", help="Of videos: paint up to here; seconds, or as 1:02:03.5.")
+]
 Fps = Annotated[
     float | None, typer.Option("--fps", min=0.01, max=240, help="Of numbered pictures: frames a second. [default: 25]")
 ]
