@@ -127,9 +127,11 @@ def _exported(
         )
     assert program is not None  # of the dynamo exporter
     model = program.model_proto
-    for part in (*model.graph.node, *model.graph.value_info):  # where in the source each came from: a quarter of a megabyte
+    for part in model.graph.node:  # where in the source each came from: a quarter of a megabyte
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
+        part.ClearField("name")
+    del model.graph.value_info[:]
     _store_float16(model, halved)
     helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model)

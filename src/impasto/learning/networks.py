@@ -166,7 +166,7 @@ class TransformerNetwork(nn.Module):
         x = F.leaky_relu(x, SLOPE)
         x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
         scale, shift = e[:, self.pixels_start : self.pixels_start + 2 * COLORS, None, None].split(COLORS, dim=1)
-        # pixels stay unshuffled to the end: engines then make and take them as they lie in memory, at no cost
+        # pixels stay unshuffled to the end: nothing is computed at full size, where engines take longer for fewer products
         x = _smoothed(self.out(x), self.smoothing) + photo * _of_each_pixel(scale) + _of_each_pixel(shift)
         clamped = x.clamp(0, 1)
         return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)

@@ -67,7 +67,7 @@ class Statistics(nn.Module):
 
     def _numbers(self, layer: str, mean: Tensor, cov: Tensor) -> list[Tensor]:
         directions = getattr(self, f"directions_{layer}")
-        along = directions.T @ cov @ directions
+        along = (cov @ directions).mT @ directions  # symmetric, and so without a second, turned copy of them in the graph
         rows, columns = torch.tril_indices(*along.shape[1:])
         entries = along[:, rows, columns]
         # the signed root: covariances are squares, and vary by orders of magnitude between pictures
