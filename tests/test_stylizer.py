@@ -82,7 +82,7 @@ def test_a_style_shows_and_keeps_the_subject(painter: Stylizer, scene: UInt8, st
     assert differs(painted, picture) > 10
     assert painted.std(axis=(0, 1)).min() > 15, "a flat colour"
     others = [likeness(other, painted) for other in (picture[::-1], picture[:, ::-1], picture[::-1, ::-1])]
-    assert likeness(picture, painted) > max(others) + 0.05, "the subject is lost: it might be a painting of another picture"
+    assert likeness(picture, painted) > max(others) + 0.1, "the subject is lost: it might be a painting of another picture"
 
 
 def test_styles_differ(painter: Stylizer, scene: UInt8) -> None:
