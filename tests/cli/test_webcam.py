@@ -51,6 +51,11 @@ def test_a_window(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not pygame.get_init()
 
 
+def test_no_time_at_all(impasto: Run, clip: Path) -> None:
+    done = impasto("webcam", clip, *STYLE, "--no-window", "--record", "a.mp4", "--seconds", "0")
+    assert (done.code, "--seconds 0 leaves no time; give more than 0" in done.only_error()) == (2, True)
+
+
 def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is unplugged: what was recorded is kept, mirrored as cameras are."""
     source = "color=red:size=32x48:rate=25:duration=0.4,pad=64:48"  # red on the left

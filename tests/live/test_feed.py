@@ -35,6 +35,16 @@ def test_times_begin_at_0(tmp_path: Path) -> None:
     assert [frame.seconds for frame in feed.frames()] == pytest.approx([number / 25 for number in range(12)])
 
 
+def test_times_that_fall_back_go_on(tmp_path: Path) -> None:
+    """As in transport streams that were joined: what comes after would be late for ever."""
+    joined = tmp_path / "joined.ts"
+    parts = [make_clip(tmp_path / f"{name}.ts", EVEN).read_bytes() for name in "ab"]
+    joined.write_bytes(b"".join(parts))
+    times = [frame.seconds for frame in opened(joined).frames()]
+    assert len(times) >= 23
+    assert np.diff(times) == pytest.approx(1 / 25, abs=0.002)
+
+
 def test_a_loop_goes_on_in_time(tmp_path: Path) -> None:
     feed = opened(make_clip(tmp_path / "a.mp4", EVEN), loop=True)
     frames = list(itertools.islice(feed.frames(), 30))

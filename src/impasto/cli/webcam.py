@@ -45,7 +45,7 @@ def webcam(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --record if it exists.")] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", "-f", help="Fill the screen.")] = False,
     window: Annotated[bool, typer.Option("--window/--no-window", help="Show it; without a window, --record is needed.")] = True,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0, help="Stop after so many.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Stop after so many.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
     network: options.Network = "small",
     engine: options.Engine = "auto",
@@ -71,6 +71,8 @@ def webcam(
 
       impasto webcam /dev/video2 --no-window --record live.mkv --seconds 60
     """
+    if seconds is not None and seconds <= 0:
+        raise typer.BadParameter(f"--seconds {seconds:g} leaves no time; give more than 0")
     if not window and not record:
         raise typer.BadParameter("--no-window shows nothing; say where to record: --record live.mp4")
     if record and record.suffix.lower() not in CONTAINERS:

@@ -70,7 +70,10 @@ class OpenFeed:
             begun, first, last = False, 0.0, -step
             for frame in self._decoded():
                 given = last + step if frame.time is None else frame.time
-                first = first if begun else given
+                if not begun:
+                    first = given
+                elif given - first <= last:  # where streams were joined, times fall back
+                    first = given - last - step
                 begun, last = True, given - first
                 yield Timed(offset + last, frame)
             if self.live:
