@@ -363,9 +363,17 @@ def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: 
     assert stylize_video(source, tmp_path / "out.mkv", same, Options(span)).frames == 5
 
 
+@pytest.mark.parametrize("spoil", [lambda frame: frame[:-2], lambda frame: frame[..., :1], lambda frame: frame / 255])
+def test_what_is_painted_is_of_one_size_and_type(tmp_path: Path, spoil: Callable[[UInt8], Any]) -> None:
+    source = make_clip(tmp_path / "clip.mp4")
+    with pytest.raises(ValueError, match=r"frame of uint8 \(48, 64, 3\) was painted as (uint8|float64) \(4"):
+        stylize_video(source, tmp_path / "out.mp4", spoil)
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_parts_that_are_none(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
-    with pytest.raises(VideoError, match=r"no frame in the part asked for; it lasts 0\.5 s"):
+    with pytest.raises(VideoError, match=r"has no frame from 100 s; it lasts 0\.5 s"):
         stylize_video(source, tmp_path / "out.mp4", same, Options(Span(Fraction(100))))
     for start, end in ((2, 1), (1, 1), (-1, None)):
         with pytest.raises(VideoError, match="is no part of a video"):

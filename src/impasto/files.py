@@ -50,6 +50,7 @@ _REMEDIES = {
     errno.EACCES: "change its permissions, or choose another folder",
     errno.EPERM: "change its permissions, or choose another folder",
     errno.EROFS: "choose another folder",
+    errno.ENOENT: "make its folder, or choose another",
     errno.ENOTDIR: "a part of its path is a file; choose another folder",
     errno.EEXIST: "a part of its path is a file; choose another folder",
     errno.EISDIR: "there is a folder of this name; choose another name",

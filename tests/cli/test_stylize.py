@@ -30,7 +30,7 @@ def paint(impasto: Run) -> Paint:
     def run(*arguments: object, style: str = "starry-night") -> Outcome:
         done = impasto("stylize", *arguments, "--style", style)
         assert done.code == 0
-        assert all("show little of a style" in line for line in done.errors), done.err
+        assert all("shows little of a style" in line for line in done.errors), done.err
         return done
 
     return run
@@ -144,9 +144,22 @@ def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
     done = impasto("stylize", tmp_path, "-s", "udnie")
     assert done.code == 0
     (line,) = done.errors
-    assert line == f"{tmp_path / '1.png'} has 40x63 pixels: pictures smaller than 64x64 show little of a style"
+    assert line == f"{tmp_path / '1.png'} is painted at 40x63 pixels: less than 64x64 shows little of a style"
     assert impasto("stylize", tmp_path, "-s", "udnie").err == "", "what is kept was not painted"
     assert impasto("stylize", tmp_path / "0.png", "-s", "udnie", "--overwrite").err == ""
+
+
+def test_size_and_strokes_count_for_what_is_small(impasto: Run, tmp_path: Path) -> None:
+    Image.fromarray(photo(120, 90)).save(tmp_path / "photo.png")
+    for more, sides in ((("--size", "20"), "20x27"), (("--stroke", "2"), "45x60")):
+        (line,) = impasto("stylize", tmp_path / "photo.png", "-s", "udnie", "--overwrite", *more).errors
+        assert f"photo.png is painted at {sides} pixels" in line
+
+
+def test_options_of_videos_have_no_say_with_a_picture(impasto: Run, photo_file: Path) -> None:
+    done = impasto("stylize", photo_file, "-s", "udnie", "--start", "5", "--no-steady")
+    assert done.code == 0
+    assert done.errors[0] == f"{photo_file} is a picture, where --start and --no-steady have no say"
 
 
 def test_alpha_stays(paint: Paint, tmp_path: Path) -> None:

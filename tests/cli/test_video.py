@@ -69,6 +69,11 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
         assert np.abs(gray(painted) - gray(frame)).mean() > 10
 
 
+def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) -> None:
+    done = impasto("stylize", clip, *SMALL, "--stroke", "2", "--end", "1")
+    assert (done.code, done.errors) == (0, [f"{clip} is a video, where --stroke has no say"])
+
+
 def test_every_frame_by_itself(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--no-steady", "-o", clip.with_name("alone.mkv"))
     assert done.code == 0

@@ -18,8 +18,12 @@ from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, wr
 from impasto.video.motion import opencv
 from impasto.video.sequences import is_pattern
 
+OF_PICTURES = ("stroke", "size")
+OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
+
 
 def stylize(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -119,6 +123,10 @@ def stylize(
     again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
     if left_out := again & set(map(Path, inputs)):  # those that a folder holds need no words
         report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
+    for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
+        others = [path for path in paths if is_clip(path) == (kind == "video")]
+        if others and (given := _given(context, names)):
+            report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
         small = False  # a picture was too small, which is said once
@@ -137,11 +145,9 @@ def stylize(
                 report_failure(str(path), error, json)
             else:
                 report.result(_line(record), record, json)
-                if not small and (small := _is_small(record)):
-                    sides = f"{record['width']}x{record['height']}"
-                    report.note(
-                        f"{path} has {sides} pixels: pictures smaller than {SMALLEST}x{SMALLEST} show little of a style"
-                    )
+                if not small and (sides := _small(record, stroke)):
+                    small = True
+                    report.note(f"{path} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
             bar.advance(task)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -174,8 +180,17 @@ def _paint(
     return record | {"engine": painter.engine.name, "width": width, "height": height, "seconds": seconds}
 
 
-def _is_small(record: dict[str, Any]) -> bool:
-    return "width" in record and max(record["width"], record["height"]) < SMALLEST
+def _given(context: typer.Context, names: tuple[str, ...]) -> list[str]:
+    """Of these options, those that the command line has, as it writes them."""
+    said = [name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    return [f"--no-{name}" if context.params[name] is False else f"--{name}" for name in said]
+
+
+def _small(record: dict[str, Any], stroke: float) -> str:
+    """The size at which a network saw a picture, if it is small; larger strokes are those of a reduced picture."""
+    scale = 1 if "frames" in record else max(stroke, 1)
+    width, height = (round(record.get(side, SMALLEST * scale) / scale) for side in ("width", "height"))
+    return f"{width}x{height}" if max(width, height) < SMALLEST else ""
 
 
 def _first_line(error: BaseException) -> str:
@@ -185,8 +200,10 @@ def _first_line(error: BaseException) -> str:
 def _line(record: dict[str, Any]) -> str:
     if "skipped" in record:
         return f"{record['output']} kept: {record['skipped']}"
-    frames = f", {record['frames']} frames, {record['fps']} a second" if "frames" in record else ""
-    return f"{record['output']} ({record['width']}x{record['height']}, {record['seconds']} s{frames})"
+    took = f"{record['width']}x{record['height']}, {record['seconds']} s"
+    if "frames" in record:
+        took += f", of which {record['first_seconds']} to the first of {record['frames']} frames, then {record['fps']} a second"
+    return f"{record['output']} ({took})"
 
 
 def report_failure(text: str, error: BaseException, json: bool) -> None:

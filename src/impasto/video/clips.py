@@ -48,8 +48,10 @@ class Span:
     def __post_init__(self) -> None:
         start, end = self.start or Fraction(0), self.end
         if start < 0 or (end is not None and end <= start):
-            given = f"from {float(start):g} s" + ("" if end is None else f" to {float(end):g} s")
-            raise VideoError(f"{given} is no part of a video; start at 0 or later, and end after the start")
+            raise VideoError(f"{self} is no part of a video; start at 0 or later, and end after the start")
+
+    def __str__(self) -> str:
+        return f"from {float(self.start or 0):g} s" + ("" if self.end is None else f" to {float(self.end):g} s")
 
     def __bool__(self) -> bool:
         return self.start is not None or self.end is not None

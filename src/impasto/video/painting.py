@@ -77,6 +77,7 @@ def stylize_video(
 
     Raises:
         VideoError: the source cannot be read, holds no frame, or the target cannot be written.
+        ValueError: `paint` gives another size or type than it was given.
         PictureError: frames are too large, or a numbered picture cannot be written.
         Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was, or, if it was there before, a
             file beside it, such as `clip.part.mp4`.
@@ -103,7 +104,7 @@ def stylize_video(
                     for item in itertools.chain([first], coming):
                         if isinstance(item, Frame):
                             frame = fitted(item, first, clip) if same_size else item
-                            item = replace(frame, rgb=paint(frame.rgb))
+                            item = replace(frame, rgb=_painted(paint, frame.rgb))
                         write(item)
                         if isinstance(item, Frame):
                             done += 1
@@ -161,6 +162,14 @@ def _writing(target: Path, clip: Clip, first: Frame, options: Options, named: Ca
                 yield VideoWriter(file, target, clip, first, options.codec, options.quality, options.preset, threads)
     except OSError as error:
         raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
+
+
+def _painted(paint: Paint, frame: UInt8) -> UInt8:
+    painted = paint(frame)
+    if painted.shape != frame.shape or painted.dtype != np.uint8:
+        seen = f"{painted.dtype} {painted.shape}"
+        raise ValueError(f"a frame of uint8 {frame.shape} was painted as {seen}; paint must keep size and type")
+    return painted
 
 
 def fitted(frame: Frame, first: Frame, clip: Clip) -> Frame:

@@ -115,7 +115,7 @@ class VideoReader(Clip):
 
     def _no_frames(self) -> str:
         if self._frames_decoded and self._span:
-            return f"{self.path} has no frame in the part asked for; it lasts {float(self._seen - self._origin):.1f} s"
+            return f"{self.path} has no frame {self._span}; it lasts {float(self._seen - self._origin):.1f} s"
         return f"{self.path} holds no frame that can be decoded; it is broken or cut short, get a fresh copy"
 
     def _mixed(self) -> Iterator[Frame | AnyPacket]:
