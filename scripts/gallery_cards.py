@@ -37,7 +37,8 @@ def main() -> None:
         f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
         "domain.",
         "",
-        *(f"All were trained together, for `{n}`: {gallery_style(names[0]).metadata[f'{n}.trained']}.\n" for n in NETWORKS),
+        *(f"For `{n}`, all together: {gallery_style(names[0]).metadata[f'{n}.trained']}.\n" for n in NETWORKS),
+        "What was learned by itself as well says so in its file (`impasto styles NAME`).\n",
         "| | style | painting | `base`: C, S, J | `small`: C, S, J |",
         "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),
