@@ -10,7 +10,6 @@ from impasto.cli import EXIT_SOME_FAILED, options, report, stability, video
 from impasto.cli.stylize import expand, report_failure
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
-from impasto.images import MAX_PIXELS
 from impasto.stylizer import Stylizer
 from impasto.video.kinds import Options
 
@@ -98,7 +97,7 @@ def evaluate(
       impasto evaluate --clip clip.mp4 clip.starry-night.mp4 other-tool.mp4
     """
     if clip:
-        _evaluate_clip(context, clip, paintings, video.options(start, end, None, "auto", "veryfast", 92, threads, MAX_PIXELS))
+        _evaluate_clip(context, clip, paintings, Options(video.span(start, end), threads=threads))
         return
     if not photos or not output:
         raise typer.BadParameter("give --photos PHOTOS and -o FOLDER, or --clip CLIP for painted versions of a video")
@@ -152,10 +151,8 @@ def evaluate(
 
 def _evaluate_clip(context: typer.Context, clip: Path, paintings: list[str], how: Options) -> None:
     """Stability of painted versions of a clip, which needs nothing of the learning half."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if source and source.name == "COMMANDLINE" and name not in CLIP_OPTIONS:
-            raise typer.BadParameter(f"--{name.replace('_', '-')} has no say with --clip; leave one of them out")
+    if others := options.given(context, context.params.keys() - CLIP_OPTIONS):
+        raise typer.BadParameter(f"{sorted(others)[0]} has no say with --clip; leave one of them out")
     found, failures = expand(paintings, whole=True)
     for text, error in failures:
         report_failure(text, error, context.params["json"])

@@ -1,5 +1,6 @@
 """Options that several verbs share, each written once."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -63,3 +64,9 @@ Size = Annotated[
         "--size", min=1, help="Of pictures: the shorter side of the painting, in pixels; smaller ones keep their size."
     ),
 ]
+
+
+def given(context: typer.Context, names: Iterable[str]) -> list[str]:
+    """Of these options, those that the command line has, as it writes them."""
+    said = [name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    return [f"--{'no-' if context.params[name] is False else ''}{name.replace('_', '-')}" for name in said]

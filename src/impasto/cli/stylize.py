@@ -125,7 +125,7 @@ def stylize(
         report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
     for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
         others = [path for path in paths if is_clip(path) == (kind == "video")]
-        if others and (given := _given(context, names)):
+        if others and (given := options.given(context, names)):
             report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
@@ -178,12 +178,6 @@ def _paint(
         bar.remove_task(task)
     seconds = round(time.perf_counter() - start, 3)
     return record | {"engine": painter.engine.name, "width": width, "height": height, "seconds": seconds}
-
-
-def _given(context: typer.Context, names: tuple[str, ...]) -> list[str]:
-    """Of these options, those that the command line has, as it writes them."""
-    said = [name for name in names if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    return [f"--no-{name}" if context.params[name] is False else f"--{name}" for name in said]
 
 
 def _small(record: dict[str, Any], stroke: float) -> str:

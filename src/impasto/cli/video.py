@@ -38,6 +38,14 @@ def seconds(text: str | None) -> Fraction | None:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest)
 
 
+def span(start: str | None, end: str | None) -> Span:
+    """The part of a clip between two times. Raises a usage error for times that make none."""
+    try:
+        return Span(seconds(start), seconds(end))
+    except VideoError as error:
+        raise typer.BadParameter(f"--start and --end: {error}") from error
+
+
 def options(
     start: str | None,
     end: str | None,
@@ -49,12 +57,8 @@ def options(
     pixels: int,
 ) -> Options:
     """What the command line says of videos. Raises a usage error for times that make no part of a video."""
-    try:
-        span = Span(seconds(start), seconds(end))
-    except VideoError as error:
-        raise typer.BadParameter(f"--start and --end: {error}") from error
     fps = None if rate is None else Fraction(rate).limit_denominator(1001)
-    return Options(span, fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
+    return Options(span(start, end), fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
 
 
 def _frame_painter(
