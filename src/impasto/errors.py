@@ -21,6 +21,14 @@ class StyleError(ImpastoError):
     """A style that is unknown, broken, or made for another network."""
 
 
+class ColorError(ImpastoError):
+    """A color mode that is unknown, or cannot be had."""
+
+
+class MaskError(ImpastoError):
+    """A mask that cannot be read, or that says nothing."""
+
+
 class RemadeStyleWarning(UserWarning):
     """A style was not made for the network that paints, and is painted as predicted from the picture it remembers."""
 
