@@ -11,13 +11,16 @@ from PIL import Image
 from impasto import images, pictures, streams
 from impasto.errors import PictureError
 from impasto.images import MAX_PIXELS, Header
-from impasto.pictures import Options, stylize_picture
-from impasto.stylizer import Brush, Stylizer
+from impasto.manner import Manner, find_manner
+from impasto.pictures import Options, Painted, stylize_picture
+from impasto.stylizer import Stylizer
+
+MANNER = find_manner("starry-night")
 
 
 @pytest.fixture(scope="module")
-def brush() -> Brush:
-    return Stylizer("small", precision="f32").brush("starry-night")
+def exact() -> Stylizer:
+    return Stylizer("small", precision="f32")
 
 
 @pytest.fixture
@@ -27,28 +30,40 @@ def clear_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("options", [Options(), Options(stroke=2, size=40), Options(stroke=0.5, size=500)])
+@pytest.mark.parametrize(
+    "manner, options",
+    [
+        (MANNER, Options()),
+        (find_manner("starry-night", stroke=2), Options(size=40)),
+        (find_manner("starry-night", stroke=0.5), Options(size=500)),
+        (find_manner("starry-night", color="luminance", mask="alpha", regions=["left-right=great-wave"]), Options()),
+    ],
+)
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_from_file_to_file_as_through_memory(
-    brush: Brush, clear_file: Path, options: Options, suffix: str, monkeypatch: pytest.MonkeyPatch
+    exact: Stylizer, clear_file: Path, manner: Manner, options: Options, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyvips")
     targets = [clear_file.with_name(f"{name}{suffix}") for name in ("memory", "stream")]
-    sizes = {stylize_picture(clear_file, targets[0], brush, options)}
+    sizes = {stylize_picture(clear_file, targets[0], exact, manner, options)}
     monkeypatch.setattr(pictures, "STREAMED", 0)
     monkeypatch.setattr(images, "read", None)
     told: list[float] = []
-    sizes.add(stylize_picture(clear_file, targets[1], brush, options, told.append))
+    sizes.add(stylize_picture(clear_file, targets[1], exact, manner, options, told.append))
     monkeypatch.undo()
     one, other = map(images.read, targets)
-    assert sizes == {(one.width, one.height)} == {(51, 40) if options.size == 40 else (90, 70)}
+    assert (
+        {(done.width, done.height) for done in sizes}
+        == {(one.width, one.height)}
+        == {(51, 40) if options.size == 40 else (90, 70)}
+    )
     assert np.array_equal(one.rgb, other.rgb)
     assert one.alpha is not None and np.array_equal(one.alpha, np.asarray(other.alpha))
     assert sum(told) == pytest.approx(1)
 
 
-def test_alpha_is_resized_too(brush: Brush, clear_file: Path) -> None:
-    stylize_picture(clear_file, clear_file.with_name("out.png"), brush, Options(size=35))
+def test_alpha_is_resized_too(exact: Stylizer, clear_file: Path) -> None:
+    stylize_picture(clear_file, clear_file.with_name("out.png"), exact, MANNER, Options(size=35))
     painted = images.read(clear_file.with_name("out.png"))
     assert painted.alpha is not None
     assert np.abs(painted.alpha.astype(int) - ramp(35, 45)).max() <= 4
@@ -69,48 +84,48 @@ def claimed(path: Path, width: int, height: int, size: int, monkeypatch: pytest.
 
 @pytest.mark.parametrize("megapixels", [101, 999])
 def test_a_decompression_bomb_is_refused(
-    brush: Brush, tmp_path: Path, megapixels: int, monkeypatch: pytest.MonkeyPatch
+    exact: Stylizer, tmp_path: Path, megapixels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = claimed(tmp_path / "bomb.png", 1000, 1000 * megapixels, 40_000, monkeypatch)
     with pytest.raises(PictureError, match=rf"40,000 bytes say .*decompression bomb.*--max-pixels {megapixels}000000 reads it"):
-        stylize_picture(path, tmp_path / "out.png", brush)
+        stylize_picture(path, tmp_path / "out.png", exact, MANNER)
 
 
-def test_more_pixels_than_there_are_pictures_of(brush: Brush, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_pixels_than_there_are_pictures_of(exact: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = claimed(tmp_path / "vast.tif", 40_000, 40_000, 100_000_000, monkeypatch, "TIFF")
     with pytest.raises(PictureError, match="1,600,000,000 and the limit is 1,000,000,000"):
-        stylize_picture(path, tmp_path / "out.tif", brush)
+        stylize_picture(path, tmp_path / "out.tif", exact, MANNER)
 
 
 @pytest.mark.parametrize(("form", "target"), [("AVIF", "out.png"), ("PNG", "out.webp")])
 def test_large_pictures_in_other_formats(
-    brush: Brush, tmp_path: Path, form: str, target: str, monkeypatch: pytest.MonkeyPatch
+    exact: Stylizer, tmp_path: Path, form: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = claimed(tmp_path / "large", 20_000, 10_000, 100_000_000, monkeypatch, form)
     with pytest.raises(PictureError, match=r"TIFF.* into .*\.png.*--max-pixels 200000000"):
-        stylize_picture(path, tmp_path / target, brush)
+        stylize_picture(path, tmp_path / target, exact, MANNER)
 
 
 def test_without_libvips_large_pictures_are_read_into_memory(
-    brush: Brush, clear_file: Path, monkeypatch: pytest.MonkeyPatch
+    exact: Stylizer, clear_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "STREAMED", 0)
     monkeypatch.setitem(sys.modules, "pyvips", None)
-    assert stylize_picture(clear_file, clear_file.with_name("out.png"), brush) == (90, 70)
+    assert stylize_picture(clear_file, clear_file.with_name("out.png"), exact, MANNER) == Painted(90, 70, 0.0)
 
 
 def test_without_libvips_huge_pictures_say_what_to_install(
-    brush: Brush, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exact: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyvips", None)
     path = claimed(tmp_path / "huge.tif", 20_000, 20_000, 100_000_000, monkeypatch, "TIFF")
     with pytest.raises(PictureError, match=r'pip install "impasto\[huge\]"'):
-        stylize_picture(path, tmp_path / "out.tif", brush)
+        stylize_picture(path, tmp_path / "out.tif", exact, MANNER)
 
 
-def test_a_limit_that_is_given_is_the_limit(brush: Brush, clear_file: Path) -> None:
+def test_a_limit_that_is_given_is_the_limit(exact: Stylizer, clear_file: Path) -> None:
     target = clear_file.with_name("out.png")
     with pytest.raises(PictureError, match="--max-pixels 6300"):
-        stylize_picture(clear_file, target, brush, Options(max_pixels=6299))
-    stylize_picture(clear_file, target, brush, Options(max_pixels=6300))
+        stylize_picture(clear_file, target, exact, MANNER, Options(max_pixels=6299))
+    stylize_picture(clear_file, target, exact, MANNER, Options(max_pixels=6300))
     assert MAX_PIXELS == 100_000_000  # which the help names

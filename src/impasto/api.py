@@ -1,14 +1,19 @@
 """The shortest way from Python: one function, a photograph in, a painting out."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from impasto.color import Color
 from impasto.images import Picture, from_pil, read, resized
+from impasto.manner import Region, find_manner, painting
+from impasto.masks import Mask
 from impasto.styles import Mix, Style
 from impasto.stylizer import Stylizer
+from impasto.tiles import Held
 
 
 def stylize(
@@ -18,6 +23,10 @@ def stylize(
     network: str | Path = "base",
     stroke: float = 1.0,
     size: int | None = None,
+    *,
+    color: str | Color = "style",
+    mask: str | Path | np.ndarray | Mask | None = None,
+    regions: Sequence[str | Region] = (),
 ) -> Image.Image:
     """Paint a photograph.
 
@@ -29,6 +38,11 @@ def stylize(
         network: "base", the faster "small", or the path of a network file, which is read once.
         stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
         size: pixels of the painting's shorter side; smaller photographs keep their size.
+        color: whose colors it has: "style", "luminance", "histogram", "linear-cholesky", "linear-pca" or "linear-mkl", with an
+            amount such as "luminance:0.5", or a `Color`.
+        mask: where it is painted: the path of a grey picture, a uint8 array (h, w), "alpha" (the photograph's transparency), or
+            a gradient: "left-right", "right-left", "top-bottom", "bottom-top" or "radial". Outside stays the photograph.
+        regions: other styles in places, as in "sky.png=great-wave".
 
     Returns:
         A PIL image as large as the photograph or as `size` says, RGB, or RGBA where the photograph is transparent.
@@ -36,6 +50,7 @@ def stylize(
     Raises:
         PictureError: the photograph cannot be read, or the array is no picture.
         StyleError: the style is unknown, broken, or made for another network.
+        ColorError, MaskError: no such color mode, no such mask.
         ValueError: `strength` or `stroke` is out of range.
     """
     if isinstance(photo, np.ndarray):
@@ -45,7 +60,9 @@ def stylize(
     rgb, alpha = picture.rgb, picture.alpha
     if size is not None and size < min(rgb.shape[:2]):
         rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
-    return Picture(_stylizer(network).stylize(rgb, style, strength, stroke), alpha).to_pil()
+    manner = find_manner(style, strength, stroke, color, mask, regions)
+    painted = painting(_stylizer(network), Held(rgb), manner, alpha).pixels.whole()
+    return Picture(painted, alpha).to_pil()
 
 
 @cache

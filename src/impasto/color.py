@@ -134,13 +134,15 @@ class _Curves(Recoloring):
         return np.stack([curve[painted[..., channel]] for channel, curve in enumerate(curves)], axis=-1)
 
 
-def recoloring(mode: Mode, painted: Palette, photo: Palette) -> Recoloring:
-    """What takes colors of one palette to another's.
+def recoloring(mode: Mode, painted: Palette | None = None, photo: Palette | None = None) -> Recoloring:
+    """What takes colors of one palette to another's; "luminance" needs neither.
 
-    Raises ColorError for the mode "style", which changes none.
+    Raises ColorError for the mode "style", which changes none, and where palettes are missing.
     """
     if mode == "luminance":
         return _Luminance()
+    if painted is None or photo is None:
+        raise ColorError(f"the color mode {mode} needs the palettes of the painting and of the photograph")
     if mode == "histogram":
         return _Curves(np.stack([_curve(*pair) for pair in zip(painted.histograms, photo.histograms, strict=True)]))
     if mode == "style":
@@ -236,7 +238,7 @@ def keep_color(painted: UInt8, photo: UInt8, color: Color) -> tuple[UInt8, float
     """
     if not color.changes:
         return painted, 0.0
-    result, beyond = recolored(painted, photo, recoloring(color.mode, palette(painted), palette(photo)), color.amount)
+    result, beyond = recolored(painted, photo, recoloring(color.mode, *map(palette, (painted, photo))), color.amount)
     return result, beyond / (painted.shape[0] * painted.shape[1])
 
 

@@ -5,54 +5,69 @@ from pathlib import Path
 
 import numpy as np
 
-from impasto import images, streams, strokes
+from impasto import images, streams
 from impasto.errors import PictureError
-from impasto.images import MAX_PIXELS, Header
+from impasto.images import MAX_PIXELS, Header, UInt8
+from impasto.manner import Manner, painting, small
+from impasto.masks import ALPHA
 from impasto.staged import Advance
-from impasto.stylizer import Brush
+from impasto.stylizer import Stylizer
 from impasto.tiles import Held, Pixels, resized
 
 STREAMED = 30_000_000  # pixels from which a file is not read into memory, if libvips is here
 MOST_PIXELS = 1_000_000_000  # of a file that is read row by row
+MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, where it is a mask
 SPARSE = 200  # pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a decompression bomb
 
 
 @dataclass(frozen=True)
+class Painted:
+    """What came of a picture: pixels across and down, and of what share of them, 0..1, the colors that the manner's color mode
+    wants were beyond 0..255, and were brought back.
+    """
+
+    width: int
+    height: int
+    beyond: float
+
+
+@dataclass(frozen=True)
 class Options:
-    """How a picture is painted and written.
+    """How a picture is read and written.
 
     Attributes:
-        stroke: how large strokes are; 1 as the network paints (see `impasto.strokes`).
         size: pixels of the painting's shorter side; smaller photographs, and all if None, keep their size.
         quality: of JPEG, WebP and AVIF, 1..100.
         max_pixels: refuse larger photographs; None: those of more than `MOST_PIXELS`, of more than `MAX_PIXELS` that can only
             be read into memory, and decompression bombs.
     """
 
-    stroke: float = 1.0
     size: int | None = None
     quality: int = 92
     max_pixels: int | None = None
 
 
 def stylize_picture(
-    source: Path, target: Path, brush: Brush, options: Options | None = None, advance: Advance = lambda _: None
-) -> tuple[int, int]:
+    source: Path,
+    target: Path,
+    painter: Stylizer,
+    manner: Manner,
+    options: Options | None = None,
+    advance: Advance = lambda _: None,
+) -> Painted:
     """Read a picture file, paint it and write it.
 
     Args:
         source: what to paint.
         target: where to; its suffix names the format. It appears whole or not at all.
-        brush: what to paint with.
-        options: how.
+        painter: whose network paints.
+        manner: how it is painted.
+        options: how it is read and written.
         advance: told of each share of the work that is done; they sum to 1.
-
-    Returns:
-        Width and height of the painting.
 
     Raises:
         PictureError: a file that cannot be read or written, or is too large.
-        ValueError: `stroke` is out of range.
+        StyleError, MaskError, ValueError: as `impasto.manner.painting`.
     """
     options = options or Options()
     header = images.look(source)
@@ -64,16 +79,22 @@ def stylize_picture(
         photo = streams.File(source, header)
     width, height = _sized(photo, options.size)
     photo = resized(photo, height, width)
-    painted = strokes.painting(photo, brush, options.stroke, advance)
+    alpha: UInt8 | None = None
+    transparent: Pixels | None = None
+    if not streamed:
+        alpha = picture.alpha
+    elif header.alpha:
+        transparent = resized(streams.File(source, header, alpha=True), height, width)
+        if any(mask.name == ALPHA for mask in manner.masks):
+            alpha = small(transparent, MASK_SIDE)[..., 0]
+    work = painting(painter, photo, manner, alpha, advance)
     if streamed:
-        alpha = resized(streams.File(source, header, alpha=True), height, width) if header.alpha else None
-        streams.write(target, painted, alpha, header, options.quality)
+        streams.write(target, work.pixels, transparent, header, options.quality)
     else:
-        opaque = picture.alpha
-        if opaque is not None:
-            opaque = resized(Held(np.stack([opaque] * 3, axis=-1)), height, width).whole()[..., 0]
-        images.write(target, replace(picture, rgb=painted.whole(), alpha=opaque), options.quality)
-    return width, height
+        if alpha is not None:
+            alpha = resized(Held(np.stack([alpha] * 3, axis=-1)), height, width).whole()[..., 0]
+        images.write(target, replace(picture, rgb=work.pixels.whole(), alpha=alpha), options.quality)
+    return Painted(width, height, work.beyond)
 
 
 def _sized(photo: Pixels, short: int | None) -> tuple[int, int]:

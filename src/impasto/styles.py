@@ -213,9 +213,10 @@ def _picture_style(path: Path, changed: int, size: int) -> Style:
 
 @dataclass(frozen=True)
 class Mix:
-    """Styles with weights that sum to 1."""
+    """Styles with weights that sum to 1; `given` is what they summed to as somebody wrote them, if somebody did."""
 
     parts: tuple[tuple[Style, float], ...]
+    given: float | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -239,24 +240,26 @@ def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> 
         return Mix(((spec, 1.0),))
     if isinstance(spec, Path) or (isinstance(spec, str) and os.path.isfile(_path(spec))):  # noqa: PTH113
         return Mix(((find_style(spec), 1.0),))
-    pairs = [_weighted(part) for part in spec.split(",")] if isinstance(spec, str) else list(spec)
+    written = [_weighted(part) for part in spec.split(",")] if isinstance(spec, str) else list(spec)
+    pairs = [(style, 1.0 if weight is None else weight) for style, weight in written]
     total = sum(weight for _, weight in pairs)
     if not pairs or any(not weight >= 0 for _, weight in pairs) or not 0 < total < float("inf"):
         raise StyleError(f"weights of a mix must be positive numbers, as in starry-night:0.7,great-wave:0.3; got {spec!r}")
-    return Mix(tuple((style, weight / total) for style, weight in pairs if weight > 0))
+    given = total if any(weight is not None for _, weight in written) else None
+    return Mix(tuple((style, weight / total) for style, weight in pairs if weight > 0), given)
 
 
-def _weighted(part: str) -> tuple[Style, float]:
-    """`name:weight` or `name`; a colon may belong to a path."""
+def _weighted(part: str) -> tuple[Style, float | None]:
+    """`name:weight`, or `name` with no weight; a colon may belong to a path."""
     part = part.strip()
     name, _, weight = part.rpartition(":")
     if not name:
-        return find_style(part), 1.0
+        return find_style(part), None
     try:
         number = float(weight)
     except ValueError as error:
         if Path(part).suffix.lower() in (SUFFIX, *EXTENSIONS):
-            return find_style(part), 1.0
+            return find_style(part), None
         raise StyleError(f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3") from error
     return find_style(name), number
 

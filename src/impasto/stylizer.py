@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,11 @@ from impasto.held import Statistics, hold
 from impasto.images import UInt8
 from impasto.networks import MULTIPLE, NOISE, Network, find_network, noise_at
 from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_names, gallery_style
+
+if TYPE_CHECKING:
+    from impasto.color import Color
+    from impasto.manner import Region
+    from impasto.masks import Mask
 
 SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
 PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
@@ -83,7 +88,17 @@ class Stylizer:
             self._engine(network)
         return mix
 
-    def stylize(self, picture: UInt8, style: str | Path | Style | Mix, strength: float = 1.0, stroke: float = 1.0) -> UInt8:
+    def stylize(
+        self,
+        picture: UInt8,
+        style: str | Path | Style | Mix,
+        strength: float = 1.0,
+        stroke: float = 1.0,
+        *,
+        color: "str | Color" = "style",
+        mask: "str | Path | UInt8 | Mask | None" = None,
+        regions: "Sequence[str | Region]" = (),
+    ) -> UInt8:
         """Paint a picture; a large one tile by tile, in little memory beyond the two pictures (see `impasto.tiles`).
 
         Args:
@@ -92,18 +107,24 @@ class Stylizer:
                 `Style`.
             strength: 0 gives the photograph back, 1 the full style.
             stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
+            color: whose colors the painting has: "style", "luminance", "histogram", "linear-cholesky", "linear-pca",
+                "linear-mkl", with an amount such as "luminance:0.5", or a `Color` (see `impasto.color`).
+            mask: where to paint: the path of a grey picture, a uint8 array (h, w), or a gradient, such as "left-right".
+            regions: other styles in places, as in "sky.png=great-wave" (see `impasto.manner`).
 
         Returns:
             uint8 RGB (H, W, 3), exactly as large.
 
         Raises:
             StyleError: an unknown or broken style, or one made for another network.
+            ColorError, MaskError: no such color mode, no such mask.
             ValueError: the array is not uint8 (H, W, 3), or strength or stroke are out of range.
         """
-        from impasto import strokes, tiles  # which paint with brushes
+        from impasto import manner, tiles  # which paint with brushes
 
         _check(picture)
-        painted = strokes.painting(tiles.Held(picture), self.brush(style, strength), stroke).whole()
+        how = manner.find_manner(style, strength, stroke, color, mask, regions)
+        painted = manner.painting(self, tiles.Held(picture), how).pixels.whole()
         return painted.copy() if painted is picture else painted
 
     def brush(self, style: str | Path | Style | Mix, strength: float = 1.0) -> "Brush":
@@ -160,6 +181,18 @@ class Stylizer:
         said = f"{misfit}: painted as predicted from the picture it remembers; {anew}"
         warnings.warn(said, RemadeStyleWarning, stacklevel=2)
         return embedding
+
+    def repictured(self, style: Style, picture: UInt8) -> Style:
+        """A style as if its picture, uint8 (H, W, 3), were another: what was learned beyond the prediction of its own stays.
+
+        Raises StyleError if the network has no style predictor.
+        """
+        from impasto import predictor
+
+        network, embedding = self.network, predictor.predict(picture, self.network)
+        if style.pixels is None and style.picture is not None and not style.misfit(network):
+            embedding = style.embedding(network) + embedding - predictor.predict(style.picture, network)
+        return Style(style.name, {network.name: embedding}, {network.name: network.hash}, style.metadata, file=style.file)
 
     def _weakened(self, embedding: Embedding, strength: float) -> tuple[Embedding, float]:
         """Strength mixes towards the embedding of the photograph, and near 0 by pixels; also the painting's share of those."""

@@ -6,9 +6,14 @@ from typing import Annotated
 import typer
 
 from impasto import engines
+from impasto.cli import report
+from impasto.color import MODES, When, parse_color
 from impasto.images import MAX_PIXELS
+from impasto.manner import Manner, check_recolorable, find_manner
+from impasto.masks import GRADIENTS
 from impasto.pictures import MOST_PIXELS, SPARSE
 from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
+from impasto.styles import Mix
 from impasto.video import kinds
 
 Engine = Annotated[
@@ -64,6 +69,51 @@ Size = Annotated[
         "--size", min=1, help="Of pictures: the shorter side of the painting, in pixels; smaller ones keep their size."
     ),
 ]
+
+Color = Annotated[
+    str,
+    typer.Option(
+        "--color",
+        metavar="MODE[:AMOUNT]",
+        help=f"Whose colors: {', '.join(MODES)}; all but style keep the photograph's. luminance:0.5 does half of it.",
+    ),
+]
+ColorWhen = Annotated[
+    When,
+    typer.Option(
+        "--color-when", help="Recolor the painting after, or the style's picture before, so that strokes are painted in them."
+    ),
+]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        metavar="MASK",
+        help=f"Where to paint: a grey picture (white is painted), alpha (the photograph's own), {', '.join(GRADIENTS)}; "
+        "not:MASK is the rest.",
+    ),
+]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option("--region", metavar="MASK=STYLE", help="Another style where a mask says; several lie over one another."),
+]
+
+
+def manner(
+    style: str | Mix, strength: float, stroke: float, color: str, when: When, mask: str | None, regions: list[str] | None
+) -> Manner:
+    """What the command line says of how to paint, and lines on what it makes of it."""
+    chosen = parse_color(color, when)
+    made = find_manner(style, strength, stroke, chosen, mask, regions or [])
+    for mix in made.mixes:
+        if mix.given is not None and abs(mix.given - 1) > 1e-6:
+            parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
+            report.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
+    if when == "before" and not chosen.changes:
+        raise typer.BadParameter(f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}")
+    if when == "before":
+        check_recolorable(part for mix in made.mixes for part, _ in mix.parts)
+    return made
 
 
 def given(context: typer.Context, names: Iterable[str]) -> list[str]:

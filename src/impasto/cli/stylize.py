@@ -11,8 +11,9 @@ from rich.progress import Progress
 from impasto.cli import EXIT_SOME_FAILED, options, report, video
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE
+from impasto.manner import Manner
 from impasto.pictures import Options, stylize_picture
-from impasto.styles import Mix, gallery_names
+from impasto.styles import gallery_names
 from impasto.stylizer import SMALLEST, Stylizer
 from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, written_suffix
 from impasto.video.motion import opencv
@@ -46,6 +47,10 @@ def stylize(
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
+    color: options.Color = "style",
+    color_when: options.ColorWhen = "after",
+    mask: options.MaskOption = None,
+    region: options.Regions = None,
     stroke: options.Stroke = 1.0,
     size: options.Size = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
@@ -89,6 +94,12 @@ def stylize(
 
       impasto stylize photo.jpg --style starry-night --size 1080 --stroke 2
 
+      impasto stylize photo.jpg --style starry-night --color luminance
+
+      impasto stylize photo.jpg --style starry-night --mask not:face.png --region sky.png=great-wave
+
+      impasto stylize photo.jpg --style starry-night --mask left-right
+
       impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
 
       impasto stylize clip.mp4 --style starry-night --network small --flow
@@ -97,13 +108,16 @@ def stylize(
     """
     how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS)
     smoothing: video.Smoothing = "flow" if flow else "still" if steady else "none"
-    picture = Options(stroke, size, quality, max_pixels)
+    picture = Options(size, quality, max_pixels)
     if flow:
         if not steady:
             raise typer.BadParameter("--flow and --no-steady: choose one")
         opencv()
     painter = Stylizer(network, engine, threads, precision)
-    mix = painter.prepare(style)
+    manner = options.manner(style, strength, stroke, color, color_when, mask, region)
+    for mix in manner.mixes:
+        painter.prepare(mix)
+    mix = manner.style
     paths, failures = expand(inputs, whole=bool(output) and is_pattern(output or ""))
     for text, error in failures:
         report_failure(text, error, json)
@@ -130,6 +144,7 @@ def stylize(
     with report.bar(unit=True) as bar:
         task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
         small = False  # a picture was too small, which is said once
+        told: set[str] = set()  # masks of which it is said that they are resized
         for path, target in targets.items():
             if path in again:
                 continue
@@ -137,14 +152,15 @@ def stylize(
                 if photos[target] != path:
                     raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
                 if is_clip(path):
-                    record = video.paint(painter, path, target, mix, strength, how, smoothing, overwrite, bar)
+                    record = video.paint(painter, path, target, manner, how, smoothing, overwrite, bar)
                 else:
-                    record = _paint(painter, path, target, mix, strength, picture, overwrite, bar)
+                    record = _paint(painter, path, target, manner, picture, overwrite, bar)
             except (ImpastoError, OSError, MemoryError) as error:
                 failed += 1
                 report_failure(str(path), error, json)
             else:
                 report.result(_line(record), record, json)
+                _tell_of_masks(manner, record, told)
                 if not small and (sides := _small(record, stroke)):
                     small = True
                     report.note(f"{path} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
@@ -154,14 +170,14 @@ def stylize(
 
 
 def _paint(
-    painter: Stylizer, path: Path, target: Path, mix: Mix, strength: float, how: Options, overwrite: bool, bar: Progress
+    painter: Stylizer, path: Path, target: Path, manner: Manner, how: Options, overwrite: bool, bar: Progress
 ) -> dict[str, Any]:
     """Read, paint and write one picture; what `--json` says of it."""
     if target.suffix.lower() not in WRITABLE or is_pattern(target):
         raise PictureError(f"cannot write {target}: {path} is a single picture; use one of {' '.join(sorted(WRITABLE))}")
     if target.exists() and path.exists() and target.samefile(path):
         raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another -o")
-    record = {"input": str(path), "output": str(target), "style": mix.name, "network": painter.network.name}
+    record = {"input": str(path), "output": str(target), "style": manner.style.name, "network": painter.network.name}
     if target.exists() and not overwrite:
         return record | {"skipped": "the output exists; --overwrite replaces it"}
     start = time.perf_counter()
@@ -171,13 +187,24 @@ def _paint(
         bar.update(task, advance=100 * done, visible=True)
 
     try:
-        width, height = stylize_picture(path, target, painter.brush(mix, strength), how, show)
+        done = stylize_picture(path, target, painter, manner, how, show)
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
         raise PictureError(f"{path}: painting failed ({_first_line(error)})") from error
     finally:
         bar.remove_task(task)
     seconds = round(time.perf_counter() - start, 3)
-    return record | {"engine": painter.engine.name, "width": width, "height": height, "seconds": seconds}
+    size = {"engine": painter.engine.name, "width": done.width, "height": done.height, "seconds": seconds}
+    return record | size | ({"beyond": round(done.beyond, 5)} if manner.color.changes else {})
+
+
+def _tell_of_masks(manner: Manner, record: dict[str, Any], told: set[str]) -> None:
+    """Say of each mask once that it has another size than what is painted by it."""
+    for mask in manner.masks:
+        if "width" in record and mask.size not in (None, (record["width"], record["height"])) and mask.name not in told:
+            assert mask.size
+            told.add(mask.name)
+            size = f"{record['width']}x{record['height']}"
+            report.note(f"the mask {mask.name} has {mask.size[0]}x{mask.size[1]} pixels and is resized to {size}")
 
 
 def _small(record: dict[str, Any], stroke: float) -> str:
@@ -195,6 +222,8 @@ def _line(record: dict[str, Any]) -> str:
     if "skipped" in record:
         return f"{record['output']} kept: {record['skipped']}"
     took = f"{record['width']}x{record['height']}, {record['seconds']} s"
+    if record.get("beyond", 0) >= 0.0005:
+        took += f", {100 * record['beyond']:.1f} % of pixels brought back into the colors there are"
     if "frames" in record:
         took += f", of which {record['first_seconds']} to the first of {record['frames']} frames, then {record['fps']} a second"
     return f"{record['output']} ({took})"

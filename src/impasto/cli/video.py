@@ -13,8 +13,8 @@ from rich.progress import Progress
 from impasto.cli import report
 from impasto.errors import VideoError
 from impasto.images import UInt8
-from impasto.styles import Mix
-from impasto.stylizer import Stylizer
+from impasto.manner import Manner
+from impasto.stylizer import Brush, Stylizer
 from impasto.video.clips import Span
 from impasto.video.kinds import Options, exists, same
 
@@ -61,24 +61,24 @@ def options(
     return Options(span(start, end), fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
 
 
-def _frame_painter(
-    painter: Stylizer, mix: Mix, strength: float, smoothing: Smoothing, threads: int | None
-) -> Callable[[UInt8], UInt8]:
+def _frame_painter(painter: Stylizer, manner: Manner, smoothing: Smoothing, threads: int | None) -> Callable[[UInt8], UInt8]:
     from impasto.video.flow import FlowBrush
+    from impasto.video.frames import FrameBrush, FramePainter
     from impasto.video.steady import SteadyBrush
 
-    brush = painter.brush(mix, strength)
-    if smoothing == "flow":
-        return FlowBrush(brush)
-    return SteadyBrush(brush, engine=painter.engine.name, threads=threads) if smoothing == "still" else brush.paint
+    def steady(brush: Brush) -> FrameBrush:
+        if smoothing == "flow":
+            return FlowBrush(brush)
+        return SteadyBrush(brush, engine=painter.engine.name, threads=threads) if smoothing == "still" else brush.paint
+
+    return FramePainter(painter, manner, steady)
 
 
 def paint(
     painter: Stylizer,
     path: Path,
     target: Path,
-    mix: Mix,
-    strength: float,
+    manner: Manner,
     how: Options,
     smoothing: Smoothing,
     overwrite: bool,
@@ -90,7 +90,7 @@ def paint(
 
     if same(path, target):
         raise VideoError(f"{target} is the video itself, which is never overwritten; give another -o")
-    record = {"input": str(path), "output": str(target), "style": mix.name, "network": painter.network.name}
+    record = {"input": str(path), "output": str(target), "style": manner.style.name, "network": painter.network.name}
     if exists(target) and not overwrite:
         return record | {"skipped": "the output exists; --overwrite replaces it"}
     begun = time.perf_counter()
@@ -114,7 +114,7 @@ def paint(
         return record | {"engine": painter.engine.name} | size | speed
 
     try:
-        return told(stylize_video(path, target, _frame_painter(painter, mix, strength, smoothing, how.threads), how, show))
+        return told(stylize_video(path, target, _frame_painter(painter, manner, smoothing, how.threads), how, show))
     except Interrupted as stop:
         told(stop.painted)
         rest = "--overwrite paints all" if stop.target == target else f"{target} is as it was"

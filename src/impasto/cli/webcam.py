@@ -34,6 +34,10 @@ def webcam(
         ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
+    color: options.Color = "style",
+    color_when: options.ColorWhen = "after",
+    mask: options.MaskOption = None,
+    region: options.Regions = None,
     size: Annotated[int, typer.Option(min=64, max=4320, help="Pixels painted on the short side; larger is slower.")] = 480,
     mirror: Annotated[
         bool | None, typer.Option("--mirror/--no-mirror", help="Swap left and right. [default: of cameras, not of files]")
@@ -92,6 +96,7 @@ def webcam(
 
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [find_mix(spec) for spec in specs(style or [])]
+    manner = options.manner(styles[0], strength, 1.0, color, color_when, mask, region)
     shown = PygameWindow() if window else NoWindow()
     problems: list[str] = []
 
@@ -105,7 +110,7 @@ def webcam(
         session = Session(styles, strength, feed.live if mirror is None else mirror, fullscreen, recording=bool(record))
         outputs = Outputs(snapshots, record, overwrite, lambda saved: _tell(saved, stylizer.network.name, json), failed)
         width, height = fitted(*feed.size, size)
-        painter = LivePainter(stylizer, (height, width), styles, engine, threads)
+        painter = LivePainter(stylizer, (height, width), styles, engine, threads, manner)
         clock = Clock()
         show = Show(session, painter, Lens(size), shown, outputs, clock)
         with Newest(feed, clock) as newest:

@@ -1,13 +1,16 @@
 """The painter of a live view: what a style needs is made when it is first painted, and statistics are held in time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from impasto.errors import NetworkError
 from impasto.images import UInt8
+from impasto.manner import Manner
 from impasto.styles import Mix
-from impasto.stylizer import Stylizer
+from impasto.stylizer import Brush, Stylizer
+from impasto.video.frames import FrameBrush, FramePainter
 from impasto.video.steady import SteadyBrush
 
 
@@ -18,6 +21,7 @@ class LivePainter:
         stylizer: whose network paints.
         size: pixels down and across of what will be painted.
         styles: all that will be asked for; what takes seconds, such as compiling a network, is done here.
+        manner: how they are painted, but for style and strength.
         engine, threads: as of the stylizer.
 
     Raises:
@@ -31,29 +35,33 @@ class LivePainter:
         styles: Sequence[Mix],
         engine: str = "auto",
         threads: int | None = None,
+        manner: Manner | None = None,
     ) -> None:
-        self._stylizer = stylizer
+        self._stylizer, self._manner = stylizer, manner or Manner(styles[0])
         self._options = engine, threads
-        self._brush: SteadyBrush | None = None
+        self._painter: FramePainter | None = None
         self._chosen: tuple[Mix, float] | None = None
         loaded = set[str]()
-        for style in styles:
+        for style in [*styles, *self._manner.mixes[1:]]:
             brush = stylizer.brush(style)
             if fresh := {job.network.hash for job in brush.jobs} - loaded:
                 loaded |= fresh
-                steady = SteadyBrush(brush, True, *self._options)
+                steady = self._steady(brush)
                 for _ in range(2):  # the first frame of a scene and one that follows are painted by other graphs
                     _checked(steady, np.full((*size, 3), 128, np.uint8))
 
     def __call__(self, picture: UInt8, style: Mix, strength: float) -> UInt8:
         """Paint uint8 (H, W, 3). Raises NetworkError where the engine fails."""
-        if self._brush is None or self._chosen != (style, strength):
-            brush = self._stylizer.brush(style, strength)
-            self._brush, self._chosen = SteadyBrush(brush, True, *self._options), (style, strength)
-        return _checked(self._brush, picture)
+        if self._painter is None or self._chosen != (style, strength):
+            manner = replace(self._manner, style=style, strength=strength)
+            self._painter, self._chosen = FramePainter(self._stylizer, manner, self._steady), (style, strength)
+        return _checked(self._painter, picture)
+
+    def _steady(self, brush: Brush) -> SteadyBrush:
+        return SteadyBrush(brush, True, *self._options)
 
 
-def _checked(brush: SteadyBrush, picture: UInt8) -> UInt8:
+def _checked(brush: FrameBrush, picture: UInt8) -> UInt8:
     try:
         return brush(picture)
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError

@@ -48,8 +48,8 @@ class SteadyBrush:
     def __call__(self, frame: UInt8) -> UInt8:
         last, self._last = self._last, frame
         same_size = last is not None and last.shape == frame.shape
-        seen, known = _sample(frame), _sample(last) if last is not None and same_size else None
-        cut = known is None or float(np.abs(seen - known).mean()) > CUT
+        seen = _sample(frame)
+        cut = last is None or is_cut(last, frame)
         painted = self._painted(frame, seen, cut)
         if self._options and not same_size:
             self._blend = _blend(frame.shape[0], frame.shape[1], *self._options)
@@ -77,6 +77,11 @@ class SteadyBrush:
     def _has_faded(self, seen: NDArray[np.int16]) -> bool:
         stretched = seen.std() / self._read.std()
         return abs(seen.mean() - self._read.mean()) > FADED or not 1 / STRETCHED < stretched < STRETCHED
+
+
+def is_cut(last: UInt8, frame: UInt8) -> bool:
+    """Whether another scene begins with a frame after the last one, both uint8 (H, W, 3)."""
+    return last.shape != frame.shape or float(np.abs(_sample(frame) - _sample(last)).mean()) > CUT
 
 
 @lru_cache(maxsize=2)
