@@ -123,6 +123,7 @@ class Trainer:
         predictor: learns to predict embeddings of `styles` and of views of `art`; what is in `embeddings` beyond its
             predictions stays with each style.
         art: pictures that prediction is learned from.
+        content_targets: kept from runs on the same content by the same perceptual network, and added to.
     """
 
     STATE = ("step", "seconds", "running", "history", "price")  # kept in a checkpoint, beside tensors
@@ -137,6 +138,7 @@ class Trainer:
         settings: Settings,
         predictor: StylePredictor | None = None,
         art: Art | None = None,
+        content_targets: dict[tuple[int, int], ContentTarget] | None = None,
     ) -> None:
         self.settings, self.content, self.art = settings, content, art
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -164,7 +166,8 @@ class Trainer:
         self.running: dict[str, float] = {}
         self.ceiling = math.inf  # of the content error, see `hold_content`
         self.price = 1.0  # times the content's weight
-        self._targets: dict[tuple[int, int], ContentTarget] = {}
+        # by number and size of the crop; runs on the same content, by the same perceptual network, may share them
+        self.content_targets: dict[tuple[int, int], ContentTarget] = {} if content_targets is None else content_targets
         self._views: dict[int, tuple[Tensor, StyleTarget]] = {}
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
@@ -253,16 +256,17 @@ class Trainer:
     def _content_target(self, number: int, photo: Tensor) -> ContentTarget:
         """Computed alone, never in a batch: so it does not depend on which pictures came together, and runs repeat exactly."""
         key = number, photo.shape[-1]
-        if key in self._targets:
-            return self._targets[key]
-        if self._targets and next(iter(self._targets))[1] != key[1]:
-            self._targets.clear()  # the crops have grown
-        target = self.objective.content_target(photo)
-        target = ContentTarget(target.features.to(self.objective.perceptual.dtype), target.floor)
-        size = target.features.numel() * target.features.element_size()
-        if (len(self._targets) + 1) * size < CONTENT_CACHE_BYTES:
-            self._targets[key] = target
-        return target
+        if key not in self.content_targets:
+            target = self.objective.content_target(photo)
+            target = ContentTarget(target.features.to(self.objective.perceptual.dtype), target.floor)
+            size = target.features.numel() * target.features.element_size()
+            if sum(kept.features.nbytes for kept in self.content_targets.values()) + size > CONTENT_CACHE_BYTES:
+                for other in [other for other in self.content_targets if other[1] != key[1]]:
+                    del self.content_targets[other]  # of crops of another size: they have grown
+                if len(self.content_targets) * size > CONTENT_CACHE_BYTES:
+                    return target
+            self.content_targets[key] = target
+        return self.content_targets[key]
 
     def paint(self, photos: Tensor, embeddings: Tensor) -> Tensor:
         """The network in the type of the perceptual network: (B, 3, H, W), float32."""
@@ -294,10 +298,9 @@ class Trainer:
         return instability(pictures, again.roll((-down, -right), (2, 3)), border=min(SEAM, photos.shape[-1] // 4))
 
     @torch.no_grad()
-    def hold_content(self, pictures: int = 8) -> None:
-        """Let the content error of the first style stay where it is, or a little below (`HELD`), over some content pictures:
-        its weight rises while it is higher, and falls back while it is not. So training takes more of the style and keeps the
-        subject as well.
+    def hold_content(self, pictures: int = 8, held: float = HELD) -> None:
+        """Let the content error of the first style stay at `held` times what it is, over some content pictures: its weight
+        rises while it is higher, and falls back while it is not. So training takes more of the style and keeps the subject.
         """
         errors = []
         for number in range(pictures):
@@ -306,7 +309,7 @@ class Trainer:
             styles: StyleTarget = {layer: target.rows(torch.tensor([0])) for layer, target in self.style_targets.items()}
             terms = self.objective.terms(painted, self.objective.content_target(photo), styles)
             errors.append(tempered(terms["content"]).item())
-        self.ceiling = HELD * float(np.mean(errors))
+        self.ceiling = held * float(np.mean(errors))
 
     def train_step(self) -> None:
         """One step. Raises TrainingError, and changes no weights, if a loss or gradient is not finite."""
