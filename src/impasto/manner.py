@@ -269,6 +269,6 @@ def check_recolorable(styles: Iterable[Style]) -> None:
     for style in styles:
         if style.picture is None or style.own:
             raise StyleError(
-                f"{style.name} has no picture that could be recolored before it is painted with; give the picture itself as the "
-                "style, or recolor the painting: --color-when after"
+                f"{style.name} has no picture that could be recolored before it is painted with; give the picture itself as "
+                "the style, or recolor the painting: --color-when after"
             )
