@@ -24,7 +24,7 @@ def stylize(
     stroke: float = 1.0,
     size: int | None = None,
     *,
-    color: str | Color = "style",
+    color: str | Color | None = None,
     mask: str | Path | np.ndarray | Mask | None = None,
     regions: Sequence[str | Region] = (),
 ) -> Image.Image:
@@ -39,7 +39,7 @@ def stylize(
         stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
         size: pixels of the painting's shorter side; smaller photographs keep their size.
         color: whose colors it has: "style", "luminance", "histogram", "linear-cholesky", "linear-pca" or "linear-mkl", with an
-            amount such as "luminance:0.5", or a `Color`.
+            amount such as "luminance:0.5", or a `Color`; None: as the style was learned, "style" of most.
         mask: where it is painted: the path of a grey picture, a uint8 array (h, w), "alpha" (the photograph's transparency), or
             a gradient: "left-right", "right-left", "top-bottom", "bottom-top" or "radial". Outside stays the photograph.
         regions: other styles in places, as in "sky.png=great-wave".

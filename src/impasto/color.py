@@ -58,6 +58,11 @@ class Color:
         """Whether anything is recolored."""
         return self.mode != "style" and self.amount > 0
 
+    @property
+    def text(self) -> str:
+        """Mode and amount as `parse_color` reads them."""
+        return self.mode if self.amount == 1 else f"{self.mode}:{self.amount:g}"
+
 
 def parse_color(text: str, when: When = "after") -> Color:
     """`MODE` or `MODE:AMOUNT`, as in `luminance` or `linear-mkl:0.5`. Raises ColorError for any other."""

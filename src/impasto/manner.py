@@ -77,13 +77,18 @@ def find_manner(
     style: str | Path | Style | Mix,
     strength: float = 1.0,
     stroke: float = 1.0,
-    color: str | Color = "style",
+    color: str | Color | None = None,
     mask: str | Path | UInt8 | Mask | None = None,
     regions: Sequence[str | Region] = (),
 ) -> Manner:
-    """A manner as a caller says it, in words, files or objects. Raises StyleError, ColorError or MaskError."""
-    if isinstance(color, str):
-        color = parse_color(color)
+    """A manner as a caller says it, in words, files or objects; without a color, that with which the style was learned.
+
+    Raises StyleError, ColorError or MaskError.
+    """
+    mix = find_mix(style)
+    if not isinstance(color, Color):
+        own = {part.metadata.get("color", "style") for part, _ in mix.parts}
+        color = parse_color(color or (own.pop() if len(own) == 1 else "style"))
     if isinstance(mask, np.ndarray):
         if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
             raise MaskError(f"a mask is a uint8 array (h, w), not {mask.dtype} {mask.shape}")
@@ -91,7 +96,7 @@ def find_manner(
     elif isinstance(mask, str | Path):
         mask = parse_mask(str(mask))
     found = [parse_region(region) if isinstance(region, str) else region for region in regions]
-    return Manner(find_mix(style), strength, stroke, color, mask, found)
+    return Manner(mix, strength, stroke, color, mask, found)
 
 
 class Work:

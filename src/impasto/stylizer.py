@@ -95,7 +95,7 @@ class Stylizer:
         strength: float = 1.0,
         stroke: float = 1.0,
         *,
-        color: "str | Color" = "style",
+        color: "str | Color | None" = None,
         mask: "str | Path | UInt8 | Mask | None" = None,
         regions: "Sequence[str | Region]" = (),
     ) -> UInt8:
@@ -108,7 +108,8 @@ class Stylizer:
             strength: 0 gives the photograph back, 1 the full style.
             stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
             color: whose colors the painting has: "style", "luminance", "histogram", "linear-cholesky", "linear-pca",
-                "linear-mkl", with an amount such as "luminance:0.5", or a `Color` (see `impasto.color`).
+                "linear-mkl", with an amount such as "luminance:0.5", or a `Color` (see `impasto.color`); None: as the style was
+                learned, "style" of most.
             mask: where to paint: the path of a grey picture, a uint8 array (h, w), or a gradient, such as "left-right".
             regions: other styles in places, as in "sky.png=great-wave" (see `impasto.manner`).
 

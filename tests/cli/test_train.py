@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Outcome, Run
+from pictures import UInt8
+from PIL import Image
 
 from impasto.images import read
 from impasto.networks import shipped
@@ -51,6 +53,43 @@ def test_two_styles_of_one_picture_paint_side_by_side(train: Train, impasto: Run
         train(photo_file, "-o", style)
         assert "kept" not in impasto("stylize", photo_file, "-s", style).out
     assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {"photo.one.jpg", "photo.other.jpg"}
+
+
+# Colors
+
+
+def test_a_style_remembers_the_colors_it_is_for(train: Train, impasto: Run, photo_file: Path) -> None:
+    train(photo_file, "--color", "luminance:0.5")
+    style = read_style(Path("photo.safetensors"))
+    assert style.metadata["color"] == "luminance:0.5"
+    paintings = [Path(f"{name}.png") for name in ("as-learned", "said", "as-painted")]
+    for path, color in zip(paintings, ([], ["--color", "luminance:0.5"], ["--color", "style"]), strict=True):
+        assert impasto("stylize", photo_file, "-s", "photo.safetensors", *color, "-o", path).code == 0
+    one, two, other = (read(path).rgb for path in paintings)
+    assert (one == two).all() and (one != other).any()
+
+
+@pytest.mark.parametrize(("mode", "left"), [("linear-mkl", None), ("luminance", "luminance")])
+def test_a_picture_is_learned_in_the_colors_of_a_photograph(
+    train: Train, photo_file: Path, mode: str, left: str | None, scene: UInt8
+) -> None:
+    Image.fromarray(scene).save("scene.png")
+    train(photo_file, "--color", mode, "--color-photo", "scene.png")
+    style = read_style(Path("photo.safetensors"))
+    assert style.picture is not None and style.metadata.get("color") == left and style.metadata["recolored"] == mode
+    if left:
+        assert np.ptp(style.picture.astype(int), axis=-1).mean() < 4  # grey
+    else:
+        assert np.abs(style.picture.mean((0, 1)) - scene.mean((0, 1))).max() < 8
+
+
+@pytest.mark.parametrize(
+    "options", [["--color", "lab"], ["--color-photo", "photo.jpg"], ["--color", "style", "--color-photo", "photo.jpg"]]
+)
+def test_colors_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    done = impasto("train", photo_file, *options)
+    assert done.code == 2 and "linear-mkl" in done.err and not Path("photo.safetensors").exists()
 
 
 # The picture that a style remembers

@@ -71,11 +71,12 @@ Size = Annotated[
 ]
 
 Color = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--color",
         metavar="MODE[:AMOUNT]",
-        help=f"Whose colors: {', '.join(MODES)}; all but style keep the photograph's. luminance:0.5 does half of it.",
+        help=f"Whose colors: {', '.join(MODES)}; all but style keep the photograph's. luminance:0.5 does half of it. "
+        "[default: as the style was learned: style]",
     ),
 ]
 ColorWhen = Annotated[
@@ -100,18 +101,17 @@ Regions = Annotated[
 
 
 def manner(
-    style: str | Mix, strength: float, stroke: float, color: str, when: When, mask: str | None, regions: list[str] | None
+    style: str | Mix, strength: float, stroke: float, color: str | None, when: When, mask: str | None, regions: list[str] | None
 ) -> Manner:
     """What the command line says of how to paint, and lines on what it makes of it."""
-    chosen = parse_color(color, when)
-    made = find_manner(style, strength, stroke, chosen, mask, regions or [])
+    made = find_manner(style, strength, stroke, parse_color(color, when) if color else None, mask, regions or [])
     for mix in made.mixes:
         if mix.given is not None and abs(mix.given - 1) > 1e-6:
             parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
             report.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
-    if when == "before" and not chosen.changes:
+    if when == "before" and not made.color.changes:
         raise typer.BadParameter(f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}")
-    if when == "before":
+    if made.color.when == "before":
         check_recolorable(part for mix in made.mixes for part, _ in mix.parts)
     return made
 

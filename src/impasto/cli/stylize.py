@@ -47,7 +47,7 @@ def stylize(
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
-    color: options.Color = "style",
+    color: options.Color = None,
     color_when: options.ColorWhen = "after",
     mask: options.MaskOption = None,
     region: options.Regions = None,

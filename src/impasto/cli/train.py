@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
+from impasto.color import MODES, parse_color
 from impasto.engines import available_cores
 from impasto.errors import TrainingError
-from impasto.images import Picture, write
+from impasto.images import Picture, read, write
 from impasto.networks import NETWORKS, network_path
 from impasto.styles import SUFFIX
 
@@ -65,6 +66,19 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take four times as much.")
     ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            "--color", metavar="MODE[:AMOUNT]", help="Colors of paintings, as of stylize: the style remembers what it is for."
+        ),
+    ] = None,
+    color_photo: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PHOTO",
+            help="With --color: give PICTURE the colors of this photograph before it is learned, for paintings of it.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     precision: options.Precision = "auto",
     threads: options.Threads = None,
@@ -97,6 +111,8 @@ def train(
 
       impasto train tulip.jpg --whole-network --photos holiday/ --perceptual vgg19
 
+      impasto train tulip.jpg --color linear-mkl --color-photo garden.jpg -o tulip-in-the-garden.safetensors
+
       impasto train paintings/*.jpg --gallery my-gallery --photos holiday/ --minutes 60
     """
     if gallery is None and len(pictures) > 1:
@@ -107,6 +123,11 @@ def train(
         raise typer.BadParameter("--start goes with --gallery; a single style always starts from the nearest of the gallery")
     if art and gallery is None:
         raise typer.BadParameter("--art goes with --gallery: prediction is learned together with the network")
+    chosen = parse_color(color) if color else None
+    if color_photo and not (chosen and chosen.changes):
+        raise typer.BadParameter(f"--color-photo says whose colors to take; say how: --color {'|'.join(MODES[1:])}")
+    if chosen and gallery is not None:
+        raise typer.BadParameter("--color is of a single style; a gallery's pictures are learned as they are")
     if steps is not None and minutes is not None:
         raise typer.BadParameter("--steps or --minutes, not both")
     known = pictures[0].suffix.lower() == SUFFIX  # a style, to be learned anew
@@ -147,6 +168,8 @@ def train(
     paintings = [
         learning.read_painting(p, style_size, after | facts.get(p.name, {}), None if fresh else name, keep) for p in pictures
     ]
+    if chosen:
+        paintings = [learning.in_colors(paintings[0], chosen, read(color_photo).rgb if color_photo else None)]
     content = learning.content(photos, seed)
     with report.bar() as bar:
         losses = learning.perceptual(perceptual, precision, report.download(bar))

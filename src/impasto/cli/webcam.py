@@ -34,7 +34,7 @@ def webcam(
         ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
-    color: options.Color = "style",
+    color: options.Color = None,
     color_when: options.ColorWhen = "after",
     mask: options.MaskOption = None,
     region: options.Regions = None,

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from impasto.color import Color, after, recolored_style
 from impasto.errors import TrainingError
 from impasto.images import UInt8, read, resized
 from impasto.learning import export
@@ -76,6 +77,19 @@ def read_painting(
     metadata |= {key: value for key, value in (facts or {}).items() if value or key != "name"}
     given = metadata.pop("name")
     return Painting(name or given, resized(pixels, short_side), metadata, remembered if keep else None)
+
+
+def in_colors(painting: Painting, color: Color, photo: UInt8 | None) -> Painting:
+    """A picture to learn for paintings whose colors are kept: as it is, to be recolored after painting, which the style
+    remembers; or in the colors of a photograph, uint8 (H, W, 3), if there is one.
+    """
+    if photo is None:
+        return replace(painting, metadata=dict(painting.metadata) | {"color": color.text})
+    pixels = recolored_style(painting.pixels, photo, color)
+    left = after(replace(color, when="before"))
+    more = {"recolored": color.text} | ({"color": left.text} if left.changes else {})
+    remembered = None if painting.remembered is None else remember(pixels)
+    return replace(painting, pixels=pixels, metadata=dict(painting.metadata) | more, remembered=remembered)
 
 
 def content(photos: Path | None, seed: int) -> Content:
