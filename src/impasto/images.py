@@ -178,6 +178,12 @@ def decode(data: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS)
         return _decoded(image)
 
 
+def suffix_of(data: bytes) -> str:
+    """The suffix that a picture file of these bytes is written with: its own format's, or ".jpg" where that is not written."""
+    with _reading("the picture"), _pillow_limit_lifted(), Image.open(io.BytesIO(data), formats=_PILLOW_READS) as image:
+        return next((suffix for suffix, form in _WRITERS.items() if form.name == image.format), ".jpg")
+
+
 def from_pil(image: Image.Image) -> Picture:
     """Take a Pillow image of any mode: turned upright, converted to sRGB, as `read` does with a file's.
 

@@ -1,12 +1,16 @@
 """A picture file painted into another: whole in memory, or, if it is huge, row by row from file to file."""
 
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from impasto import images, streams
-from impasto.errors import PictureError
+from impasto.errors import ImpastoError, PictureError
 from impasto.images import MAX_PIXELS, Header, UInt8
 from impasto.manner import Manner, painting, small
 from impasto.masks import ALPHA
@@ -16,6 +20,7 @@ from impasto.tiles import Held, Pixels, resized
 
 STREAMED = 30_000_000  # pixels from which a file is not read into memory, if libvips is here
 MOST_PIXELS = 1_000_000_000  # of a file that is read row by row
+AHEAD = 24_000_000  # pixels up to which a picture is read while another is painted
 MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, where it is a mask
 SPARSE = 200  # pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a decompression bomb
 
@@ -69,32 +74,155 @@ def stylize_picture(
         PictureError: a file that cannot be read or written, or is too large.
         StyleError, MaskError, ValueError: as `impasto.manner.painting`.
     """
+    return _Picture(source, target, options or Options()).painted(painter, manner, advance)()
+
+
+def stylize_bytes(
+    data: bytes, name: str, suffix: str, painter: Stylizer, manner: Manner, options: Options | None = None
+) -> tuple[bytes, str]:
+    """Paint a picture from the bytes of its file to those of another.
+
+    Args:
+        data, name: the file, and what errors call it.
+        suffix: the format to write; if it is none, that which came, or JPEG where that is not written.
+        painter, manner, options: as of `stylize_picture`.
+
+    Returns:
+        The file, and its suffix.
+
+    Raises: as `stylize_picture`.
+    """
     options = options or Options()
-    header = images.look(source)
-    streamed = _is_streamed(source, target, header, options)
-    if not streamed:
-        picture = images.read(source, max(MAX_PIXELS, options.max_pixels or 0))
-        photo: Pixels = Held(picture.rgb)
-    else:
-        photo = streams.File(source, header)
+    picture = images.decode(data, name, options.max_pixels or MAX_PIXELS)
+    if suffix.lower() not in images.WRITABLE:
+        suffix = images.suffix_of(data)
+    photo: Pixels = Held(picture.rgb)
     width, height = _sized(photo, options.size)
-    photo = resized(photo, height, width)
-    alpha: UInt8 | None = None
-    transparent: Pixels | None = None
-    if not streamed:
-        alpha = picture.alpha
-    elif header.alpha:
-        transparent = resized(streams.File(source, header, alpha=True), height, width)
-        if any(mask.name == ALPHA for mask in manner.masks):
-            alpha = small(transparent, MASK_SIDE)[..., 0]
-    work = painting(painter, photo, manner, alpha, advance)
-    if streamed:
-        streams.write(target, work.pixels, transparent, header, options.quality)
-    else:
-        if alpha is not None:
-            alpha = resized(Held(np.stack([alpha] * 3, axis=-1)), height, width).whole()[..., 0]
-        images.write(target, replace(picture, rgb=work.pixels.whole(), alpha=alpha), options.quality)
-    return Painted(width, height, work.beyond)
+    work = painting(painter, resized(photo, height, width), manner, picture.alpha)
+    painted = replace(picture, rgb=work.pixels.whole(), alpha=_opacity(picture.alpha, height, width))
+    return images.encode(painted, suffix, options.quality), suffix
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture file to paint, and the file to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: what was painted, or why not; and the seconds from reading it to its being written."""
+
+    job: Job
+    painted: Painted | None
+    error: Exception | None
+    seconds: float
+
+
+def stylize_pictures(
+    jobs: Iterable[Job],
+    painter: Stylizer,
+    manner: Manner,
+    options: Options | None = None,
+    advance: Callable[[Job, float], None] = lambda *_: None,
+) -> Iterator[Outcome]:
+    """Many picture files, in order; while one is painted, the next is read and the one before is written.
+
+    One that fails, fails alone. Memory holds three pictures at most, of those too large for that one at a time.
+
+    Args:
+        jobs: taken one by one, as they are needed.
+        painter, manner, options: as of `stylize_picture`.
+        advance: told of each share of a job that is done; they sum to 1.
+    """
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        waiting: tuple[Job, float, Future[Painted]] | None = None
+        for job, begun, reading in _read_ahead(jobs, reader, options or Options()):
+            try:
+                write = reading.result().painted(painter, manner, partial(advance, job))
+            except FAILURES as error:
+                writing: Future[Painted] = Future()
+                writing.set_exception(error)
+            else:
+                writing = writer.submit(write)
+            if waiting:
+                yield _outcome(*waiting)
+            waiting = job, begun, writing
+        if waiting:
+            yield _outcome(*waiting)
+
+
+FAILURES = (ImpastoError, OSError, MemoryError, RuntimeError)
+"""What a picture may fail with; engines report a lack of memory as RuntimeError."""
+
+
+def _read_ahead(
+    jobs: Iterable[Job], reader: ThreadPoolExecutor, options: Options
+) -> Iterator[tuple[Job, float, "Future[_Picture]"]]:
+    coming = None
+    for job in jobs:
+        following = job, time.perf_counter(), reader.submit(_Picture, job.source, job.target, options, ahead=True)
+        if coming:
+            yield coming
+        coming = following
+    if coming:
+        yield coming
+
+
+def _outcome(job: Job, begun: float, writing: "Future[Painted]") -> Outcome:
+    try:
+        painted, error = writing.result(), None
+    except FAILURES as failure:
+        painted, error = None, failure
+    return Outcome(job, painted, error, time.perf_counter() - begun)
+
+
+class _Picture:
+    """A picture file on its way to another; it is in memory when made, unless it is huge or, `ahead` of time, large."""
+
+    def __init__(self, source: Path, target: Path, options: Options, ahead: bool = False) -> None:
+        self._source, self._target, self._options = source, target, options
+        self._header = images.look(source)
+        self._streamed = _is_streamed(source, target, self._header, options)
+        self._picture: images.Picture | None = None
+        if not self._streamed and (not ahead or self._header.width * self._header.height <= AHEAD):
+            self._read()
+
+    def _read(self) -> images.Picture:
+        self._picture = self._picture or images.read(self._source, max(MAX_PIXELS, self._options.max_pixels or 0))
+        return self._picture
+
+    def painted(self, painter: Stylizer, manner: Manner, advance: Advance) -> Callable[[], Painted]:
+        """Paint it; what then writes it. A file that is painted row by row is written meanwhile."""
+        source, header, options = self._source, self._header, self._options
+        photo: Pixels = streams.File(source, header) if self._streamed else Held(self._read().rgb)
+        width, height = _sized(photo, options.size)
+        photo = resized(photo, height, width)
+        if self._streamed:
+            alpha, transparent = None, None
+            if header.alpha:
+                transparent = resized(streams.File(source, header, alpha=True), height, width)
+                if any(mask.name == ALPHA for mask in manner.masks):
+                    alpha = small(transparent.again(), MASK_SIDE)[..., 0]
+            work = painting(painter, photo, manner, alpha, advance)
+            streams.write(self._target, work.pixels, transparent, header, options.quality)
+            return lambda: Painted(width, height, work.beyond)
+        picture = self._read()
+        work = painting(painter, photo, manner, picture.alpha, advance)
+        rgb, alpha = work.pixels.whole(), picture.alpha
+
+        def write() -> Painted:
+            images.write(self._target, replace(picture, rgb=rgb, alpha=_opacity(alpha, height, width)), options.quality)
+            return Painted(width, height, work.beyond)
+
+        return write
+
+
+def _opacity(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
+    """A transparency at the size of a painting."""
+    return None if alpha is None else resized(Held(np.stack([alpha] * 3, axis=-1)), height, width).whole()[..., 0]
 
 
 def _sized(photo: Pixels, short: int | None) -> tuple[int, int]:

@@ -13,7 +13,6 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from impasto import pictures, predictor, staged
-from impasto.cli.stylize import expand, target_path
 from impasto.images import read
 from impasto.networks import shipped
 from impasto.styles import Style, gallery_style, remember
@@ -249,14 +248,6 @@ def test_several_inputs(paint: Paint, photo_file: Path) -> None:
     assert [record["input"] for record in done.records] == [str(photo_file), str(second)]
 
 
-def test_a_folder_as_input(paint: Paint, photo_file: Path) -> None:
-    copies(photo_file, "in/b.JPG", "in/a.jpg", "in/deeper/c.jpg")
-    (photo_file.parent / "in" / "notes.txt").write_text("no picture")
-    done = paint(photo_file.parent / "in", "-o", photo_file.parent / "out", "--json")
-    assert names(photo_file.parent / "out") == ["a.starry-night.jpg", "b.starry-night.JPG"]
-    assert [Path(record["input"]).name for record in done.records] == ["a.jpg", "b.JPG"]
-
-
 @pytest.mark.parametrize(("pattern", "count"), [("in/*.jpg", 2), ("**/*.jpg", 4), ("in/[a].jpg", 1), ("in/?.jpg", 2)])
 def test_a_glob_as_input(paint: Paint, photo_file: Path, pattern: str, count: int) -> None:
     copies(photo_file, "in/b.jpg", "in/a.jpg", "in/deeper/c.jpg")
@@ -311,17 +302,6 @@ def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) 
     assert not photo_file.with_name("one.png").exists()
 
 
-@pytest.mark.parametrize("flags", [[], ["--overwrite"]])
-def test_two_photographs_of_one_name_do_not_share_a_painting(impasto: Run, photo_file: Path, flags: list[str]) -> None:
-    one, other = copies(photo_file, "one/photo.jpg", "other/photo.jpg")
-    out = photo_file.parent / "out"
-    done = impasto("stylize", one, other, "-s", "starry-night", "-o", out, *flags)
-    assert done.code == 1
-    assert str(one) in done.only_error()
-    assert str(other) in done.only_error()
-    assert names(out) == ["photo.starry-night.jpg"]
-
-
 # What is there is kept
 
 
@@ -347,32 +327,6 @@ def test_the_photograph_itself_is_never_overwritten(impasto: Run, photo_file: Pa
     assert "the photograph itself" in done.only_error()
     assert photo_file.read_bytes() == before
     assert names(photo_file.parent) == ["hard.jpg", "link.jpg", "photo.jpg"]
-
-
-# The parts
-
-
-def test_expand_names_each_file_once(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copies(photo_file, "b.jpg", "[x].jpg")
-    monkeypatch.chdir(photo_file.parent)
-    paths, failures = expand(["b.jpg", "*.jpg", ".", "[x].jpg", "absent.jpg"])
-    assert list(map(str, paths)) == ["b.jpg", "[x].jpg", "photo.jpg", "absent.jpg"]
-    assert failures == []
-
-
-@pytest.mark.parametrize(
-    ("output", "several", "expected"),
-    [
-        (None, False, "a/p.s.jpg"),
-        (None, True, "a/p.s.jpg"),
-        ("o.png", False, "o.png"),
-        ("o.png", True, "o.png/p.s.jpg"),
-        ("o/", False, "o/p.s.jpg"),
-        ("/", False, "/p.s.jpg"),
-    ],
-)
-def test_target_path(output: str | None, several: bool, expected: str) -> None:
-    assert target_path(Path("a/p.jpg"), "s", output, several) == Path(expected)
 
 
 # Sizes and strokes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto.cli.stylize import target_path
+from impasto.cli.batch import painting_name
 from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
 from impasto.video.stability import measure
@@ -146,7 +146,7 @@ def test_a_folder_holds_pictures_and_videos(impasto: Run, clip: Path) -> None:
     ],
 )
 def test_the_name_of_a_painting(name: str, expected: str) -> None:
-    assert target_path(Path(name), "s", None, False) == Path(expected)
+    assert painting_name(Path(name), "s") == Path(expected).name
 
 
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:

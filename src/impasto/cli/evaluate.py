@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from impasto.cli import EXIT_SOME_FAILED, options, report, stability, video
-from impasto.cli.stylize import expand, report_failure
+from impasto.cli.batch import files
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
 from impasto.stylizer import Stylizer
@@ -107,7 +107,7 @@ def evaluate(
     failed = 0
     found = {}
     for what, inputs in (("paintings", paintings), ("photographs", [photos])):
-        found[what], failures = expand(inputs)
+        found[what], failures = files(inputs)
         failed += len(failures)
         for text, error in failures:
             report.fail(str(error) if text in str(error) else f"{text}: {error}")
@@ -153,9 +153,9 @@ def _evaluate_clip(context: typer.Context, clip: Path, paintings: list[str], how
     """Stability of painted versions of a clip, which needs nothing of the learning half."""
     if others := options.given(context, context.params.keys() - CLIP_OPTIONS):
         raise typer.BadParameter(f"{sorted(others)[0]} has no say with --clip; leave one of them out")
-    found, failures = expand(paintings, whole=True)
+    found, failures = files(paintings, whole=True)
     for text, error in failures:
-        report_failure(text, error, context.params["json"])
+        report.failed(text, error, context.params["json"])
     failed = stability.evaluate(clip, found, how, context.params["output"], context.params["json"])
     if failed or failures:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -53,6 +53,17 @@ def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
     print(json.dumps(record, ensure_ascii=False) if as_json else line, file=sys.stdout, flush=True)
 
 
+def failed(text: str, error: BaseException, as_json: bool) -> dict[str, Any]:
+    """Say that an input failed, in a line and, with `as_json`, in a record, which is given."""
+    reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
+    message = reason if text in reason else f"{text}: {reason}"
+    record = {"input": text, "error": message}
+    if as_json:
+        result("", record, as_json=True)
+    fail(message)
+    return record
+
+
 def bar(unit: bool = False) -> Progress:
     """A bar on stderr with time left, gone when done; `unit` counts items instead of per cent."""
     count = MofNCompleteColumn() if unit else TaskProgressColumn()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from impasto.cli import report
-from impasto.cli.stylize import report_failure
 from impasto.errors import ImpastoError, VideoError
 from impasto.files import os_reason, write_atomically
 from impasto.images import UInt8
@@ -35,7 +34,7 @@ def evaluate(clip: Path, paintings: list[Path], how: Options, folder: Path | Non
                 theirs.append(_Frames(opened, path, Options(threads=how.threads, max_pixels=how.max_pixels), ours))
             except (ImpastoError, OSError) as error:
                 failed += 1
-                report_failure(str(path), error, json)
+                report.failed(str(path), error, json)
         if not theirs:
             return failed
         with report.bar(unit=True) as bar:

@@ -1,21 +1,23 @@
 """impasto stylize: paint photographs and videos in a style."""
 
-import glob
-import time
+import itertools
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
-from impasto.cli import EXIT_SOME_FAILED, options, report, video
-from impasto.errors import ImpastoError, PictureError
-from impasto.images import EXTENSIONS, MAX_PIXELS, WRITABLE
+from impasto.cli import EXIT_SOME_FAILED, batch, options, report, video
+from impasto.errors import ImpastoError, PictureError, VideoError
+from impasto.files import os_reason, write_atomically
+from impasto.images import MAX_PIXELS, WRITABLE
 from impasto.manner import Manner
-from impasto.pictures import Options, stylize_picture
-from impasto.styles import gallery_names
+from impasto.pictures import FAILURES, Job, Options, stylize_bytes, stylize_pictures
 from impasto.stylizer import SMALLEST, Stylizer
-from impasto.video.kinds import EXTENSIONS_READ, EXTENSIONS_WRITTEN, is_clip, written_suffix
+from impasto.video.kinds import EXTENSIONS_WRITTEN, exists, is_clip, same
+from impasto.video.kinds import Options as VideoOptions
 from impasto.video.motion import opencv
 from impasto.video.sequences import is_pattern
 
@@ -25,21 +27,24 @@ OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
 def stylize(
     context: typer.Context,
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT", help="Pictures, videos, folders of them, globs, or numbered pictures such as frames/%05d.png."
-        ),
-    ],
     style: Annotated[
         str, typer.Option("--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3.")
     ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="Pictures, videos, folders with all that is below them, globs, numbered pictures such as frames/%05d.png, or "
+            "- for a picture from standard input.",
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
-            help="A file, numbered pictures (%05d.png), or a folder (if it is one, ends in / or inputs are several).",
+            help="A file, numbered pictures (%05d.png), a folder (if it is one, ends in / or inputs are several), or - for "
+            "standard output.",
         ),
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
@@ -70,6 +75,19 @@ def stylize(
         bool,
         typer.Option("--flow", help="Of videos: strokes go with what moves: steadier, softer, slower; needs impasto[flow]."),
     ] = False,
+    listed: Annotated[
+        Path | None,
+        typer.Option("--list", metavar="FILE", help="More inputs, one a line or parted by zero bytes; - is standard input."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="What became of each input, one JSON object a line. Started again, what failed is not tried again.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Paint nothing; say what would be painted, and where to.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")
     ] = False,
@@ -87,6 +105,12 @@ def stylize(
       impasto stylize photo.jpg --style tulip.jpg
 
       impasto stylize holiday/ --style great-wave -o painted/
+
+      impasto stylize holiday/ --style great-wave -o painted/ --report painted/report.jsonl
+
+      find . -name '*.jpg' -print0 | impasto stylize --list - --style great-wave -o painted/
+
+      impasto stylize - --style great-wave < photo.jpg > painted.jpg
 
       impasto stylize photo.jpg -s starry-night:0.7,great-wave:0.3 -o mixed.png
 
@@ -117,14 +141,166 @@ def stylize(
     manner = options.manner(style, strength, stroke, color, color_when, mask, region)
     for mix in manner.mixes:
         painter.prepare(mix)
-    mix = manner.style
-    paths, failures = expand(inputs, whole=bool(output) and is_pattern(output or ""))
-    for text, error in failures:
-        report_failure(text, error, json)
-    failed = len(failures)
-    several = len(paths) > 1 or len(inputs) > 1
+    texts = [*(inputs or []), *(batch.listed(str(listed)) if listed else [])]
+    if not texts:
+        raise typer.BadParameter("there is nothing to paint; name pictures, videos or folders, or a --list of them")
+    if batch.STANDARD in texts or output == batch.STANDARD:
+        _pipe(painter, texts, output, manner, picture)
+        return
+    folder = Path(output) if output and batch.is_folder(output, len(texts) > 1 or Path(texts[0]).is_dir()) else None
+    found, failures = batch.expand(texts, bool(output) and is_pattern(output or ""), folder)
+    paths = [each.path for each in found]
+    several = len(paths) > 1 or len(texts) > 1
+    _check_output(output, several)
+    targets = batch.targets(found, manner.style.name, output, several)
+    photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
+    again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(paths)
+    if left_out := again & set(map(Path, texts)):  # those that a folder holds need no words
+        report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
+    for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
+        others = [path for path in paths if is_clip(path) == (kind == "video")]
+        if others and (given := options.given(context, names)):
+            report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
+    jobs = [Job(path, targets[path]) for path in paths if path not in again]
+    if dry_run:
+        _tell_plan(jobs, overwrite, json)
+        raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
+    with report.bar(unit=True) as bar:
+        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, stroke)
+        task = bar.add_task(manner.style.name, total=len(jobs), visible=several)
+        for text, error in failures:
+            run.failed(text, error)
+        for clips, group in itertools.groupby(jobs, lambda job: is_clip(job.source)):
+            todo = filter(run.wanted, group)
+            for job, record in run.clips(todo, how, smoothing, bar) if clips else run.pictures(todo, picture, bar):
+                run.done(job, record)
+                bar.advance(task)
+    if run.count_failed_before:
+        report.note(
+            f"{run.count_failed_before} inputs failed in an earlier run, are as they were, and were not tried again; they are "
+            f"in {log}"
+        )
+    if run.count_failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+class _Run:
+    """One run over many inputs: what is painted, kept, or fails, and what is said of it."""
+
+    def __init__(
+        self,
+        painter: Stylizer,
+        manner: Manner,
+        photos: Mapping[Path, Path],
+        overwrite: bool,
+        log: batch.Report,
+        json: bool,
+        stroke: float,
+    ) -> None:
+        self._painter, self._manner, self._photos, self._overwrite = painter, manner, photos, overwrite
+        self._log, self._json, self._stroke = log, json, stroke
+        self.count_failed = self.count_failed_before = 0
+        self._said_small = False  # a picture was too small, which is said once
+        self._told: set[str] = set()  # masks of which it is said that they are resized
+
+    def wanted(self, job: Job) -> bool:
+        """Whether to paint it; where not, it is said why."""
+        error: ImpastoError | None = None
+        if self._photos[job.target] != job.source:
+            first = self._photos[job.target]
+            error = PictureError(f"{job.target} is to be the painting of {first}; paint {job.source} in a run of its own")
+        elif self._log.failed_before(job.source) and not self._overwrite:
+            self.count_failed += 1
+            self.count_failed_before += 1
+            return False
+        elif is_clip(job.source):
+            if same(job.source, job.target):
+                error = VideoError(f"{job.target} is the video itself, which is never overwritten; give another -o")
+        elif job.target.suffix.lower() not in WRITABLE or is_pattern(job.target):
+            kinds = " ".join(sorted(WRITABLE))
+            error = PictureError(f"cannot write {job.target}: {job.source} is a single picture; use one of {kinds}")
+        elif job.target.exists() and job.source.exists() and job.target.samefile(job.source):
+            error = PictureError(f"{job.target} is the photograph itself, which is never overwritten; give another -o")
+        if error:
+            self.failed(str(job.source), error)
+            return False
+        if exists(job.target) and not self._overwrite:
+            record = self._record(job) | {"skipped": "the output exists; --overwrite replaces it"}
+            report.result(_line(record), record, self._json)
+            if not self._log.has(job.source):
+                self._log.add(record)
+            return False
+        return True
+
+    def _record(self, job: Job) -> dict[str, Any]:
+        names = {"style": self._manner.style.name, "network": self._painter.network.name}
+        return {"input": str(job.source), "output": str(job.target)} | names
+
+    def pictures(self, jobs: Iterator[Job], how: Options, bar: Progress) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+        """Paint pictures; what is said of each, or None where it failed."""
+        task = bar.add_task("", total=100, visible=False)
+        showing: Job | None = None
+
+        def show(job: Job, done: float) -> None:
+            nonlocal showing
+            if job != showing:
+                showing = job
+                bar.reset(task, description=job.source.name, visible=True)
+            bar.update(task, advance=100 * done)
+
+        for outcome in stylize_pictures(jobs, self._painter, self._manner, how, show):
+            painted = outcome.painted
+            if painted is None:
+                error: BaseException = outcome.error or MemoryError()
+                if not isinstance(error, (ImpastoError, OSError)):
+                    error = PictureError(f"{outcome.job.source}: painting failed ({_first_line(error)})")
+                self.failed(str(outcome.job.source), error)
+                yield outcome.job, None
+                continue
+            size = {"width": painted.width, "height": painted.height, "seconds": round(outcome.seconds, 3)}
+            color = {"beyond": round(painted.beyond, 5)} if self._manner.color.changes else {}
+            yield outcome.job, self._record(outcome.job) | {"engine": self._painter.engine.name} | size | color
+        bar.remove_task(task)
+
+    def clips(
+        self, jobs: Iterator[Job], how: VideoOptions, smoothing: video.Smoothing, bar: Progress
+    ) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+        """Paint videos; what is said of each, or None where it failed."""
+        for job in jobs:
+            try:
+                more = video.paint(self._painter, job.source, job.target, self._manner, how, smoothing, bar)
+            except FAILURES as error:
+                self.failed(str(job.source), error)
+                yield job, None
+            else:
+                yield job, self._record(job) | more
+
+    def done(self, job: Job, record: dict[str, Any] | None) -> None:
+        """Say what became of an input that did not fail."""
+        if record is None:
+            return
+        report.result(_line(record), record, self._json)
+        self._log.add(record)
+        for mask in self._manner.masks:
+            if mask.size not in (None, (record["width"], record["height"])) and mask.name not in self._told:
+                assert mask.size
+                self._told.add(mask.name)
+                size = f"{record['width']}x{record['height']}"
+                report.note(f"the mask {mask.name} has {mask.size[0]}x{mask.size[1]} pixels and is resized to {size}")
+        if not self._said_small and (sides := _small(record, self._stroke)):
+            self._said_small = True
+            report.note(f"{job.source} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
+
+    def failed(self, text: str, error: BaseException) -> None:
+        """Say that an input failed, in a line, in the report and, with `json`, in a record."""
+        self.count_failed += 1
+        self._log.add(report.failed(text, error, self._json))
+
+
+def _check_output(output: str | None, several: bool) -> None:
+    """Raises a usage error for an output that the inputs cannot have."""
     written = WRITABLE | EXTENSIONS_WRITTEN
-    if output and not _is_folder(output, several) and Path(output).suffix.lower() not in written:
+    if output and not batch.is_folder(output, several) and Path(output).suffix.lower() not in written:
         raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/")
     if output and several and is_pattern(output):
         raise typer.BadParameter(f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png")
@@ -132,79 +308,37 @@ def stylize(
         raise typer.BadParameter(
             f"-o {output} is one file, and there are several inputs; for a folder of that name, write {output}/"
         )
-    targets = {path: target_path(path, mix.name, output, several) for path in paths}
-    photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
-    again = {path for path in paths if photos.get(path, path) != path} | earlier_paintings(paths)
-    if left_out := again & set(map(Path, inputs)):  # those that a folder holds need no words
-        report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
-    for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
-        others = [path for path in paths if is_clip(path) == (kind == "video")]
-        if others and (given := options.given(context, names)):
-            report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
-    with report.bar(unit=True) as bar:
-        task = bar.add_task(mix.name, total=len(paths) - len(again), visible=several)
-        small = False  # a picture was too small, which is said once
-        told: set[str] = set()  # masks of which it is said that they are resized
-        for path, target in targets.items():
-            if path in again:
-                continue
-            try:
-                if photos[target] != path:
-                    raise PictureError(f"{target} is to be the painting of {photos[target]}; paint {path} in a run of its own")
-                if is_clip(path):
-                    record = video.paint(painter, path, target, manner, how, smoothing, overwrite, bar)
-                else:
-                    record = _paint(painter, path, target, manner, picture, overwrite, bar)
-            except (ImpastoError, OSError, MemoryError) as error:
-                failed += 1
-                report_failure(str(path), error, json)
-            else:
-                report.result(_line(record), record, json)
-                _tell_of_masks(manner, record, told)
-                if not small and (sides := _small(record, stroke)):
-                    small = True
-                    report.note(f"{path} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
-            bar.advance(task)
-    if failed:
-        raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _paint(
-    painter: Stylizer, path: Path, target: Path, manner: Manner, how: Options, overwrite: bool, bar: Progress
-) -> dict[str, Any]:
-    """Read, paint and write one picture; what `--json` says of it."""
-    if target.suffix.lower() not in WRITABLE or is_pattern(target):
-        raise PictureError(f"cannot write {target}: {path} is a single picture; use one of {' '.join(sorted(WRITABLE))}")
-    if target.exists() and path.exists() and target.samefile(path):
-        raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another -o")
-    record = {"input": str(path), "output": str(target), "style": manner.style.name, "network": painter.network.name}
-    if target.exists() and not overwrite:
-        return record | {"skipped": "the output exists; --overwrite replaces it"}
-    start = time.perf_counter()
-    task = bar.add_task(path.name, total=100, visible=False)
+def _tell_plan(jobs: list[Job], overwrite: bool, json: bool) -> None:
+    """What a run would do."""
+    for job in jobs:
+        there = exists(job.target)
+        does = "replaced" if there and overwrite else "kept" if there else "painted"
+        record = {"input": str(job.source), "output": str(job.target), "would be": does}
+        report.result(f"{job.source} -> {job.target}" + (f" ({does})" if there else ""), record, json)
 
-    def show(done: float) -> None:
-        bar.update(task, advance=100 * done, visible=True)
 
+def _pipe(painter: Stylizer, texts: list[str], output: str | None, manner: Manner, how: Options) -> None:
+    """Paint one picture from standard input, to standard output, or both, in the format that came or that `output` names."""
+    if len(texts) > 1:
+        raise typer.BadParameter("- stands for one picture; paint others in a run of their own")
+    if texts == [batch.STANDARD]:
+        name, data = "standard input", sys.stdin.buffer.read()
+    else:
+        name, data = texts[0], Path(texts[0]).read_bytes()
+    written, suffix = stylize_bytes(data, name, Path(output or "").suffix, painter, manner, how)
+    if output in (None, batch.STANDARD):
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+        return
+    assert output
+    target = Path(output) / f"stdin.{manner.style.name}{suffix}" if batch.is_folder(output, False) else Path(output)
     try:
-        done = stylize_picture(path, target, painter, manner, how, show)
-    except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
-        raise PictureError(f"{path}: painting failed ({_first_line(error)})") from error
-    finally:
-        bar.remove_task(task)
-    seconds = round(time.perf_counter() - start, 3)
-    size = {"engine": painter.engine.name, "width": done.width, "height": done.height, "seconds": seconds}
-    return record | size | ({"beyond": round(done.beyond, 5)} if manner.color.changes else {})
-
-
-def _tell_of_masks(manner: Manner, record: dict[str, Any], told: set[str]) -> None:
-    """Say of each mask once that it has another size than what is painted by it."""
-    for mask in manner.masks:
-        if "width" in record and mask.size not in (None, (record["width"], record["height"])) and mask.name not in told:
-            assert mask.size
-            told.add(mask.name)
-            size = f"{record['width']}x{record['height']}"
-            report.note(f"the mask {mask.name} has {mask.size[0]}x{mask.size[1]} pixels and is resized to {size}")
+        write_atomically(target, written)
+    except OSError as error:
+        raise PictureError(f"cannot write {target}: {os_reason(error)}") from error
+    report.result(str(target), {"input": batch.STANDARD, "output": str(target)}, False)
 
 
 def _small(record: dict[str, Any], stroke: float) -> str:
@@ -227,62 +361,3 @@ def _line(record: dict[str, Any]) -> str:
     if "frames" in record:
         took += f", of which {record['first_seconds']} to the first of {record['frames']} frames, then {record['fps']} a second"
     return f"{record['output']} ({took})"
-
-
-def report_failure(text: str, error: BaseException, json: bool) -> None:
-    """Say that an input failed, in a line and, with `json`, in a record."""
-    reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
-    message = reason if text in reason else f"{text}: {reason}"
-    if json:
-        report.result("", {"input": text, "error": message}, as_json=True)
-    report.fail(message)
-
-
-def expand(inputs: list[str], whole: bool = False) -> tuple[list[Path], list[tuple[str, Exception]]]:
-    """Files that the inputs name, each once and in order; and the inputs that name none, with the reasons.
-
-    With `whole`, a folder is one input: the frames of a film.
-    """
-    paths: dict[Path, None] = {}
-    failures: list[tuple[str, Exception]] = []
-    for text in inputs:
-        try:
-            paths |= dict.fromkeys([Path(text)] if whole and Path(text).is_dir() else _files(text))
-        except (OSError, PictureError) as error:
-            failures.append((text, error))
-    return list(paths), failures
-
-
-def _files(text: str) -> list[Path]:
-    """Files that one input names: those of a folder, those that a glob matches, or the one file, there or not."""
-    path = Path(text)
-    if path.is_dir():
-        kinds = EXTENSIONS | EXTENSIONS_READ
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in kinds and p.is_file())
-    elif not path.exists() and glob.has_magic(text):
-        found = sorted(Path(match) for match in glob.glob(text, recursive=True) if Path(match).is_file())  # noqa: PTH207
-    else:
-        found = [path]
-    if not found:
-        raise PictureError(f"{text} holds no pictures and no videos ({', '.join(sorted(EXTENSIONS | EXTENSIONS_READ))})")
-    return found
-
-
-def target_path(path: Path, style: str, output: str | None, several: bool) -> Path:
-    """Where a painting goes: beside its photograph, into the folder `output`, or to the file `output`."""
-    suffix = written_suffix(path) if is_clip(path) else path.suffix if path.suffix.lower() in WRITABLE else ".jpg"
-    name = f"{path.stem}.{style}{suffix}"
-    if output is None:
-        return path.with_name(name)
-    return Path(output) / name if _is_folder(output, several) else Path(output)
-
-
-def _is_folder(output: str, several: bool) -> bool:
-    return several or output.endswith(("/", "\\")) or Path(output).is_dir()
-
-
-def earlier_paintings(paths: list[Path]) -> set[Path]:
-    """Those of `paths` that an earlier run painted of another of them, in any style of the gallery."""
-    photos = {path.with_suffix("") for path in paths}
-    names = {f".{name}" for name in gallery_names()}
-    return {path for path in paths if Path(path.stem).suffix in names and path.with_name(Path(path.stem).stem) in photos}

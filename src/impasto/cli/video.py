@@ -16,7 +16,7 @@ from impasto.images import UInt8
 from impasto.manner import Manner
 from impasto.stylizer import Brush, Stylizer
 from impasto.video.clips import Span
-from impasto.video.kinds import Options, exists, same
+from impasto.video.kinds import Options
 
 if TYPE_CHECKING:
     from impasto.video.painting import Painted
@@ -81,18 +81,12 @@ def paint(
     manner: Manner,
     how: Options,
     smoothing: Smoothing,
-    overwrite: bool,
     bar: Progress,
 ) -> dict[str, Any]:
     """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
     # here, as pictures do without PyAV
     from impasto.video.painting import Interrupted, stylize_video
 
-    if same(path, target):
-        raise VideoError(f"{target} is the video itself, which is never overwritten; give another -o")
-    record = {"input": str(path), "output": str(target), "style": manner.style.name, "network": painter.network.name}
-    if exists(target) and not overwrite:
-        return record | {"skipped": "the output exists; --overwrite replaces it"}
     begun = time.perf_counter()
     task = bar.add_task(path.name, total=None)
 
@@ -111,7 +105,7 @@ def paint(
         size = {"width": done.width, "height": done.height, "seconds": round(took, 3)}
         fps = (done.frames - 1) / (took - first) if done.frames > 1 else 1 / took
         speed = {"first_seconds": round(first, 3), "frames": done.frames, "fps": round(fps, 2), "lost": done.lost}
-        return record | {"engine": painter.engine.name} | size | speed
+        return {"engine": painter.engine.name} | size | speed
 
     try:
         return told(stylize_video(path, target, _frame_painter(painter, manner, smoothing, how.threads), how, show))
