@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import photo, ramp
+from pictures import UInt8, photo, ramp
 from PIL import Image
 
 from impasto import images, pictures, streams
@@ -13,7 +13,7 @@ from impasto.errors import PictureError
 from impasto.images import MAX_PIXELS, Header
 from impasto.manner import Manner, find_manner
 from impasto.pictures import Options, Painted, stylize_picture
-from impasto.stylizer import Stylizer
+from impasto.stylizer import Brush, Stylizer
 
 MANNER = find_manner("starry-night")
 
@@ -129,3 +129,48 @@ def test_a_limit_that_is_given_is_the_limit(exact: Stylizer, clear_file: Path) -
         stylize_picture(clear_file, target, exact, MANNER, Options(max_pixels=6299))
     stylize_picture(clear_file, target, exact, MANNER, Options(max_pixels=6300))
     assert MAX_PIXELS == 100_000_000  # which the help names
+
+
+# Memory
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_where_memory_is_short_tiles_get_smaller(
+    exact: Stylizer, tmp_path: Path, error: Exception, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the painting is the same, and it is said; where nothing helps, it is one error."""
+    if suffix == ".tif":
+        pytest.importorskip("pyvips")
+        monkeypatch.setattr(pictures, "STREAMED", 0)
+    source, target = tmp_path / "photo.png", tmp_path / f"out{suffix}"
+    Image.fromarray(photo(700, 900)).save(source)
+    stylize_picture(source, tmp_path / "expected.png", exact, MANNER)
+    paint, most = Brush.paint, 600_000
+
+    def greedy(self: Brush, picture: UInt8, top: int = 0, left: int = 0) -> UInt8:
+        if picture.shape[0] * picture.shape[1] > most:
+            raise error
+        return paint(self, picture, top, left)
+
+    monkeypatch.setattr(Brush, "paint", greedy)
+    done = stylize_picture(source, target, exact, MANNER)
+    assert "memory was short, so it was painted in tiles of 512 pixels" in done.note
+    off = np.abs(images.read(target).rgb.astype(int) - images.read(tmp_path / "expected.png").rgb)
+    assert off.mean() < 1
+    most = 0
+    with pytest.raises(type(error)):
+        stylize_picture(source, target, exact, MANNER)
+
+
+def test_other_failures_are_not_tried_again(exact: Stylizer, clear_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def failing(*_: object) -> UInt8:
+        tries.append(1)
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(Brush, "paint", failing)
+    with pytest.raises(RuntimeError, match="no such operation"):
+        stylize_picture(clear_file, clear_file.with_name("out.png"), exact, MANNER)
+    assert len(tries) == 1

@@ -111,3 +111,14 @@ def other_kind(*nodes: Any) -> bytes:
 def test_a_graph_of_another_kind_is_refused() -> None:
     with pytest.raises(NetworkError, match="cannot be held"):
         staged.cut(other_kind(helper.make_node("Relu", ["image"], ["picture"])))
+
+
+def test_what_is_painted_in_one_go_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, expected in ((None, (staged.WHOLE, staged.TILE)), (8 << 30, (staged.WHOLE, staged.TILE)), (0, (512**2, 512))):
+        monkeypatch.setattr(staged, "available_memory", lambda free=free: free)
+        assert staged.limits() == expected
+    monkeypatch.setattr(staged, "available_memory", lambda: 400 << 20)
+    assert 0.4 * (400 << 20) < staged.limits().whole * staged.BYTES < 0.6 * (400 << 20)
+    with staged.limited(staged.Limits(100, 64)):
+        assert staged.limits() == (100, 64)
+    assert staged.limits().tile > 64

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from impasto import images, streams
+from impasto import images, staged, streams
 from impasto.errors import ImpastoError, PictureError
 from impasto.images import MAX_PIXELS, Header, UInt8
 from impasto.manner import Manner, painting, small
@@ -20,6 +20,7 @@ from impasto.tiles import Held, Pixels, resized
 
 STREAMED = 30_000_000  # pixels from which a file is not read into memory, if libvips is here
 MOST_PIXELS = 1_000_000_000  # of a file that is read row by row
+RETRIES = 3  # in smaller tiles, where memory does not suffice
 AHEAD = 24_000_000  # pixels up to which a picture is read while another is painted
 MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, where it is a mask
 SPARSE = 200  # pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a decompression bomb
@@ -28,12 +29,13 @@ SPARSE = 200  # pixels to a byte of a file of more than `MAX_PIXELS`, which no p
 @dataclass(frozen=True)
 class Painted:
     """What came of a picture: pixels across and down, and of what share of them, 0..1, the colors that the manner's color mode
-    wants were beyond 0..255, and were brought back.
+    wants were beyond 0..255, and were brought back; and what else there is to know.
     """
 
     width: int
     height: int
     beyond: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,23 @@ class _Picture:
         return self._picture
 
     def painted(self, painter: Stylizer, manner: Manner, advance: Advance) -> Callable[[], Painted]:
-        """Paint it; what then writes it. A file that is painted row by row is written meanwhile."""
+        """Paint it; what then writes it. A file that is painted row by row is written meanwhile.
+
+        Where memory does not suffice, it is tried again in smaller tiles.
+        """
+        limits, smaller = staged.limits(), 0
+        while True:
+            try:
+                with staged.limited(limits):
+                    write = self._painted(painter, manner, advance)
+            except (MemoryError, RuntimeError) as error:
+                if smaller == RETRIES or not _lacks_memory(error):
+                    raise
+                limits, smaller = limits.less(), smaller + 1
+            else:
+                return partial(_noted, write, f"{self._source}: {SHORT} {limits.tile} pixels") if smaller else write
+
+    def _painted(self, painter: Stylizer, manner: Manner, advance: Advance) -> Callable[[], Painted]:
         source, header, options = self._source, self._header, self._options
         photo: Pixels = streams.File(source, header) if self._streamed else Held(self._read().rgb)
         width, height = _sized(photo, options.size)
@@ -218,6 +236,18 @@ class _Picture:
             return Painted(width, height, work.beyond)
 
         return write
+
+
+SHORT = "memory was short, so it was painted in tiles of"
+
+
+def _noted(write: Callable[[], Painted], note: str) -> Painted:
+    return replace(write(), note=note)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether it is memory that lacks; engines say so in words."""
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in ("alloc", "memory"))
 
 
 def _opacity(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:

@@ -10,8 +10,10 @@ Nothing less would do, as errors multiply through a dozen layers. Of 12 megapixe
 tiles that were painted with them diverges.
 """
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto import held
-from impasto.held import PIXELS, Statistics
+from impasto.engines import available_memory
+from impasto.held import Statistics
 from impasto.images import UInt8
 from impasto.networks import INPUTS, MULTIPLE, noise_at
 
@@ -30,6 +33,44 @@ Advance = Callable[[float], None]  # told of each share of the work that is done
 WHOLE = 4_000_000  # pixels that a network paints and measures in one go
 HALVED = 16_000_000  # pixels from which coarse features are kept in 16 bits, which takes half the memory and 6 times as long
 TILE = 1024  # pixels a side of a tile; whose features of one layer are then 32 MB at most
+PIXELS = 2  # from one position of noise to the next
+# Bytes of features that a pixel painted in one go takes in `base`, in float32, and the part of what is free that they may take.
+BYTES, SHARE = 220, 0.5
+SMALLEST_TILE = 512  # pixels a side: smaller ones are mostly what lies around them
+
+
+class Limits(NamedTuple):
+    """Pixels that are painted in one go, and of the side of a tile of what is larger."""
+
+    whole: int
+    tile: int
+
+    def less(self) -> "Limits":
+        """What takes a quarter of the memory."""
+        tile = max(SMALLEST_TILE, self.tile // 2)
+        return Limits(min(self.whole // 4, tile * tile), tile)
+
+
+_limits: ContextVar[Limits | None] = ContextVar("limits", default=None)
+
+
+def limits() -> Limits:
+    """Those in force: of `limited`, or as many as fit into the memory that is free."""
+    if set_ := _limits.get():
+        return set_
+    free = available_memory()
+    fit = WHOLE if free is None else min(WHOLE, max(SMALLEST_TILE**2, int(SHARE * free / BYTES)))
+    return Limits(fit, min(TILE, max(SMALLEST_TILE, math.isqrt(fit) // MULTIPLE * MULTIPLE)))
+
+
+@contextlib.contextmanager
+def limited(to: Limits) -> Iterator[None]:
+    """Within it, these limits are in force."""
+    token = _limits.set(to)
+    try:
+        yield
+    finally:
+        _limits.reset(token)
 
 
 class Stage(NamedTuple):
@@ -159,17 +200,18 @@ class Span(NamedTuple):
 
 
 def spans(height: int, width: int, margin: int) -> tuple[list[Span], list[Span]]:
-    """Tiles of a picture, down and across: all of one size, as engines compile for sizes, and of about `TILE` x `TILE` pixels.
+    """Tiles of a picture, down and across: all of one size, as engines compile for sizes, and about as large as `limits` says.
 
     Those of a strip are longer. Sides, margin and all places are multiples of 8.
     """
-    down = _spans(height, _limit(min(width, TILE)), margin)
-    return down, _spans(width, _limit(down[0].stop), margin)
+    tile = limits().tile
+    down = _spans(height, _limit(min(width, tile), tile), margin)
+    return down, _spans(width, _limit(down[0].stop, tile), margin)
 
 
-def _limit(side: int) -> int:
+def _limit(side: int, tile: int) -> int:
     """How long a tile may be whose other side is given."""
-    return max(TILE, TILE * TILE // side // MULTIPLE * MULTIPLE)
+    return max(tile, tile * tile // side // MULTIPLE * MULTIPLE)
 
 
 def _spans(length: int, limit: int, margin: int) -> list[Span]:

@@ -262,7 +262,7 @@ class Brush:
         """The statistics that painting this picture would read: of each network that paints.
 
         Args:
-            picture: uint8 RGB (H, W, 3). Of more than `staged.WHOLE` pixels, they are read piece by piece, in little memory.
+            picture: uint8 RGB (H, W, 3). Of more than `staged.limits` says, they are read piece by piece, in little memory.
             advance: told of each share of the work that is done; they sum to 1.
 
         Raises:
@@ -271,7 +271,7 @@ class Brush:
         _check(picture)
         padded, found = _padded(picture), []
         for job in self.jobs:
-            if padded.shape[0] * padded.shape[1] > staged.WHOLE:
+            if padded.shape[0] * padded.shape[1] > staged.limits().whole:
                 found.append(self._measured_in_stages(job, padded, lambda done: advance(done / len(self.jobs))))
             else:
                 found.append(Statistics.of_output(self._run(job, "measuring", padded)))

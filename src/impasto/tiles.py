@@ -136,7 +136,7 @@ class Painted(Pixels):
 
     def bands(self) -> Iterator[UInt8]:
         picture, brush = self._picture, self._brush
-        if self.height * self.width <= staged.WHOLE or not brush.holds:
+        if self.height * self.width <= staged.limits().whole or not brush.holds:
             painted = brush.paint(picture.rows(0, picture.height))
             self._advance(1)
             yield painted

@@ -203,3 +203,18 @@ def test_a_home_that_takes_no_file_is_no_matter(tmp_path: Path, monkeypatch: pyt
     engine = engines.load(graph.graph, "openvino", pixels=True, cache=True)
     more = [noise_at(64, 64)] if NOISE in engine.inputs else []
     assert engine.run(np.zeros((1, 64, 64, 3), np.uint8), np.ones((1, graph.embedding_size), np.float32), *more).shape[1] == 64
+
+
+def test_available_memory(tmp_path: Path) -> None:
+    """The least of what the system and the container have; files that are cached are given back."""
+    meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
+    assert engines.available_memory(meminfo, cgroup) is None
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:   5000 kB\n")
+    assert engines.available_memory(meminfo, cgroup) == 5000 * 1024
+    cgroup.mkdir()
+    for name, text in (("memory.max", "max"), ("memory.current", "3000000"), ("memory.stat", "inactive_file 1000000\n")):
+        (cgroup / name).write_text(text)
+    assert engines.available_memory(meminfo, cgroup) == 5000 * 1024
+    (cgroup / "memory.max").write_text("4000000")
+    assert engines.available_memory(meminfo, cgroup) == 2_000_000
+    assert engines.available_memory() != 0

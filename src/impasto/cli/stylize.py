@@ -257,6 +257,8 @@ class _Run:
                 self.failed(str(outcome.job.source), error)
                 yield outcome.job, None
                 continue
+            if painted.note:
+                report.note(painted.note)
             size = {"width": painted.width, "height": painted.height, "seconds": round(outcome.seconds, 3)}
             color = {"beyond": round(painted.beyond, 5)} if self._manner.color.changes else {}
             yield outcome.job, self._record(outcome.job) | {"engine": self._painter.engine.name} | size | color

@@ -1,5 +1,6 @@
 """Engines that run a network's ONNX graph on this machine: OpenVINO (the default on CPUs) or ONNX Runtime."""
 
+import contextlib
 import importlib.util
 import math
 import os
@@ -96,3 +97,19 @@ def available_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no such file, or a quota of "max"
         return cores
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes of memory that this process may still take: what the system has, and its container where there is one; None where
+    neither tells.
+    """
+    found = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable:"))
+        found.append(1024 * int(line.split()[1]))
+    with contextlib.suppress(OSError, ValueError, StopIteration):  # "max" is no number
+        most, used = (int((cgroup / name).read_text()) for name in ("memory.max", "memory.current"))
+        stat = (cgroup / "memory.stat").read_text().splitlines()
+        cached = int(next(line for line in stat if line.startswith("inactive_file ")).split()[1])  # given back when asked for
+        found.append(max(0, most - used + cached))
+    return min(found, default=None)
