@@ -16,6 +16,7 @@ from impasto import engines
 from impasto.images import read
 from impasto.networks import Network, shipped
 from impasto.styles import Style, gallery_names, gallery_style, remember
+from impasto.stylizer import Stylizer
 
 
 def test_version(impasto: Run) -> None:
@@ -120,6 +121,29 @@ def test_a_sheet(impasto: Run, photo_file: Path) -> None:
 
 
 # doctor
+
+
+def test_a_report_has_what_is_needed_and_no_paths(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "somebody" / "weights"
+    weights.mkdir(parents=True)
+    (weights / "vgg19.safetensors").write_bytes(b"")
+    monkeypatch.setenv("IMPASTO_WEIGHTS", str(weights))
+    monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "somebody" / "cache"))
+    done = impasto("doctor", "--report", tmp_path / "report.md")
+    text = (tmp_path / "report.md").read_text()
+    assert done.code == 0 and str(tmp_path / "report.md") in done.out
+    assert all(part in text for part in ("python: ", "openvino", "vgg19.safetensors", shipped("base").hash, "IMPASTO_HOME set"))
+    assert "somebody" not in text and str(Path.home()) not in text
+    # engines agree, and each paints
+    lines = [line for line in text.splitlines() if "deviation" in line]
+    assert len(lines) == 2 * len(engines.available())
+    means = {line.split(", ")[1].split(":")[0]: set[float]() for line in lines}
+    for line in lines:
+        means[line.split(", ")[1].split(":")[0]].add(float(line.split("mean ")[1].split(",")[0]))
+    assert all(max(each) - min(each) < 0.1 for each in means.values())
+    monkeypatch.setattr(Stylizer, "stylize", lambda *_: (_ for _ in ()).throw(ValueError("lost /home/somebody/x.png")))
+    impasto("doctor", "--report", tmp_path / "report.md")
+    assert "ValueError: lost .../x.png" in (tmp_path / "report.md").read_text()
 
 
 def test_doctor(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

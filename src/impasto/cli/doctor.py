@@ -3,18 +3,32 @@
 import contextlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
+import re
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import numpy as np
+import typer
 
 from impasto import __version__
 from impasto.cli import options, report
-from impasto.engines import ENGINES, available, available_cores
+from impasto.engines import ENGINES, available, available_cores, available_memory
 from impasto.errors import ImpastoError
+from impasto.files import os_reason, write_atomically
+from impasto.images import UInt8
 from impasto.networks import NETWORKS, shipped
 from impasto.paths import home, weights_folders
 from impasto.styles import gallery_names
+from impasto.stylizer import Stylizer
 
+ENVIRONMENT = (  # that changes what impasto does; values are told where they are numbers
+    *("IMPASTO_HOME", "IMPASTO_WEIGHTS", "XDG_CACHE_HOME", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "LD_PRELOAD", "NO_COLOR", "TERM"),
+)
 CPU_FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "bf16", "asimd")  # that engines use
 EXTRAS = {  # package: what it is for, and how to get it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
@@ -34,14 +48,31 @@ ALIKE = {  # packages that have the same module
 }
 
 
-def doctor(json: options.Json = False) -> None:
+def doctor(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Write what a bug report needs, with no names of folders, files or people."
+        ),
+    ] = None,
+    json: options.Json = False,
+) -> None:
     """Show engines, CPU features, versions, weights and cache, and what to do about what is missing.
 
-    Example:
+    Examples:
 
       impasto doctor
+
+      impasto doctor --report impasto-report.md
     """
     found = examine()
+    if out:
+        try:
+            write_atomically(out, "\n".join(report_lines(found)).encode())
+        except OSError as error:
+            raise ImpastoError(f"cannot write {out}: {os_reason(error)}") from error
+        report.result(f"{out}: look it over, and put it into the bug report", {"output": str(out)}, json)
+        return
     if json:
         report.result("", found, as_json=True)
         return
@@ -84,6 +115,43 @@ def examine() -> dict[str, Any]:
         "cache_bytes": sum(path.stat().st_size for path in home().rglob("*") if path.is_file()),
         "advice": advice,
     }
+
+
+def report_lines(found: Mapping[str, Any]) -> list[str]:
+    """What `examine` found, as Markdown for people who mend bugs: no paths, and whether each engine paints as it should."""
+    lines = ["# impasto doctor --report", ""]
+    for key, value in found.items():
+        if key in ("cache", "advice"):
+            continue
+        shown = [Path(path).name for path in value] if key == "weights" else value
+        lines.append(f"- {key}: {_shown(shown)}")
+    memory = available_memory()
+    lines.append(f"- memory free: {'unknown' if memory is None else f'{memory / 1e9:.1f} GB'}")
+    known = [name for name in ENVIRONMENT if name in os.environ]
+    values = {name: os.environ[name] if os.environ[name].isdigit() else "set" for name in known}
+    lines += [f"- environment: {_shown(values) or 'nothing of note'}", "", "## Painting 64x64 pixels in starry-night", ""]
+    for engine in available():
+        for network in NETWORKS:
+            try:
+                start = time.perf_counter()
+                painted = Stylizer(network, engine, precision="f32").stylize(_test_picture(), "starry-night")
+                took = time.perf_counter() - start
+            except Exception as error:  # what is looked for is just what nobody expects
+                lines.append(f"- {engine}, {network}: {type(error).__name__}: {_without_paths(str(error))}")
+                continue
+            said = f"mean {painted.mean():.3f}, deviation {painted.std():.3f}, {took:.2f} s"
+            lines.append(f"- {engine}, {network}: {said}")
+    return [*lines, ""]
+
+
+def _test_picture() -> UInt8:
+    """A picture that is the same everywhere, uint8 (64, 64, 3)."""
+    y, x = np.mgrid[:64, :64]
+    return np.stack([4 * x, 4 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
+
+
+def _without_paths(text: str) -> str:
+    return re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]*[/\\]", ".../", " ".join(text.split()))
 
 
 def _shown(value: Any) -> str:
