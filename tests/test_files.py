@@ -1,6 +1,8 @@
 """Files are written whole or not at all, and what cannot be read is said in one line."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,3 +119,24 @@ def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
     (tmp_path / "bare.safetensors").write_bytes(save(TENSORS))
     with pytest.raises(StyleError, match="it says None"):
         read_safetensors(tmp_path / "bare.safetensors", StyleError, FORMAT)
+
+
+# What killed processes leave
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
+    """By the next one that writes there; what others are writing stays."""
+    command = (
+        "import os, signal, sys; from pathlib import Path; from impasto.files import whole\n"
+        "with whole(Path(sys.argv[1]) / 'out.bin') as file:\n"
+        "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", command, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".impasto-")
+    theirs = left.with_name(left.name.replace(left.name.split("-")[2], str(os.getppid())))
+    elsewhere = left.with_name(".impasto-0therone-1-a.tmp")
+    for path in (theirs, elsewhere):
+        path.write_bytes(b"being written")
+    write_atomically(tmp_path / "new.bin", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["new.bin", theirs.name, elsewhere.name])
