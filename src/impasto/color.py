@@ -218,7 +218,8 @@ def into_gamut(colors: Float32) -> tuple[UInt8, int]:
     """Colors (..., 3) in levels, as near as 0..255 allows: those beyond lose chrominance, not luminance, until all of R, G and
     B are inside, where cutting would shift their hue. Also how many pixels were off by more than rounding.
     """
-    lowest, highest = colors.min(-1), colors.max(-1)
+    red, green, blue = np.moveaxis(colors, -1, 0)  # as numpy is slow along an axis of three
+    lowest, highest = (of(of(red, green), blue) for of in (np.minimum, np.maximum))
     beyond = (lowest < -0.5) | (highest > 255.5)
     if beyond.any():
         outside = colors[beyond]
@@ -228,7 +229,10 @@ def into_gamut(colors: Float32) -> tuple[UInt8, int]:
         room = np.where(chrominance > 0, 255 - grey, grey) / np.abs(chrominance).clip(1e-6)
         colors = colors.copy()
         colors[beyond] = grey + chrominance * room.min(1, keepdims=True).clip(0, 1)
-    return (colors + np.float32(0.5)).clip(0, 255).astype(np.uint8), int(beyond.sum())
+    rounded = colors + np.float32(0.5)
+    np.maximum(rounded, 0, out=rounded)
+    np.minimum(rounded, 255, out=rounded)
+    return rounded.astype(np.uint8), int(np.count_nonzero(beyond))
 
 
 def keep_color(painted: UInt8, photo: UInt8, color: Color) -> tuple[UInt8, float]:
