@@ -24,7 +24,7 @@ def test_version(impasto: Run) -> None:
     assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["stylize", "styles", "train", "evaluate", "benchmark", "doctor", "webcam"])
+@pytest.mark.parametrize("verb", ["stylize", "styles", "train", "evaluate", "benchmark", "doctor", "webcam", "compare"])
 def test_help(impasto: Run, verb: str) -> None:
     done = impasto(verb, "-h")
     assert (done.code, done.err) == (0, "")
@@ -108,16 +108,47 @@ def test_one_style_in_detail(impasto: Run) -> None:
     assert "did you mean great-wave" in impasto("styles", "great-wav").only_error()
 
 
-def test_a_sheet(impasto: Run, photo_file: Path) -> None:
+def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
     target = photo_file.with_name("sheet.png")
-    done = impasto("styles", "--sheet", photo_file, "-o", target)
+    done = impasto("styles", "--sheet", target, "--photo", photo_file, "-n", "small")
     assert (done.code, done.out, done.err) == (0, f"{target}\n", "")
     sheet = read(target).rgb
     assert min(sheet.shape[:2]) > 600
     assert sheet.std() > 20
-    (record,) = impasto("styles", "starry-night", "--sheet", photo_file, "-o", target, "--json").records
-    assert record == {"output": str(target), "styles": ["starry-night"]}
-    assert "no such file" in impasto("styles", "--sheet", photo_file.with_name("absent.jpg"), "-o", target).only_error()
+    arguments = ("styles", "starry-night", "udnie", "--sheet", target, "--photo", photo_file, "--json")
+    assert f"--sheet {target} exists; --overwrite replaces it" in impasto(*arguments).usage()
+    (record,) = impasto(*arguments, "--overwrite").records
+    height, width = read(target).rgb.shape[:2]
+    assert record == {"output": str(target), "styles": ["starry-night", "udnie"], "width": width, "height": height}
+    assert width > 3 * 320  # photograph and both in one row
+    missing = impasto("styles", "--sheet", target, "--photo", photo_file.with_name("absent.jpg"), "--overwrite")
+    assert "no such file" in missing.only_error()
+    assert "never overwritten" in impasto("styles", "--sheet", photo_file, "--photo", photo_file, "--overwrite").only_error()
+    assert "--sheet gallery.png" in impasto("styles", "--photo", photo_file).usage()
+    assert "ends in none of" in impasto("styles", "--sheet", "sheet.txt").usage()
+
+
+def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
+    target = tmp_path / "sheet.jpg"
+    (record,) = impasto("styles", "--sheet", target, "--json").records
+    assert record["styles"] == list(gallery_names()[:-1])
+    assert read(target).rgb.shape == (record["height"], record["width"], 3)
+    assert "photo has no preview; paint a photograph in it" in impasto("styles", "photo", "--sheet", target, "--overwrite").err
+
+
+def test_folders_of_styles(impasto: Run, tmp_path: Path) -> None:
+    """A gallery's and others', with pictures and names beside them."""
+    assert "holds no style files" in impasto("styles", tmp_path).only_error()
+    embeddings = {"base": np.ones(3, np.float32)}
+    for path in ("mine/b.safetensors", "mine/styles/a.safetensors"):
+        Style(Path(path).stem, embeddings, {"base": "cafe"}, remembered=remember(photo(40, 50))).write(tmp_path / path)
+    Image.fromarray(photo(40, 50)).save(tmp_path / "tulip.png")
+    arguments = ("styles", tmp_path / "mine", "udnie", tmp_path / "tulip.png")
+    names = ["b", "a", "udnie", "tulip"]
+    assert [record["name"] for record in impasto(*arguments, "--json").records] == names
+    assert [line.split()[0] for line in impasto(*arguments).out.splitlines()[1:]] == names
+    (record,) = impasto(*arguments, "--sheet", tmp_path / "sheet.png", "--json").records
+    assert record["styles"] == names
 
 
 # doctor

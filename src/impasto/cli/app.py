@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from impasto import __version__
-from impasto.cli import EXIT_INTERRUPTED, benchmark, doctor, evaluate, report, styles, stylize, train, webcam
+from impasto.cli import EXIT_INTERRUPTED, benchmark, compare, doctor, evaluate, report, styles, stylize, train, webcam
 
 # typer has click inside itself or beside it, by its version
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
@@ -49,6 +49,7 @@ def _root(
 
 app.command("stylize")(stylize.stylize)
 app.command("webcam")(webcam.webcam)
+app.command("compare")(compare.compare)
 app.command("styles")(styles.styles)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)

@@ -1,6 +1,9 @@
 """Options that several verbs share, each written once."""
 
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +11,7 @@ import typer
 from impasto import engines
 from impasto.cli import report
 from impasto.color import MODES, When, parse_color
+from impasto.files import unwritable
 from impasto.images import MAX_PIXELS
 from impasto.manner import Manner, check_recolorable, find_manner
 from impasto.masks import GRADIENTS
@@ -15,6 +19,8 @@ from impasto.pictures import MOST_PIXELS, SPARSE
 from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
 from impasto.styles import Mix
 from impasto.video import kinds
+
+_WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
 
 Engine = Annotated[
     engines.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")
@@ -114,6 +120,25 @@ def manner(
     if made.color.when == "before":
         check_recolorable(part for mix in made.mixes for part, _ in mix.parts)
     return made
+
+
+def listed(given: Iterable[str]) -> list[str]:
+    """Values by commas or repeated. A mix of styles with weights, and a file that has commas in its name, are one value."""
+    found: list[str] = []
+    for text in given:
+        is_one = bool(_WEIGHT.search(text)) or os.path.exists(text)  # noqa: PTH110  # as `Path.exists` raises at long names
+        found += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
+    return found
+
+
+def check_target(option: str, target: Path, suffixes: Iterable[str], overwrite: bool) -> None:
+    """Raises BadParameter if an output that an option names cannot be written, or is there and to be kept."""
+    if target.suffix.lower() not in suffixes:
+        raise typer.BadParameter(f"{option} {target} ends in none of {' '.join(sorted(suffixes))}")
+    if target.exists() and not overwrite:
+        raise typer.BadParameter(f"{option} {target} exists; --overwrite replaces it")
+    if reason := unwritable(target):
+        raise typer.BadParameter(f"{option} {target} cannot be written: {reason}")
 
 
 def given(context: typer.Context, names: Iterable[str]) -> list[str]:

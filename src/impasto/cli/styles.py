@@ -9,24 +9,39 @@ from rich.console import Console
 from rich.table import Table
 
 from impasto.cli import options, report
-from impasto.images import MAX_PIXELS, Picture, read, write
+from impasto.compare import Comparison, by_network, load
+from impasto.errors import PictureError, StyleError
+from impasto.images import WRITABLE, Picture, UInt8, check_sides, read, write
+from impasto.manner import find_manner
 from impasto.paths import GALLERY
 from impasto.sheets import contact_sheet
-from impasto.styles import PHOTO, Style, find_style, gallery_names, gallery_style, preview
+from impasto.styles import PHOTO, SUFFIX, Style, find_style, gallery_names, preview, read_style
 from impasto.stylizer import Stylizer
+from impasto.video.kinds import same
 
 FIRST = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")  # facts in this order, then others by name
+WIDTH = 320  # pixels, of a cell of a sheet
 PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
 
 
 def styles(
-    name: Annotated[str | None, typer.Argument(help="A gallery name or a style file, to show in detail.")] = None,
-    sheet: Annotated[Path | None, typer.Option("--sheet", help="Paint this photograph in every style, on one sheet.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the sheet goes.")] = Path("styles.png"),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STYLE", help="Gallery names, style files, pictures, or folders of style files. [default: the gallery]"
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", metavar="FILE", help="Show all of them on a picture, this one.")
+    ] = None,
+    photo: Annotated[
+        Path | None, typer.Option("--photo", help="With --sheet: paint this photograph. [default: previews, painted already]")
+    ] = None,
     network: options.Network = "base",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sheet if it exists.")] = False,
     json: options.Json = False,
 ) -> None:
-    """List the styles of the gallery, show one in detail, or paint a photograph in all of them.
+    """List the styles of the gallery or others, show one in detail, or all on a sheet.
 
     Examples:
 
@@ -36,18 +51,38 @@ def styles(
 
       impasto styles --json
 
-      impasto styles --sheet photo.jpg -o sheet.png
+      impasto styles --sheet gallery.png
+
+      impasto styles --sheet gallery.jpg --photo photo.jpg
+
+      impasto styles my-styles/ tulip.jpg --sheet mine.png --photo photo.jpg
     """
-    shown = [find_style(name)] if name else [gallery_style(each) for each in gallery_names()]
+    if photo and not sheet:
+        raise typer.BadParameter(f"--photo {photo} is for a sheet; say where it goes: --sheet gallery.png")
+    shown = [style for name in names or gallery_names() for style in _styles(name)]
     if sheet:
-        _sheet(sheet, output, network, [style for style in shown if style.name != PHOTO], json)
+        options.check_target("--sheet", sheet, WRITABLE, overwrite)
+        if not names:
+            shown = [style for style in shown if style.name != PHOTO]
+        _sheet(shown, sheet, photo, network, json)
     elif json:
         for style in shown:
             report.result("", record(style), as_json=True)
-    elif name:
+    elif len(shown) == 1:
         _detail(shown[0])
     else:
         _list(shown)
+
+
+def _styles(name: str) -> list[Style]:
+    """What a name stands for: a style, or those of a folder, or of the gallery that a folder is."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return [find_style(name)]
+    files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
+    if not files:
+        raise StyleError(f"{name} holds no style files ({SUFFIX}); name files or styles of the gallery")
+    return [read_style(file) for file in files]
 
 
 def record(style: Style) -> dict[str, Any]:
@@ -106,14 +141,36 @@ def _detail(style: Style) -> None:
             console.print(f"  {key:10} {value}", markup=False, soft_wrap=True)
 
 
-def _sheet(photo: Path, output: Path, network: str, shown: list[Style], json: bool) -> None:
-    picture = read(photo, MAX_PIXELS).rgb
-    painter = Stylizer(network)
-    with report.bar(unit=True) as bar:
-        task = bar.add_task("painting", total=len(shown))
-        cells = [("photograph", picture)]
-        for style in shown:
-            cells.append((style.name, painter.stylize(picture, style)))
-            bar.advance(task)
-    write(output, Picture(contact_sheet(cells)))
-    report.result(str(output), {"output": str(output), "styles": [style.name for style in shown]}, json)
+def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, json: bool) -> None:
+    """Styles as they paint a photograph, or as their previews show them."""
+    if photo:
+        if same(photo, target):
+            raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another --sheet")
+        painter = Stylizer(network)
+        manners = [find_manner(painter.prepare(style)) for style in shown]
+        comparison = Comparison(
+            [(photo.stem, load(photo, width=WIDTH))], manners, [(painter.network.name, by_network(painter))]
+        )
+        check_sides(target, *comparison.size(WIDTH))
+        with report.bar(unit=True) as bar:
+            task = bar.add_task("painting", total=len(shown))
+            paintings = []
+            for painting in comparison.paintings():
+                paintings.append(painting)
+                bar.advance(task)
+        picture = comparison.sheet(paintings, WIDTH)
+    else:
+        previews = [(style.name, _preview(style)) for style in shown]
+        picture = contact_sheet(previews, width=min(WIDTH, max(preview.shape[1] for _, preview in previews)))
+    write(target, Picture(picture))
+    size = {"width": picture.shape[1], "height": picture.shape[0]}
+    report.result(str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json)
+
+
+def _preview(style: Style) -> UInt8:
+    """What ships with a style of the gallery, or the picture that another was learned from."""
+    if style.file and style.file.is_relative_to(GALLERY) and (shown := preview(style.name)):
+        return read(shown).rgb
+    if style.picture is None:
+        raise StyleError(f"{style.name} has no preview; paint a photograph in it: --photo PHOTO")
+    return style.picture

@@ -1,6 +1,5 @@
 """impasto webcam: a camera, or any video, painted live in a window."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +12,6 @@ from impasto.video.kinds import CONTAINERS
 
 if TYPE_CHECKING:
     from impasto.live.show import Saved
-
-_WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
 
 
 def webcam(
@@ -124,10 +121,7 @@ def webcam(
 
 def specs(given: list[str]) -> list[str]:
     """Styles to walk through. Commas part styles, but for a mix with weights; after a single one comes the gallery."""
-    found: list[str] = []
-    for text in given:
-        is_one = bool(_WEIGHT.search(text)) or Path(text).exists()
-        found += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
+    found = options.listed(given)
     if len(found) <= 1:
         found += [name for name in gallery_names() if name not in (PHOTO, *found)]
     return found
