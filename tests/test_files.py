@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and what cannot be read is said in one line."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from disk import Disk
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
-from impasto.files import read_safetensors, write_atomically, write_safetensors
+from impasto.files import RoomyFile, read_safetensors, unwritable, write_atomically, write_safetensors
 
 FORMAT = "a format"
 TENSORS = {"one": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -73,6 +75,38 @@ def test_a_full_disk_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Path, "open", broken_open(OSError(28, "No space left on device")))
     with pytest.raises(ImpastoError, match=r"a\.safetensors: No space left on device"):
         write_safetensors(tmp_path / "a.safetensors", TENSORS, {"format": FORMAT})
+
+
+@pytest.mark.parametrize("room", [0, 100, 999, 10_000])
+def test_room_to_end_a_file_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    disk = Disk(monkeypatch, 1000)
+    with (tmp_path / "file").open("xb") as opened, contextlib.closing(RoomyFile(opened, room)) as file:
+        kept = min(room, 250)  # a quarter of what is free
+        file.write(bytes(1000 - kept))
+        assert (file.full, disk.room) == (None, 0)
+        if kept:
+            assert file.write(b"x" * kept) == kept
+            assert file.full is not None
+        with pytest.raises(OSError, match="No space left on device"):
+            file.write(b"more")
+    assert (tmp_path / "file").read_bytes() == bytes(1000 - kept) + b"x" * kept
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path in ("file", "new", "new/folders/new", "folder/new"):
+        assert unwritable(tmp_path / path) is None
+    for path, reason in (
+        ("file/new", "Not a directory; a part of its path is a file"),
+        ("file/new/new", "Not a directory"),
+        ("folder", "Is a directory; there is a folder of this name"),
+        ("x" * 300, "File name too long; choose a shorter name"),
+    ):
+        assert (unwritable(tmp_path / path) or "").startswith(reason)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert (unwritable(tmp_path / "new") or "").startswith("Permission denied; change its permissions")
 
 
 @given(

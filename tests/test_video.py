@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from clips import EVEN, TIME_BASE, UNEVEN, frames_of, make_clip, packets_of, scene, times_of
+from disk import Disk
 from pictures import UInt8, photo, ramp
 from PIL import Image
 
@@ -551,6 +552,28 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
     with pytest.raises(VideoError, match=rf"cannot write .*{name}: No space left on device; free some space"):
         stylize_video(source, tmp_path / name, same)
     assert (tmp_path / name).read_bytes() == b"the old one"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts", ".gif"])
+def test_a_disk_that_fills_up_keeps_what_was_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    noise = list(np.random.default_rng(0).integers(0, 256, (120, 48, 64, 3), dtype=np.uint8))
+    sounds = ["eng"] if suffix == ".mp4" else []
+    step = 12_800 if suffix == ".mkv" else 512  # Matroska is written in pieces of 5 seconds
+    source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 120 * step, step)), pictures=noise, sounds=sounds)
+    target, part = tmp_path / f"out{suffix}", tmp_path / f"out.part{suffix}"
+    stylize_video(source, target, same)
+    Disk(monkeypatch, room=target.stat().st_size * 9 // 10)
+    target.write_bytes(b"a good one")
+    with pytest.raises(VideoError) as raised:
+        stylize_video(source, target, same)
+    found = frames_of(part)
+    told = f"cannot write {target} further: No space left on device; free some space, or choose another disk"
+    assert str(raised.value) == f"{told}; {part} holds the frames painted until then ({len(found)})"
+    assert 5 < len(found) < 120
+    assert apart(found[-1], frames_of(source)[len(found) - 1]) < 20
+    assert len(packets_of(part)) == len(sounds)
+    assert target.read_bytes() == b"a good one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["clip.mp4", target.name, part.name])
 
 
 # The end, wished for or not

@@ -72,6 +72,22 @@ def _runs(process: int) -> bool:
     return True
 
 
+def one_before(checkpoint: Path) -> Path:
+    """Where the checkpoint before the last one is."""
+    return checkpoint.with_name(f"{checkpoint.name}.before")
+
+
+def unfinished(checkpoint: Path) -> bool:
+    """Whether there is a checkpoint to go on from: the last, or the one before."""
+    return checkpoint.exists() or one_before(checkpoint).exists()
+
+
+def finish(checkpoint: Path) -> None:
+    """Remove the checkpoints of a run that has come to its end."""
+    for each in (checkpoint, one_before(checkpoint)):
+        each.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the target and rename. Raises OSError and leaves nothing then."""
     with whole(path) as file:
@@ -125,7 +141,9 @@ class RoomyFile(CarefulFile):
         folder = Path(file.name).parent
         with contextlib.suppress(OSError):
             kept = self._room.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
-            kept.write(os.urandom(min(room, shutil.disk_usage(folder).free // 4)))  # zeros may take no room, being compressed
+            room, block = min(room, shutil.disk_usage(folder).free // 4), os.urandom(1 << 20)  # zeros might be compressed
+            for begin in range(0, room, len(block)):
+                kept.write(block[: room - begin])
 
     def _taken(self, data: memoryview) -> int:
         try:

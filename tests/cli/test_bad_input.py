@@ -425,15 +425,6 @@ def test_ctrl_c_in_a_batch(tmp_path: Path) -> None:
         assert read(path).width == 320
 
 
-def test_ctrl_c_while_modules_load(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("impasto.cli._run", interrupt)
-    done = impasto("doctor")
-    assert (done.code, done.out, done.err) == (130, "", "")
-
-
 def test_ctrl_c_by_any_verb(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import EVEN, TIME_BASE, frames_of, make_clip, packets_of, scene, times_of
 from commands import Run, surroundings
+from disk import Disk
 from moving import pan
 from numpy.typing import NDArray
 from pictures import UInt8, photo
@@ -246,6 +247,24 @@ def test_bad_videos_are_one_line_each_and_the_others_go_on(impasto: Run, clip: P
     for line, reason in zip(done.errors, ("no video", "empty", "only sound", "no such file", "no picture there"), strict=True):
         assert line.startswith("error: ")
         assert reason in line
+
+
+def test_a_video_of_one_pixel(impasto: Run, tmp_path: Path) -> None:
+    pixel = [np.full((1, 1, 3), 90, np.uint8)] * 3
+    source = make_clip(tmp_path / "clip.mp4", EVEN[:3], (1, 1), pix_fmt="yuv444p", pictures=pixel)
+    done = impasto("stylize", source, *SMALL, "-o", tmp_path / "out.mp4")
+    assert (done.code, done.out.startswith(f"{tmp_path / 'out.mp4'} (1x1, ")) == (0, True)
+    assert [frame.shape for frame in frames_of(tmp_path / "out.mp4")] == [(1, 1, 3)] * 3
+
+
+def test_a_disk_that_fills_up(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Disk(monkeypatch, 40_000)
+    frames = list(np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8))
+    source = make_clip(tmp_path / "long.mp4", tuple(range(0, 60 * 512, 512)), pictures=frames)
+    done = impasto("stylize", source, *SMALL, "--no-steady", "--json")
+    part = tmp_path / "long.starry-night.part.mp4"
+    assert (done.code, done.records) == (1, [{"input": str(source), "error": done.only_error()}])
+    assert f"{part} holds the frames painted until then ({len(frames_of(part))})" in done.only_error()
 
 
 def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path) -> None:

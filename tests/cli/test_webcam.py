@@ -1,10 +1,14 @@
 """impasto webcam: what is opened, what is said, and how it ends."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
 import time
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,12 +122,39 @@ def test_no_display_and_no_extra(impasto: Run, clip: Path, monkeypatch: pytest.M
     assert (done.code, "pip install 'impasto[webcam]'" in done.only_error()) == (1, True)
 
 
-def test_a_disk_without_room(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_named_is_looked_at_before_the_display(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.live.window._is_without_display", lambda: True)
+    (tmp_path / "text.mp4").write_text("Dear Sir or Madam,\n")
+    for name, reason in (("/dev/video77", "no such camera or file"), (tmp_path / "text.mp4", "no video in a format")):
+        done = impasto("webcam", name, *STYLE)
+        assert (done.code, reason in done.only_error()) == (1, True)
+
+
+def test_a_disk_that_fills_up(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a window, nobody would see the rest."""
-    Path("file").write_text("")
-    done = impasto("webcam", clip, *STYLE, "--loop", "--no-window", "--record", "file/a.mp4")
+
+    class Full(FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() >= 40_000:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(memoryview(data)[: 40_000 - self.tell()]) or 0
+
+    monkeypatch.setattr("impasto.live.recorder.FileIO", Full)
+    done = impasto("webcam", clip, *STYLE, "--loop", "--no-window", "--record", "a.mp4", "--json")
+    (record,) = done.records
+    assert done.code == 1
+    told = "error: cannot record a.mp4 further: No space left on device; free some space, or choose another disk"
+    assert done.errors[0] == f"{told}; a.mp4 holds what came before"
+    assert len(done.errors) == 2  # and how many frames were painted
+    assert len(frames_of(Path("a.mp4"))) == record["frames"] >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_folder_that_does_not_take_it(impasto: Run, clip: Path) -> None:
+    """What nobody could see before."""
+    done = impasto("webcam", clip, *STYLE, "--loop", "--no-window", "--record", "/proc/a.mp4")
     assert (done.code, done.out) == (1, "")
-    assert done.errors[0].startswith("error: cannot record file/a.mp4 further: ")
+    assert done.errors[0].startswith("error: cannot record /proc/a.mp4 further: ")
 
 
 def test_wrong_usage(impasto: Run, clip: Path) -> None:
@@ -131,6 +162,14 @@ def test_wrong_usage(impasto: Run, clip: Path) -> None:
     assert "--record live.mp4" in impasto("webcam", clip, "--no-window").usage()
     assert "ends in none of .mp4" in impasto("webcam", clip, "--record", "a.txt").usage()
     assert "there.mp4 exists; --overwrite replaces it" in impasto("webcam", clip, "--record", "there.mp4").usage()
+    Path("folder.mp4").mkdir()
+    for path, reason in (
+        ("there.mp4/a.mp4", "a part of its path is a file"),
+        ("folder.mp4", "there is a folder of this name"),
+        ("a" * 300 + ".mp4", "choose a shorter name"),
+    ):
+        assert reason in impasto("webcam", clip, "--record", path, "--overwrite").usage()
+    assert "a part of its path is a file" in impasto("webcam", clip, "--snapshots", "there.mp4").usage()
     assert "itself" in impasto("webcam", clip, "--record", "clip.mp4", "--overwrite").usage()
     assert "starry-night" in impasto("webcam", clip, "-s", "great-wave,stary-night").usage()
     assert "absent" in impasto("webcam", clip, "-n", "absent.safetensors").usage()

@@ -114,7 +114,11 @@ def test_a_camera_that_has_no_frame_yet() -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "there is no such camera or file"), (b"", "Invalid data"), (b"Dear Sir or Madam, " * 99, "Invalid data")],
+    [
+        (None, "there is no such camera or file"),
+        (b"", r"it is empty \(0 bytes\)"),
+        (b"Dear Sir or Madam, " * 99, "it is no video in a format that impasto reads"),
+    ],
 )
 def test_what_is_no_video(tmp_path: Path, content: bytes | None, reason: str) -> None:
     path = tmp_path / "a.mp4"

@@ -103,8 +103,16 @@ def test_the_size_that_is_asked_for(system: Any, short_side: int, size: str) -> 
         ("v4l2", OSError(errno.EBUSY, "Device or resource busy"), "close the other program"),
         ("v4l2", OSError(errno.ENOTTY, "Inappropriate ioctl"), "take another number, or name a file"),
         (None, FileNotFoundError(errno.ENOENT, "No such file"), "no such camera or file"),
-        (None, OSError(errno.ECONNREFUSED, "Connection refused"), "Connection refused; name a video, or an address"),
+        (None, NotADirectoryError(errno.ENOTDIR, "Not a directory"), "no such camera or file"),
+        (None, IsADirectoryError(errno.EISDIR, "Is a directory"), "it is a folder; name a video file in it"),
+        (None, ValueError("it has no pictures"), "it has no pictures; name a video"),
+        (None, OSError(errno.ENAMETOOLONG, "File name too long"), "File name too long; choose a shorter name"),
     ],
 )
 def test_why_not(device: str | None, error: Exception, remedy: str) -> None:
     assert remedy in why_not(Input("it", "it", device), error)
+
+
+def test_why_not_of_addresses() -> None:
+    refused = OSError(errno.ECONNREFUSED, "Connection refused")
+    assert why_not(Input("it", "http://it/"), refused).startswith("Connection refused; name a video, or an address")

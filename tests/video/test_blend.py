@@ -33,7 +33,7 @@ def by_definition(frame: UInt8, before: UInt8, painted: UInt8, shown: UInt8) -> 
 
 @pytest.mark.parametrize("engine", engines.available())
 @settings(deadline=None, max_examples=15)
-@given(height=st.integers(4, 30), width=st.integers(4, 30), seed=st.integers(0, 99), motion=st.sampled_from([0, 3, 12, 255]))
+@given(height=st.integers(1, 30), width=st.integers(1, 30), seed=st.integers(0, 99), motion=st.sampled_from([0, 3, 12, 255]))
 def test_as_defined(engine: str, height: int, width: int, seed: int, motion: int) -> None:
     rng = np.random.default_rng(seed)
     before, painted, shown = rng.integers(0, 256, (3, height, width, 3), np.uint8)

@@ -10,6 +10,7 @@ from impasto.cli import EXIT_SOME_FAILED, options, report, stability, video
 from impasto.cli.batch import files
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
+from impasto.files import unwritable
 from impasto.stylizer import Stylizer
 from impasto.video.kinds import Options
 
@@ -33,7 +34,8 @@ def evaluate(
         typer.Argument(metavar="PAINTING", help="Pictures, folders of pictures, or globs; with --clip, the clip as painted."),
     ],
     photos: Annotated[
-        str | None, typer.Option("--photos", help="Photographs to paint: a folder, a glob or a picture. [required]")
+        str | None,
+        typer.Option("--photos", help="Photographs to paint: a folder, a glob or a picture. [required; not with --clip]"),
     ] = None,
     output: Annotated[
         Path | None,
@@ -96,6 +98,8 @@ def evaluate(
 
       impasto evaluate --clip clip.mp4 clip.starry-night.mp4 other-tool.mp4
     """
+    if output and (reason := unwritable(output / "results.md")):
+        raise typer.BadParameter(f"-o {output} cannot be written into: {reason}")
     if clip:
         _evaluate_clip(context, clip, paintings, Options(video.span(start, end), threads=threads))
         return

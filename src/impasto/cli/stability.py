@@ -45,8 +45,10 @@ def evaluate(clip: Path, paintings: list[Path], how: Options, folder: Path | Non
             for note in dict.fromkeys(frames.clip.notes):
                 report.note(note)
         for frames, each in measured[1:]:
-            if each.pairs + 1 < ours.taken or frames.goes_on():
-                report.note(f"{frames.clip.path} and {clip} are not equally long: compared over {each.pairs + 1} frames")
+            shorter = each.pairs + 1 < ours.taken
+            if shorter or frames.goes_on():
+                hint = "; if it is painted of a part, --start and --end say which" if shorter else ""
+                report.note(f"{frames.clip.path} and {clip} are not equally long: compared over {each.pairs + 1} frames{hint}")
     records = [_record(clip, frames.clip.path, each, flow) for frames, each in measured]
     for record in records:
         report.result(_line(record), record, json)

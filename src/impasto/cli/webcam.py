@@ -1,11 +1,13 @@
 """impasto webcam: a camera, or any video, painted live in a window."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.files import unwritable
 from impasto.styles import PHOTO, find_mix, gallery_names
 from impasto.stylizer import Stylizer
 from impasto.video.kinds import CONTAINERS
@@ -78,7 +80,11 @@ def webcam(
         raise typer.BadParameter("--no-window shows nothing; say where to record: --record live.mp4")
     if record and record.suffix.lower() not in CONTAINERS:
         raise typer.BadParameter(f"--record {record} ends in none of {' '.join(CONTAINERS)}")
-    if record and camera and record.exists() and Path(camera).exists() and record.samefile(camera):
+    if record and (reason := unwritable(record)):
+        raise typer.BadParameter(f"--record {record} cannot be written: {reason}")
+    if snapshots != Path() and (reason := unwritable(snapshots / "impasto.jpg")):
+        raise typer.BadParameter(f"--snapshots {snapshots} cannot be written into: {reason}")
+    if record and camera and record.exists() and os.path.exists(camera) and record.samefile(camera):  # noqa: PTH110
         raise typer.BadParameter(f"--record {record} is the video itself, which is never overwritten")
     if record and record.exists() and not overwrite:
         raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
@@ -94,6 +100,7 @@ def webcam(
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [find_mix(spec) for spec in specs(style or [])]
     manner = options.manner(styles[0], strength, 1.0, color, color_when, mask, region)
+    feed = OpenFeed(find_inputs(camera, size), loop)  # first, as what was named matters before what the machine lacks
     shown = PygameWindow() if window else NoWindow()
     problems: list[str] = []
 
@@ -103,7 +110,6 @@ def webcam(
         session.done = session.done or not window  # nobody would see the rest
 
     try:
-        feed = OpenFeed(find_inputs(camera, size), loop)
         session = Session(styles, strength, feed.live if mirror is None else mirror, fullscreen, recording=bool(record))
         outputs = Outputs(snapshots, record, overwrite, lambda saved: _tell(saved, stylizer.network.name, json), failed)
         width, height = fitted(*feed.size, size)

@@ -79,7 +79,7 @@ class OpenFeed:
             if self.live:
                 raise VideoError(f"{self.name} is gone: it gives no more pictures; plug it in and start again")
             if not begun:
-                raise VideoError(f"{self.name} holds no frame that can be decoded")
+                raise VideoError(f"{self.name} holds no frame that can be decoded; it is broken or cut short, get a fresh copy")
             if not self._loop:
                 return
             offset += last + step

@@ -1,5 +1,6 @@
 """What may be named as a camera: a device of this system, a file, or an address."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import av
 from av.error import FFmpegError
 
 from impasto.errors import VideoError
+from impasto.video.reader import unreadable
 
 _SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # the input devices of FFmpeg
 _ELSE = "or name a file or an address that is played instead: impasto webcam clip.mp4"
@@ -51,11 +53,12 @@ def find_inputs(camera: str | None, short_side: int) -> list[Input]:
         VideoError: there is no camera on this system, or none of this number.
     """
     system = _SYSTEMS.get(sys.platform)
-    number = int(camera) if camera and camera.isdecimal() and not Path(camera).exists() else None
+    is_there = camera is not None and os.path.exists(camera)  # noqa: PTH110  # as `Path.exists` raises at long names
+    number = int(camera) if camera and camera.isdecimal() and not is_there else None
     if camera and number is None:
-        if system == "v4l2" and Path(camera).is_char_device():
+        if system == "v4l2" and is_there and Path(camera).is_char_device():
             return [_camera(camera, camera, system, short_side)]
-        if system and system != "v4l2" and not _is_address(camera) and not Path(camera).exists():
+        if system and system != "v4l2" and not _is_address(camera) and not is_there:
             named = [(name, url) for name, url in _cameras(system) if camera in (name, url)]
             return [_camera(name, url, system, short_side) for name, url in named] or [Input(camera, camera)]
         return [Input(camera, camera)]
@@ -108,10 +111,10 @@ def _camera(name: str, url: str, system: str, short_side: int) -> Input:
 def why_not(given: Input, error: BaseException) -> str:
     """Why something cannot be opened, and what to do."""
     reason: str = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-    if given.device is None:
-        if isinstance(error, FileNotFoundError):
-            return "there is no such camera or file; check the name"
+    if given.is_address or (given.device is None and type(error) is ValueError):  # opened, and without pictures
         return f"{reason}; name a video, or an address that answers with one"
+    if given.device is None:
+        return unreadable(Path(given.url), error).replace("no such file", "no such camera or file")
     if isinstance(error, PermissionError):
         group = "join the group video (sudo usermod -aG video $USER) and log in anew"
         return f"{reason}; {group if given.device == 'v4l2' else 'allow this terminal the camera in the privacy settings'}"

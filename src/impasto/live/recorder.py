@@ -1,20 +1,21 @@
 """The recorder: painted pictures into a video at the times at which they were seen, in a thread of its own."""
 
 import contextlib
+import os
 import queue
 import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import av
 from av.error import FFmpegError
 
 from impasto.engines import available_cores
 from impasto.errors import ImpastoError, VideoError
-from impasto.files import os_reason
+from impasto.files import CarefulFile, os_reason
 from impasto.images import UInt8
 from impasto.video.clips import Clip, Frame
 from impasto.video.writer import VideoWriter
@@ -105,7 +106,7 @@ class Recorder:
                 if self.failure is None:
                     if file is None:
                         self.path.parent.mkdir(parents=True, exist_ok=True)
-                        file = CarefulFile(self.path)
+                        file = CarefulFile(cast(IO[bytes], FileIO(self.path, "w")))
                     if held is not None:
                         frame = self._timed(held, at, picture is None)
                         writer = writer or self._writer(file, frame)
@@ -121,7 +122,9 @@ class Recorder:
         if file is not None:
             file.close()
             if self.failure is not None:
-                self._frames, self._seconds = playable(self.path)
+                self._frames, self._seconds, torn = playable(self.path)
+                with contextlib.suppress(OSError):
+                    os.truncate(self.path, torn)
             if not self._frames:
                 self.path.unlink(missing_ok=True)
 
@@ -133,47 +136,27 @@ class Recorder:
         self._past = begin + length
         return Frame(held[0], begin, length)
 
-    def _writer(self, file: "CarefulFile", first: Frame) -> VideoWriter:
+    def _writer(self, file: CarefulFile, first: Frame) -> VideoWriter:
         clip = Clip(self.path, _UNIT, _RATE)
         threads = max(1, available_cores() // 4)
         to = cast(IO[bytes], file)
         return VideoWriter(to, self.path, clip, first, "auto", _QUALITY, _PRESET, threads, recording=True)
 
 
-class CarefulFile:
-    """A new file that writes all it is given, where a disk that is nearly full takes a part and complains the next time."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = FileIO(path, "w")
-
-    def write(self, data: Any) -> int:
-        """Write all of it. Raises OSError where the disk does not take it."""
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) or 0 :]
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """As files do."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As files do."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()
-
-
-def playable(path: Path) -> tuple[int, float]:
-    """Whole frames of a video that may be cut short, and the seconds at which the last one ends; 0 and 0 if there are none."""
-    frames, end = 0, 0.0
+def playable(path: Path) -> tuple[int, float, int]:
+    """Of a video that was cut short: whole frames, the seconds at which the last one ends, the byte from which it is torn."""
+    whole: list[tuple[float, int]] = []  # end of each frame, and where it begins in the file
+    torn = path.stat().st_size
     with contextlib.suppress(FFmpegError, OSError, IndexError), av.open(str(path.absolute())) as clip:
         for packet in clip.demux(video=0):
-            if packet.size and packet.pts is not None and not packet.is_corrupt:
-                frames, end = frames + 1, float((packet.pts + (packet.duration or 0)) * packet.time_base)
-    return frames, end
+            if packet.is_corrupt:
+                torn = packet.pos or torn
+                break
+            if packet.size and packet.pts is not None:
+                whole.append((float((packet.pts + (packet.duration or 0)) * packet.time_base), packet.pos or torn))
+        if whole and clip.format.name == "mpegts":  # which does not say how long a frame is
+            torn = whole.pop()[1]
+    return len(whole), whole[-1][0] if whole else 0.0, torn
 
 
 def fresh(path: Path) -> Path:

@@ -35,6 +35,7 @@ def _graph(height: int, width: int) -> bytes:
     from onnx import TensorProto, helper, numpy_helper  # here, as pictures do without
 
     pool, beside = [CELL, 3 * CELL], AROUND // 2
+    missing = [-height % pool[0], -width % pool[1]]
     constants = {
         "still": np.float32(STILL),
         "slope": np.float32((1 - SHARE) / (MOVED - STILL)),
@@ -51,7 +52,8 @@ def _graph(height: int, width: int) -> bytes:
         *(node("Cast", [name], [f"{name}.f"], to=TensorProto.FLOAT) for name in FRAMES),
         node("Sub", ["frame.f", "before.f"], ["difference"]),
         node("Abs", ["difference"], ["distance"]),
-        node("AveragePool", ["distance"], ["cells"], kernel_shape=pool, strides=pool, ceil_mode=1),
+        # the last cells may be narrower; not by `ceil_mode`, as engines want a whole cell at least then
+        node("AveragePool", ["distance"], ["cells"], kernel_shape=pool, strides=pool, pads=[0, 0, *missing]),
         node("AveragePool", ["cells"], ["around"], kernel_shape=[AROUND] * 2, pads=[beside] * 4),
         node("Sub", ["around", "still"], ["above"]),
         node("Mul", ["above", "slope"], ["motion"]),
@@ -66,7 +68,7 @@ def _graph(height: int, width: int) -> bytes:
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
         ),
-        node("Slice", ["enlarged", "zeros", "size", "sides"], ["weight"]),  # the last cells may be narrower
+        node("Slice", ["enlarged", "zeros", "size", "sides"], ["weight"]),
         node("Sub", ["painted.f", "shown.f"], ["new"]),
         node("Mul", ["new", "weight"], ["part"]),
         node("Add", ["shown.f", "part"], ["blended"]),

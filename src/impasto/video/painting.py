@@ -5,14 +5,14 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 import numpy as np
 from PIL import Image
 
 from impasto.engines import available_cores
 from impasto.errors import VideoError
-from impasto.files import os_reason, whole
+from impasto.files import RoomyFile, os_reason, whole
 from impasto.images import WRITABLE, UInt8
 from impasto.video import sequences
 from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
@@ -31,6 +31,8 @@ Progress = Callable[[int, int | None], None]
 """Told after each frame how many are painted, and of how many, where that is known."""
 
 _DEPTH = 3  # frames that wait before and behind the painter: full HD has 6 MB each
+# Bytes, and bytes a pixel, kept to end a file on a full disk: index, Matroska's last cluster, frames in the encoder.
+_ROOM, _ROOM_A_PIXEL = 10 << 20, 8
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def stylize_video(
 
     Reading, painting and writing overlap. Sound, subtitles, chapters and metadata are copied; times, size and the shape of
     pixels stay; frames that a camera turned come out upright. The target appears whole or not at all; numbered pictures
-    appear one by one.
+    appear one by one. Where the disk fills up, what was painted until then stands beside the target, as `clip.part.mp4`.
 
     Args:
         source: a video file, an animated GIF or WebP, a pattern such as `frames/%05d.png`, or a folder of pictures.
@@ -88,19 +90,29 @@ def stylize_video(
         items = clip.items()
         first = next(items)
         assert isinstance(first, Frame)
-        done, interrupted, kept = 0, False, target
+        done, kept = 0, target
+        stopped: BaseException | None = None
 
         def named(path: Path) -> Path:
-            """Where the file goes: nothing that was there is lost for a part."""
+            """Where the file goes: a part takes no place of what was there, nor, unless wished for, the name of the whole."""
             nonlocal kept
-            if interrupted and path.exists():
+            if stopped and (path.exists() or isinstance(stopped, OSError)):
                 kept = path = part_of(path)
             return path
 
-        with _writing(target, clip, first, options, named) as out:
+        with _writing(target, clip, first, options, named) as (out, file):
+            written = 0
+
+            def write_out(item: Item) -> None:
+                nonlocal written
+                out.write(item)
+                written += isinstance(item, Frame)
+                if file and file.full:
+                    raise file.full
+
             same_size = not isinstance(out, SequenceWriter)
             try:
-                with ahead(items, _DEPTH) as coming, behind(out.write, _DEPTH) as write:
+                with ahead(items, _DEPTH) as coming, behind(write_out, _DEPTH) as write:
                     for item in itertools.chain([first], coming):
                         if isinstance(item, Frame):
                             frame = fitted(item, first, clip) if same_size else item
@@ -109,17 +121,20 @@ def stylize_video(
                         if isinstance(item, Frame):
                             done += 1
                             progress(done, clip.count)
-            except KeyboardInterrupt:
-                if not done:
+            except (KeyboardInterrupt, OSError) as error:
+                if not written or (isinstance(error, OSError) and (file is None or error is not file.full)):
                     raise
-                interrupted = True
+                stopped = error
             out.close()
-        if clip.lost and not interrupted:
+        if isinstance(stopped, OSError):
+            there = f"{kept} holds the frames painted until then ({written})"
+            raise VideoError(f"cannot write {target} further: {os_reason(stopped)}; {there}") from stopped
+        if clip.lost and not stopped:
             plural = "frame is" if clip.lost == 1 else "frames are"
             clip.notes.append(f"{source}: {clip.lost} {plural} lost to damage; all others keep their time")
         height, width = first.rgb.shape[:2]
-        painted = Painted(width, height, done, clip.lost, list(dict.fromkeys(clip.notes)))
-    if interrupted:
+        painted = Painted(width, height, written, clip.lost, list(dict.fromkeys(clip.notes)))
+    if stopped:
         raise Interrupted(painted, kept)
     return painted
 
@@ -142,24 +157,28 @@ def reading(source: Path, options: Options) -> Clip:
 
 
 @contextlib.contextmanager
-def _writing(target: Path, clip: Clip, first: Frame, options: Options, named: Callable[[Path], Path]) -> Iterator[_Writer]:
-    """What writes the target; a file appears whole at the end of the block, or not at all."""
+def _writing(
+    target: Path, clip: Clip, first: Frame, options: Options, named: Callable[[Path], Path]
+) -> Iterator[tuple[_Writer, RoomyFile | None]]:
+    """What writes the target, and into what; a file appears whole at the end of the block, or not at all."""
     if is_pattern(target):
-        yield SequenceWriter(target, options.quality)
+        yield SequenceWriter(target, options.quality), None
         return
     if target.suffix.lower() not in EXTENSIONS_WRITTEN:
         remedy = f"or a pattern such as {target.with_suffix('')}-%05d{target.suffix}"
         other = f", {remedy}" if target.suffix.lower() in WRITABLE else ""
         raise VideoError(f"cannot write {target} as a video; use one of {' '.join(sorted(EXTENSIONS_WRITTEN))}{other}")
     try:
-        with whole(target, named) as file:
+        room = _ROOM + _ROOM_A_PIXEL * first.rgb[..., 0].size
+        with whole(target, named, buffering=0) as opened, contextlib.closing(RoomyFile(opened, room)) as file:
+            to = cast(IO[bytes], file)
             if target.suffix.lower() == ".gif":
-                yield GIFWriter(file, clip, first)
+                yield GIFWriter(to, clip, first), file
             elif target.suffix.lower() == ".webp":
-                yield WebPWriter(file, clip, first, options.quality)
+                yield WebPWriter(to, clip, first, options.quality), file
             else:
                 threads = options.threads or available_cores()
-                yield VideoWriter(file, target, clip, first, options.codec, options.quality, options.preset, threads)
+                yield VideoWriter(to, target, clip, first, options.codec, options.quality, options.preset, threads), file
     except OSError as error:
         raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
 

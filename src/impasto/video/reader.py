@@ -1,7 +1,9 @@
 """Videos in: whatever PyAV decodes becomes upright 8-bit RGB frames in time, with sound and subtitles beside them."""
 
 import contextlib
+import errno
 import itertools
+import os
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -262,17 +264,21 @@ def _opened(path: Path) -> InputContainer:
         return av.open(
             str(path.absolute()), metadata_errors="replace", container_options={"protocol_whitelist": "file,crypto,data"}
         )
-    except FileNotFoundError as error:
-        raise VideoError(f"cannot read {path}: there is no such file; check the name") from error
-    except IsADirectoryError as error:
-        raise VideoError(f"cannot read {path}: it is a folder; name a video file in it") from error
-    except PermissionError as error:
-        raise VideoError(f"cannot read {path}: {os_reason(error)}") from error
     except (FFmpegError, OSError, ValueError) as error:
-        if path.is_file() and not path.stat().st_size:
-            raise VideoError(f"cannot read {path}: it is empty (0 bytes); get a fresh copy") from error
-        message = f"cannot read {path}: it is no video in a format that impasto reads, or it is cut short; get a fresh copy"
-        raise VideoError(message) from error
+        raise VideoError(f"cannot read {path}: {unreadable(path, error)}") from error
+
+
+def unreadable(path: Path, error: BaseException) -> str:
+    """Why a file cannot be opened as a video, and what to do."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return "there is no such file; check the name"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder; name a video file in it"
+    if isinstance(error, OSError) and (isinstance(error, PermissionError) or error.errno == errno.ENAMETOOLONG):
+        return os_reason(error)
+    if os.path.isfile(path) and not path.stat().st_size:  # noqa: PTH113  # as `Path.is_file` raises at long names
+        return "it is empty (0 bytes); get a fresh copy"
+    return "it is no video in a format that impasto reads, or it is cut short; get a fresh copy"
 
 
 def _video_of(container: InputContainer, path: Path) -> VideoStream:

@@ -1,0 +1,75 @@
+"""The command line as a whole: values that are none, and Ctrl-C at any time."""
+
+import signal
+import sys
+from typing import Any
+
+import pytest
+import typer
+from commands import Run, python
+
+from impasto.cli.app import explained
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("webcam", "--size", "nan"), "'--size': 'nan' is not a whole number from 64 to 4320"),
+        (("webcam", "--size", "1e3"), "'--size': '1e3' is not a whole number from 64 to 4320"),
+        (("webcam", "--size", "63"), "'--size': '63' is not a number from 64 to 4320"),
+        (("webcam", "--strength", "nan"), "'--strength': 'nan' is not a number from 0 to 1"),
+        (("webcam", "--strength", "1.5"), "'--strength': '1.5' is not a number from 0 to 1"),
+        (("webcam", "--seconds", "nan"), "'--seconds': 'nan' is not a number"),
+        (("webcam", "--seconds", "soon"), "'--seconds': 'soon' is not a number"),
+        (("webcam", "--engine", "x"), "'--engine': 'x' is not one of 'auto', 'openvino', 'onnxruntime'"),
+        (("benchmark", "--runs", "0"), "'--runs': '0' is not a number from 1 up"),
+        (("evaluate", "a.jpg", "--every", "-1"), "'--every': '-1' is not a number from 1 up"),
+        (("stylize", "a.jpg", "-s", "udnie", "--strength", "nan"), "'--strength': 'nan' is not a number from 0 to 1"),
+    ],
+)
+def test_values_are_named_with_their_bounds(impasto: Run, arguments: tuple[str, ...], said: str) -> None:
+    line = impasto(*arguments).usage()
+    assert said in line
+    assert line.endswith(f"impasto {arguments[0]} --help` tells more")
+
+
+def test_words_of_older_typers_stay() -> None:
+    error: Any = typer.BadParameter("3 is not in the range 64<=x<=4320.")
+    assert explained(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+
+
+# Ctrl-C
+
+
+CTRL_C_AT = """
+import builtins, os, signal
+real = builtins.__import__
+def load(name, *rest):
+    if name == {!r}:
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *rest)
+builtins.__import__ = load
+signal.signal(signal.SIGINT, signal.{})
+from impasto.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.styles"])
+def test_ctrl_c_while_modules_load(module: str) -> None:
+    done = python("-c", CTRL_C_AT.format(module, "default_int_handler"), "doctor")
+    assert (done.code, done.out, done.err) == (130, "", "error: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_that_the_shell_has_ignored_stays_so() -> None:
+    """As with `impasto ... &` in a script."""
+    done = python("-c", CTRL_C_AT.format("typer", "SIG_IGN"), "--version")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_who_calls_it_gets_ctrl_c_back(impasto: Run) -> None:
+    for arguments in (("--version",), ("doctor",), ("webcam", "--size", "x")):
+        impasto(*arguments)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
