@@ -73,3 +73,12 @@ def test_what_cannot_be(impasto: Run, picture: Path, monkeypatch: pytest.MonkeyP
 def test_recoloring_a_gallery_style_before_says_what_to_do(impasto: Run, picture: Path) -> None:
     done = impasto("stylize", picture, "-s", "starry-night", "--color", "histogram", "--color-when", "before")
     assert done.code == 2 and "has no picture that could be recolored" in done.err
+
+
+def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) -> None:
+    tiny, flat = picture.with_name("tiny.png"), picture.with_name("flat.png")
+    Image.fromarray(photo(40, 50)).save(tiny)
+    Image.new("RGB", (90, 90), "grey").save(flat)
+    for style, said in ((tiny, "has 50x40 pixels, which show few strokes"), (flat, "one tone all over")):
+        done = impasto("stylize", picture, "-s", style, "-n", "small", "-o", picture.with_name("out.png"), "--overwrite")
+        assert done.code == 0 and said in done.err

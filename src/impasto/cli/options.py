@@ -18,9 +18,12 @@ from impasto.masks import GRADIENTS
 from impasto.pictures import MOST_PIXELS, SPARSE
 from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
 from impasto.styles import Mix
+from impasto.stylizer import SMALLEST
 from impasto.video import kinds
 
 _WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
+
+FLAT = 2.0  # deviation, in levels of 255, of a style picture that shows nothing
 
 Engine = Annotated[
     engines.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")
@@ -115,6 +118,15 @@ def manner(
         if mix.given is not None and abs(mix.given - 1) > 1e-6:
             parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
             report.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
+    for part in (part for mix in made.mixes for part, _ in mix.parts if part.pixels is not None):
+        assert part.pixels is not None
+        height, width = part.pixels.shape[:2]
+        if min(height, width) < SMALLEST:
+            report.note(
+                f"{part.file} has {width}x{height} pixels, which show few strokes; a style of 512 or more paints better"
+            )
+        elif part.pixels.std() < FLAT:
+            report.note(f"{part.file} has one tone all over, so it is no manner to paint in")
     if when == "before" and not made.color.changes:
         raise typer.BadParameter(f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}")
     if made.color.when == "before":
