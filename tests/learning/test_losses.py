@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.optimize
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
@@ -183,6 +185,58 @@ def test_total_variation_loss_is_1_for_the_photograph() -> None:
     flat = torch.full_like(photo, 0.5)
     assert torch.equal(losses.total_variation_loss(flat, photo), torch.zeros(2))
     assert losses.total_variation_loss(photo, flat).isfinite().all()
+
+
+# --- optimal transport ----------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=seeds, channels=st.integers(1, 12))
+def test_wasserstein_distance_of_gaussians(seed: int, channels: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = (
+        np.cov(rng.normal(size=(channels, 3 * channels)) * rng.uniform(0.1, 3), bias=True).reshape(channels, -1) for _ in "ab"
+    )
+    means = rng.normal(size=(2, channels)) + 2
+    root = scipy.linalg.sqrtm(b)
+    bures = np.trace(a + b - 2 * scipy.linalg.sqrtm(root @ a @ root).real)
+    expected = bures / np.trace(b) + ((means[0] - means[1]) ** 2).sum() / (means[1] ** 2).sum()
+    one, other = (Moments(torch.tensor(m)[None], torch.tensor(c)[None]) for m, c in zip(means, (a, b), strict=True))
+    assert losses.wasserstein_loss(one, other).item() == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    assert losses.wasserstein_loss(other, other).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_derivative_of_the_wasserstein_distance_is_finite_without_full_rank() -> None:
+    flat = Moments(torch.zeros(1, 4), torch.zeros(1, 4, 4).requires_grad_(True))
+    target = Moments(torch.ones(1, 4), torch.ones(1, 4, 4))
+    losses.wasserstein_loss(flat, target).sum().backward()
+    assert flat.cov.grad is not None
+    assert flat.cov.grad.isfinite().all()
+
+
+@given(seed=seeds, count=st.integers(1, 40), wanted=st.integers(1, 60))
+def test_quantiles(seed: int, count: int, wanted: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(count, 3))
+    got = losses.quantiles(torch.from_numpy(values), wanted).numpy()
+    np.testing.assert_allclose(got, np.quantile(values, (np.arange(wanted) + 0.5) / wanted, axis=0, method="hazen"), atol=1e-9)
+
+
+@given(seed=seeds, count=st.integers(1, 30))
+def test_transport_is_the_nearest_pairing(seed: int, count: int) -> None:
+    """Each value goes to another one of the target, and no pairing of all has less squared distance."""
+    rng = np.random.default_rng(seed)
+    values, target = rng.normal(size=(2, count, 1))
+    got = losses.transported(torch.from_numpy(values), losses.quantiles(torch.from_numpy(target), count)).numpy()
+    np.testing.assert_array_equal(np.sort(got, 0), np.sort(target, 0))
+    rows, columns = scipy.optimize.linear_sum_assignment((values - target.T) ** 2)
+    assert ((values - got) ** 2).sum() == pytest.approx(((values[rows] - target[columns]) ** 2).sum())
+
+
+def test_random_directions_are_at_right_angles() -> None:
+    directions = losses.random_directions(5, 12, torch.Generator().manual_seed(0))
+    assert directions.shape == (5, 12)
+    for block in directions.split(5, 1):
+        torch.testing.assert_close(block.T @ block, torch.eye(block.shape[1]))
 
 
 # --- the canonical objective --------------------------------------------------------------------------------------------

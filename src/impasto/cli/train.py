@@ -181,7 +181,7 @@ def train(
         if resume and checkpoint.exists():
             trainer.load(checkpoint)
             report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
-        with _Watch(tensorboard) as watch:
+        with Watch("training", tensorboard) as watch:
             preview = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg") if preview_every else None
             ended = _train(learning, trainer, checkpoint, watch, preview, preview_every)
         card = learning.card(trainer, crop=crop, style_size=style_size)
@@ -219,7 +219,7 @@ def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, en
 
 
 def _train(
-    learning: ModuleType, trainer: "Trainer", checkpoint: Path, watch: "_Watch", preview: Path | None, preview_every: float
+    learning: ModuleType, trainer: "Trainer", checkpoint: Path, watch: "Watch", preview: Path | None, preview_every: float
 ) -> str | None:
     """Run a trainer to its end; None, or why it ended before that."""
 
@@ -249,14 +249,14 @@ def _checkpoint(target: Path, network: str) -> Path:
     return target.with_name(f"{target.name}.{network}.checkpoint")
 
 
-class _Watch:
+class Watch:
     """Shows a run's progress: a bar on a terminal, a line now and then elsewhere, and a TensorBoard log if asked."""
 
     LINE_EVERY = 30.0  # seconds, where there is no terminal
 
-    def __init__(self, tensorboard: Path | None) -> None:
+    def __init__(self, label: str, tensorboard: Path | None = None) -> None:
         self._bar = report.bar()
-        self._task = self._bar.add_task("training", total=1.0)
+        self._task = self._bar.add_task(label, total=1.0)
         self._last = time.monotonic()
         self._log: Any = None
         if tensorboard:
@@ -266,7 +266,7 @@ class _Watch:
                 raise TrainingError(f"--tensorboard needs TensorBoard ({error}): pip install 'impasto[tensorboard]'") from error
             self._log = SummaryWriter(str(tensorboard))
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> "Watch":
         self._bar.start()
         return self
 
@@ -278,7 +278,7 @@ class _Watch:
     def step(self, progress: "TrainingProgress") -> None:
         """Show one step."""
         terms = " ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
-        line = f"step {progress.step}: {terms} total {progress.total:.3f}"
+        line = f"{progress.unit} {progress.step}: {terms} total {progress.total:.3f}"
         self._bar.update(self._task, completed=progress.fraction, description=line)
         if self._bar.disable and time.monotonic() - self._last > self.LINE_EVERY:
             self._last = time.monotonic()

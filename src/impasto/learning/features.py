@@ -118,7 +118,7 @@ class Perceptual(torch.nn.Module):
         """`read`, of moments (B, C) and (B, C, C): mean(R f + b) = R mean + b, cov(R f + b) = R cov R^T, small products all."""
         if layer not in self.readouts:
             return mean, cov
-        weight, bias = getattr(self, f"readout_{layer}_weight"), getattr(self, f"readout_{layer}_bias")
+        weight, bias = (getattr(self, f"readout_{layer}_{part}").to(mean.dtype) for part in ("weight", "bias"))
         return mean @ weight.T + bias, weight @ cov @ weight.T
 
 

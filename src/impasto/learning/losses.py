@@ -18,6 +18,7 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 CONTENT_LAYER = "relu4_1"
 FLAT = 0.05  # mean square of normalized features (1 at most) below which a photograph has no content to lose
 STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
+FAINT = 1e-5  # of the target's variance, what `wasserstein_loss` adds to both covariances, shared among the channels
 
 
 class Moments(NamedTuple):
@@ -155,6 +156,51 @@ def gram_loss(f: Tensor, target: Tensor) -> Tensor:
 def moment_loss(m: Moments, target: Moments) -> Tensor:
     """Relative squared error of the covariance plus that of the mean: one layer of the canonical style error S."""
     return relative_error(m.cov, target.cov) + relative_error(m.mean, target.mean)
+
+
+def wasserstein_loss(m: Moments, target: Moments) -> Tensor:
+    """Squared Wasserstein distance of Gaussians with these covariances, over the target's variance, plus the relative squared
+    error of the mean: (B,). Like `moment_loss`, but linear in the variance, so that faint features count too.
+
+    Bures' distance, tr(A + B - 2 (B^1/2 A B^1/2)^1/2), as in Mroueh 2020. Both covariances get a little variance in every
+    direction, so that its derivative is finite where they have none.
+    """
+    a, b = m.cov.double(), target.cov.double()
+    variance = b.diagonal(dim1=1, dim2=2).sum(1).clamp_min(1e-12)
+    little = (FAINT / b.shape[1]) * variance[:, None, None] * torch.eye(b.shape[1], dtype=b.dtype, device=b.device)
+    a, b = a + little, b + little
+    values, vectors = torch.linalg.eigh(b)
+    root = (vectors * values.clamp_min(0).sqrt()[:, None]) @ vectors.transpose(1, 2)
+    between = torch.linalg.eigvalsh(root @ a @ root).clamp_min(1e-30).sqrt().sum(1)
+    bures = (a + b).diagonal(dim1=1, dim2=2).sum(1) - 2 * between
+    return (bures / variance).float() + relative_error(m.mean, target.mean)
+
+
+def quantiles(values: Tensor, count: int) -> Tensor:
+    """Values of each column (n, K) in order, at `count` ranks spread evenly: (count, K); of n ranks, all of them sorted."""
+    n = len(values)
+    values = values.sort(0).values
+    if n == count:
+        return values
+    place = ((torch.arange(count, dtype=torch.float64, device=values.device) + 0.5) * (n / count) - 0.5).clamp(0, n - 1)
+    below = place.long().clamp_max(max(0, n - 2))
+    return values[below].lerp(values[(below + 1).clamp_max(n - 1)], (place - below)[:, None].to(values.dtype))
+
+
+def transported(values: Tensor, ordered: Tensor) -> Tensor:
+    """Where optimal transport in one dimension takes each column of values (n, K): to the value of the same rank in that
+    column of `ordered` (n, K), which `quantiles` gives. So histograms are matched.
+
+    The mean squared way is the squared Wasserstein distance of the columns, and the derivative of that is that of the way
+    with its end held fixed.
+    """
+    return torch.empty_like(values).scatter_(0, values.argsort(0), ordered)
+
+
+def random_directions(channels: int, count: int, generator: torch.Generator) -> Tensor:
+    """Directions (channels, count) drawn evenly from all, at right angles as far as there are so many: columns of length 1."""
+    blocks = [torch.linalg.qr(torch.randn(channels, channels, generator=generator)).Q for _ in range(-(-count // channels))]
+    return torch.cat(blocks, 1)[:, :count]
 
 
 def principal_directions(cov: Tensor) -> Tensor:

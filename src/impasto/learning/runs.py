@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -236,8 +236,30 @@ def nearest(network: TransformerNetwork, shipped: Network, painting: Painting, c
     return min(totals, key=lambda name: totals[name])
 
 
+class Run(Protocol):
+    """What goes on step by step: a `Trainer`, or an `Optimization`."""
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is done, 0..1."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands."""
+        ...
+
+    def train_step(self) -> None:
+        """One step."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        ...
+
+
 def keep_training(
-    trainer: Trainer,
+    trainer: Run,
     checkpoint: Path,
     on_step: Callable[[Progress], None],
     preview: Callable[[], None] | None = None,

@@ -4,23 +4,20 @@ Johnson et al. 2016, with one row of scales and shifts a style (Dumoulin et al. 
 from the seed and the step's number, so that a run that was killed goes on as if it had not been.
 """
 
-import contextlib
 import copy
-import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from impasto.errors import TrainingError
+from impasto.learning import checkpoints
 from impasto.learning.art import Art
 from impasto.learning.content import Content
 from impasto.learning.features import Perceptual
@@ -88,6 +85,7 @@ class Progress:
     seconds: float  # trained so far, resumed runs included
     terms: dict[str, float]  # each term, running mean over about 50 steps
     total: float
+    unit: str = "step"
 
     @property
     def seconds_left(self) -> float:
@@ -387,17 +385,7 @@ class Trainer:
             tensors[name], tensors[f"average.{name}"] = p.detach(), self.averages[name]
             kept = self._optimizer_of(p).state.get(p, {})
             tensors |= {f"optimizer.{name}.{key}": value for key, value in kept.items()}
-        state = {key: getattr(self, key) for key in self.STATE} | {"settings": self._conditions()}
-        data = save({k: v.cpu().contiguous() for k, v in tensors.items()}, {"state": json.dumps(state)})
-        # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_bytes(data)
-            part.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise TrainingError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
+        checkpoints.write(path, tensors, {key: getattr(self, key) for key in self.STATE}, self._conditions())
 
     def _optimizer_of(self, p: nn.Parameter) -> torch.optim.Optimizer:
         return next(o for o in self.optimizers if any(p is each for group in o.param_groups for each in group["params"]))
@@ -407,15 +395,12 @@ class Trainer:
 
         Raises TrainingError if the file is broken, of other styles, or of a run with other settings.
         """
-        try:
-            with safe_open(path, "pt") as file:
-                state = json.loads((file.metadata() or {})["state"])
-                tensors = {key: file.get_tensor(key).to(self.device) for key in file.keys()}  # noqa: SIM118
+        with checkpoints.resuming(path):
+            tensors, state = checkpoints.read(path, self._conditions())
+            tensors = {key: tensor.to(self.device) for key, tensor in tensors.items()}
             shapes = {key: p.shape for name, p in self.parameters.items() for key in (name, f"average.{name}")}
             if {key: tensor.shape for key, tensor in tensors.items() if not key.startswith("optimizer.")} != shapes:
                 raise ValueError("it is of another network or of other styles")
-            if other := _differences(state["settings"], json.loads(json.dumps(self._conditions()))):
-                raise ValueError(f"it was started with {other}; give the same")
             with torch.no_grad():
                 for name, p in self.parameters.items():
                     p.copy_(tensors[name])
@@ -426,9 +411,6 @@ class Trainer:
                         self._optimizer_of(p).state[p] = {k: v.cpu() if k == "step" else v for k, v in kept.items()}
             for key in self.STATE:
                 setattr(self, key, state[key])
-        except Exception as error:
-            words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise TrainingError(f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite") from error
 
 
 def tempered(error: Tensor) -> Tensor:
@@ -443,9 +425,3 @@ def _stacked(targets: Sequence[LayerStyle]) -> LayerStyle:
     mean, cov = (torch.cat(each) for each in zip(*(target.moments for target in targets), strict=True))
     directions, deviations = (torch.cat([getattr(t, name) for t in targets]) for name in ("directions", "deviations"))
     return LayerStyle(Moments(mean, cov), directions, deviations)
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Settings that are not the same in both, as they are in `old`; a run may become longer or shorter."""
-    names = (new.keys() | old.keys()) - {"steps", "minutes"}
-    return ", ".join(f"{name} {old.get(name)}" for name in sorted(names) if old.get(name) != new.get(name))

@@ -1,0 +1,56 @@
+"""Checkpoints of runs: tensors, and a state with the settings that must be the same for a run to go on."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from impasto.errors import TrainingError
+
+LENGTHS = {"steps", "iterations", "minutes"}  # settings that may change: a run may become longer or shorter
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    """Write a checkpoint, under a temporary name first. Raises TrainingError where the disk does not take it."""
+    words = json.dumps({**state, "settings": settings})
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"state": words})
+    # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise TrainingError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def resuming(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while a run takes up a checkpoint is a TrainingError that names the file."""
+    try:
+        yield
+    except Exception as error:
+        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise TrainingError(f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite") from error
+
+
+def read(path: Path, settings: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of a checkpoint; within `resuming`. Raises ValueError if it is of a run with other settings."""
+    with safe_open(path, "pt") as file:
+        state = json.loads((file.metadata() or {})["state"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if other := _differences(state["settings"], json.loads(json.dumps(settings))):
+        raise ValueError(f"it was started with {other}; give the same")
+    return tensors, state
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Settings that are not the same in both, as they are in `old`."""
+    names = (new.keys() | old.keys()) - LENGTHS
+    return ", ".join(f"{name} {old.get(name)}" for name in sorted(names) if old.get(name) != new.get(name))
