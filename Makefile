@@ -17,7 +17,7 @@ demo: $(VENV)/installed
 	$(BIN)/python scripts/demo.py
 
 test: $(VENV)/installed check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov=impasto
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check src tests scripts

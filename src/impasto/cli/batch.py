@@ -101,7 +101,7 @@ def listed(name: str) -> list[str]:
 
 def is_folder(output: str, several: bool) -> bool:
     """Whether an output is a folder: if it is one, ends as one, or inputs are several."""
-    return several or output.endswith(("/", "\\")) or Path(output).is_dir()
+    return several or output.endswith(("/", "\\")) or os.path.isdir(output)  # noqa: PTH112  # `Path` raises at long names
 
 
 def targets(inputs: Iterable[Input], style: str, output: str | None, several: bool) -> dict[Path, Path]:

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from impasto.cli import EXIT_SOME_FAILED, batch, options, report, video
 from impasto.errors import ImpastoError, PictureError, VideoError
-from impasto.files import os_reason, write_atomically
+from impasto.files import os_reason, unwritable, write_atomically
 from impasto.images import MAX_PIXELS, WRITABLE
 from impasto.manner import Manner
 from impasto.pictures import FAILURES, Job, Options, stylize_bytes, stylize_pictures
@@ -152,6 +152,8 @@ def stylize(
     paths = [each.path for each in found]
     several = len(paths) > 1 or len(texts) > 1
     _check_output(output, several)
+    if output and (reason := unwritable(Path(output) / "_" if folder else Path(output))):
+        raise typer.BadParameter(f"-o {output} cannot be written: {reason}")
     targets = batch.targets(found, manner.style.name, output, several)
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(paths)
@@ -306,7 +308,7 @@ def _check_output(output: str | None, several: bool) -> None:
         raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/")
     if output and several and is_pattern(output):
         raise typer.BadParameter(f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png")
-    if output and several and Path(output).suffix.lower() in written and not output.endswith("/") and not Path(output).is_dir():
+    if output and several and Path(output).suffix.lower() in written and not batch.is_folder(output, several=False):
         raise typer.BadParameter(
             f"-o {output} is one file, and there are several inputs; for a folder of that name, write {output}/"
         )
