@@ -43,3 +43,7 @@ class WeightsError(ImpastoError):
 
 class TrainingError(ImpastoError):
     """Training that cannot start or had to stop."""
+
+
+class LostCheckpointWarning(UserWarning):
+    """The last checkpoint of a run is broken or gone, and the run goes on from the one before."""

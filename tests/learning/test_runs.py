@@ -384,6 +384,22 @@ def test_ctrl_c_never_cuts_a_step_in_two(tmp_path: Path, monkeypatch: pytest.Mon
     assert_kept_whole(tmp_path / "run")
 
 
+def test_a_request_to_end_is_heard_between_steps_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = tiny_trainer(steps=4)
+    step = trainer.train_step
+
+    def asked() -> None:
+        if trainer.step == 1:
+            signal.raise_signal(signal.SIGTERM)
+        step()
+
+    monkeypatch.setattr(trainer, "train_step", asked)
+    with pytest.raises(KeyboardInterrupt):
+        runs.keep_training(trainer, tmp_path / "run", lambda progress: None)
+    assert_kept_whole(tmp_path / "run")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 @pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_is_heard_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = tiny_trainer(steps=4)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from impasto.errors import RemadeStyleWarning
+from impasto.errors import LostCheckpointWarning, RemadeStyleWarning
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -42,7 +42,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """In place of `warnings.showwarning`: what is meant for users is a note, and all else as Python shows it."""
-    if issubclass(category, RemadeStyleWarning):
+    if issubclass(category, (LostCheckpointWarning, RemadeStyleWarning)):
         note(str(message))
     else:
         (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))

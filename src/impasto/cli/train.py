@@ -12,6 +12,7 @@ from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
 from impasto.color import MODES, parse_color
 from impasto.engines import available_cores
 from impasto.errors import TrainingError
+from impasto.files import finish, unfinished
 from impasto.images import Picture, read, write
 from impasto.networks import NETWORKS, network_path
 from impasto.styles import SUFFIX
@@ -142,7 +143,7 @@ def train(
             raise typer.BadParameter(
                 f"{gallery} has a network {each} already; --overwrite replaces it, or give another --gallery"
             )
-        if checkpoint.exists() and not (resume or overwrite):
+        if unfinished(checkpoint) and not (resume or overwrite):
             raise typer.BadParameter(
                 f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew"
             )
@@ -178,7 +179,7 @@ def train(
     for each in names:
         checkpoint = _checkpoint(target, each)
         trainer = begin(each, paintings, content, losses, settings)
-        if resume and checkpoint.exists():
+        if resume and unfinished(checkpoint):
             trainer.load(checkpoint)
             report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
         with Watch("training", tensorboard) as watch:
@@ -212,7 +213,7 @@ def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, en
     if ended is None:
         if trainer.step < FEW_STEPS:
             report.note(f"{trainer.step} steps are too few to learn from; give it more time: --minutes 5 makes hundreds")
-        checkpoint.unlink(missing_ok=True)
+        finish(checkpoint)
         return
     report.fail(f"{ended}; the style so far is in {target}, and --resume goes on from {checkpoint}")
     raise typer.Exit(EXIT_INTERRUPTED if ended == "interrupted" else EXIT_SOME_FAILED)

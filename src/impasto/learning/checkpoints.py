@@ -1,7 +1,11 @@
-"""Checkpoints of runs: tensors, and a state with the settings that must be the same for a run to go on."""
+"""Checkpoints of runs: tensors, and a state with the settings that must be the same for a run to go on.
+
+Each stands beside the one before it, so that one that a failing disk or a crash cut short costs only the time since then.
+"""
 
 import contextlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,19 +14,25 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from impasto.errors import TrainingError
+from impasto.errors import LostCheckpointWarning, TrainingError
+from impasto.files import one_before
 
 LENGTHS = {"steps", "iterations", "minutes"}  # settings that may change: a run may become longer or shorter
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Write a checkpoint, under a temporary name first. Raises TrainingError where the disk does not take it."""
+    """Write a checkpoint, under a temporary name first; what was there becomes the one before.
+
+    Raises TrainingError where the disk does not take it; then all is as it was.
+    """
     words = json.dumps({**state, "settings": settings})
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"state": words})
     # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(data)
+        if path.exists():
+            path.replace(one_before(path))
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -41,13 +51,26 @@ def resuming(path: Path) -> Iterator[None]:
 
 
 def read(path: Path, settings: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and state of a checkpoint; within `resuming`. Raises ValueError if it is of a run with other settings."""
-    with safe_open(path, "pt") as file:
-        state = json.loads((file.metadata() or {})["state"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    """Tensors and state of a checkpoint or, with a `LostCheckpointWarning`, of the one before if that one is broken; within
+    `resuming`. Raises ValueError if it is of a run with other settings.
+    """
+    try:
+        tensors, state = _read(path)
+    except Exception as error:
+        if not one_before(path).exists():
+            raise
+        tensors, state = _read(one_before(path))
+        words = f"{path} is {'broken' if path.exists() else 'gone'} ({type(error).__name__}); going on from the one before it"
+        warnings.warn(words, LostCheckpointWarning, stacklevel=2)
     if other := _differences(state["settings"], json.loads(json.dumps(settings))):
         raise ValueError(f"it was started with {other}; give the same")
     return tensors, state
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(path, "pt") as file:
+        state = json.loads((file.metadata() or {})["state"])
+        return {key: file.get_tensor(key) for key in file.keys()}, state  # noqa: SIM118
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

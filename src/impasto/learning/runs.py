@@ -288,8 +288,8 @@ def keep_training(
 
 @contextlib.contextmanager
 def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
-    """Holds Ctrl-C back until the function that is given is called, so that it never cuts a step in two: half a step's weights
-    would be kept as a whole one's. A second Ctrl-C comes through at once.
+    """Holds Ctrl-C, and SIGTERM, back until the function that is given is called, so that they never cut a step in two: half a
+    step's weights would be kept as a whole one's. A second one comes through at once.
     """
     held = False
 
@@ -304,14 +304,17 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
 
     # another handler, or none (in the background), is somebody's choice; and only the main thread may set one
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
-        yield check
-        return
-    signal.signal(signal.SIGINT, hold)
+    usual: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours = [number for number, handler in usual.items() if signal.getsignal(number) is handler]
+    if current_thread() is not main_thread():
+        ours = []
+    for number in ours:
+        signal.signal(number, hold)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, usual[number])
 
 
 def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:
