@@ -21,7 +21,7 @@ from impasto.networks import MULTIPLE, OUTPUT
 STATISTICS = "statistics"  # the output of a measuring graph
 NORMALIZATION = "InstanceNormalization"
 GROWING = ("Resize", "ConvTranspose", "DepthToSpace")  # what makes features more, by node
-PIXELS = 2  # a side, that the first features are made of
+COLORS = 3
 
 
 class Statistics(NamedTuple):
@@ -218,7 +218,10 @@ def reaches(model: Any, given: dict[str, int] | None = None) -> dict[str, Reach]
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     made_by = {output: node for node in model.graph.node for output in node.output}
     first = next(node for node in model.graph.node if node.op_type == "Conv")
-    found = {unpadded(first.input[0], made_by): Reach(PIXELS, 0, PIXELS - 1)}
+    name = first.input[1]
+    weight = constants.get(name) or constants[made_by[name].input[0]]  # in float16, and then cast
+    pixels = math.isqrt(weight.dims[1] // COLORS)  # a side, of which there are features: 1 where they are not unshuffled
+    found = {unpadded(first.input[0], made_by): Reach(pixels, 0, pixels - 1)}
     found |= {name: Reach(step, 0, step - 1) for name, step in (given or {}).items()}
     for node in model.graph.node:
         inputs = [found[name] for name in node.input if name in found]

@@ -103,10 +103,12 @@ class Style:
             raise StyleError(str(error)) from error
 
     def write(self, path: Path) -> None:
-        """Write one safetensors file: tensors `embedding.<network>` (float16), `graph` if the style owns a network, and
-        `picture` (the bytes of a WebP file) if it remembers one.
+        """Write one safetensors file: tensors `embedding.<network>` (float16, but float32 for its own network, which may be
+        imported and is to paint as it did), `graph` if the style owns a network, and `picture` (the bytes of a WebP file) if it
+        remembers one.
         """
-        tensors = {f"embedding.{network}": value.astype(np.float16) for network, value in self.embeddings.items()}
+        kinds = {network: np.float32 if network == OWN else np.float16 for network in self.embeddings}
+        tensors = {f"embedding.{network}": value.astype(kinds[network]) for network, value in self.embeddings.items()}
         metadata = dict(self.metadata) | {"format": FORMAT, "name": self.name}
         metadata |= {f"{network}.hash": value for network, value in self.hashes.items()}
         files = {"graph": self.own.graph if self.own else None, "picture": self.remembered}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from impasto.learning.art import Art
 from impasto.learning.features import Perceptual
+from impasto.learning.johnson import Johnson
 from impasto.learning.networks import Architecture, TransformerNetwork
 from impasto.learning.predictor import new_predictor
 from impasto.learning.train import Settings, Trainer
@@ -204,3 +205,18 @@ def tiny_predicting_trainer(folder: Path, **settings: Any) -> Trainer:
     styles = [texture(1), texture(2, 64, 80), texture(3)]
     embeddings = torch.stack([random_embedding(network, seed) for seed in range(3)])
     return Trainer(network, embeddings, styles, Textures(), tiny_perceptual(), Settings(**options), predictor, art)
+
+
+def johnson(widths: tuple[int, int, int], blocks: int, seed: int = 0) -> Johnson:
+    """A random network of the PyTorch examples' kind whose pictures are neither flat nor all black and white."""
+    torch.manual_seed(seed)
+    network = Johnson(widths, blocks).requires_grad_(False).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.InstanceNorm2d):
+            module.weight.normal_(1, 0.3)
+            module.bias.normal_(0, 0.3)
+    last = network.deconv3.conv2d
+    assert last.bias is not None
+    last.weight *= 120
+    last.bias += 128
+    return network

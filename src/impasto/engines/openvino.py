@@ -5,6 +5,7 @@ import ctypes
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ KEPT_ON_DISK = 12  # compiled graphs, of 2 to 6 MB
 
 
 class OpenVINOEngine:
-    """A graph compiled for the CPU; see `impasto.engines.Engine`."""
+    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.Engine`."""
 
     name = "openvino"
 
-    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool, cache: bool) -> None:
+    def __init__(self, graph: bytes | Path, threads: int, precision: str, pixels: bool, cache: bool) -> None:
         core = openvino.Core()
         with _signal_stack_kept():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -57,7 +57,7 @@ def to_onnx(network: TransformerNetwork) -> bytes:
     }
     half = MULTIPLE // 2
     dynamic = ({2: MULTIPLE * height, 3: MULTIPLE * width}, None, {2: half * height, 3: half * width})[: len(example)]
-    return _exported(network, example, (INPUTS[: len(example)], OUTPUT), dynamic, set(network.state_dict()), properties)
+    return exported(network, example, (INPUTS[: len(example)], OUTPUT), dynamic, set(network.state_dict()), properties)
 
 
 def predictor_to_onnx(predictor: StylePredictor) -> bytes:
@@ -69,13 +69,13 @@ def predictor_to_onnx(predictor: StylePredictor) -> bytes:
     halved = {name for name, tensor in predictor.state_dict().items() if tensor.ndim > 1 and _is_weight(name)}
     sides = {side: torch.export.Dim(name, min=16, max=1 << 14) for side, name in ((2, "h"), (3, "w"))}
     properties = {"dimensions": json.dumps(asdict(predictor.dimensions))}
-    return _exported(predictor, (torch.rand(1, 3, 96, 80),), (INPUTS[:1], INPUTS[1]), (sides,), halved, properties)
+    return exported(predictor, (torch.rand(1, 3, 96, 80),), (INPUTS[:1], INPUTS[1]), (sides,), halved, properties)
 
 
 def predictor_from_onnx(graph: bytes) -> StylePredictor:
     """The style predictor that a graph made by `predictor_to_onnx` holds. Raises NetworkError if it is none."""
     try:
-        stored, properties = _stored(graph)
+        stored, properties = stored_tensors(graph)
         dimensions = Dimensions(**json.loads(properties["dimensions"]))
         prefix = "statistics.perceptual."
         convolutions = {
@@ -102,7 +102,7 @@ def _is_kept(name: str) -> bool:
     return name not in ("statistics.perceptual.mean", "statistics.perceptual.std")
 
 
-def _exported(
+def exported(
     module: torch.nn.Module,
     example: tuple[Tensor, ...],
     names: tuple[Sequence[str], str],
@@ -138,7 +138,7 @@ def _exported(
     return model.SerializeToString()
 
 
-def _stored(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a graph by name, in float32, and its metadata."""
     model = onnx.load_model_from_string(graph)
     tensors = {
@@ -201,7 +201,7 @@ def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
 def from_onnx(graph: bytes) -> TransformerNetwork:
     """The network that a graph made by `to_onnx` holds. Raises NetworkError if it is none."""
     try:
-        stored, properties = _stored(graph)
+        stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
         noise = dimensions.get("noise", False)  # graphs of galleries 1 to 3 do not say
         network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"], noise))

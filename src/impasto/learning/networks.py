@@ -55,7 +55,7 @@ class UpConv(Conv):
         # split, not sliced: the exporter of ONNX would put slices in the weight's place, and it must be read back
         doubled, plain = self.weight.split([x.shape[1], beside.shape[1]], dim=1)
         # reflection at a doubled border meets the outermost position again, so here it is repeated
-        x = F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), _of_doubled(doubled), stride=2, padding=3)
+        x = F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), of_doubled(doubled), stride=2, padding=3)
         return x + F.conv2d(F.pad(beside, (1, 1, 1, 1), mode="reflect"), plain, self.bias)
 
 
@@ -77,14 +77,14 @@ class Noise(nn.Module):
         return self.mix(noise) * embedding[:, self.start : self.start + self.channels, None, None]
 
 
-def _of_doubled(kernel: Tensor) -> Tensor:
+def of_doubled(kernel: Tensor) -> Tensor:
     """Kernel (out, in, 3, 3) over doubled features as one of a transposed convolution with stride 2: (in, out, 4, 4).
 
     Of the three taps in a line that a position falls under, two meet the same original: which two alternates.
     """
     for dim in (2, 3):
-        first, second, third = kernel.unbind(dim)
-        kernel = torch.stack([third, second + third, first + second, first], dim)
+        first, second, third = kernel.split(1, dim)  # split, as in `UpConv`
+        kernel = torch.cat([third, second + third, first + second, first], dim)
     return kernel.transpose(0, 1)
 
 
