@@ -363,7 +363,7 @@ def test_a_run_goes_on_with_its_own_pictures_and_perceptual_network(tmp_path: Pa
 
 def test_a_checkpoint_of_a_whole_network_is_none_of_embeddings(tmp_path: Path) -> None:
     train(tiny_trainer(), 1).save(tmp_path / "run")
-    with pytest.raises(TrainingError, match="another network|whole_network True"):
+    with pytest.raises(TrainingError, match="whole_network True"):
         tiny_trainer(whole_network=False).load(tmp_path / "run")
 
 

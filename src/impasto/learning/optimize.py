@@ -380,7 +380,8 @@ def _picture_of(style: Style) -> UInt8:
     picture = style.picture
     if picture is None:
         gallery = style.file is None or GALLERY in style.file.parents
-        why = f"{style.name} is of the gallery, without its picture" if gallery else f"{style.file} does not remember its picture"
+        lacks = "is of the gallery, without its picture" if gallery else "does not remember its picture"
+        why = f"{style.name if gallery else style.file} {lacks}"
         raise StyleError(f"{why}, and a painting is optimized towards a picture; give that itself, such as {style.name}.jpg")
     height, width = picture.shape[:2]
     if min(height, width) < LEAST:
