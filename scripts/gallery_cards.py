@@ -37,8 +37,9 @@ def main() -> None:
         f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
         "domain.",
         "",
-        *(f"For `{n}`, all together: {gallery_style(names[0]).metadata[f'{n}.trained']}.\n" for n in NETWORKS),
-        "What was learned by itself as well says so in its file (`impasto styles NAME`).\n",
+        *(f"For `{n}`, all together: {_together(names[0], n)}.\n" for n in NETWORKS),
+        "Then each style by itself, with the networks as they are (`scripts/gallery_tune.py`); its file says how long "
+        "(`impasto styles NAME`).\n",
         "| | style | painting | `base`: C, S, J | `small`: C, S, J |",
         "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),
@@ -50,6 +51,11 @@ def main() -> None:
 def _measured(names: list[str]) -> str:
     found = {gallery_style(name).metadata.get("base.measured", "nothing yet") for name in names}
     return " or ".join(sorted(found))
+
+
+def _together(name: str, network: str) -> str:
+    """How a network was trained with all styles, without what a style then learned alone."""
+    return gallery_style(name).metadata[f"{network}.trained"].partition("; then its embedding alone")[0]
 
 
 def _row(style: Style) -> str:
