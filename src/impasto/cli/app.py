@@ -13,6 +13,8 @@ from impasto.cli import (
     compare,
     doctor,
     evaluate,
+    export,
+    import_,
     optimize,
     raise_interrupts,
     report,
@@ -98,6 +100,8 @@ for verb in (
     optimize.optimize,
     evaluate.evaluate,
     benchmark.benchmark,
+    import_.import_,
+    export.export,
     doctor.doctor,
 ):
     app.command(verb.__name__.rstrip("_"), cls=_Verb)(verb)

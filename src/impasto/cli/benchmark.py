@@ -16,8 +16,9 @@ import typer
 
 from impasto import engines
 from impasto.cli import options, report
-from impasto.errors import TrainingError
-from impasto.networks import NETWORKS, NOISE, noise_at, shipped
+from impasto.errors import StyleError, TrainingError
+from impasto.networks import NETWORKS, NOISE, Network, noise_at, shipped
+from impasto.styles import find_style
 
 WARM_UP = 3  # runs that do not count
 SIZES = ["512x512", "1280x720", "1920x1080"]
@@ -28,7 +29,7 @@ Against = Literal["johnson", "none"]
 class _Job:
     """What is timed: a network on an engine, or the network to compare with (`engine` "torch")."""
 
-    network: str
+    network: str  # its name, or the style that owns it
     engine: str
     precision: str
     threads: int | None
@@ -40,7 +41,7 @@ class _Job:
         picture = np.random.default_rng(0).integers(256, size=(1, self.height, self.width, 3), dtype=np.uint8)
         if self.engine == "torch":
             return _johnson(picture, self.threads), "f32"
-        network = shipped(self.network)
+        network = shipped(self.network) if self.network in NETWORKS else _owned(self.network)
         runner = engines.load(network.graph, self.engine, self.threads, self.precision, pixels=True)
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
         noise = [noise_at(self.height, self.width)] if NOISE in runner.inputs else []
@@ -49,6 +50,10 @@ class _Job:
 
 def benchmark(
     sizes: Annotated[list[str], typer.Option("--size", help="Width x height, multiples of 8; may be given again.")] = SIZES,
+    style: Annotated[
+        list[str] | None,
+        typer.Option("--style", "-s", metavar="FILE", help="Also the network that this style owns; may be given again."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="How many to take the median of.")] = 15,
     against: Annotated[
         Against | None,
@@ -72,11 +77,13 @@ def benchmark(
 
       impasto benchmark --engine openvino --size 640x480 --against none --no-memory
 
+      impasto benchmark --style candy.safetensors --size 512x512
+
       impasto benchmark --json > times.jsonl
     """
     chosen = [engine] if engine != "auto" else engines.available() or [engine]  # "auto" then says that there is none
     for width, height in map(_size, sizes):
-        jobs = [_Job(name, each, precision, threads, width, height) for each in chosen for name in NETWORKS]
+        jobs = [_Job(name, each, precision, threads, width, height) for each in chosen for name in (*NETWORKS, *(style or []))]
         if against == "johnson" or (against is None and _has_torch()):
             jobs.append(_Job("johnson", "torch", "f32", threads, width, height))
         _report(jobs, runs, memory, json)
@@ -137,6 +144,13 @@ def _paint_and_count(job: _Job) -> float:
     import resource  # not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _owned(spec: str) -> Network:
+    own = find_style(spec).own
+    if not own:
+        raise StyleError(f"{spec} owns no network; {' and '.join(NETWORKS)}, which paint it, are timed in any case")
+    return own
 
 
 def _has_torch() -> bool:

@@ -69,7 +69,8 @@ def imported(path: Path, name: str) -> Imported:
 
 
 def _described(widths: Sequence[int], blocks: int) -> str:
-    return f"a network of the PyTorch examples, {', '.join(map(str, widths))} channels, {blocks} residual block{'s' * (blocks != 1)}"
+    residual = "1 residual block" if blocks == 1 else f"{blocks} residual blocks"
+    return f"a network of the PyTorch examples, {', '.join(map(str, widths))} channels, {residual}"
 
 
 def dimensions(network: Johnson) -> tuple[list[int], int]:
