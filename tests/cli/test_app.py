@@ -70,6 +70,7 @@ def test_ctrl_c_that_the_shell_has_ignored_stays_so() -> None:
 
 
 def test_who_calls_it_gets_ctrl_c_back(impasto: Run) -> None:
+    usual = signal.getsignal(signal.SIGINT)  # which is to ignore it, where the tests run behind a shell
     for arguments in (("--version",), ("doctor",), ("webcam", "--size", "x")):
         impasto(*arguments)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is usual

@@ -304,7 +304,7 @@ def test_wrong_usage(impasto: Run, photo_file: Path, arguments: list[str], said:
 
 
 def test_nothing_to_paint_or_no_style(impasto: Run, photo_file: Path) -> None:
-    assert "INPUT" in impasto("stylize", *STYLE).usage()
+    assert "nothing to paint" in impasto("stylize", *STYLE).usage()
     assert "--style" in impasto("stylize", photo_file).usage()
 
 

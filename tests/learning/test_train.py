@@ -292,12 +292,12 @@ def test_a_resumed_run_ends_in_the_same_weights(whole_network: bool, dtype: torc
     assert resumed.progress.terms == straight.progress.terms
 
 
-def test_saving_changes_nothing_and_leaves_one_file(tmp_path: Path) -> None:
+def test_saving_changes_nothing_and_leaves_two_files(tmp_path: Path) -> None:
     trainer = tiny_trainer()
     for _ in range(3):
         trainer.train_step()
         trainer.save(tmp_path / "run")
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.before"]
     assert_equal(state(trainer), state(train(tiny_trainer(), 3)))
 
 
