@@ -24,7 +24,9 @@ def test_version(impasto: Run) -> None:
     assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["stylize", "styles", "train", "evaluate", "benchmark", "doctor", "webcam", "compare"])
+@pytest.mark.parametrize(
+    "verb", ["stylize", "styles", "train", "evaluate", "benchmark", "doctor", "webcam", "compare", "import", "export"]
+)
 def test_help(impasto: Run, verb: str) -> None:
     done = impasto(verb, "-h")
     assert (done.code, done.err) == (0, "")
