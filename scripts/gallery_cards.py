@@ -38,8 +38,7 @@ def main() -> None:
         "domain.",
         "",
         *(f"For `{n}`, all together: {_together(names[0], n)}.\n" for n in NETWORKS),
-        "Then each style by itself, with the networks as they are (`scripts/gallery_tune.py`); its file says how long "
-        "(`impasto styles NAME`).\n",
+        "What was learned by itself as well says so in its file (`impasto styles NAME`).\n",
         "| | style | painting | `base`: C, S, J | `small`: C, S, J |",
         "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),

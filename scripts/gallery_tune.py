@@ -26,7 +26,6 @@ from impasto.paths import GALLERY
 from impasto.styles import PHOTO, SUFFIX, Style, gallery_names, read_style
 
 TUNED = "then its embedding alone"
-LOCAL_WEIGHT = 4  # as of `impasto train`, without which strokes gather in patches
 
 
 def main() -> None:
@@ -36,6 +35,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.4, help="of training, for each style and network")
     parser.add_argument("--held", type=float, default=0.8, help="content error that is held, over where it starts")
     parser.add_argument("--rate", type=float, default=8e-2, help="peak of the learning rate")
+    parser.add_argument("--local-weight", type=float, default=4.0, help="without it, strokes gather in patches")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--crop", type=int, default=224)
     parser.add_argument("--gallery", type=Path, default=GALLERY)
@@ -68,7 +68,7 @@ class Tuner:
         """The style with its embedding for one network learned on, without the scores of the old one."""
         given, network, facts = self.given, shipped(name), style.metadata
         pace_of_it = pace(None, "tuned") | {"embedding_rate": given.rate}
-        weights = Weights(local=LOCAL_WEIGHT)
+        weights = Weights(local=given.local_weight)
         settings = Settings(
             minutes=given.minutes, batch=given.batch, crop=given.crop, weights=weights, whole_network=False, **pace_of_it
         )
