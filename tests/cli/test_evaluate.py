@@ -94,6 +94,16 @@ def test_what_comes_out(run: Run, place: Path) -> None:
     assert sheet.shape[1] > 8 * 256  # photograph, painting, six methods
 
 
+def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Path) -> None:
+    assert run("optimized-1,optimized-6").code == 0
+    found = results(place)
+    assert found["optimized-6"]["J"]["mean"] < 0.8 * found["optimized-1"]["J"]["mean"]
+    assert found["optimized-6"]["milliseconds"]["mean"] > 0
+    before = (place / "out" / "scores.jsonl").read_text()
+    assert run("optimized-6").code == 0
+    assert (place / "out" / "scores.jsonl").read_text() == before  # nothing is painted again
+
+
 def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path) -> None:
     run("base@gallery,double-exposure")
     judge = Judge(features.load("lite"), 64)

@@ -50,8 +50,8 @@ def evaluate(
         typer.Option(
             "--methods",
             "-m",
-            help="base, small (the painting as style), base@gallery, base@FOLDER (style files), lbfgs-N, recolored, "
-            "double-exposure, painting, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png).",
+            help="base, small (the painting as style), base@gallery, base@FOLDER (style files), lbfgs-N, optimized-N, "
+            "recolored, double-exposure, painting, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png).",
         ),
     ] = METHODS,
     measures: Annotated[str, typer.Option(help=f"Some of {', '.join(MEASURES)}.")] = ",".join(MEASURES),

@@ -145,13 +145,11 @@ def optimize(
         tile=tile,
         seed=seed,
     )
-    models = learning.style_pictures(manner, picture.rgb, style_size)
     runs.set_threads(threads or available_cores())
     with report.bar() as bar:
         network = runs.perceptual(perceptual, precision, report.download(bar))
-    paint = learning.painter_of(Stylizer("base", threads=threads, precision=precision), manner) if start == "painted" else None
-    where = manner.mask.whole(picture.height, picture.width) if manner.mask else None
-    run = learning.Optimization(picture.rgb, models, network, settings, paint, where)
+    stylizer = Stylizer("base", threads=threads, precision=precision)
+    run = learning.optimization(picture.rgb, manner, network, settings, stylizer, style_size)
     if resume and unfinished(checkpoint):
         run.load(checkpoint)
         report.note(f"going on from iteration {run.step}, {run.seconds / 60:.1f} minutes painted")

@@ -17,7 +17,7 @@ from impasto.errors import PictureError, StyleError
 from impasto.images import UInt8, read
 from impasto.learning import evaluate
 from impasto.learning.evaluate import Judge, to_uint8
-from impasto.learning.optimize import lbfgs
+from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
 from impasto.learning.train import to_tensor
 from impasto.networks import NETWORKS, network_path, read_network
 from impasto.paths import GALLERY
@@ -30,11 +30,12 @@ BASELINES = {  # that paint nothing
     "painting": evaluate.painting_itself,
 }
 LBFGS = re.compile(r"lbfgs-(\d+)")
+OPTIMIZED = re.compile(r"optimized-(\d+)")
 STYLIZER = re.compile(rf"({'|'.join(NETWORKS)})(?:@(.+))?")
 OF_OTHERS = (".png", ".jpg")  # pictures of another tool
 KINDS = (
     f"{', '.join(NETWORKS)} (the painting as style), base@gallery, base@FOLDER (style files), lbfgs-N, "
-    f"{', '.join(BASELINES)}, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png)"
+    f"optimized-N, {', '.join(BASELINES)}, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png)"
 )
 
 
@@ -232,6 +233,31 @@ class Optimized:
         return None
 
 
+class Painstaking:
+    """`impasto optimize` with its defaults, but for the network that compares, which is the judge's."""
+
+    def __init__(self, label: str, judge: Judge, iterations: int, stylizer: Callable[..., Stylizer]) -> None:
+        self.label, self.judge, self.iterations, self.stylizer = label, judge, iterations, stylizer("base")
+
+    def _settings(self, pair: Pair) -> Settings:
+        return Settings(iterations=self.iterations, scales=scales_to(min(pair.pixels.shape[:2])))
+
+    def identity(self, pair: Pair) -> str:
+        perceptual = self.judge.objective.perceptual
+        start = Stylized("", self.stylizer, None).identity(pair)
+        return f"{self._settings(pair)}, {perceptual.identity} {perceptual.dtype}, {start}"
+
+    def paint(self, pair: Pair) -> Painted:
+        start = time.perf_counter()
+        run = optimization(pair.pixels, pair.painting, self.judge.objective.perceptual, self._settings(pair), self.stylizer)
+        while run.fraction < 1:
+            run.train_step()
+        return Painted(run.painted(), time.perf_counter() - start)
+
+    def minutes(self, painting: Path) -> float | None:
+        return None
+
+
 def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] = Stylizer) -> list[Method]:
     """Methods by what a user calls them; see `KINDS`.
 
@@ -255,6 +281,8 @@ def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] =
             methods.append(Baseline(spec))
         elif match := LBFGS.fullmatch(spec):
             methods.append(Optimized(optimizer, int(match[1])))
+        elif match := OPTIMIZED.fullmatch(spec):
+            methods.append(Painstaking(spec, judge, int(match[1]), stylizer))
         elif match := STYLIZER.fullmatch(spec):
             methods.append(_stylized(match[1], match[2], stylizer))
         else:

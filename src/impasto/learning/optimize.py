@@ -26,10 +26,10 @@ from impasto.learning.losses import ContentTarget, Objective, StyleTarget
 from impasto.learning.solvers import LBFGS, Adam, Solver
 from impasto.learning.tiled import PictureObjective, Share, Terms, read_style
 from impasto.learning.train import Progress, to_tensor
-from impasto.manner import Manner, painting, recolored_before
+from impasto.manner import Manner, find_manner, painting, recolored_before
 from impasto.masks import Float32
 from impasto.paths import GALLERY
-from impasto.styles import Style
+from impasto.styles import Mix, Style
 from impasto.stylizer import Stylizer
 from impasto.tiles import Held
 
@@ -344,6 +344,25 @@ class Optimization:
                 setattr(self, key, state[key])
             assert self.solver
             self.solver.restore({name: tensor.to(self.device) for name, tensor in tensors.items()})
+
+
+def optimization(
+    photo: UInt8,
+    style: str | Path | Style | Mix | Manner,
+    perceptual: Perceptual,
+    settings: Settings,
+    stylizer: Stylizer,
+    style_size: int | None = None,
+) -> Optimization:
+    """A run for a photograph, uint8 RGB (H, W, 3), as large as the painting, in a style or a manner.
+
+    `stylizer` paints the start, if that is to be painted; `style_size` is the `short` of `style_pictures`. Raises StyleError if
+    a style has no picture.
+    """
+    manner = style if isinstance(style, Manner) else find_manner(style)
+    where = manner.mask.whole(*photo.shape[:2]) if manner.mask else None
+    styles = style_pictures(manner, photo, style_size)
+    return Optimization(photo, styles, perceptual, settings, painter_of(stylizer, manner), where)
 
 
 def style_pictures(manner: Manner, photo: UInt8, short: int | None = None) -> list[StylePicture]:

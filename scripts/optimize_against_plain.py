@@ -1,0 +1,165 @@
+"""Measure `impasto optimize` against plain L-BFGS from the photograph in equal time, over pairs of photographs and paintings.
+
+  python scripts/optimize_against_plain.py PHOTOS PAINTINGS -o FOLDER [--json docs/measured/optimize.json]
+
+PHOTOS and PAINTINGS are folders or single pictures; the first painting goes with the first photograph, and so on, --pairs of
+them. In turns, for each pair: plain L-BFGS paints so many iterations, and what it took is what the other has, from reading the
+pictures' targets to the last step. Both are scored as the 8-bit pictures that they leave, by the canonical objective. Also how
+many iterations a painted start saves: those that a start from the photograph takes to come as low as one iteration from it.
+
+A run that was killed goes on where it was, in FOLDER, which also gets the pictures and a sheet of them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from impasto.engines import available_cores
+from impasto.files import write_atomically
+from impasto.images import EXTENSIONS, Picture, UInt8, read, write
+from impasto.learning import runs
+from impasto.learning.evaluate import Judge, load, to_uint8
+from impasto.learning.losses import Objective
+from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
+from impasto.learning.train import to_tensor
+from impasto.sheets import contact_sheet
+from impasto.stylizer import Stylizer
+
+WIDTH = 320  # pixels, of pictures on the sheet
+
+
+def plain(judge: Judge, photo: UInt8, painting: UInt8, iterations: int) -> tuple[UInt8, float]:
+    """The picture after so many iterations of plain L-BFGS, and the seconds it took."""
+    start = time.perf_counter()
+    objective = Objective(judge.objective.perceptual)
+    content, style = objective.content_target(to_tensor([photo])), objective.style_target(to_tensor([painting]))
+    states = lbfgs(objective, to_tensor([photo]), content, style)
+    for _ in islice(states, iterations):  # a state is told after the evaluation that leads to the next
+        seconds = time.perf_counter() - start
+    return to_uint8(next(states).picture), seconds
+
+
+def ours(judge: Judge, photo: UInt8, painting: Path, settings: Settings, stylizer: Stylizer) -> tuple[UInt8, float, int]:
+    """The picture that `impasto optimize` paints, the seconds it took, and its iterations."""
+    start = time.perf_counter()
+    run = optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
+    while run.fraction < 1:
+        run.train_step()
+    return run.painted(), time.perf_counter() - start, run.step
+
+
+def saved(judge: Judge, photo: UInt8, painting: Path, size: int, stylizer: Stylizer) -> int:
+    """How many iterations of ours from the photograph, at one scale, it takes to come as low as one from what is painted."""
+    totals = []
+    for start, most in (("painted", 1), ("photo", 12)):
+        settings = Settings(iterations=most, scales=(size,), start=start)  # type: ignore[arg-type]
+        run = optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
+        while run.fraction < 1:
+            run.train_step()
+            totals.append(run.progress.total)
+            if totals[-1] <= totals[0] and start == "photo":
+                return run.step - 1
+    return 12
+
+
+def pictures(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return sorted(path for path in place.iterdir() if path.suffix.lower() in EXTENSIONS)
+
+
+def measure(judge: Judge, photo: Path, painting: Path, iterations: int, folder: Path, stylizer: Stylizer) -> dict[str, Any]:
+    """One pair: both pictures painted and scored. What an earlier run left is kept."""
+    name = f"{photo.stem}.{painting.stem}"
+    kept = folder / f"{name}.json"
+    if kept.exists():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    size = judge.short
+    pixels = load(photo, size)
+    stylizer.stylize(pixels, painting)  # the first picture waits for the engine to load and settle
+    slow, seconds = plain(judge, pixels, load(painting, size), iterations)
+    settings = Settings(minutes=seconds / 60, scales=scales_to(size))
+    fast, took, steps = ours(judge, pixels, painting, settings, stylizer)
+    record: dict[str, Any] = {
+        "pair": name,
+        "steps": steps,
+        "saved by the painted start": saved(judge, pixels, painting, size, stylizer),
+    }
+    for label, picture, spent in (("plain", slow, seconds), ("ours", fast, took)):
+        write(folder / f"{name}.{label}.png", Picture(picture))
+        record[label] = asdict(judge.score(picture, photo, painting)) | {"seconds": round(spent, 1)}
+    write_atomically(kept, json.dumps(record, indent=1).encode())
+    return record
+
+
+def _said(score: dict[str, float]) -> str:
+    return f"J {score['J']:.4f}, C {score['C']:.3f}, S {score['S']:.4f}, {score['seconds']} s"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("paintings", type=Path)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for pictures and what is measured of each pair"
+    )
+    parser.add_argument("--json", type=Path, help="where the result goes, beside the folder")
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--size", type=int, default=512, help="short side, pixels")
+    parser.add_argument("--iterations", type=int, default=50, help="of plain L-BFGS")
+    parser.add_argument("--perceptual", default="vgg19")
+    parser.add_argument("--threads", type=int, default=available_cores())
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    runs.set_threads(args.threads)
+    judge = Judge(runs.perceptual(args.perceptual, "auto"), args.size)
+    stylizer = Stylizer("base", threads=args.threads)
+    pairs = list(zip(pictures(args.photos), pictures(args.paintings), strict=False))[: args.pairs]
+    records = []
+    for photo, painting in pairs:
+        record = measure(judge, photo, painting, args.iterations, args.output, stylizer)
+        records.append(record)
+        told = "; ".join(f"{label} {_said(record[label])}" for label in ("plain", "ours"))
+        print(f"{record['pair']}: {told}; {record['ours']['J'] / record['plain']['J'] - 1:+.1%}", flush=True)
+    means = {
+        label: {k: float(np.mean([r[label][k] for r in records])) for k in ("C", "S", "J", "seconds")}
+        for label in ("plain", "ours")
+    }
+    result = {
+        "conditions": {
+            "short side": args.size,
+            "plain iterations": args.iterations,
+            "perceptual": f"{judge.objective.perceptual.identity} {judge.objective.perceptual.dtype}",
+            "cores": args.threads,
+            "pairs": len(records),
+        },
+        "means": means,
+        "lower by": 1 - means["ours"]["J"] / means["plain"]["J"],
+        "saved by the painted start": float(np.mean([r["saved by the painted start"] for r in records])),
+        "pairs": records,
+    }
+    text = json.dumps(result, indent=2) + "\n"
+    for path in filter(None, (args.output / "results.json", args.json)):
+        write_atomically(path, text.encode())
+    cells = []
+    for photo, painting in pairs:
+        name = f"{photo.stem}.{painting.stem}"
+        cells += [(photo.stem, load(photo, args.size)), (painting.stem, load(painting, args.size))]
+        cells += [
+            (f"{label}, J {record[label]['J']:.3f}", read(args.output / f"{name}.{label}.png").rgb)
+            for record in records
+            if record["pair"] == name
+            for label in ("plain", "ours")
+        ]
+    write(args.output / "sheet.jpg", Picture(contact_sheet(cells, columns=4, width=WIDTH)))
+    print(f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: {result['lower by']:.1%} lower; {args.output}")
+
+
+if __name__ == "__main__":
+    main()
