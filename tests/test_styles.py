@@ -14,12 +14,23 @@ from PIL import Image
 
 from impasto.errors import StyleError
 from impasto.files import write_safetensors
-from impasto.images import UInt8
-from impasto.networks import Network
-from impasto.styles import FORMAT, Mix, Style, find_mix, find_style, gallery_names, gallery_style, read_style, remember
+from impasto.images import Picture, UInt8, encode
+from impasto.networks import MOST_NUMBERS, Network, shipped
+from impasto.styles import (
+    FORMAT,
+    LONG,
+    SHORT,
+    Mix,
+    Style,
+    find_mix,
+    find_style,
+    gallery_names,
+    gallery_style,
+    read_style,
+    remember,
+)
 
 NETWORK = Network("base", "cafe", 6, b"graph", {})
-OWN = Network("own", "f00d", 3, b"a graph of its own", {})
 FACTS = {"title": "Tulip", "artist": "Nobody", "year": "2024", "base.J": "1.25"}
 
 
@@ -62,10 +73,12 @@ def test_a_style_stays_small(tmp_path: Path) -> None:
 
 
 def test_a_network_of_its_own_travels_in_the_file(tmp_path: Path) -> None:
-    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, own=OWN).write(tmp_path / "mine.safetensors")
+    own = replace(shipped("small"), name="own", metadata={}, predictor=b"")
+    embedding = np.ones(own.embedding_size, np.float32)
+    Style("mine", {"own": embedding}, {"own": own.hash}, own=own).write(tmp_path / "mine.safetensors")
     found = read_style(tmp_path / "mine.safetensors")
-    assert found.own == OWN
-    assert found.embedding(found.own).tolist() == [1, 1, 1]
+    assert found.own == own
+    assert found.embedding(found.own).tolist() == embedding.tolist()
 
 
 @pytest.mark.parametrize("lacking", ["name", "base.hash"])
@@ -130,6 +143,72 @@ def test_a_broken_picture(tmp_path: Path) -> None:
     assert found.embedding(NETWORK).size == 6, "what does not need it works"
     with pytest.raises(StyleError, match=r"the picture that .*tulip\.safetensors remembers.*broken"):
         _ = found.picture
+
+
+# Files from strangers
+
+
+GRAPH = np.frombuffer(shipped("small").graph, np.uint8)
+CUT = GRAPH[:-100]
+WIDE = shipped("small").embedding_size
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "reason"),
+    [
+        ({"embedding.base": np.ones((2, 3), np.float16)}, {}, "it has 'embedding.base' of float16 [2, 3]"),
+        ({"embedding.base": np.ones(6, np.int32)}, {}, "it has 'embedding.base' of int32 [6]"),
+        ({"embedding.base": np.ones(MOST_NUMBERS + 1, np.float16)}, {}, "it has 'embedding.base' of float16 [1048577]"),
+        ({"embedding.../base": np.ones(6, np.float16)}, {}, "it has 'embedding.../base'"),
+        ({"weights": np.ones(6, np.float16)}, {}, "it has 'weights'"),
+        ({"picture": np.ones(6, np.float16)}, {}, "it has 'picture'"),
+        ({"graph": np.ones(6, np.float16)}, {}, "it has 'graph'"),
+        ({"embedding.own": np.ones(WIDE, np.float32), "graph": CUT}, {"own.hash": "f00d"}, "it holds no ONNX graph"),
+        ({"embedding.own": np.ones(WIDE, np.float32), "graph": GRAPH}, {"own.hash": "f00d"}, "its hash is 'f00d', and that of"),
+        ({"embedding.own": np.ones(9, np.float32), "graph": GRAPH}, {"own.hash": "f00d"}, "takes embedding of the shape"),
+        ({}, {"name": "long" * 64}, "a name of more than 255 bytes"),
+        ({}, {"name": "\x1b[2J"}, "leave out slashes and control characters"),
+        ({}, {"name": "a\x9bb"}, "leave out slashes and control characters"),
+    ],
+)
+def test_what_is_wrong_with_a_style(
+    tmp_path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str], reason: str
+) -> None:
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, tensors, {"format": FORMAT, "name": "tulip", "base.hash": "cafe", **metadata})
+    said = refused(path)
+    assert str(path) in said and reason in said and "anew" in said
+
+
+def test_what_a_file_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+    facts = {"title": "Tulip\x1b]0;mine\x07", "artist": "a\x9b31mb", "\x1bkey": "value"}
+    replace(tulip(), metadata=facts).write(tmp_path / "a.safetensors")
+    assert read_style(tmp_path / "a.safetensors").metadata == {"title": "Tulip\ufffd]0;mine\ufffd", "artist": "a\ufffd31mb"}
+
+
+def test_a_picture_larger_than_any_that_is_remembered(tmp_path: Path) -> None:
+    bomb = encode(Picture(np.zeros((LONG, SHORT + 1, 3), np.uint8)), ".webp")
+    replace(tulip(), remembered=bomb).write(tmp_path / "a.safetensors")
+    with pytest.raises(StyleError, match=r"513 x 8192 pixels are .*; get the style anew") as raised:
+        _ = read_style(tmp_path / "a.safetensors").picture
+    assert "--max-pixels" not in str(raised.value)
+
+
+@given(part=st.floats(0, 1), damage=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 7)), max_size=6))
+def test_damaged_files_are_refused_or_still_styles(
+    tmp_path_factory: pytest.TempPathFactory, part: float, damage: list[tuple[float, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "a.safetensors"
+    replace(tulip(), remembered=remember(photo(8, 8))).write(path)
+    damaged = bytearray(path.read_bytes())
+    for place, bit in damage:
+        damaged[int(place * len(damaged))] ^= 1 << bit
+    path.write_bytes(damaged[: round(len(damaged) * part)])
+    try:
+        found = read_style(path)
+        _ = found.embedding(NETWORK), found.picture
+    except StyleError as error:
+        assert "\n" not in str(error)
 
 
 # What fits a network

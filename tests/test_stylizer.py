@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from models import older
 from numpy.typing import NDArray
 from pictures import UInt8, photo
 
@@ -270,14 +271,15 @@ def test_without_a_predictor_a_style_is_to_be_learned_anew(painter: Stylizer, mo
 
 @pytest.fixture
 def network_file(painter: Stylizer, tmp_path: Path) -> Path:
-    """A network of an older gallery: nothing that ships belongs to it."""
+    """A network of an older gallery."""
     path = tmp_path / "old.safetensors"
-    replace(painter.network, hash="o1d", photo=None).write(path)
+    older(painter.network).write(path)
     return path
 
 
 def for_old(painter: Stylizer, name: str) -> Style:
-    return Style(name, {painter.network.name: gallery_style(name).embedding(painter.network)}, {painter.network.name: "o1d"})
+    network = painter.network
+    return Style(name, {network.name: gallery_style(name).embedding(network)}, {network.name: older(network).hash})
 
 
 def test_a_style_still_works_with_its_old_network(painter: Stylizer, scene: UInt8, network_file: Path) -> None:
@@ -295,7 +297,7 @@ def test_strength_with_an_old_network_blends_pixels(painter: Stylizer, scene: UI
 
 
 def test_strength_with_a_network_file_that_knows_the_photograph(painter: Stylizer, scene: UInt8, tmp_path: Path) -> None:
-    knowing = replace(painter.network, hash="o1d", photo=gallery_style(PHOTO).embedding(painter.network))
+    knowing = replace(older(painter.network), photo=gallery_style(PHOTO).embedding(painter.network))
     knowing.write(tmp_path / "old.safetensors")
     found = Stylizer(tmp_path / "old.safetensors").stylize(scene, for_old(painter, "starry-night"), 0.4)
     assert np.array_equal(found, painter.stylize(scene, "starry-night", 0.4))

@@ -15,12 +15,17 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError
 
 Array = NDArray[np.generic]
+
+# What no file of this project comes near, so that a hostile one costs little.
+MOST_BYTES = 1 << 28  # of styles and networks; base has 5 MB, one of the PyTorch examples, in float32, 7 MB
+MOST_HEADER = 1 << 20  # bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
+MOST_TENSORS = 100  # of styles and networks; they have up to 5
 
 
 @contextlib.contextmanager
@@ -211,12 +216,34 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mappin
 def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) -> tuple[dict[str, Array], dict[str, str]]:
     """Tensors and metadata of a file whose metadata has this `format`. Raises `error_type`, naming what is wrong."""
     try:
+        check_size(path, MOST_BYTES)
+        check_header(path)
         with safe_open(path, "numpy") as file:
+            if len(file.keys()) > MOST_TENSORS:
+                raise ValueError(f"it has {len(file.keys())} tensors, and {MOST_TENSORS} are the most")
             metadata = file.metadata() or {}
             if (found := metadata.get("format")) != format:
-                raise error_type(f"{path} is not a file of the format {format!r}; it says {found!r}")
+                raise error_type(f"{path} is not a file of the format {format!r}; it says {found!r:.100}; give one that is")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
         raise error_type(f"{path} does not exist") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise error_type(f"{path} is broken or no safetensors file ({error}); get or make it anew") from error
+    except ImpastoError:
+        raise
+    except Exception as error:  # types that numpy does not have, and more
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise error_type(f"{path} is broken or no safetensors file ({words}); get or make it anew") from error
+
+
+def check_size(path: Path, most: int) -> None:
+    """Raise ValueError if a file has more than `most` bytes, or is none."""
+    if path.exists() and not path.is_file():  # opening a pipe may wait for ever
+        raise ValueError("it is no file but a folder or the like")
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"it has {size:,} bytes, and {most:,} are the most")
+
+
+def check_header(path: Path) -> None:
+    """Raise ValueError if the header of a safetensors file says that it has more than `MOST_HEADER` bytes."""
+    with path.open("rb") as file:
+        if (header := int.from_bytes(file.read(8), "little")) > MOST_HEADER:
+            raise ValueError(f"its header says it has {header:,} bytes, and {MOST_HEADER:,} are the most")

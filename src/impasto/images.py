@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,15 @@ MAX_PIXELS = 100_000_000
 
 FULL_CHROMA_QUALITY = 90
 """From this quality on, JPEG and AVIF keep colour at full resolution (4:4:4), below it at half (4:2:0)."""
+
+# What no sound file comes near, so that a hostile one costs little. Metadata beyond it are left out, files are refused.
+_HEADER_READS = (
+    500_000  # until a header is read: Pillow takes JPEG markers byte by byte, and a PNG may have any number of chunks
+)
+_WHOLE_BYTES = 1 << 30  # of a WebP, AVIF or HEIC file, which Pillow reads into memory as a whole to see its header
+_EXIF_BYTES = 1 << 20  # what is kept of a camera's takes 1 to 10 KB
+_EXIF_TAGS = 1000  # in one directory, of about 200 that there are
+_PROFILE_BYTES = 16 << 20  # those for printing have up to 10 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,14 +182,15 @@ def decode(data: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS)
     Raises:
         PictureError: the bytes are no picture, broken, cut short, or too many pixels.
     """
-    with _reading(name), _pillow_limit_lifted(), Image.open(io.BytesIO(data), formats=_PILLOW_READS) as image:
+    with _reading(name), _pillow_limit_lifted(), _open_image(_Reader(io.BytesIO(data)), Path(name)) as image:
         check_pixels(Path(name), image.size, max_pixels)
         return _decoded(image)
 
 
 def suffix_of(data: bytes) -> str:
     """The suffix that a picture file of these bytes is written with: its own format's, or ".jpg" where that is not written."""
-    with _reading("the picture"), _pillow_limit_lifted(), Image.open(io.BytesIO(data), formats=_PILLOW_READS) as image:
+    name = "the picture"
+    with _reading(name), _pillow_limit_lifted(), _open_image(_Reader(io.BytesIO(data)), Path(name)) as image:
         return next((suffix for suffix, form in _WRITERS.items() if form.name == image.format), ".jpg")
 
 
@@ -244,12 +254,27 @@ def _pillow_limit_lifted() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = _limit_kept
 
 
+class _Reader(io.BufferedReader):
+    """A file whose header is read in at most `_HEADER_READS` steps, and the rest, once `opened`, in any number."""
+
+    left = _HEADER_READS
+    opened = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= not self.opened
+        if self.left < 0:
+            raise OSError("its header has no end")
+        return super().read(size)
+
+
 @contextlib.contextmanager
-def _open_file(path: Path) -> Iterator[IO[bytes]]:
+def _open_file(path: Path) -> Iterator[_Reader]:
     try:
         if path.is_dir():  # asked first: Windows would call a folder a lack of permission
             raise PictureError(f"cannot read {path}: it is a folder; name a picture file in it")
-        file = path.open("rb")
+        if path.exists() and not path.is_file():  # opening it may wait for ever
+            raise PictureError(f"cannot read {path}: it is a pipe or a device; name a file, or - for standard input")
+        file = _Reader(path.open("rb", buffering=0))
     except FileNotFoundError as error:
         raise PictureError(f"cannot read {path}: there is no such file; check the name") from error
     except OSError as error:
@@ -260,18 +285,27 @@ def _open_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _open_image(file: IO[bytes], path: Path) -> Image.Image:
+def _open_image(file: _Reader, path: Path) -> Image.Image:
     """The image with its header read and its pixels not yet decoded."""
     header = file.read(64)
+    if header[:4] == b"RIFF" or header[4:8] == b"ftyp":
+        size = file.seek(0, io.SEEK_END)
+        if size > _WHOLE_BYTES:
+            raise PictureError(
+                f"cannot read {path}: it has {size:,} bytes, and a picture of its format has at most {_WHOLE_BYTES:,}"
+            )
     file.seek(0)
+    image: Image.Image
     if not _is_heic(header):
-        return Image.open(file, formats=_PILLOW_READS)
+        image = Image.open(file, formats=_PILLOW_READS)
+        file.opened = True
+        return image
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
         message = f'cannot read {path}: HEIC pictures need an extra package; run: pip install "impasto[heic]"'
         raise PictureError(message) from error
-    image: Image.Image = HeifImageFile(file)
+    image = HeifImageFile(file)
     return image
 
 
@@ -335,9 +369,14 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         image = image.convert(image.mode.upper())
     colour_mode = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
     if not image.has_transparency_data:
-        return image.convert(colour_mode), None
-    rgba = image.convert("RGBA")
-    return rgba.convert("RGB").convert(colour_mode), rgba.getchannel("A")
+        return _in_mode(image, colour_mode), None
+    rgba = _in_mode(image, "RGBA")
+    return _in_mode(rgba.convert("RGB"), colour_mode), rgba.getchannel("A")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The image itself where it is in this mode: Pillow would copy it."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _split_deep(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -365,10 +404,10 @@ _PROFILE_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # colour space of 
 
 def _to_srgb(colour: Image.Image, icc: bytes | None) -> Image.Image:
     # A broken profile, or one for another kind of pixels, says nothing about this picture: it then counts as sRGB.
-    if icc:
+    if icc and len(icc) <= _PROFILE_BYTES:
         with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
             return _converted(colour, ImageCms.ImageCmsProfile(io.BytesIO(icc)))
-    return colour.convert("RGB")
+    return _in_mode(colour, "RGB")
 
 
 def _converted(colour: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
@@ -433,7 +472,9 @@ _INCH, _CENTIMETRE = 2, 3  # values of ResolutionUnit
 def _loaded_exif(image: Image.Image) -> Image.Exif:
     # Broken metadata is no reason to refuse a sound picture.
     try:
-        return image.getexif()
+        if len(image.info.get("exif") or b"") > _EXIF_BYTES:
+            return Image.Exif()
+        return Image.Image.getexif(image)  # that of PNG decodes the pixels, to see what stands behind them
     except Exception:
         return Image.Exif()
 
@@ -441,7 +482,8 @@ def _loaded_exif(image: Image.Image) -> Image.Exif:
 def _exif_bytes(exif: Image.Exif) -> bytes | None:
     try:
         kept = _kept(exif)
-        return kept.tobytes() if len(kept) else None
+        block = kept.tobytes() if len(kept) else None
+        return None if block and len(block) > _EXIF_BYTES else block
     except Exception:  # a tag that does not hold what its type says: Pillow can then neither load nor store the block
         return None
 
@@ -454,7 +496,7 @@ def _kept(exif: Image.Exif) -> Image.Exif:
             kept[tag] = exif[tag]
     details = {tag: value for tag, value in exif.get_ifd(IFD.Exif).items() if tag not in _UNTRUE_TAGS}
     for ifd, entries in ((IFD.Exif, details), (IFD.GPSInfo, exif.get_ifd(IFD.GPSInfo))):
-        if entries:
+        if 0 < len(entries) <= _EXIF_TAGS:
             kept[ifd] = dict(entries)
     return kept
 

@@ -1,6 +1,7 @@
 """Networks as stylizing sees them: an ONNX graph with a name, a hash and the size of its embeddings."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto import graphs
 from impasto.errors import NetworkError
 from impasto.files import read_safetensors, write_safetensors
-from impasto.paths import GALLERY
+from impasto.paths import GALLERY, PACKAGE
 
 FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
@@ -22,6 +24,9 @@ NETWORKS = get_args(NetworkName)
 NOISE = "noise"
 INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"  # of every graph; networks up to gallery 3 take no noise
 MULTIPLE = 8  # sides of the graph's image are multiples of this
+LARGEST = 2048  # pixels a side of the largest picture that goes through a graph at once: `impasto.staged.WHOLE` is less
+READ = 512, 2048  # the same for predictors: see `impasto.predictor`
+MOST_NUMBERS = 1 << 20  # of an embedding; base has 3,014
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,50 @@ class Network:
 
 
 def read_network(path: Path) -> Network:
-    """The network in a file. Raises NetworkError if it is missing or broken."""
+    """The network in a file. Raises NetworkError if it is missing or broken, or if an engine should not run it."""
+    network = _read(path)
+    try:
+        check(network)
+    except NetworkError as error:
+        raise NetworkError(f"{path} is damaged or no network of impasto: {error}; get it anew, from where you trust") from error
+    return network
+
+
+def check(network: Network) -> None:
+    """Look into the graphs of a network that comes from a file, before an engine does; see `impasto.graphs`.
+
+    Raises NetworkError, which says what is wrong and not with which file.
+    """
+    size = network.embedding_size
+    if not 0 < size <= MOST_NUMBERS:
+        raise NetworkError(f"its embeddings have {size:,} numbers")
+    if not re.fullmatch(r"[\w.-]{1,64}", network.name):
+        raise NetworkError(f"it has the name {network.name!r:.100}")
+    if network.photo is not None and not np.isfinite(network.photo).all():
+        raise NetworkError("its embedding of the photograph is not finite numbers")
+    picture = (1, 3, LARGEST, LARGEST)
+    shapes = dict(zip(INPUTS, (picture, (1, size), (1, 1, LARGEST // 2, LARGEST // 2)), strict=True))
+    model = graphs.check(network.graph, shapes, (OUTPUT, picture))
+    if (found := graphs.hash_of(model)) not in (None, network.hash):
+        raise NetworkError(f"it says that its hash is {network.hash!r:.100}, and that of its weights is {found}")
+    if network.predictor:
+        try:
+            graphs.check(network.predictor, {INPUTS[0]: (1, 3, *READ)}, (INPUTS[1], (1, size)))
+        except NetworkError as error:
+            raise NetworkError(f"of its style predictor, {error}") from error
+
+
+def _read(path: Path) -> Network:
     tensors, metadata = read_safetensors(path, NetworkError, FORMAT)
     try:
         size = int(metadata["embedding_size"])
+        if kinds := {each.dtype.name for name, each in tensors.items() if name != "photo"} - {"uint8"}:
+            raise ValueError(f"a graph of {kinds.pop()}")
         predictor = tensors["predictor"].tobytes() if "predictor" in tensors else b""
         photo = tensors["photo"].astype(np.float32).reshape(size) if "photo" in tensors else None
         return Network(metadata["name"], metadata["hash"], size, tensors["graph"].tobytes(), metadata, predictor, photo)
     except (KeyError, ValueError) as error:
-        raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong)") from error
+        raise NetworkError(f"{path} is not a whole network file ({error} is missing or wrong); get it anew") from error
 
 
 NOISE_SIDE = 509  # positions, two pixels apart: a prime, so that no other pattern repeats with it
@@ -107,7 +147,8 @@ def shipped(name: str) -> Network:
             f"no network is called {name!r}; there are {', '.join(NETWORKS)}, or give a network file such as "
             "networks/base.safetensors of another gallery"
         )
-    return read_network(network_path(name))
+    path = network_path(name)
+    return _read(path) if path.is_relative_to(PACKAGE) else read_network(path)  # what ships is as it was tested
 
 
 def find_network(spec: str | Path) -> Network:

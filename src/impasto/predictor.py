@@ -32,7 +32,7 @@ def predict(picture: UInt8, network: Network) -> Embedding:
         float32 (network.embedding_size,).
 
     Raises:
-        StyleError: the network has no style predictor.
+        StyleError: the network has no style predictor, or one that fails.
     """
     if not network.predictor:
         raise StyleError(
@@ -43,13 +43,22 @@ def predict(picture: UInt8, network: Network) -> Embedding:
     kept = _place(seen, network)
     with contextlib.suppress(OSError, ValueError):
         embedding = np.frombuffer(kept.read_bytes(), np.float32)
-        if embedding.size == network.embedding_size:
+        if _is_sound(embedding, network):
             return embedding
     image = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
     embedding = engines.run_once(network.predictor, image)[0]
+    if not _is_sound(embedding, network):
+        raise StyleError(
+            f"the style predictor of the network {network.name} ({network.hash}) gives no finite numbers for this picture; "
+            "take another picture, or another network"
+        )
     with contextlib.suppress(OSError):  # a cache that cannot be written costs a moment the next time
         write_atomically(kept, embedding.tobytes())
     return embedding
+
+
+def _is_sound(embedding: Embedding, network: Network) -> bool:
+    return embedding.shape == (network.embedding_size,) and bool(np.isfinite(embedding).all())
 
 
 def _middle(picture: UInt8) -> UInt8:

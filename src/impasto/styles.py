@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.errors import PictureError, StyleError
+from impasto import networks
+from impasto.errors import NetworkError, PictureError, StyleError
 from impasto.files import read_safetensors, write_safetensors
 from impasto.images import EXTENSIONS, Picture, UInt8, decode, encode, read, resized
 from impasto.networks import FIRST_GALLERY, Network
@@ -23,6 +24,8 @@ OWN = "own"  # name of the network that a style brings along
 PHOTO = "photo"  # the gallery's style that changes nothing
 SHORT, LONG = 512, 8192  # pixels, the most that the sides of a remembered picture have
 QUALITY = 80  # of its WebP
+LONGEST_NAME = 255  # bytes, as of files
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that would tell a terminal what to do
 
 Embedding = NDArray[np.float32]
 
@@ -56,8 +59,8 @@ class Style:
     pixels: UInt8 | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.name or re.search(r"[/\\\x00-\x1f]", self.name):
-            raise StyleError(f"a style cannot have the name {self.name!r}; leave out slashes and control characters")
+        if not self.name or "/" in self.name or "\\" in self.name or CONTROL.search(self.name):
+            raise StyleError(f"a style cannot have the name {self.name!r:.100}; leave out slashes and control characters")
 
     def embedding(self, network: Network) -> Embedding:
         """The embedding for a network. Raises StyleError if there is none or it was made for another one."""
@@ -65,7 +68,8 @@ class Style:
             raise StyleError(f"style {misfit}; {self.elsewhere(network)}, or learn it for this one: {self.relearn(network)}")
         embedding = self.embeddings[network.name]
         if embedding.shape != (network.embedding_size,) or not np.isfinite(embedding).all():
-            raise StyleError(f"style {self.name} is broken: its embedding is not {network.embedding_size} finite numbers")
+            what = f"style {self.name} is broken: its embedding is not {network.embedding_size} finite numbers"
+            raise StyleError(f"{what}; get {self.file or 'it'} anew, or learn it anew: {self.relearn(network)}")
         return embedding
 
     def misfit(self, network: Network) -> str | None:
@@ -98,9 +102,9 @@ class Style:
         if self.remembered is None:
             return self.pixels
         try:
-            return decode(self.remembered, f"the picture that {self.file or self.name} remembers").rgb
+            return decode(self.remembered, f"the picture that {self.file or self.name} remembers", SHORT * LONG).rgb
         except PictureError as error:
-            raise StyleError(str(error)) from error
+            raise StyleError(f"{str(error).partition('; ')[0]}; get the style anew") from error
 
     def write(self, path: Path) -> None:
         """Write one safetensors file: tensors `embedding.<network>` (float16, but float32 for its own network, which may be
@@ -117,18 +121,38 @@ class Style:
 
 
 def read_style(path: Path) -> Style:
-    """The style in a file. Raises StyleError if it is missing, broken or no style."""
-    tensors, metadata = read_safetensors(path, StyleError, FORMAT)
+    """The style in a file. Raises StyleError if it is missing, broken, no style, or owns a network that should not be run."""
+    tensors, said = read_safetensors(path, StyleError, FORMAT)
+    metadata = {key: CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) for key, value in said.items() if not CONTROL.search(key)}
     del metadata["format"]
+    if misfit := next((key for key, value in tensors.items() if not _fits(key, value)), None):
+        shape, kind = list(tensors[misfit].shape), tensors[misfit].dtype
+        raise StyleError(f"{path} is no style file: it has {misfit[:100]!r} of {kind} {shape}; get or make it anew")
     graph, picture = tensors.pop("graph", None), tensors.pop("picture", None)
     embeddings = {key.removeprefix("embedding."): value.astype(np.float32) for key, value in tensors.items()}
     try:
         hashes = {network: metadata.pop(f"{network}.hash") for network in embeddings}
-        name = metadata.pop("name")
+        name = said["name"]
+        del metadata["name"]
     except KeyError as error:
-        raise StyleError(f"{path} is not a whole style file: its metadata lack {error}") from error
+        raise StyleError(f"{path} is not a whole style file: its metadata lack {error}; get or make it anew") from error
     own = Network(OWN, hashes[OWN], embeddings[OWN].size, graph.tobytes(), {}) if graph is not None and OWN in hashes else None
-    return Style(name, embeddings, hashes, metadata, own, None if picture is None else picture.tobytes(), path)
+    try:
+        if own:
+            networks.check(own)
+        if len(os.fsencode(name)) > LONGEST_NAME:
+            raise StyleError(f"a style cannot have a name of more than {LONGEST_NAME} bytes")
+        return Style(name, embeddings, hashes, metadata, own, None if picture is None else picture.tobytes(), path)
+    except (NetworkError, StyleError) as error:
+        raise StyleError(f"{path} is damaged or no style of impasto: {error}; get it anew, from where you trust") from error
+
+
+def _fits(name: str, value: NDArray[np.generic]) -> bool:
+    """Whether a style file has such a tensor; see `Style.write`."""
+    if name in ("graph", "picture"):
+        return value.dtype == np.uint8
+    embedding = re.fullmatch(r"embedding\.[\w.-]{1,64}", name) and value.dtype.kind == "f"
+    return bool(embedding) and value.ndim == 1 and value.size <= networks.MOST_NUMBERS
 
 
 def remember(picture: UInt8) -> bytes:

@@ -53,7 +53,8 @@ class Stylizer:
     ) -> None:
         self.network = network if isinstance(network, Network) else find_network(network)
         self._options = (engine, threads, precision)
-        self._engines: dict[tuple[str, Part], engines.Engine] = {}  # by network hash: a style may own its network
+        # by graph, and not by hash, as a style may own its network, and say any hash
+        self._engines: dict[tuple[bytes, Part], engines.Engine] = {}
         self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}  # by the picture that a style remembers or is
 
     @property
@@ -64,7 +65,7 @@ class Stylizer:
     def _engine(self, network: Network, part: Part | staged.Stage = "whole") -> engines.Engine:
         if isinstance(part, staged.Stage):  # not kept: all of them at once would hold as much memory as they are there to save
             return engines.load(part.graph, *self._options, part.pixels)
-        key = network.hash, part
+        key = network.graph, part
         if key not in self._engines:
             engine, threads, precision = self._options
             if part == "whole":

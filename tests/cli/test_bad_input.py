@@ -245,7 +245,7 @@ def with_a_broken_network(path: Path) -> None:
         (folder, "broken or no safetensors file"),
         (foreign, f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is"),
         (of_nan, "finite numbers"),
-        (with_a_broken_network, "cannot load this network"),
+        (with_a_broken_network, "it holds no ONNX graph; get it anew"),
     ],
 )
 def test_a_bad_style_file(impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str) -> None:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import Outcome, Run
+from models import older
 from pictures import UInt8, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
@@ -210,10 +210,11 @@ def test_a_style_that_is_remade_is_told_of(impasto: Run, photo_file: Path, monke
 
 def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_file: Path) -> None:
     network, style = photo_file.with_name("old.safetensors"), photo_file.with_name("tulip.safetensors")
-    replace(shipped("base"), hash="o1d").write(network)
-    Style("tulip", {"base": gallery_style("udnie").embedding(shipped("base"))}, {"base": "o1d"}).write(style)
+    old = older(shipped("base"))
+    old.write(network)
+    Style("tulip", {"base": gallery_style("udnie").embedding(shipped("base"))}, {"base": old.hash}).write(style)
     said = impasto("stylize", photo_file, "-s", style).usage()
-    assert all(part in said for part in ("tulip", "o1d", shipped("base").hash, "impasto train PICTURE", "--network FILE"))
+    assert all(part in said for part in ("tulip", old.hash, shipped("base").hash, "impasto train PICTURE", "--network FILE"))
     (record,) = paint(photo_file, "--network", network, "--json", style=str(style)).records
     assert record["network"] == "base"
     paint(photo_file, style="udnie")

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import WeightsError
+from impasto.files import check_header, check_size
 from impasto.paths import PACKAGE, home, weights_folders
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
@@ -32,6 +33,7 @@ PUBLISHED = {  # torchvision's file names end in the first 8 hex digits of their
 }
 NAMES = tuple(BLOCKS)
 LITE_FILE = PACKAGE / "learning" / "lite.safetensors"
+MOST_BYTES = 1 << 30  # of weights; torchvision's VGG-19, with layers that are not read, has 575 MB
 
 
 def layer_names(network: str) -> list[str]:
@@ -140,7 +142,28 @@ def load(name: str, dtype: torch.dtype = torch.float32, progress: Callable[[int,
     if name not in BLOCKS:
         raise WeightsError(f"no perceptual network is called {name!r}; there are {', '.join(NAMES)}")
     path = find(name) or fetch(name, progress)
-    return Perceptual(name, read_tensors(path), dtype)
+    tensors = read_tensors(path)
+    if said := _misfit(name, tensors):
+        raise WeightsError(f"{path} does not hold {name}: {said}; delete it to have it fetched anew")
+    return Perceptual(name, tensors, dtype)
+
+
+def _misfit(name: str, tensors: Mapping[str, Tensor]) -> str | None:
+    """What a network cannot be made of; None if there is nothing. Weights may stop early, and be of any width."""
+    index, channels = 0, 3
+    for layer in layer_names(name):
+        if layer != "pool":
+            weight, bias = (tensors.get(f"features.{index}.{part}") for part in ("weight", "bias"))
+            if weight is None and index:
+                break
+            if weight is None or bias is None:
+                return f"features.{index} is missing"
+            if weight.shape != (len(bias), channels, 3, 3):
+                return f"features.{index} has the shape {list(weight.shape)} and a bias of {list(bias.shape)}"
+            channels, index = len(bias), index + 1
+        index += 1
+    broken = next((key for key, each in tensors.items() if not each.is_floating_point() or not each.isfinite().all()), None)
+    return broken and f"{broken} is not of finite numbers"
 
 
 def find(name: str) -> Path | None:
@@ -155,7 +178,12 @@ def find(name: str) -> Path | None:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Convolutions (and read-outs) from a safetensors file or from a torchvision state dict; never runs code from the file."""
     try:
-        tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        check_size(path, MOST_BYTES)
+        if path.suffix == ".safetensors":
+            check_header(path)
+            tensors = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
         wanted = {k: v for k, v in tensors.items() if k.startswith(("features.", "readout."))}
         if "features.0.weight" not in wanted:
             raise KeyError("features.0.weight")
