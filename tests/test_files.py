@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
-from impasto.files import RoomyFile, read_safetensors, unwritable, write_atomically, write_safetensors
+from impasto.files import (
+    MOST_BYTES,
+    MOST_HEADER,
+    MOST_TENSORS,
+    RoomyFile,
+    read_safetensors,
+    unwritable,
+    write_atomically,
+    write_safetensors,
+)
 
 FORMAT = "a format"
 TENSORS = {"one": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -140,6 +149,57 @@ def test_broken_files(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(StyleError, match=r"broken\.safetensors is broken or no safetensors file") as raised:
         read_safetensors(path, StyleError, FORMAT)
     assert "\n" not in str(raised.value)
+
+
+def with_header(header: str, data: bytes = b"1234") -> bytes:
+    return len(header).to_bytes(8, "little") + header.encode() + data
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (with_header(" " * (MOST_HEADER + 1)), "its header says it has 1,048,577 bytes, and 1,048,576 are the most"),
+        (b"\xff" * 8, "its header says it has 18,446,744,073,709,551,615 bytes"),
+        (save({f"n{number}": np.ones(1) for number in range(MOST_TENSORS + 1)}, {"format": FORMAT}), "101 tensors"),
+        (save({"a": np.ones(1)}, {"format": FORMAT, "more": "long " * 300_000}), "are the most"),
+        (with_header('{"a":' * 200_000), "broken"),
+        (with_header('{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}'), "broken"),
+        (with_header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[1099511627776,4]}}'), "broken"),
+        (with_header('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}'), "broken"),
+        (with_header('{"__metadata__":{"format":7}}', b""), "broken"),
+    ],
+)
+def test_limits(tmp_path: Path, data: bytes, reason: str) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(StyleError) as raised:
+        read_safetensors(path, StyleError, FORMAT)
+    said = str(raised.value)
+    assert str(path) in said and reason in said and "get or make it anew" in said and len(said) < 600
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "a.safetensors", TENSORS, {"format": FORMAT})
+    with (tmp_path / "a.safetensors").open("r+b") as file:
+        file.truncate(MOST_BYTES + 1)  # takes no room
+    with pytest.raises(StyleError, match=r"268,435,457 bytes, and 268,435,456 are the most"):
+        read_safetensors(tmp_path / "a.safetensors", StyleError, FORMAT)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(StyleError, match="it is no file"):
+        read_safetensors(tmp_path / "a.safetensors", StyleError, FORMAT)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("C64", 8), ("F4", 1), ("F128", 16)])
+def test_numbers_that_numpy_may_not_have(tmp_path: Path, kind: str, size: int) -> None:
+    tensor = f'{{"dtype":"{kind}","shape":[{2 if kind == "F4" else 1}],"data_offsets":[0,{size}]}}'
+    header = f'{{"a":{tensor},"__metadata__":{{"format":"{FORMAT}"}}}}'
+    (tmp_path / "a.safetensors").write_bytes(with_header(header, bytes(size)))
+    with contextlib.suppress(StyleError):
+        read_safetensors(tmp_path / "a.safetensors", StyleError, FORMAT)
 
 
 def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:

@@ -48,10 +48,18 @@ def test_a_picture_seen_before_is_remembered(asked: list[Float32], cache: Path) 
 def test_a_damaged_memory_is_made_anew(asked: list[Float32], cache: Path) -> None:
     first = predict(photo(30, 40), NETWORK)
     (kept,) = (cache / "predicted").iterdir()
-    for damage in (b"", b"123", b"12345678"):
+    for damage in (b"", b"123", b"12345678", np.full(4, np.nan, np.float32).tobytes()):
         kept.write_bytes(damage)
         np.testing.assert_array_equal(predict(photo(30, 40), NETWORK), first)
-    assert len(asked) == 4
+    assert len(asked) == 5
+
+
+@pytest.mark.parametrize("answer", [[1.0, 2.0, np.nan, 4.0], [1.0, np.inf, 3.0, 4.0], [1.0, 2.0, 3.0]])
+def test_a_predictor_that_fails(monkeypatch: pytest.MonkeyPatch, cache: Path, answer: list[float]) -> None:
+    monkeypatch.setattr(engines, "run_once", lambda *_: np.array([answer], np.float32))
+    with pytest.raises(StyleError, match="base \\(cafe\\) gives no finite numbers for this picture; take another"):
+        predict(photo(30, 40), NETWORK)
+    assert not (cache / "predicted").exists()
 
 
 def test_without_a_place_to_remember_it_works_all_the_same(

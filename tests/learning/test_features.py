@@ -212,6 +212,48 @@ def test_broken_weights_say_what_to_do(file: str, content: str, cache: Path) -> 
     assert "weights_only" not in str(caught.value), "never advise to run what is in a file"
 
 
+def damaged(kind: str) -> dict[str, torch.Tensor]:
+    tensors = vgg_tensors()
+    if kind == "not finite":
+        tensors["features.2.weight"][0, 0, 0, 0] = torch.nan
+    elif kind == "without a bias":
+        del tensors["features.2.bias"]
+    elif kind == "of another width":
+        tensors["features.2.weight"] = tensors["features.2.weight"][:, :1]
+    elif kind == "of whole numbers":
+        tensors["features.2.bias"] = tensors["features.2.bias"].to(torch.int64)
+    else:
+        tensors["features.0.weight"] = torch.zeros(4, 3, 1 << 12, 1)
+    return tensors
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("not finite", r"features\.2\.weight is not of finite numbers"),
+        ("without a bias", r"features\.2 is missing"),
+        ("of another width", r"features\.2 has the shape \[\d+, 1, 3, 3\] and a bias of .*"),
+        ("of whole numbers", r"features\.2\.bias is not of finite numbers"),
+        ("of large kernels", r"features\.0 has the shape \[4, 3, 4096, 1\] and a bias of .*"),
+    ],
+)
+def test_weights_of_another_network_or_damaged_ones(kind: str, reason: str, cache: Path) -> None:
+    cache.mkdir(parents=True)
+    path = cache / "vgg19.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in damaged(kind).items()}, path)
+    with pytest.raises(WeightsError, match=f"{path} does not hold vgg19: {reason}; delete it"):
+        features.load("vgg19")
+
+
+def test_weights_that_are_too_large(cache: Path) -> None:
+    for name, most in (("vgg19.safetensors", "1,073,741,824"), ("vgg16-397923af.pth", "1,073,741,824")):
+        path = put(cache, name, 0)
+        with path.open("r+b") as file:
+            file.truncate(features.MOST_BYTES + 1)  # takes no room
+        with pytest.raises(WeightsError, match=f"{path} does not hold a perceptual network .*{most} are the most.*delete it"):
+            features.load(name[:5])
+
+
 # --- fetching -----------------------------------------------------------------------------------------------------------
 
 
