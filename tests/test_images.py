@@ -33,7 +33,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from impasto.errors import PictureError
-from impasto.images import EXTENSIONS, WRITABLE, Picture, from_pil, read, resized, write
+from impasto.images import EXTENSIONS, WRITABLE, Picture, from_pil, look, read, resized, write
 
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp")
 WITH_ALPHA = (".png", ".tif", ".webp", ".avif")
@@ -523,6 +523,46 @@ def test_a_pillow_image_of_a_broken_file() -> None:
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = stored(tmp_path, png_of(40_000, 40_000, 8, 2, b""))  # there are no pixels: to decode it would fail otherwise
     fails(path, "40000 x 40000", "1,600,000,000", "100,000,000", "--max-pixels 1600000000")
+
+
+def test_what_is_said_of_a_huge_picture_takes_no_memory_for_it(tmp_path: Path) -> None:
+    for width, height in ((40_000, 40_000), (2**31 - 1, 2**31 - 1)):
+        found = look(stored(tmp_path, png_of(width, height, 8, 0, b"")))  # Pillow would make room for the pixels
+        assert (found.width, found.height) == (width, height)
+
+
+def test_metadata_beyond_all_measure_are_left_out(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[Base.Make], exif[Base.Orientation] = "Leitz", 6
+    exif[IFD.Exif] = dict.fromkeys(range(0x9300, 0x9300 + 5000), 7)
+    profile = rgb_profile(ADOBE_RGB_TO_XYZ, ADOBE_GAMMA)
+    image = Image.fromarray(photo(8, 8))
+    about = {"exif": exif.tobytes(), "icc_profile": profile + bytes(17 << 20)}
+    found = read(stored(tmp_path, file_bytes(image, "WEBP", lossless=True, **about)))
+    assert np.array_equal(found.rgb, np.rot90(photo(8, 8), -1)), "upright, and in sRGB"
+    assert dict(exif_of(found.exif)) == {Base.Make: "Leitz"}
+    exif[Base.ImageDescription] = "long " * 300_000
+    assert read(stored(tmp_path, file_bytes(image, "PNG", exif=exif.tobytes()))).exif is None
+
+
+def test_a_header_without_an_end(tmp_path: Path) -> None:
+    data = file_bytes(Image.fromarray(photo(8, 8)), "JPEG")
+    fails(stored(tmp_path, data[:2] + b"\xff" * 1_000_000 + data[2:]), "its header has no end")
+    assert read(stored(tmp_path, data[:2] + b"\xff" * 100_000 + data[2:])).width == 8
+
+
+def test_a_file_too_large_for_its_format(tmp_path: Path) -> None:
+    for form in ("WEBP", "AVIF"):
+        path = stored(tmp_path, file_bytes(Image.fromarray(photo(8, 8)), form))
+        with path.open("r+b") as file:
+            file.truncate((1 << 30) + 1)  # takes no room
+        fails(path, "it has 1,073,741,825 bytes")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    fails(tmp_path / "pipe.jpg", "it is a pipe or a device")
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF", "GIF"])

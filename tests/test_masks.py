@@ -77,6 +77,8 @@ def test_masks_that_are_none(tmp_path: Path) -> None:
         (tmp_path / "missing.png", "no such file"),
         ("middle", "left-right"),
         ("", "is no mask"),
+        ("~nobody-of-this-name/mask.png", "no such file"),
+        ("x" * 5000, "is no mask"),
     ):
         with pytest.raises(MaskError, match=said):
             parse_mask(str(text))

@@ -1,6 +1,7 @@
 """Pictures in and out: whatever the file holds becomes upright 8-bit sRGB, with the metadata that is still true of it."""
 
 import contextlib
+import ctypes
 import io
 import math
 import threading
@@ -295,6 +296,7 @@ def _open_image(file: _Reader, path: Path) -> Image.Image:
                 f"cannot read {path}: it has {size:,} bytes, and a picture of its format has at most {_WHOLE_BYTES:,}"
             )
     file.seek(0)
+    _quieten_libtiff()
     image: Image.Image
     if not _is_heic(header):
         image = Image.open(file, formats=_PILLOW_READS)
@@ -307,6 +309,13 @@ def _open_image(file: _Reader, path: Path) -> Image.Image:
         raise PictureError(message) from error
     image = HeifImageFile(file)
     return image
+
+
+@cache
+def _quieten_libtiff() -> None:
+    """Keep libtiff from telling the terminal what Pillow raises."""
+    with contextlib.suppress(AttributeError, OSError):  # not there, or built in another way
+        ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # type: ignore[attr-defined]
 
 
 def _is_heic(header: bytes) -> bool:

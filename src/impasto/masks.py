@@ -1,5 +1,6 @@
 """Masks: where a picture is painted, from not at all, 0, to wholly, 1; a grey picture, or a gradient across."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,8 +100,8 @@ def parse_mask(text: str) -> Mask:
     inverted = text.strip().startswith(NOT)
     if name == ALPHA or name in GRADIENTS:
         return Mask(name, inverted=inverted)
-    path = Path(name).expanduser()
-    if path.suffix.lower() not in EXTENSIONS and not path.is_file():
+    path = Path(os.path.expanduser(name))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
+    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113  # and `is_file` at long names
         raise MaskError(f"{name!r} is no mask; give a grey picture, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}")
     try:
         picture = read(path)

@@ -223,7 +223,7 @@ def picture_style(path: Path) -> Style:
     """Any picture as a style. Raises StyleError if it cannot be read."""
     try:
         state = path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StyleError(f"{path} does not exist" if isinstance(error, FileNotFoundError) else f"{path}: {error}") from error
     return _picture_style(path, state.st_mtime_ns, state.st_size)
 
