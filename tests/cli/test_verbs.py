@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 import impasto as package
 from impasto import engines
 from impasto.images import read
-from impasto.networks import Network, shipped
+from impasto.networks import shipped
 from impasto.styles import Style, gallery_names, gallery_style, remember
 from impasto.stylizer import Stylizer
 
@@ -300,7 +301,9 @@ def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
 
 
 def test_a_network_of_its_own_is_listed(impasto: Run, tmp_path: Path) -> None:
-    own = Network("own", "f00d", 3, b"graph", {})
-    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(tmp_path / "mine.safetensors")
+    known = shipped("small")
+    own = replace(known, name="own", predictor=b"", photo=None)
+    embedding = gallery_style("udnie").embedding(known)
+    Style("mine", {"own": embedding}, {"own": known.hash}, {}, own).write(tmp_path / "mine.safetensors")
     (record,) = impasto("styles", tmp_path / "mine.safetensors", "--json").records
-    assert record["networks"] == {"own": {"hash": "f00d"}}
+    assert record["networks"] == {"own": {"hash": known.hash}}

@@ -282,8 +282,9 @@ def test_a_style_remembers_its_picture_and_the_version_of_the_gallery(shipped: N
 
 def test_a_style_that_owned_its_network_can_come_to_share_one(shipped: Network, tmp_path: Path) -> None:
     path = tmp_path / "tulip.safetensors"
-    own = Network("own", "f00d", 3, b"graph", {})
-    Style("tulip", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {"own.trained": "long ago"}, own).write(path)
+    own = replace(shipped, name="own", predictor=b"", photo=None)
+    embedding = np.ones(shipped.embedding_size, np.float32)
+    Style("tulip", {"own": embedding}, {"own": own.hash}, {"own.trained": "long ago"}, own).write(path)
     painting = Painting("tulip", texture(7), {})
     runs.write_style(new_style(painting, whole_network=False), "base", [painting], path, CARD)
     style = read_style(path)
