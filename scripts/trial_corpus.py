@@ -67,8 +67,8 @@ def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
     if large := [each for each in found if each.name.startswith(LARGE)]:
         parts = {"": [each for each in found if each not in large], "of 100 megapixels": large}
     records = {name: summary(each) for name, each in parts.items()}
-    for name, each in records.items():
-        print(f"{kind} {name}: {json.dumps(each)}", flush=True)
+    for name, counts in records.items():
+        print(f"{kind} {name}: {json.dumps(counts)}", flush=True)
     return records.pop("") | records
 
 
