@@ -9,6 +9,7 @@ file, given instead of the options, is tried again.
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import warnings
@@ -111,6 +112,9 @@ def main() -> None:
         try_file(options.again)
         return
     options.findings.mkdir(parents=True, exist_ok=True)
+    if child := os.fork():
+        # in a child, as the peak of memory, which libFuzzer limits, is otherwise that of whatever started this, if it was higher
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "seeds").mkdir()
