@@ -4,8 +4,8 @@
 
 PHOTOS and PAINTINGS are folders or single pictures; the first painting goes with the first photograph, and so on, --pairs of
 them. In turns, for each pair: plain L-BFGS paints so many iterations, and what it took is what the other has, from reading the
-pictures' targets to the last step. Both are scored as the 8-bit pictures that they leave, by the canonical objective. Also how
-many iterations a painted start saves: those that a start from the photograph takes to come as low as one iteration from it.
+pictures' targets to the last step. Both are scored as the 8-bit pictures that they leave, by the canonical objective. By
+--saved-at N also how many iterations the painted start saves: where it is as low as one from the photograph after N of them.
 
 A run that was killed goes on where it was, in FOLDER, which also gets the pictures and a sheet of them.
 """
@@ -45,27 +45,16 @@ def plain(judge: Judge, photo: UInt8, painting: UInt8, iterations: int) -> tuple
     return to_uint8(next(states).picture), seconds
 
 
-def ours(judge: Judge, photo: UInt8, painting: Path, settings: Settings, stylizer: Stylizer) -> tuple[UInt8, float, int]:
-    """The picture that `impasto optimize` paints, the seconds it took, and its iterations."""
-    start = time.perf_counter()
+def ours(
+    judge: Judge, photo: UInt8, painting: Path, settings: Settings, stylizer: Stylizer
+) -> tuple[UInt8, float, list[float]]:
+    """The picture that `impasto optimize` paints, the seconds it took, and J after 1, 2, ... iterations."""
+    start, curve = time.perf_counter(), []
     run = optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
     while run.fraction < 1:
         run.train_step()
-    return run.painted(), time.perf_counter() - start, run.step
-
-
-def saved(judge: Judge, photo: UInt8, painting: Path, size: int, stylizer: Stylizer) -> int:
-    """How many iterations of ours from the photograph, at one scale, it takes to come as low as one from what is painted."""
-    totals = []
-    for start, most in (("painted", 1), ("photo", 12)):
-        settings = Settings(iterations=most, scales=(size,), start=start)  # type: ignore[arg-type]
-        run = optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
-        while run.fraction < 1:
-            run.train_step()
-            totals.append(run.progress.total)
-            if totals[-1] <= totals[0] and start == "photo":
-                return run.step - 1
-    return 12
+        curve.append(run.progress.total)
+    return run.painted(), time.perf_counter() - start, curve
 
 
 def pictures(place: Path) -> list[Path]:
@@ -74,7 +63,16 @@ def pictures(place: Path) -> list[Path]:
     return sorted(path for path in place.iterdir() if path.suffix.lower() in EXTENSIONS)
 
 
-def measure(judge: Judge, photo: Path, painting: Path, iterations: int, folder: Path, stylizer: Stylizer) -> dict[str, Any]:
+def saved(judge: Judge, photo: UInt8, painting: Path, curve: list[float], iterations: int, stylizer: Stylizer) -> int:
+    """How many iterations earlier a curve of J is as low as one from the photograph after so many."""
+    settings = Settings(iterations=iterations, scales=scales_to(judge.short), start="photo")
+    reached = ours(judge, photo, painting, settings, stylizer)[2][-1]
+    return iterations - next((number for number, total in enumerate(curve, 1) if total <= reached), len(curve))
+
+
+def measure(
+    judge: Judge, photo: Path, painting: Path, iterations: int, folder: Path, stylizer: Stylizer, saved_at: int
+) -> dict[str, Any]:
     """One pair: both pictures painted and scored. What an earlier run left is kept."""
     name = f"{photo.stem}.{painting.stem}"
     kept = folder / f"{name}.json"
@@ -84,13 +82,11 @@ def measure(judge: Judge, photo: Path, painting: Path, iterations: int, folder: 
     pixels = load(photo, size)
     stylizer.stylize(pixels, painting)  # the first picture waits for the engine to load and settle
     slow, seconds = plain(judge, pixels, load(painting, size), iterations)
-    settings = Settings(minutes=seconds / 60, scales=scales_to(size))
-    fast, took, steps = ours(judge, pixels, painting, settings, stylizer)
-    record: dict[str, Any] = {
-        "pair": name,
-        "steps": steps,
-        "saved by the painted start": saved(judge, pixels, painting, size, stylizer),
-    }
+    scales = scales_to(size)
+    fast, took, curve = ours(judge, pixels, painting, Settings(minutes=seconds / 60, scales=scales), stylizer)
+    record: dict[str, Any] = {"pair": name, "steps": len(curve)}
+    if saved_at:
+        record["saved by the painted start"] = saved(judge, pixels, painting, curve, saved_at, stylizer)
     for label, picture, spent in (("plain", slow, seconds), ("ours", fast, took)):
         write(folder / f"{name}.{label}.png", Picture(picture))
         record[label] = asdict(judge.score(picture, photo, painting)) | {"seconds": round(spent, 1)}
@@ -113,6 +109,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--size", type=int, default=512, help="short side, pixels")
     parser.add_argument("--iterations", type=int, default=50, help="of plain L-BFGS")
+    parser.add_argument("--saved-at", type=int, default=0, metavar="N", help="of ours [default: not measured]")
     parser.add_argument("--perceptual", default="vgg19")
     parser.add_argument("--threads", type=int, default=available_cores())
     args = parser.parse_args()
@@ -123,7 +120,7 @@ def main() -> None:
     pairs = list(zip(pictures(args.photos), pictures(args.paintings), strict=False))[: args.pairs]
     records = []
     for photo, painting in pairs:
-        record = measure(judge, photo, painting, args.iterations, args.output, stylizer)
+        record = measure(judge, photo, painting, args.iterations, args.output, stylizer, args.saved_at)
         records.append(record)
         told = "; ".join(f"{label} {_said(record[label])}" for label in ("plain", "ours"))
         print(f"{record['pair']}: {told}; {record['ours']['J'] / record['plain']['J'] - 1:+.1%}", flush=True)
@@ -141,22 +138,18 @@ def main() -> None:
         },
         "means": means,
         "lower by": 1 - means["ours"]["J"] / means["plain"]["J"],
-        "saved by the painted start": float(np.mean([r["saved by the painted start"] for r in records])),
         "pairs": records,
     }
+    if args.saved_at:
+        result["saved by the painted start"] = float(np.mean([r["saved by the painted start"] for r in records]))
     text = json.dumps(result, indent=2) + "\n"
     for path in filter(None, (args.output / "results.json", args.json)):
         write_atomically(path, text.encode())
     cells = []
-    for photo, painting in pairs:
-        name = f"{photo.stem}.{painting.stem}"
-        cells += [(photo.stem, load(photo, args.size)), (painting.stem, load(painting, args.size))]
-        cells += [
-            (f"{label}, J {record[label]['J']:.3f}", read(args.output / f"{name}.{label}.png").rgb)
-            for record in records
-            if record["pair"] == name
-            for label in ("plain", "ours")
-        ]
+    for (photo, painting), record in zip(pairs, records, strict=True):
+        cells += [(path.stem, load(path, args.size)) for path in (photo, painting)]
+        for label in ("plain", "ours"):
+            cells.append((f"{label}, J {record[label]['J']:.3f}", read(args.output / f"{record['pair']}.{label}.png").rgb))
     write(args.output / "sheet.jpg", Picture(contact_sheet(cells, columns=4, width=WIDTH)))
     print(f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: {result['lower by']:.1%} lower; {args.output}")
 

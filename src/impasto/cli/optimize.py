@@ -50,10 +50,14 @@ def optimize(
     minutes: Annotated[float | None, typer.Option(min=0.01, help="How long in all, instead of --iterations.")] = None,
     scales: Annotated[
         str | None,
-        typer.Option(metavar="SIDES", help="Short sides from coarse to fine, as in 128,256,512. [default: halves of --size]"),
+        typer.Option(
+            metavar="SIDES",
+            help="Short sides from coarse to fine, as in 256,512: larger strokes. [default: --size, from 768 its half first]",
+        ),
     ] = None,
     start: Annotated[
-        Literal["painted", "photo", "noise"], typer.Option(help="What to start from; painted: what stylize makes of it.")
+        Literal["painted", "photo", "noise"],
+        typer.Option(help="What to start from; painted: half of what stylize makes of it, half the photograph."),
     ] = "painted",
     solver: Annotated[Literal["lbfgs", "adam"], typer.Option(help="What lowers the objective.")] = "lbfgs",
     ema: Annotated[
