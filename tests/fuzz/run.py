@@ -113,7 +113,7 @@ def main() -> None:
         return
     options.findings.mkdir(parents=True, exist_ok=True)
     if child := os.fork():
-        # in a child, as libFuzzer limits the peak of memory, which otherwise is that of what started this, where that was higher
+        # in a child, as libFuzzer limits the peak of memory, which otherwise is that of what started this, if that is more
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
