@@ -122,3 +122,13 @@ def test_what_is_painted_in_one_go_fits_into_memory(monkeypatch: pytest.MonkeyPa
     with staged.limited(staged.Limits(100, 64)):
         assert staged.limits() == (100, 64)
     assert staged.limits().tile > 64
+
+
+def test_what_is_painted_in_one_go_fits_into_the_memory_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged, "resident_memory", lambda: 300 << 20)
+    for free in (None, 8 << 30):
+        monkeypatch.setattr(staged, "available_memory", lambda free=free: free)
+        assert staged.limits(700 << 20).whole == int(staged.SHARE * (400 << 20) / staged.BYTES)
+        assert staged.limits(100 << 20) == (512**2, 512)
+    monkeypatch.setattr(staged, "available_memory", lambda: 0)
+    assert staged.limits(8 << 30) == (512**2, 512)

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import platform
 import secrets
@@ -208,9 +209,20 @@ def os_reason(error: OSError) -> str:
 def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     """Write tensors and a flat dict of strings. Raises ImpastoError if the folder or the disk does not take them."""
     try:
-        write_atomically(path, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata)))
+        write_atomically(path, ordered(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata))))
     except OSError as error:
         raise ImpastoError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def ordered(data: bytes) -> bytes:
+    """The bytes of a safetensors file with its metadata in alphabetical order, as they come in another each time."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # so that tensors are aligned
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) -> tuple[dict[str, Array], dict[str, str]]:

@@ -47,11 +47,13 @@ class Options:
         quality: of JPEG, WebP and AVIF, 1..100.
         max_pixels: refuse larger photographs; None: those of more than `MOST_PIXELS`, of more than `MAX_PIXELS` that can only
             be read into memory, and decompression bombs.
+        memory: bytes that the process may take in all, as far as smaller tiles help; None: as much as is free.
     """
 
     size: int | None = None
     quality: int = 92
     max_pixels: int | None = None
+    memory: int | None = None
 
 
 def stylize_picture(
@@ -201,7 +203,7 @@ class _Picture:
 
         Where memory does not suffice, it is tried again in smaller tiles.
         """
-        limits, smaller = staged.limits(), 0
+        limits, smaller = staged.limits(self._options.memory), 0
         while True:
             try:
                 with staged.limited(limits):

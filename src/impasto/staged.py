@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto import held
-from impasto.engines import available_memory
+from impasto.engines import available_memory, resident_memory
 from impasto.held import Statistics
 from impasto.images import UInt8
 from impasto.networks import INPUTS, MULTIPLE, noise_at
@@ -54,11 +54,13 @@ class Limits(NamedTuple):
 _limits: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
-def limits() -> Limits:
-    """Those in force: of `limited`, or as many as fit into the memory that is free."""
+def limits(within: int | None = None) -> Limits:
+    """Those in force: of `limited`, or as many as fit into the memory that is free, or into `within` bytes for the process."""
     if set_ := _limits.get():
         return set_
     free = available_memory()
+    if within is not None:
+        free = max(0, min(within - resident_memory(), within if free is None else free))
     fit = WHOLE if free is None else min(WHOLE, max(SMALLEST_TILE**2, int(SHARE * free / BYTES)))
     return Limits(fit, min(TILE, max(SMALLEST_TILE, math.isqrt(fit) // MULTIPLE * MULTIPLE)))
 

@@ -182,6 +182,16 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     assert len(rows(log)) == 4 and rows(log)[-1]["output"].endswith("b.udnie.png")
 
 
+def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_path: Path) -> None:
+    inputs = save(tmp_path, "a.png", "b.png")
+    (tmp_path / "a.udnie.png").write_bytes(b"")
+    done = impasto("stylize", *inputs, "-s", "udnie", "-n", "small", "--minutes", 0)
+    assert done.code == 1 and "1 inputs were not begun in 0 minutes" in done.err and "a.udnie.png kept" in done.out
+    assert not (tmp_path / "b.udnie.png").exists()
+    assert impasto("stylize", *inputs, "-s", "udnie", "-n", "small", "--minutes", 60).code == 0
+    assert (tmp_path / "b.udnie.png").exists()
+
+
 def test_a_report_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
     path.write_bytes(b'{"input": "a"}\n{"input": "b", "err')

@@ -218,3 +218,12 @@ def test_available_memory(tmp_path: Path) -> None:
     (cgroup / "memory.max").write_text("4000000")
     assert engines.available_memory(meminfo, cgroup) == 2_000_000
     assert engines.available_memory() != 0
+
+
+def test_resident_memory(tmp_path: Path) -> None:
+    before = engines.resident_memory()
+    if not before:
+        pytest.skip("this system does not tell")
+    held = np.ones(64 << 20, np.uint8)
+    assert 60 << 20 < engines.resident_memory() - before < 80 << 20
+    assert held.all() and engines.resident_memory(tmp_path / "absent") == 0

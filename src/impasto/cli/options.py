@@ -63,6 +63,15 @@ MaxPixels = Annotated[
         f" or JPEG {MOST_PIXELS:,}, if their files hold a byte for {SPARSE} pixels, as no decompression bomb does.",
     ),
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        metavar="GB",
+        min=0.1,
+        help="Of pictures: what painting may take in all, by smaller tiles, down to 512 pixels. [default: what is free]",
+    ),
+]
 Stroke = Annotated[
     float,
     typer.Option(

@@ -1,7 +1,9 @@
 """impasto stylize: paint photographs and videos in a style."""
 
 import itertools
+import math
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +23,7 @@ from impasto.video.kinds import Options as VideoOptions
 from impasto.video.motion import opencv
 from impasto.video.sequences import is_pattern
 
-OF_PICTURES = ("stroke", "size")
+OF_PICTURES = ("stroke", "size", "memory")
 OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
 
@@ -60,6 +62,7 @@ def stylize(
     size: options.Size = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
     max_pixels: options.MaxPixels = None,
+    memory: options.Memory = None,
     start: options.Start = None,
     end: options.End = None,
     fps: options.Fps = None,
@@ -86,6 +89,9 @@ def stylize(
             metavar="FILE",
             help="What became of each input, one JSON object a line. Started again, what failed is not tried again.",
         ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Begin no input after so many; the same command goes on with those left.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Paint nothing; say what would be painted, and where to.")] = False,
     overwrite: Annotated[
@@ -132,7 +138,7 @@ def stylize(
     """
     how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS)
     smoothing: video.Smoothing = "flow" if flow else "still" if steady else "none"
-    picture = Options(size, quality, max_pixels)
+    picture = Options(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
     if flow:
         if not steady:
             raise typer.BadParameter("--flow and --no-steady: choose one")
@@ -168,7 +174,7 @@ def stylize(
         _tell_plan(jobs, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
     with report.bar(unit=True) as bar:
-        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, stroke)
+        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, stroke, minutes)
         task = bar.add_task(manner.style.name, total=len(jobs), visible=several)
         for text, error in failures:
             run.failed(text, error)
@@ -182,7 +188,9 @@ def stylize(
             f"{run.count_failed_before} inputs failed in an earlier run, are as they were, and were not tried again; they are "
             f"in {log}"
         )
-    if run.count_failed:
+    if run.count_left:
+        report.note(f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them")
+    if run.count_failed or run.count_left:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -198,10 +206,12 @@ class _Run:
         log: batch.Report,
         json: bool,
         stroke: float,
+        minutes: float | None = None,
     ) -> None:
+        self._ends = math.inf if minutes is None else time.monotonic() + 60 * minutes
         self._painter, self._manner, self._photos, self._overwrite = painter, manner, photos, overwrite
         self._log, self._json, self._stroke = log, json, stroke
-        self.count_failed = self.count_failed_before = 0
+        self.count_failed = self.count_failed_before = self.count_left = 0
         self._said_small = False  # a picture was too small, which is said once
         self._told: set[str] = set()  # masks of which it is said that they are resized
 
@@ -231,6 +241,9 @@ class _Run:
             report.result(_line(record), record, self._json)
             if not self._log.has(job.source):
                 self._log.add(record)
+            return False
+        if time.monotonic() >= self._ends:
+            self.count_left += 1
             return False
         return True
 

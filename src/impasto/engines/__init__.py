@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import math
+import mmap
 import os
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -113,3 +114,10 @@ def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path(
         cached = int(next(line for line in stat if line.startswith("inactive_file ")).split()[1])  # given back when asked for
         found.append(max(0, most - used + cached))
     return min(found, default=None)
+
+
+def resident_memory(statm: Path = Path("/proc/self/statm")) -> int:
+    """Bytes of memory that this process has; 0 where the system does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(statm.read_text().split()[1]) * mmap.PAGESIZE
+    return 0

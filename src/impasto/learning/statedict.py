@@ -9,6 +9,7 @@ from torch import Tensor
 from impasto import exporting
 from impasto.engines import Float32
 from impasto.exporting import Exported
+from impasto.files import ordered
 from impasto.learning import export, legacy
 from impasto.learning.johnson import Johnson
 from impasto.learning.networks import TransformerNetwork
@@ -31,7 +32,7 @@ def files(network: Network, embedding: Embedding | None, suffix: str) -> Exporte
     if embedding is not None and isinstance(fresh, TransformerNetwork):
         state[STYLE] = style
     if suffix == SUFFIX:
-        data = save({name: tensor.contiguous() for name, tensor in state.items()}, {"format": "pt", **facts})
+        data = ordered(save({name: tensor.contiguous() for name, tensor in state.items()}, {"format": "pt", **facts}))
         read = load(data)
     else:
         file = io.BytesIO()
