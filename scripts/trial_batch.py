@@ -2,12 +2,11 @@
 
   python scripts/trial_batch.py --pictures 2000 --kills 3
 
-Every good picture must be there and whole, every broken one be told of once, memory stay flat, and the exit code be 1. Prints a
-record and writes docs/measured/batch.json.
+Every twentieth is broken in one of the ways of tests/corpus.py. Every good picture must be there and whole, every broken one
+be told of once, memory stay flat, and the exit code be 1. Prints a record and writes docs/measured/batch.json.
 """
 
 import argparse
-import io
 import json
 import random
 import signal
@@ -15,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +25,15 @@ from PIL import Image
 from impasto.errors import PictureError
 from impasto.images import read
 
-FILE = Path(__file__).parents[1] / "docs" / "measured" / "batch.json"
-BROKEN = 0.05
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "docs" / "measured" / "batch.json"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from corpus import corpus  # noqa: E402
+
+BROKEN = 20  # every so many-eth picture is broken
+LARGE = 50  # every so many-eth has about two megapixels
 FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp": "BMP"}
-
-
-def truncated(data: bytes, rng: random.Random) -> bytes:
-    return data[: rng.randrange(1, len(data) * 3 // 4)]
-
-
-def no_picture(data: bytes, rng: random.Random) -> bytes:
-    return rng.randbytes(len(data))
-
-
-def empty(data: bytes, rng: random.Random) -> bytes:
-    return b""
-
-
-def headless(data: bytes, rng: random.Random) -> bytes:
-    return rng.randbytes(12) + data[12:]
-
-
-BREAKS: tuple[Callable[[bytes, random.Random], bytes], ...] = (truncated, no_picture, empty, headless)
 
 
 def main() -> None:
@@ -55,6 +41,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
     given = parser.parse_args()
+    warnings.simplefilter("ignore")  # Pillow's, of broken files
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         broken = make(folder / "in", given.pictures)
@@ -64,23 +51,39 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> set[str]:
-    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be read."""
+    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be read, every one another case of
+    the corpus.
+    """
     rng, found = random.Random(0), set()
+    hostile = [case for case in corpus(flips=2, bombs=False) if not readable(case.data, folder.parent / case.name)]
+    rng.shuffle(hostile)
     for number in range(count):
-        suffix = rng.choice(list(FORMATS))
-        path = folder / f"{number // 100:02}" / f"{number:05}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        y, x = np.mgrid[: rng.randrange(40, 200), : rng.randrange(40, 200)]
-        pixels = np.stack([x % 256, y % 256, (x * y // 7 + number) % 256], axis=-1).astype(np.uint8)
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, FORMATS[suffix])
-        data = buffer.getvalue()
-        path.write_bytes(rng.choice(BREAKS)(data, rng) if rng.random() < BROKEN else data)
-        try:
-            read(path)
-        except PictureError:
+        place = folder / f"{number // 100:02}"
+        place.mkdir(parents=True, exist_ok=True)
+        if number % BROKEN == BROKEN // 2:
+            case = hostile[number // BROKEN % len(hostile)]
+            path = place / f"{number:05}-{case.name}"
+            path.write_bytes(case.data)
             found.add(str(path))
+            continue
+        suffix = rng.choice(list(FORMATS))
+        sides = (1000, 1600) if number % LARGE == 0 else (40, 200)
+        y, x = np.mgrid[: rng.randrange(*sides), : rng.randrange(*sides)]
+        pixels = np.stack([x % 256, y % 256, (x * y // 7 + number) % 256], axis=-1).astype(np.uint8)
+        Image.fromarray(pixels).save(place / f"{number:05}{suffix}", FORMATS[suffix])
     return found
+
+
+def readable(data: bytes, path: Path) -> bool:
+    """Whether bytes under a name are read as a picture; nothing stays at the path."""
+    path.write_bytes(data)
+    try:
+        read(path)
+    except PictureError:
+        return False
+    finally:
+        path.unlink()
+    return True
 
 
 def trial(folder: Path, count: int, kills: int, broken: set[str]) -> dict[str, Any]:
