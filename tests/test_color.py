@@ -1,5 +1,7 @@
 """Color modes: what each promises, before colors are brought into 0..255, and that few have to be."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -53,12 +55,24 @@ def test_palette_is_mean_covariance_and_histograms(picture: UInt8) -> None:
 
 
 @settings(deadline=None)
+@given(one=pictures(), other=pictures(), share=st.floats(0, 1))
+def test_a_palette_between_two(one: UInt8, other: UInt8, share: float) -> None:
+    first, second = palette(one), palette(other)
+    between = first.towards(second, share)
+    for name in ("mean", "cov", "histograms"):
+        expected = (1 - share) * getattr(first, name) + share * getattr(second, name)
+        assert np.allclose(getattr(between, name), expected)
+
+
+@settings(deadline=None)
 @given(painted=pictures(), shown=pictures(), mode=st.sampled_from(LINEAR))
 def test_linear_maps_give_mean_and_covariance(painted: UInt8, shown: UInt8, mode: Mode) -> None:
     """To 1 % of each, whatever the shapes of the two pictures, where colors vary in all directions."""
     for each in (painted, shown):
         assume(np.linalg.eigvalsh(moments(each)[1])[0] > 2)
-    mean, cov = moments(recoloring(mode, palette(painted), palette(shown)).full(painted, painted))
+    full = recoloring(mode, palette(painted), palette(shown)).full(painted, painted)
+    assert full.dtype == np.float32
+    mean, cov = moments(full)
     wanted_mean, wanted_cov = moments(shown)
     assert np.linalg.norm(mean - wanted_mean) <= 0.01 * np.linalg.norm(wanted_mean)
     assert np.linalg.norm(cov - wanted_cov) <= 0.01 * np.linalg.norm(wanted_cov)
@@ -101,6 +115,7 @@ def test_the_monge_kantorovich_map_moves_colors_least(scene: UInt8) -> None:
     assert moved["linear-mkl"] == min(moved.values()) < 0.999 * moved["linear-cholesky"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(1, 300))
 def test_gamut(seed: int, spread: float) -> None:
     """Colors inside stay; those beyond keep luminance, where white and black allow it, and hue."""
@@ -117,6 +132,13 @@ def test_gamut(seed: int, spread: float) -> None:
     order = np.argsort(colors[~inside], axis=-1)
     ranked = np.take_along_axis(found[~inside].astype(int), order, axis=-1)
     assert (np.diff(ranked, axis=-1) >= -1).all()
+    # and no more is lost than has to be: one of R, G and B is as far as it can go
+    assert np.minimum(ranked[:, 0], 255 - ranked[:, 2]).max(initial=0) <= 1
+
+
+def test_what_is_rounding_is_not_beyond() -> None:
+    found, beyond = into_gamut(np.array([[-0.5, -0.5, -0.5], [255.5, 255.5, 255.5]], np.float32))
+    assert found.tolist() == [[0, 0, 0], [255, 255, 255]] and beyond == 0
 
 
 def test_few_pixels_are_beyond_and_are_told(scene: UInt8) -> None:
@@ -125,6 +147,7 @@ def test_few_pixels_are_beyond_and_are_told(scene: UInt8) -> None:
     full = recoloring("luminance", palette(bright), palette(scene)).full(bright, scene)
     assert share == pytest.approx(((full < -0.5) | (full > 255.5)).any(-1).mean()) and 0 < share < 0.5
     assert result.dtype == np.uint8 and result.shape == scene.shape
+    assert keep_color(bright, scene, Color())[1] == 0
 
 
 def test_amount_is_between(scene: UInt8) -> None:
@@ -178,3 +201,11 @@ def test_modes_as_they_are_written() -> None:
 def test_modes_that_are_none(text: str) -> None:
     with pytest.raises(ColorError, match="luminance"):
         parse_color(text)
+
+
+def test_modes_and_amounts_that_are_none_in_python() -> None:
+    with pytest.raises(ColorError, match="no color mode is called 'lab'; there are style, luminance, "):
+        Color("lab")  # type: ignore[arg-type]
+    for amount in (-0.1, 1.1, math.nan):
+        with pytest.raises(ColorError, match=f"between 0 .* and 1, not {amount}"):
+            Color("luminance", amount)

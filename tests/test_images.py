@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pictures import (
     ADOBE_GAMMA,
@@ -33,7 +33,7 @@ from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
 from impasto.errors import PictureError
-from impasto.images import EXTENSIONS, WRITABLE, Picture, from_pil, look, read, resized, write
+from impasto.images import EXTENSIONS, WRITABLE, Picture, decode, from_pil, look, read, resized, suffix_of, write
 
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp")
 WITH_ALPHA = (".png", ".tif", ".webp", ".avif")
@@ -162,6 +162,24 @@ def test_jpeg_keeps_full_colour_from_quality_90(tmp_path: Path) -> None:
     for quality, faithful in ((90, True), (89, False)):
         write(tmp_path / "a.jpg", Picture(stripes), quality)
         assert (differs(read(tmp_path / "a.jpg").rgb, stripes) < 10) is faithful
+
+
+def test_bytes_are_read_as_a_file_is_and_name_their_suffix(tmp_path: Path) -> None:
+    for suffix in (".jpg", ".png", ".webp", ".tif", ".avif", ".bmp"):
+        write(tmp_path / f"a{suffix}", Picture(photo(8, 9)))
+        data = (tmp_path / f"a{suffix}").read_bytes()
+        assert suffix_of(data) == suffix
+        assert np.array_equal(decode(data).rgb, read(tmp_path / f"a{suffix}").rgb)
+    assert suffix_of(file_bytes(Image.fromarray(photo(8, 9)), "GIF")) == ".jpg"
+    for of in (suffix_of, decode):
+        with pytest.raises(PictureError, match="cannot read the picture: it is no picture"):
+            of(b"none")
+
+
+@pytest.mark.parametrize("form", ["PPM", "TGA", "ICNS"])
+def test_formats_that_are_not_named_are_not_read(tmp_path: Path, form: str) -> None:
+    """Pillow would: by decoders that nobody needs here, and some of which start other programs."""
+    fails(stored(tmp_path, file_bytes(Image.fromarray(photo(16, 16)), form)), "no picture in a format that impasto reads")
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])
@@ -557,6 +575,8 @@ def test_a_file_too_large_for_its_format(tmp_path: Path) -> None:
         with path.open("r+b") as file:
             file.truncate((1 << 30) + 1)  # takes no room
         fails(path, "it has 1,073,741,825 bytes")
+        with pytest.raises(PictureError, match=f"{path}: it has 1,073,741,825 bytes"):
+            look(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
@@ -694,6 +714,8 @@ def test_a_quality_out_of_range(tmp_path: Path, quality: int) -> None:
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), short=st.integers(1, 60))
+@example(height=20, width=60, short=1)
+@example(height=60, width=20, short=1)
 def test_resized_gives_the_short_side_and_keeps_the_aspect(height: int, width: int, short: int) -> None:
     found = resized(photo(height, width), short)
     sides = found.shape[:2]
