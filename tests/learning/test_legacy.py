@@ -111,6 +111,12 @@ def test_a_narrow_one_too(narrow: tuple[State, Path], tmp_path: Path) -> None:
     compare(state, read_style(path), tmp_path / "again.safetensors")
 
 
+def test_one_too_wide_to_paint_with_is_refused_at_once(tmp_path: Path) -> None:
+    path = saved(tmp_path / "wide.pth", dict(johnson((160, 8, 8), 1).state_dict()))
+    with pytest.raises(NetworkError, match=r"wide\.pth cannot be painted with: .* are the most"):
+        legacy.imported(path, "wide")
+
+
 def test_there_and_back(narrow: tuple[State, Path]) -> None:
     state, path = narrow
     style = read_style(path)

@@ -155,6 +155,17 @@ def test_squeezenet_is_found_or_the_error_says_where_it_goes(tmp_path: Path, mon
         squeezenet.load()
 
 
+def test_weights_of_more_than_there_can_be(tmp_path: Path) -> None:
+    for name in ("squeezenet1_1.safetensors", "squeezenet1_1.pth"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate((1 << 30) + 1)  # takes no room
+        with pytest.raises(WeightsError, match="no weights that can be read safely"):
+            squeezenet.read_weights(tmp_path / name)
+    (tmp_path / "header.safetensors").write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(WeightsError, match="no weights that can be read safely"):
+        squeezenet.read_weights(tmp_path / "header.safetensors")
+
+
 def test_heads_are_read_by_their_published_names(tmp_path: Path) -> None:
     heads = {f"lin{i}.model.1.weight": torch.rand(1, channels, 1, 1) for i, channels in enumerate(CHANNELS)}
     torch.save(heads, tmp_path / "squeeze.pth")

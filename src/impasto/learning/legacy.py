@@ -23,7 +23,7 @@ from impasto.learning import export
 from impasto.learning.features import tensors_hash
 from impasto.learning.johnson import BLOCKS, WIDTHS, Johnson, UpConv
 from impasto.learning.networks import of_doubled
-from impasto.networks import INPUTS, MULTIPLE, OUTPUT, Network
+from impasto.networks import INPUTS, MULTIPLE, OUTPUT, Network, check
 from impasto.styles import OWN, SUFFIX, Style
 
 KIND = "johnson"  # under which a graph says its dimensions
@@ -55,12 +55,16 @@ def imported(path: Path, name: str) -> Imported:
     """The style of this name that a checkpoint is.
 
     Raises:
-        NetworkError: the file is missing or broken, or holds anything else than such a network.
+        NetworkError: the file is missing or broken, holds anything else than such a network, or one too large to paint with.
         StyleError: the name is none.
     """
     network = read_checkpoint(path)
     embedding, (widths, blocks) = embedding_of(network).numpy(), dimensions(network)
     own = Network(OWN, _hash(network), embedding.size, to_onnx(network), {})
+    try:
+        check(own)  # as when its style file is read, which would refuse it later
+    except NetworkError as error:
+        raise NetworkError(f"{path} cannot be painted with: {error}") from error
     facts = {"source": path.stem, f"{OWN}.imported": _described(widths, blocks)}
     style = Style(name, {OWN: embedding}, {OWN: own.hash}, facts, own)
     with torch.inference_mode():
