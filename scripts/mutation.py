@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--survivors", action="store_true", help="try the survivors of the record again, and correct it")
     options = parser.parse_args()
+    if options.survivors:
+        (MADE / "mutmut-stats.json").unlink(missing_ok=True)  # tests of the same name may reach more now
     # asked for a mutant that there is not, mutmut makes all of them and learns which tests reach which, and no more
     said = mutmut("no such mutant", capture=True)
     made = exit_codes()
