@@ -197,7 +197,9 @@ def test_modes_as_they_are_written() -> None:
     assert not parse_color("style").changes and not parse_color("histogram:0").changes
 
 
-@pytest.mark.parametrize("text", ["lab", "", "luminance:2", "luminance:x", "luminance:nan", "luminance:-1", ":0.5"])
+@pytest.mark.parametrize(
+    "text", ["lab", "", "luminance:", "luminance:2", "luminance:x", "luminance:nan", "luminance:-1", ":0.5"]
+)
 def test_modes_that_are_none(text: str) -> None:
     with pytest.raises(ColorError, match="luminance"):
         parse_color(text)

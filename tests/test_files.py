@@ -211,7 +211,7 @@ def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
     with pytest.raises(StyleError, match="'a format'; it says 'another'"):
         read_safetensors(tmp_path / "other.safetensors", StyleError, FORMAT)
     (tmp_path / "bare.safetensors").write_bytes(save(TENSORS))
-    with pytest.raises(StyleError, match="it says None"):
+    with pytest.raises(StyleError, match="it does not say what it is; give"):
         read_safetensors(tmp_path / "bare.safetensors", StyleError, FORMAT)
 
 

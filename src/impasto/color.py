@@ -66,11 +66,11 @@ class Color:
 
 def parse_color(text: str, when: When = "after") -> Color:
     """`MODE` or `MODE:AMOUNT`, as in `luminance` or `linear-mkl:0.5`. Raises ColorError for any other."""
-    mode, _, amount = text.strip().partition(":")
+    mode, colon, amount = text.strip().partition(":")
     if mode not in MODES:
         raise ColorError(f"no color mode is called {mode!r}; there are {', '.join(MODES)}, as in luminance or linear-mkl:0.5")
     try:
-        number = float(amount) if amount else 1.0
+        number = float(amount) if colon else 1.0
     except ValueError:
         number = math.nan
     if not 0 <= number <= 1:

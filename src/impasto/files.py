@@ -235,7 +235,8 @@ def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) ->
                 raise ValueError(f"it has {len(file.keys())} tensors, and {MOST_TENSORS} are the most")
             metadata = file.metadata() or {}
             if (found := metadata.get("format")) != format:
-                raise error_type(f"{path} is not a file of the format {format!r}; it says {found!r:.100}; give one that is")
+                says = "does not say what it is" if found is None else f"says {found!r:.100}"
+                raise error_type(f"{path} is not a file of the format {format!r}; it {says}; give one that is")
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
         raise error_type(f"{path} does not exist") from error

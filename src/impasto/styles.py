@@ -180,7 +180,10 @@ def gallery_style(name: str) -> Style:
         near = _near(name.lower())
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         if os.path.isfile(name):  # noqa: PTH113  # as `Path.is_file` raises at names that are too long
-            raise StyleError(f"{name} is neither a picture nor a style file (.safetensors), so it is no style")
+            raise StyleError(
+                f"{name} is neither a picture nor a style file (.safetensors), so it is no style; `impasto import` makes one "
+                "of a checkpoint"
+            )
         raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
     return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
 

@@ -35,7 +35,7 @@ def test_masks_and_regions(impasto: Run, picture: Path) -> None:
     Image.fromarray((ramp(30, 40) > 100).astype(np.uint8) * 255).save(mask)
     done = impasto("stylize", picture, "-s", "starry-night", "--mask", mask, "--region", "not:alpha=great-wave", "-o", out)
     assert done.code == 0
-    assert f"the mask {mask} has 40x30 pixels and is resized to 80x64" in done.err
+    assert f"the mask {mask} has 40x30 pixels and is stretched, as its proportions are others, to 80x64" in done.err
     stays = np.array(Image.fromarray(np.asarray(Image.open(mask))).resize((80, 64))) == 0
     inner = stays & np.roll(stays, 4, 1) & np.roll(stays, -4, 1) & np.roll(stays, 4, 0) & np.roll(stays, -4, 0)
     assert inner.any() and (read(out).rgb[inner] == read(picture).rgb[inner]).all()

@@ -167,6 +167,22 @@ def test_ctrl_c_keeps_the_painting_and_resume_goes_on(optimize: Optimize, interr
     assert not Path("out.png.checkpoint").exists()
 
 
+def test_nothing_to_go_on_with(optimize: Optimize) -> None:
+    """What is there stays; where nothing is, a run begins, in folders that it makes."""
+    Path("precious.png").write_bytes(b"mine")
+    done = optimize("style.png", "-o", "precious.png", "--resume")
+    assert done.code == 0 and "no unfinished run of it to go on with; --overwrite" in done.err
+    assert Path("precious.png").read_bytes() == b"mine"
+    assert optimize("style.png", "-o", "new/folder/out.png", "--resume").code == 0
+    assert read("new/folder/out.png").width == 64
+
+
+def test_ctrl_c_in_a_folder_that_is_not_there_yet(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
+    interrupted(1)
+    done = optimize("style.png", "-o", "new/out.png")
+    assert done.code == 130 and Path("new/out.png.checkpoint").exists()
+
+
 def test_ctrl_c_before_the_first_iteration(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
     interrupted(0)
     done = optimize("style.png")

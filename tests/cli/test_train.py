@@ -55,6 +55,14 @@ def test_two_styles_of_one_picture_paint_side_by_side(train: Train, impasto: Run
     assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {"photo.one.jpg", "photo.other.jpg"}
 
 
+def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
+    train(photo_file, "-o", "new/one.safetensors", "--resume")
+    before = Path("new/one.safetensors").read_bytes()
+    done = train(photo_file, "-o", "new/one.safetensors", "--resume", "--seed", 9)
+    assert "no unfinished run of it to go on with; --overwrite" in done.err
+    assert Path("new/one.safetensors").read_bytes() == before
+
+
 # Colors
 
 

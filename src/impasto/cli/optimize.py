@@ -122,12 +122,14 @@ def optimize(
         raise typer.BadParameter("--iterations or --minutes, not both")
     if ema and solver != "adam":
         raise typer.BadParameter("--ema is of the pictures of --solver adam; those of lbfgs only become better")
-    learning, runs = _learning()
     mix = _mixed(styles)
     target = output or photo.with_name(f"{photo.stem}.{mix.name}-optimized{_suffix(photo)}")
     checkpoint = target.with_name(f"{target.name}.checkpoint")
+    if resume and not overwrite:
+        options.check_resumed(target, [checkpoint])
     _check_target(target, photo, checkpoint, resume or overwrite)
     manner = options.manner(mix, 1.0, 1.0, color, color_when, mask, region)
+    learning, runs = _learning()
     picture = _sized(read(photo), photo, size)
     manner = _masks_of(manner, picture)
     short = min(picture.width, picture.height)
@@ -255,10 +257,8 @@ def _sized(picture: Picture, path: Path, size: int) -> Picture:
 def _masks_of(manner: Manner, picture: Picture) -> Manner:
     """A manner whose masks are this photograph's, and lines on those that are resized."""
     for mask in manner.masks:
-        if mask.size not in (None, (picture.width, picture.height)):
-            assert mask.size
-            size = f"{picture.width}x{picture.height}"
-            report.note(f"the mask {mask.name} has {mask.size[0]}x{mask.size[1]} pixels and is resized to {size}")
+        if said := options.told_of_size(mask, picture.width, picture.height):
+            report.note(said)
     regions = [replace(region, mask=region.mask.of(picture.alpha)) for region in manner.regions]
     return replace(manner, mask=manner.mask and manner.mask.of(picture.alpha), regions=regions)
 

@@ -11,10 +11,10 @@ import typer
 from impasto import engines
 from impasto.cli import report
 from impasto.color import MODES, When, parse_color
-from impasto.files import unwritable
+from impasto.files import unfinished, unwritable
 from impasto.images import MAX_PIXELS
 from impasto.manner import Manner, check_recolorable, find_manner
-from impasto.masks import GRADIENTS
+from impasto.masks import GRADIENTS, Mask
 from impasto.pictures import MOST_PIXELS, SPARSE
 from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
 from impasto.styles import Mix
@@ -23,6 +23,7 @@ from impasto.video import kinds
 
 _WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
 
+STRETCHED = 0.02  # by which proportions of a mask and a picture differ, for it to be told
 FLAT = 2.0  # deviation, in levels of 255, of a style picture that shows nothing
 
 Engine = Annotated[
@@ -132,15 +133,34 @@ def manner(
         height, width = part.pixels.shape[:2]
         if min(height, width) < SMALLEST:
             report.note(
-                f"{part.file} has {width}x{height} pixels, which show few strokes; a style of 512 or more paints better"
+                f"{part.file} has {width}x{height} pixels, which show few strokes and may blur; a style of 512 or more paints "
+                "better"
             )
         elif part.pixels.std() < FLAT:
-            report.note(f"{part.file} has one tone all over, so it is no manner to paint in")
+            report.note(f"{part.file} has one tone all over, which is no manner to paint in: little will be left to see")
     if when == "before" and not made.color.changes:
         raise typer.BadParameter(f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}")
     if made.color.when == "before":
         check_recolorable(part for mix in made.mixes for part, _ in mix.parts)
     return made
+
+
+def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
+    """Ends the program, well, if there is nothing to go on with, and what a run would make is there."""
+    if target.exists() and not any(map(unfinished, checkpoints)):
+        report.note(f"{target} is there, and no unfinished run of it to go on with; --overwrite starts anew")
+        raise typer.Exit
+
+
+def told_of_size(mask: Mask, width: int, height: int) -> str:
+    """What there is to say of a mask for a picture of another size; empty if it has that size, or none."""
+    if mask.size in (None, (width, height)):
+        return ""
+    assert mask.size
+    across, down = mask.size
+    stretched = abs(across * height / (down * width) - 1) > STRETCHED
+    does = "is stretched, as its proportions are others," if stretched else "is resized"
+    return f"the mask {mask.name} has {across}x{down} pixels and {does} to {width}x{height}"
 
 
 def listed(given: Iterable[str]) -> list[str]:

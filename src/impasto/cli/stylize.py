@@ -299,11 +299,10 @@ class _Run:
         report.result(_line(record), record, self._json)
         self._log.add(record)
         for mask in self._manner.masks:
-            if mask.size not in (None, (record["width"], record["height"])) and mask.name not in self._told:
-                assert mask.size
+            said = options.told_of_size(mask, record["width"], record["height"])
+            if said and mask.name not in self._told:
                 self._told.add(mask.name)
-                size = f"{record['width']}x{record['height']}"
-                report.note(f"the mask {mask.name} has {mask.size[0]}x{mask.size[1]} pixels and is resized to {size}")
+                report.note(said)
         if not self._said_small and (sides := _small(record, self._stroke)):
             self._said_small = True
             report.note(f"{job.source} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")

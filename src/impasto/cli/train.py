@@ -137,6 +137,8 @@ def train(
         does = "learns it anew" if target == pictures[0] else "replaces it"
         raise typer.BadParameter(f"{target} exists; --overwrite {does}, or give another -o")
     names = list(NETWORKS) if network == "both" else [network]
+    if resume and not overwrite and gallery is None:
+        options.check_resumed(target, [_checkpoint(target, each) for each in names])
     for each in names:
         checkpoint = _checkpoint(target, each)
         if gallery and network_path(each, gallery).exists() and not (resume or overwrite):

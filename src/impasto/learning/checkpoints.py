@@ -30,6 +30,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], s
     # one fixed temporary name, so that a run killed while it writes leaves no more than the next checkpoint replaces
     part = path.with_name(path.name + ".part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
         if path.exists():
             path.replace(one_before(path))
