@@ -60,7 +60,8 @@ def limits(within: int | None = None) -> Limits:
         return set_
     free = available_memory()
     if within is not None:
-        free = max(0, min(within - resident_memory(), within if free is None else free))
+        left = max(0, within - resident_memory())
+        free = left if free is None else min(free, left)
     fit = WHOLE if free is None else min(WHOLE, max(SMALLEST_TILE**2, int(SHARE * free / BYTES)))
     return Limits(fit, min(TILE, max(SMALLEST_TILE, math.isqrt(fit) // MULTIPLE * MULTIPLE)))
 

@@ -175,15 +175,19 @@ def find(name: str) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def stored(path: Path) -> dict[str, Tensor]:
+    """What a file of weights holds, tensors by name if it is sound; never runs code from the file. Raises whatever is wrong."""
+    check_size(path, MOST_BYTES)
+    if path.suffix == ".safetensors":
+        check_header(path)
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Convolutions (and read-outs) from a safetensors file or from a torchvision state dict; never runs code from the file."""
     try:
-        check_size(path, MOST_BYTES)
-        if path.suffix == ".safetensors":
-            check_header(path)
-            tensors = load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = stored(path)
         wanted = {k: v for k, v in tensors.items() if k.startswith(("features.", "readout."))}
         if "features.0.weight" not in wanted:
             raise KeyError("features.0.weight")

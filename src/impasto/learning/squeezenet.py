@@ -5,12 +5,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import WeightsError
-from impasto.files import check_header, check_size
-from impasto.learning.features import MEAN, MOST_BYTES, STD, tensors_hash
+from impasto.learning.features import MEAN, STD, stored, tensors_hash
 from impasto.paths import weights_folders
 
 FILES = ("squeezenet1_1.safetensors", "squeezenet1_1-b8a52dc0.pth")  # the second is torchvision's name of it
@@ -92,10 +90,7 @@ def read_heads(path: Path) -> list[Tensor]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name from a safetensors file or a state dict; never runs code from the file. Raises WeightsError."""
     try:
-        check_size(path, MOST_BYTES)
-        if path.suffix == ".safetensors":
-            check_header(path)
-        tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        tensors = stored(path)
         if not isinstance(tensors, Mapping) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
             raise ValueError("no tensors by name")
     except FileNotFoundError as error:
