@@ -14,7 +14,7 @@ from impasto import strokes
 from impasto.color import Color, Recoloring, after, palette, parse_color, recolored, recolored_style, recoloring
 from impasto.errors import MaskError, StyleError
 from impasto.images import UInt8, resized
-from impasto.masks import Mask, parse_mask
+from impasto.masks import ALPHA, Mask, parse_mask
 from impasto.staged import Advance
 from impasto.styles import Mix, Style, find_mix
 from impasto.stylizer import Brush, Stylizer
@@ -58,6 +58,12 @@ class Manner:
     def mixes(self) -> list[Mix]:
         """All styles that are painted."""
         return [self.style, *(region.style for region in self.regions)]
+
+    @property
+    def files(self) -> list[Path]:
+        """Of all that it is made of, those that are files: styles, pictures as styles, masks."""
+        masks = [Path(mask.name) for mask in self.masks if mask.pixels is not None and mask.name != ALPHA]
+        return [*(part.file for mix in self.mixes for part, _ in mix.parts if part.file), *masks]
 
     @property
     def masks(self) -> list[Mask]:

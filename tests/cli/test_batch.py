@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Run, surroundings
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pictures import photo
 from PIL import Image
@@ -107,6 +107,7 @@ def test_files_of_one_name_from_several_folders(impasto: Run, tmp_path: Path) ->
 
 
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=300), st.booleans())
+@example("x" * 252, False)  # longer than names of files are
 def test_names_fit_and_differ(stem: str, full: bool) -> None:
     name = painting_name(Path(f"{stem}.png"), "starry-night", full)
     assert len(os.fsencode(name)) <= LONGEST_NAME and name.endswith(".starry-night.png")
@@ -174,12 +175,87 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     # again: nothing is done twice, nothing told twice, and it is still no success
     done = impasto(*arguments)
     assert done.code == 1 and rows(log) == first
-    assert "1 inputs failed in an earlier run" in done.err and "error" not in done.err
+    assert "1 inputs failed as in an earlier run" in done.err and "error" not in done.err
 
     # mended, it is painted
     save(tmp_path, "in/b.png")
     assert impasto(*arguments).code == 0
     assert len(rows(log)) == 4 and rows(log)[-1]["output"].endswith("b.udnie.png")
+
+
+def test_what_failed_for_want_of_something_is_painted_when_it_is_there(impasto: Run, tmp_path: Path) -> None:
+    save(tmp_path, "in/a.png", "in/b.png")
+    log = tmp_path / "report.jsonl"
+    arguments = ("stylize", tmp_path / "in", "-s", "udnie", "-n", "small", "-o", tmp_path / "out", "--report", log)
+    assert impasto(*arguments, "--max-pixels", 610).code == 1
+    assert ["error" in row for row in rows(log)] == [False, True]  # b has a row of pixels more
+    assert impasto(*arguments).code == 0
+    assert ["error" in row for row in rows(log)] == [False, True, False]
+
+
+def test_a_report_of_names_in_no_encoding_and_of_two_runs(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    one, other = Report(path), Report(path)
+    odd = os.fsdecode(b"z\xff.jpg")
+    for report, name in ((one, odd), (other, "b"), (one, "c"), (other, "d")):
+        report.add({"input": name, "width": 3})
+    assert [row["input"] for row in rows(path)] == [odd, "b", "c", "d"]
+    again = Report(path)
+    assert again.has({"input": odd}) and not again.has({"input": odd, "error": "gone"}) and not again.has({"input": "e"})
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices")
+def test_a_report_into_what_is_no_file(impasto: Run, tmp_path: Path) -> None:
+    (one,) = save(tmp_path, "a.png")
+    assert "is no file but" in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read anything")
+def test_a_folder_that_cannot_be_read_in_earnest(tmp_path: Path) -> None:
+    save(tmp_path, "in/locked/a.png", "in/b.png")
+    (tmp_path / "in" / "locked").chmod(0)
+    try:
+        found, ((text, error),) = expand([str(tmp_path / "in")])
+    finally:
+        (tmp_path / "in" / "locked").chmod(0o700)
+    assert (
+        [each.path.name for each in found] == ["b.png"] and text.endswith("locked") and "cannot read the folder" in str(error)
+    )
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, "in/locked/a.png", "in/b.png")
+    scandir = os.scandir
+
+    def locked(path: str) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", locked)
+    found, ((text, error),) = expand([str(tmp_path / "in")])
+    assert (
+        [each.path.name for each in found] == ["b.png"] and text.endswith("locked") and "cannot read the folder" in str(error)
+    )
+
+
+def test_a_folder_of_one_picture_is_a_folder(impasto: Run, tmp_path: Path) -> None:
+    save(tmp_path, "in/a.png")
+    assert impasto("stylize", tmp_path / "in", "-s", "udnie", "-n", "small", "-o", tmp_path / "painted").code == 0
+    assert names(tmp_path / "painted") == ["a.udnie.png"]
+
+
+def test_no_style_and_no_mask_is_painted_over(impasto: Run, tmp_path: Path) -> None:
+    photograph, style, mask = save(tmp_path, "a.png", "style.png", "mask.png")
+    before = [path.read_bytes() for path in (style, mask)]
+    for arguments in (
+        ("-s", style, "-o", style),
+        ("-s", "udnie", "--mask", mask, "-o", mask),
+        ("-s", "udnie", "--region", f"left-right={style}", "-o", style),
+    ):
+        done = impasto("stylize", photograph, "-n", "small", "--overwrite", *arguments)
+        assert done.code == 1 and "is a style or a mask of this run" in done.err
+    assert [path.read_bytes() for path in (style, mask)] == before
 
 
 def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -46,7 +46,7 @@ def expand(
     outside = None if without is None else without.resolve()
     for text in inputs:
         try:
-            for each in [Input(Path(text))] if whole and Path(text).is_dir() else _files(text, outside):
+            for each in [Input(Path(text))] if whole and Path(text).is_dir() else _files(text, outside, failures):
                 found.setdefault(each.path, each)
         except (OSError, PictureError) as error:
             failures.append((text, error))
@@ -59,11 +59,20 @@ def files(inputs: Iterable[str], whole: bool = False) -> tuple[list[Path], list[
     return [each.path for each in found if each.below == Path()], failures
 
 
-def _files(text: str, without: Path | None) -> list[Input]:
-    """Files that one input names: those below a folder, those that a glob matches, or the one file, there or not."""
+def _files(text: str, without: Path | None, failures: list[tuple[str, Exception]]) -> list[Input]:
+    """Files that one input names: those below a folder, those that a glob matches, or the one file, there or not. Folders that
+    cannot be read are added to `failures`.
+    """
     path = Path(text)
     if path.is_dir():
-        found = sorted(_below(path, without), key=lambda each: each.path)
+        unread: list[OSError] = []
+        found = sorted(_below(path, without, unread.append), key=lambda each: each.path)
+        if unread:
+            failures += [
+                (str(error.filename), PictureError(f"cannot read the folder {error.filename}: {os_reason(error)}"))
+                for error in unread
+            ]
+            return found
     elif not path.exists() and glob.has_magic(text):
         matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207
         found = [Input(match) for match in matches if match.is_file()]
@@ -74,10 +83,10 @@ def _files(text: str, without: Path | None) -> list[Input]:
     return found
 
 
-def _below(folder: Path, without: Path | None) -> Iterator[Input]:
+def _below(folder: Path, without: Path | None, unread: Callable[[OSError], None]) -> Iterator[Input]:
     """Pictures and videos in a folder and in those below it; what is hidden is not, nor what links to folders lead to."""
     kinds = EXTENSIONS | EXTENSIONS_READ
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=unread):
         here = Path(place)
         folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != without]
         for name in names:
@@ -159,14 +168,14 @@ def earlier_paintings(paths: Iterable[Path]) -> set[Path]:
 class Report:
     """A file of one JSON object a line for each input, written as they are done, so that a kill loses none.
 
-    A run that is started again goes on in the same file: inputs that failed are not tried again while they are as they were.
+    A run that is started again goes on in the same file, and several may write into one.
 
     Args:
         path: the file, or None for no report.
         fresh: start it anew.
 
     Raises:
-        typer.BadParameter: it cannot be written.
+        typer.BadParameter: it cannot be written, or is something else.
     """
 
     def __init__(self, path: Path | None, fresh: bool = False) -> None:
@@ -175,45 +184,33 @@ class Report:
         if path is None:
             return
         try:
+            if path.exists() and not path.is_file():  # a device or a pipe may have no end
+                raise typer.BadParameter(f"--report {path} is no file but a folder, a device or the like; give another name")
             path.parent.mkdir(parents=True, exist_ok=True)
             old = path.read_bytes() if path.exists() and not fresh else b""
             kept = old[: old.rfind(b"\n") + 1]  # a kill may have cut the last line
             for line in kept.splitlines():
                 record = json.loads(line)
                 self._known[record["input"]] = record
-            self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
-            self._file.truncate(len(kept))
-            self._file.seek(len(kept))
+            if path.exists():
+                os.truncate(path, len(kept))
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise typer.BadParameter(f"--report {path}: {os_reason(error)}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise typer.BadParameter(f"--report {path} exists and is no report of an earlier run; give another name") from error
 
-    def failed_before(self, path: Path) -> str | None:
-        """Why an input failed in an earlier run, if it did and is as it was then."""
-        record = self._known.get(str(path), {})
-        return record.get("error") if record.get("was") == _state(path) else None
-
-    def has(self, path: Path) -> bool:
-        """Whether there is a line of an input that was painted."""
-        return "error" not in self._known.get(str(path), {"error": ""})
+    def has(self, record: Mapping[str, Any]) -> bool:
+        """Whether an earlier run told of the same input that it was painted, or that it failed in the same way."""
+        known = self._known.get(record["input"])
+        return known is not None and known.get("error") == record.get("error")
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """One line more. Of what failed, also how the file was."""
+        """One line more."""
         if self._file:
-            more = {"was": _state(Path(record["input"]))} if "error" in record else {}
-            self._file.write(json.dumps(dict(record) | more, ensure_ascii=False).encode(errors="surrogateescape") + b"\n")
+            self._file.write(json.dumps(dict(record)).encode() + b"\n")  # in ASCII, as names may be in no encoding
 
     def close(self) -> None:
         """Close the file."""
         if self._file:
             self._file.close()
-
-
-def _state(path: Path) -> list[int] | None:
-    """What changes when somebody changes a file: its size, and when that was."""
-    try:
-        state = path.stat()
-    except (OSError, ValueError):
-        return None
-    return [state.st_size, state.st_mtime_ns]

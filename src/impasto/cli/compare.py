@@ -154,7 +154,7 @@ def compare(
         except ImpastoError as error:
             failures.append((str(path), error))
     for text, failure in failures:
-        report.failed(text, failure, json)
+        report.failed(report.failure(text, failure), json)
     if not loaded:
         raise typer.Exit(EXIT_SOME_FAILED)
     record: dict[str, Any] = {"output": str(target), "photos": [name for name, _ in loaded], **chosen}

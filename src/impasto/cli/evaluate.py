@@ -159,7 +159,7 @@ def _evaluate_clip(context: typer.Context, clip: Path, paintings: list[str], how
         raise typer.BadParameter(f"{sorted(others)[0]} has no say with --clip; leave one of them out")
     found, failures = files(paintings, whole=True)
     for text, error in failures:
-        report.failed(text, error, context.params["json"])
+        report.failed(report.failure(text, error), context.params["json"])
     failed = stability.evaluate(clip, found, how, context.params["output"], context.params["json"])
     if failed or failures:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -53,15 +53,17 @@ def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
     print(json.dumps(record, ensure_ascii=False) if as_json else line, file=sys.stdout, flush=True)
 
 
-def failed(text: str, error: BaseException, as_json: bool) -> dict[str, Any]:
-    """Say that an input failed, in a line and, with `as_json`, in a record, which is given."""
+def failure(text: str, error: BaseException) -> dict[str, Any]:
+    """The record of an input that failed."""
     reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
-    message = reason if text in reason else f"{text}: {reason}"
-    record = {"input": text, "error": message}
+    return {"input": text, "error": reason if text in reason else f"{text}: {reason}"}
+
+
+def failed(record: Mapping[str, Any], as_json: bool) -> None:
+    """Say that an input failed, in a line and, with `as_json`, as the record that `failure` made."""
     if as_json:
         result("", record, as_json=True)
-    fail(message)
-    return record
+    fail(record["error"])
 
 
 def bar(unit: bool = False) -> Progress:

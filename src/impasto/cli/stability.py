@@ -34,7 +34,7 @@ def evaluate(clip: Path, paintings: list[Path], how: Options, folder: Path | Non
                 theirs.append(_Frames(opened, path, Options(threads=how.threads, max_pixels=how.max_pixels), ours))
             except (ImpastoError, OSError) as error:
                 failed += 1
-                report.failed(str(path), error, json)
+                report.failed(report.failure(str(path), error), json)
         if not theirs:
             return failed
         with report.bar(unit=True) as bar:

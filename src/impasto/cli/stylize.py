@@ -87,7 +87,7 @@ def stylize(
         typer.Option(
             "--report",
             metavar="FILE",
-            help="What became of each input, one JSON object a line. Started again, what failed is not tried again.",
+            help="What became of each input, one JSON object a line. Started again, it is gone on with.",
         ),
     ] = None,
     minutes: Annotated[
@@ -153,10 +153,12 @@ def stylize(
     if batch.STANDARD in texts or output == batch.STANDARD:
         _pipe(painter, texts, output, manner, picture)
         return
-    folder = Path(output) if output and batch.is_folder(output, len(texts) > 1 or Path(texts[0]).is_dir()) else None
-    found, failures = batch.expand(texts, bool(output) and is_pattern(output or ""), folder)
+    whole = is_pattern(output or "")  # a folder is then the frames of one film
+    parted = len(texts) > 1 or Path(texts[0]).is_dir()
+    folder = Path(output) if output and not whole and batch.is_folder(output, parted) else None
+    found, failures = batch.expand(texts, whole, folder)
     paths = [each.path for each in found]
-    several = len(paths) > 1 or len(texts) > 1
+    several = len(paths) > 1 or len(texts) > 1 or folder is not None
     _check_output(output, several)
     if output and (reason := unwritable(Path(output) / "_" if folder else Path(output))):
         raise typer.BadParameter(f"-o {output} cannot be written: {reason}")
@@ -184,10 +186,7 @@ def stylize(
                 run.done(job, record)
                 bar.advance(task)
     if run.count_failed_before:
-        report.note(
-            f"{run.count_failed_before} inputs failed in an earlier run, are as they were, and were not tried again; they are "
-            f"in {log}"
-        )
+        report.note(f"{run.count_failed_before} inputs failed as in an earlier run; they are in {log}")
     if run.count_left:
         report.note(f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them")
     if run.count_failed or run.count_left:
@@ -221,10 +220,8 @@ class _Run:
         if self._photos[job.target] != job.source:
             first = self._photos[job.target]
             error = PictureError(f"{job.target} is to be the painting of {first}; paint {job.source} in a run of its own")
-        elif self._log.failed_before(job.source) and not self._overwrite:
-            self.count_failed += 1
-            self.count_failed_before += 1
-            return False
+        elif any(same(path, job.target) for path in self._manner.files):
+            error = PictureError(f"{job.target} is a style or a mask of this run, which is never overwritten; give another -o")
         elif is_clip(job.source):
             if same(job.source, job.target):
                 error = VideoError(f"{job.target} is the video itself, which is never overwritten; give another -o")
@@ -239,7 +236,7 @@ class _Run:
         if exists(job.target) and not self._overwrite:
             record = self._record(job) | {"skipped": "the output exists; --overwrite replaces it"}
             report.result(_line(record), record, self._json)
-            if not self._log.has(job.source):
+            if not self._log.has(record):
                 self._log.add(record)
             return False
         if time.monotonic() >= self._ends:
@@ -310,7 +307,12 @@ class _Run:
     def failed(self, text: str, error: BaseException) -> None:
         """Say that an input failed, in a line, in the report and, with `json`, in a record."""
         self.count_failed += 1
-        self._log.add(report.failed(text, error, self._json))
+        record = report.failure(text, error)
+        if self._log.has(record) and not self._overwrite:
+            self.count_failed_before += 1
+            return
+        report.failed(record, self._json)
+        self._log.add(record)
 
 
 def _check_output(output: str | None, several: bool) -> None:

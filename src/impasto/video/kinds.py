@@ -1,6 +1,7 @@
 """What counts as a video, what one is written as, and how: all that can be said before PyAV is loaded."""
 
 import contextlib
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -86,7 +87,7 @@ def is_clip(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in ANIMATIONS:
         return is_animation(path) or is_pattern(path)
-    if suffix in EXTENSIONS_READ or is_pattern(path) or path.is_dir():
+    if suffix in EXTENSIONS_READ or is_pattern(path) or os.path.isdir(path):  # noqa: PTH112  # `Path` raises at long names
         return True
     return suffix not in EXTENSIONS and _has_content(path) and not _is_picture(path)
 
