@@ -403,6 +403,20 @@ def test_derivative_of_local_deviations(shape: tuple[int, ...], side: int) -> No
     assert torch.autograd.gradcheck(lambda f: losses._LocalVariances.apply(f, side), f)  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.parametrize("channels", [16, 64])
+def test_leading_directions_are_those_of_the_largest_eigenvalues(channels: int) -> None:
+    """Of several covariances at once, one of them 0."""
+    generator = torch.Generator().manual_seed(channels)
+    vectors = torch.linalg.qr(torch.randn(2, channels, channels, generator=generator)).Q
+    wanted = 0.7 ** torch.arange(channels).flip(0)
+    cov = torch.cat([(vectors * wanted) @ vectors.mT, torch.zeros(1, channels, channels)])
+    values, found = losses.leading(cov, channels // 8)
+    torch.testing.assert_close(values[:2], wanted[-(channels // 8) :].expand(2, -1), rtol=1e-3, atol=0)
+    along = (found[:2].mT @ vectors[:, :, -(channels // 8) :]).abs()
+    torch.testing.assert_close(along, torch.eye(channels // 8).expand(2, -1, -1), rtol=0, atol=0.02)
+    assert values[2].abs().max() < 1e-6 and found.isfinite().all()
+
+
 @settings(deadline=None, max_examples=30)
 @given(seed=seeds, channels=st.integers(8, 24))
 def test_along_principal_directions_features_vary_by_1_and_most(seed: int, channels: int) -> None:

@@ -67,3 +67,21 @@ def test_a_badly_scaled_least_squares_problem_is_solved_sooner_than_by_plain_des
         return (matrix.detach() - wanted).square().mean().item()
 
     assert error_after(Muon, 0.2) < 0.3 * min(error_after(torch.optim.SGD, lr) for lr in (0.1, 1.0, 3.0))
+
+
+def test_matrices_of_a_shape_are_stepped_as_each_would_be_alone() -> None:
+    torch.manual_seed(1)
+    start, gradients = torch.randn(3, 6, 4), torch.randn(2, 3, 6, 4)
+
+    def stepped(together: bool) -> list[torch.Tensor]:
+        matrices = [torch.nn.Parameter(each.clone()) for each in start]
+        optimizers = [Muon(matrices, lr=0.1)] if together else [Muon([each], lr=0.1) for each in matrices]
+        for gradient in gradients:
+            for matrix, each in zip(matrices, gradient, strict=True):
+                matrix.grad = each.clone()
+            for optimizer in optimizers:
+                optimizer.step()
+        return [each.detach() for each in matrices]
+
+    for one, other in zip(stepped(True), stepped(False), strict=True):
+        torch.testing.assert_close(one, other)

@@ -67,6 +67,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-8, help="Peak for the network; embeddings take four times as much.")
     ] = None,
+    predictor_rate: Annotated[
+        float, typer.Option(min=1e-8, help="With --art: peak for the style predictor. More soon makes all predictions alike.")
+    ] = 2e-4,
     color: Annotated[
         str | None,
         typer.Option(
@@ -162,6 +165,7 @@ def train(
         seed=seed,
         weights=Weights(content_weight, style_weight, local_weight, tv_weight, stability_weight),
         whole_network=whole_network or fresh,
+        predictor_rate=predictor_rate,
         **learning.pace(learning_rate, "tuned" if not fresh else "continued" if start else "fresh"),
     )
     facts = learning.read_catalog(catalog) if catalog else {}

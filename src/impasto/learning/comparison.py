@@ -129,7 +129,7 @@ class Scorer:
         if "canonical" in wanted:
             found["canonical"] = asdict(self.judge.score(picture, pair.photo, pair.painting))
         if "adain" in wanted or "cfsd" in wanted:
-            features, photo = self.perceptual(to_tensor([picture]), ADAIN_LAYERS), self._photo_features(pair)
+            features, photo = self.perceptual(self.judge.tensor(picture), ADAIN_LAYERS), self._photo_features(pair)
             if "adain" in wanted:
                 content = measures.adain_content(features[ADAIN_CONTENT_LAYER], photo[ADAIN_CONTENT_LAYER])
                 style = measures.adain_style(features, self._painting_moments(pair))
@@ -151,7 +151,7 @@ class Scorer:
 
     def _photo_features(self, pair: Pair) -> dict[str, torch.Tensor]:
         if self._photo[0] != pair.photo:
-            self._photo = pair.photo, self.perceptual(to_tensor([pair.pixels]), [CFSD_LAYER, ADAIN_CONTENT_LAYER])
+            self._photo = pair.photo, self.perceptual(self.judge.tensor(pair.pixels), [CFSD_LAYER, ADAIN_CONTENT_LAYER])
         return self._photo[1]
 
     def _photo_squeezed(self, pair: Pair) -> list[torch.Tensor]:
@@ -162,7 +162,7 @@ class Scorer:
 
     def _painting_moments(self, pair: Pair) -> dict[str, torch.Tensor]:
         if pair.painting not in self._moments:
-            features = self.perceptual(to_tensor([evaluate.load(pair.painting, pair.short)]), ADAIN_LAYERS)
+            features = self.perceptual(self.judge.tensor(evaluate.load(pair.painting, pair.short)), ADAIN_LAYERS)
             self._moments[pair.painting] = {layer: measures.mean_and_deviation(f) for layer, f in features.items()}
         return self._moments[pair.painting]
 

@@ -71,6 +71,6 @@ def random_crop(picture: Image.Image, size: int, rng: np.random.Generator, scale
         # resize only the part that is kept
         box = (x / w * picture.width, y / h * picture.height, (x + size) / w * picture.width, (y + size) / h * picture.height)
         crop = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
-        if crop.std() > FLAT:
+        if crop[::4, ::4].std() > FLAT:  # of so many pixels, as that of all takes longer than the crop
             break
     return crop[:, ::-1] if rng.random() < 0.5 else crop

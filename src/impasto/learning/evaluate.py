@@ -43,28 +43,33 @@ class Judge:
     """
 
     def __init__(self, perceptual: Perceptual, short: int = SHORT_SIDE) -> None:
-        self.objective, self.short = Objective(perceptual), short
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.objective, self.short = Objective(perceptual.to(self.device)), short
         self._contents: dict[Path, ContentTarget] = {}
         self._styles: dict[Path, StyleTarget] = {}
+
+    def tensor(self, picture: UInt8) -> Tensor:
+        """A picture (H, W, 3) as this judge sees it: (1, 3, H, W) in 0..1, where it computes."""
+        return to_tensor([picture]).to(self.device)
 
     def content(self, photo: Path) -> ContentTarget:
         """Target of the content term for a photograph."""
         if photo not in self._contents:
             if len(self._contents) == KEPT:
                 self._contents.pop(next(iter(self._contents)))
-            self._contents[photo] = self.objective.content_target(to_tensor([load(photo, self.short)]))
+            self._contents[photo] = self.objective.content_target(self.tensor(load(photo, self.short)))
         return self._contents[photo]
 
     def style(self, painting: Path) -> StyleTarget:
         """Target of the style term for a painting."""
         if painting not in self._styles:
-            self._styles[painting] = self.objective.style_target(to_tensor([load(painting, self.short)]))
+            self._styles[painting] = self.objective.style_target(self.tensor(load(painting, self.short)))
         return self._styles[painting]
 
     def score(self, picture: UInt8, photo: Path, painting: Path) -> Score:
         """Score a picture painted from `load(photo)` in the manner of `painting`."""
         with torch.no_grad():
-            terms = self.objective.terms(to_tensor([picture]), self.content(photo), self.style(painting))
+            terms = self.objective.terms(self.tensor(picture), self.content(photo), self.style(painting))
         return Score(terms["content"].item(), terms["style"].item(), self.objective.total(terms).item())
 
 
@@ -117,7 +122,7 @@ def _as_large(painting: Tensor, photo: UInt8) -> Tensor:
 
 def to_uint8(picture: Tensor) -> UInt8:
     """(1, 3, H, W) in 0..1, clamped to it, to a picture, uint8 (H, W, 3)."""
-    return (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 Painter = Callable[[UInt8], UInt8]

@@ -18,7 +18,6 @@ from impasto.images import UInt8, read
 from impasto.learning import evaluate
 from impasto.learning.evaluate import Judge, to_uint8
 from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
-from impasto.learning.train import to_tensor
 from impasto.networks import NETWORKS, network_path, read_network
 from impasto.paths import GALLERY
 from impasto.styles import PHOTO, SUFFIX, Style, read_style
@@ -209,7 +208,7 @@ class Optimizer:
         painted: dict[int, Painted] = {}
         content, style = self.judge.content(pair.photo), self.judge.style(pair.painting)
         start, curve = time.perf_counter(), []
-        states = lbfgs(self.judge.objective, to_tensor([pair.pixels]), content, style)
+        states = lbfgs(self.judge.objective, self.judge.tensor(pair.pixels), content, style)
         for state in islice(states, self.counts[-1] + 1):
             curve.append(state.total)
             if state.iteration in self.counts:

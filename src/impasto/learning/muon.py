@@ -31,24 +31,29 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}  # stepped together: a GPU has little to do for each
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                mean.lerp_(p.grad, 1 - group["momentum"])
-                ahead = p.grad.lerp(mean, group["momentum"])
-                p.sub_(
-                    orthogonal(ahead.flatten(1)).view_as(p), alpha=UPDATE * max(p.shape[0], p[0].numel()) ** 0.5 * group["lr"]
-                )
+                if p.grad is not None:
+                    alike.setdefault(p.shape, []).append(p)
+            for shape, params in alike.items():
+                ahead = []
+                for p in params:
+                    assert p.grad is not None
+                    mean = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                    mean.lerp_(p.grad, 1 - group["momentum"])
+                    ahead.append(p.grad.lerp(mean, group["momentum"]).flatten(1))
+                size = max(shape[0], params[0][0].numel())
+                for p, step in zip(params, orthogonal(torch.stack(ahead)), strict=True):
+                    p.sub_(step.view_as(p), alpha=UPDATE * size**0.5 * group["lr"])
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """About U V^T of a matrix U S V^T: its singular values brought near 1 (0.7 to 1.2) by Newton and Schulz's iteration."""
+def orthogonal(matrices: Tensor) -> Tensor:
+    """About U V^T of matrices U S V^T (..., n, m): singular values near 1 (0.7 to 1.2), by Newton and Schulz's iteration."""
     a, b, c = NEWTON_SCHULZ
-    x = matrix / (matrix.norm() + 1e-12)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
     for _ in range(ITERATIONS):
-        product = x @ x.T
+        product = x @ x.mT
         x = a * x + (b * product + c * product @ product) @ x
-    return x.T if tall else x
+    return x.mT if tall else x

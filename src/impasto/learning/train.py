@@ -7,7 +7,7 @@ from the seed and the step's number, so that a run that was killed goes on as if
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from impasto.errors import TrainingError
 from impasto.learning import checkpoints
 from impasto.learning.art import Art
 from impasto.learning.content import Content
+from impasto.learning.draws import Draw, Draws, ahead
 from impasto.learning.features import Perceptual
 from impasto.learning.losses import (
     ContentTarget,
@@ -34,11 +35,10 @@ from impasto.learning.losses import (
 from impasto.learning.muon import Muon
 from impasto.learning.networks import TransformerNetwork
 from impasto.learning.predictor import StylePredictor
-from impasto.networks import MULTIPLE, NOISE_SIDE, noise_at
+from impasto.networks import MULTIPLE
 
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
-VIEW_WINDOW, VIEW_USES = 48, 4  # views of art at hand, and how often each is painted; its target costs a third of a step
 # Of the content error at the start, what it is held at: that of whole photographs, by VGG-19, rises by a sixth where the one of
 # crops of generated pictures, by `lite`, stays as it is (impasto evaluate, two paintings, eight photographs).
 HELD = 0.85
@@ -46,6 +46,7 @@ PRICE_RATE, HIGHEST_PRICE = 0.05, 20.0  # how quickly the content's weight follo
 # what stability is learned from: motion in pixels, and noise of pixels in 0..1, as of a camera in dim light
 FARTHEST_MOVE, STRONGEST_NOISE = 5, 0.03
 SEAM = 32  # pixels at the borders where a picture that was moved in a circle does not show the same
+VIEWS_TOGETHER = 64  # that a GPU reads at once
 CONTENT_CACHE_BYTES = 2 << 30  # of content targets; computing one costs as much as a third of its training step
 
 
@@ -75,6 +76,11 @@ class Settings:
         if (self.steps is None) == (self.minutes is None):
             raise TrainingError("say how long to train: --steps or --minutes, one of them")
 
+    @property
+    def is_long(self) -> bool:
+        """Whether the run takes longer than what makes its steps quicker."""
+        return self.steps >= 3000 if self.steps else bool(self.minutes and self.minutes >= 4)
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -103,10 +109,15 @@ def best_dtype() -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def pixels(pictures: Tensor) -> Tensor:
+    """uint8 pictures (B, H, W, 3) to (B, 3, H, W) in 0..1, channels-last in memory."""
+    return pictures.permute(0, 3, 1, 2).float() / 255
+
+
 def to_tensor(pictures: Sequence[np.ndarray]) -> Tensor:
     """uint8 pictures (H, W, 3), all of one size, to (B, 3, H, W) in 0..1."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
-    return stacked.permute(0, 3, 1, 2).float() / 255
+    return pixels(stacked)
 
 
 class Trainer:
@@ -167,6 +178,23 @@ class Trainer:
         # by number and size of the crop; runs on the same content, by the same perceptual network, may share them
         self.content_targets: dict[tuple[int, int], ContentTarget] = {} if content_targets is None else content_targets
         self._views: dict[int, tuple[Tensor, StyleTarget]] = {}
+        self._coming: dict[int, Tensor] = {}  # views that are read with the next ones that are missing
+        predicted = round(settings.batch * settings.predicted) if self.predictor and art else 0
+        takes_noise = self.network.architecture.noise
+        self.draws = Draws(settings.seed, settings.batch, len(embeddings), content, takes_noise, art, predicted, settings.alone)
+        self._ahead: Iterator[Draw] | None = None
+        self._ahead_at = 0, 0  # the step and crop of what comes next there
+        # draws made ahead, targets computed in batches; such runs do not repeat bit for bit, nor would any on a GPU
+        self.together = self.device.type == "cuda"
+        if self.together:
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
+        self._stepping = self._compiled() if self.together and settings.is_long else self.objective
+
+    def _compiled(self) -> Objective:
+        """The objective with a perceptual network compiled for a GPU, which takes some twenty seconds."""
+        perceptual: Any = torch.compile(self.objective.perceptual, dynamic=False)
+        return Objective(perceptual, self.settings.weights, self.settings.even_content)
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """Muon for kernels and matrices but the predictor's last, whose outputs are of several kinds; Adam for the rest."""
@@ -198,26 +226,31 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / 20, self.fraction / self.settings.warmup if self.settings.minutes else 1.0)
         return max(warm, 0.05) * 0.5 * (1 + math.cos(math.pi * self.fraction))
 
-    def _batch(self) -> tuple[Tensor, ContentTarget, Tensor, StyleTarget]:
-        """Photographs, their content targets, the embeddings they are painted with, and the targets of these styles: all from
-        the seed and the step's number.
+    def _batch(self) -> tuple[Draw, Tensor, ContentTarget, Tensor, StyleTarget]:
+        """What is drawn, photographs, their content targets, the embeddings they are painted with, and the targets of these
+        styles: all from the seed and the step's number.
         """
-        rng = np.random.default_rng([self.settings.seed, self.step])
-        batch = self.settings.batch
-        numbers = rng.integers(self.content.pool, size=batch)
-        predicted = round(batch * self.settings.predicted) if self.predictor and self.art else 0
-        rows = torch.from_numpy(rng.permutation(max(len(self.embeddings), batch))[: batch - predicted] % len(self.embeddings))
-        alone = torch.from_numpy(rng.random(len(rows)) < self.settings.alone)
-        photos = to_tensor([self.content.crop(int(n), self._crop()) for n in numbers]).to(
-            self.device, memory_format=torch.channels_last
-        )
-        contents = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
-        embeddings, styles = self._gallery_rows(rows.to(self.device), alone.to(self.device))
-        if predicted:
-            painted, wanted = self._art_views(predicted, rng)
+        draw = self._draw()
+        photos = pixels(draw.photos.to(self.device, non_blocking=True))
+        embeddings, styles = self._gallery_rows(draw.rows.to(self.device), draw.alone.to(self.device))
+        if len(draw.views):
+            painted, wanted = self._art_views(draw)
             embeddings = torch.cat([embeddings, painted])
             styles = {layer: _stacked([styles[layer], wanted[layer]]) for layer in styles}
-        return photos, ContentTarget(*(torch.cat(parts) for parts in zip(*contents, strict=True))), embeddings, styles
+        return draw, photos, self._content_targets(draw.numbers, photos), embeddings, styles
+
+    def _draw(self) -> Draw:
+        """What this step draws; with a GPU, made ahead by other processes."""
+        crop = self._crop()
+        if not self.together:
+            return self.draws.draw(self.step, crop)
+        if self._ahead is None or self._ahead_at != (self.step, crop):
+            self._ahead = None  # ends the processes of crops of another size
+            self._ahead = ahead(self.draws, self.step, crop, max(1, torch.get_num_threads() - 1))
+        draw = next(self._ahead)
+        self._ahead_at = self.step + 1, crop
+        self.content.broken |= set(draw.broken)
+        return draw
 
     def _gallery_rows(self, rows: Tensor, alone: Tensor) -> tuple[Tensor, StyleTarget]:
         """Embeddings of styles of the gallery, those `alone` as they are predicted, and their targets."""
@@ -228,28 +261,48 @@ class Trainer:
             embeddings = embeddings * ~alone[:, None] + self.predictor.from_statistics(self.readings[rows])
         return embeddings, {layer: target.rows(rows) for layer, target in self.style_targets.items()}
 
-    def _art_views(self, count: int, rng: np.random.Generator) -> tuple[Tensor, StyleTarget]:
-        """Embeddings predicted of views of art, and their targets: from a window that moves on by one view for `VIEW_USES`
-        pictures, so that each view is read once and painted about so often, among others.
+    def _art_views(self, draw: Draw) -> tuple[Tensor, StyleTarget]:
+        """Embeddings predicted of views of art, and their targets: from a window that moves on, so that each view is read once
+        and painted a few times, among others.
         """
         assert self.predictor
-        first = self.step * count // VIEW_USES
-        for number in [number for number in self._views if number < first]:
+        for number in [number for number in self._views if number < self.draws.gone(self.step)]:
             del self._views[number]
-        numbers = [int(first + number) for number in rng.integers(VIEW_WINDOW, size=count)]
-        for number in numbers:
-            if number not in self._views:
-                self._views[number] = self._read_view(number)
+        numbers = draw.views.tolist()
+        if not self.together:
+            unread = {number: self.draws.view(number) for number in sorted(set(numbers)) if number not in self._views}
+        else:
+            self._coming |= draw.fresh
+            moved = any(number not in self._views for number in numbers)
+            unread, self._coming = (self._coming, {}) if moved else ({}, self._coming)
+        self._read_views({number: view for number, view in unread.items() if number not in self._views})
         readings, targets = zip(*(self._views[number] for number in numbers), strict=True)
         wanted = {layer: _stacked([target[layer] for target in targets]) for layer in targets[0]}
         return self.predictor.from_statistics(torch.cat(readings)), wanted
 
     @torch.no_grad()
-    def _read_view(self, number: int) -> tuple[Tensor, StyleTarget]:
-        """Alone, never in a batch, as `_content_target`."""
-        assert self.art and self.predictor
-        view = to_tensor([self.art.view(number)]).to(self.device)
-        return self.predictor.statistics(view), self.objective.style_target(view)
+    def _read_views(self, views: Mapping[int, Tensor]) -> None:
+        """Alone, never in a batch, as `_content_target`; for a GPU those of a size together."""
+        assert self.predictor
+        together = VIEWS_TOGETHER if self.together else 1
+        sizes: dict[int, list[int]] = {}
+        for number, view in views.items():
+            sizes.setdefault(len(view), []).append(number)
+        for same in sizes.values():
+            for numbers in (same[i : i + together] for i in range(0, len(same), together)):
+                view = pixels(torch.stack([views[number] for number in numbers]).to(self.device))
+                with torch.backends.cudnn.flags(enabled=True, benchmark=False):  # of shapes that hardly come again
+                    readings, targets = self.predictor.statistics(view), self.objective.style_target(view)
+                for i, number in enumerate(numbers):
+                    only = torch.tensor([i], device=self.device)
+                    self._views[number] = readings[i : i + 1], {layer: target.rows(only) for layer, target in targets.items()}
+
+    def _content_targets(self, numbers: Tensor, photos: Tensor) -> ContentTarget:
+        if not self.together:
+            contents = [self._content_target(int(n), photo[None]) for n, photo in zip(numbers, photos, strict=True)]
+            return ContentTarget(*(torch.cat(parts) for parts in zip(*contents, strict=True)))
+        target = self._stepping.content_target(photos)  # a GPU computes them sooner than it would find them
+        return ContentTarget(target.features.to(self.objective.perceptual.dtype), target.floor)
 
     def _content_target(self, number: int, photo: Tensor) -> ContentTarget:
         """Computed alone, never in a batch: so it does not depend on which pictures came together, and runs repeat exactly."""
@@ -266,22 +319,15 @@ class Trainer:
             self.content_targets[key] = target
         return self.content_targets[key]
 
-    def paint(self, photos: Tensor, embeddings: Tensor) -> Tensor:
-        """The network in the type of the perceptual network: (B, 3, H, W), float32."""
+    def paint(self, photos: Tensor, embeddings: Tensor, noise: Tensor | None = None) -> Tensor:
+        """The network in the type of the perceptual network: (B, 3, H, W), float32. Noise is the step's, if none is given."""
+        if noise is None and self.network.architecture.noise:
+            noise = self.draws.noise(self.step, len(photos), photos.shape[-1]).to(self.device)
         dtype = self.objective.perceptual.dtype
         with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            return self.network(photos, embeddings, self._noise(photos)).float()
+            return self.network(photos, embeddings, noise).float()
 
-    def _noise(self, photos: Tensor) -> Tensor | None:
-        """Of the noise that pictures are painted with, other parts for each photograph and step; None if it takes none."""
-        if not self.network.architecture.noise:
-            return None
-        rng = np.random.default_rng([self.settings.seed, self.step, 2])  # 2: `_batch` and `_instability` draw from others
-        corners = 2 * rng.integers(NOISE_SIDE, size=(len(photos), 2))
-        parts = [noise_at(photos.shape[2], photos.shape[3], int(top), int(left)) for top, left in corners]
-        return torch.from_numpy(np.concatenate(parts)).to(self.device)
-
-    def _instability(self, photos: Tensor, embeddings: Tensor, pictures: Tensor) -> Tensor:
+    def _instability(self, photos: Tensor, embeddings: Tensor, noise: Tensor | None, pictures: Tensor) -> Tensor:
         """How much the pictures change where the photographs move by some pixels and are noisy, (B,); see `instability`.
 
         What leaves on one side comes in on the other, so that statistics of normalization stay as they are.
@@ -290,9 +336,10 @@ class Trainer:
         # every other time nothing moves: most of what flickers in a film is what stands still
         farthest = FARTHEST_MOVE * (self.step % 2)
         down, right = (int(by) for by in rng.integers(-farthest, farthest + 1, size=2))
-        noise = rng.normal(size=photos.shape).astype(np.float32) * rng.uniform(0, STRONGEST_NOISE)
-        moved = photos.roll((down, right), (2, 3)) + torch.from_numpy(noise).to(self.device)
-        again = self.paint(moved.clamp(0, 1).contiguous(memory_format=torch.channels_last), embeddings)
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(1 << 62)))  # on a GPU, where it is quick
+        grain = rng.uniform(0, STRONGEST_NOISE) * torch.randn(photos.shape, generator=generator, device=self.device)
+        moved = photos.roll((down, right), (2, 3)) + grain
+        again = self.paint(moved.clamp(0, 1).contiguous(memory_format=torch.channels_last), embeddings, noise)
         return instability(pictures, again.roll((-down, -right), (2, 3)), border=min(SEAM, photos.shape[-1] // 4))
 
     @torch.no_grad()
@@ -313,13 +360,14 @@ class Trainer:
         """One step. Raises TrainingError, and changes no weights, if a loss or gradient is not finite."""
         start = time.perf_counter()
         settings = self.settings
-        photos, content, embeddings, styles = self._batch()
-        pictures = self.paint(photos, embeddings)
-        terms = {name: tempered(term) for name, term in self.objective.terms(pictures, content, styles).items()}
+        draw, photos, content, embeddings, styles = self._batch()
+        noise = None if draw.noise is None else draw.noise.to(self.device, non_blocking=True)
+        pictures = self.paint(photos, embeddings, noise)
+        terms = {name: tempered(term) for name, term in self._stepping.terms(pictures, content, styles).items()}
         if settings.weights.tv:
             terms["tv"] = total_variation_loss(pictures, photos)
         if settings.weights.stability:
-            terms["stability"] = self._instability(photos, embeddings, pictures)
+            terms["stability"] = self._instability(photos, embeddings, noise, pictures)
         loss = self.objective.total(terms | {"content": self.price * terms["content"]}).mean()
         for optimizer in self.optimizers:
             optimizer.zero_grad()
