@@ -17,7 +17,7 @@ from impasto.paths import GALLERY, PACKAGE
 
 FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
-GALLERY_VERSION = "5"  # of galleries that are written; one more whenever what ships is trained anew
+GALLERY_VERSION = "6"  # of galleries that are written; one more whenever what ships is trained anew
 FIRST_GALLERY = "1"  # whose files do not say
 NetworkName = Literal["base", "small"]  # that ship: for pictures, and for video and live use
 NETWORKS = get_args(NetworkName)
