@@ -35,7 +35,7 @@ class Stylizer:
         network: "base" (pictures) or "small" (faster, for video and live use), the path of a network file, or a `Network`.
         engine: "auto", "openvino" or "onnxruntime".
         threads: how many to compute with; by default all cores that the process may use.
-        precision: "auto" (bfloat16 where the CPU has it), "bf16" or "f32".
+        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (quicker, and a little coarser).
 
     A style that was made for another network is painted as the style predictor sees the picture it remembers, and a
     `RemadeStyleWarning` says so, once; one that remembers none is a StyleError.
@@ -64,7 +64,8 @@ class Stylizer:
 
     def _engine(self, network: Network, part: Part | staged.Stage = "whole") -> engines.Engine:
         if isinstance(part, staged.Stage):  # not kept: all of them at once would hold as much memory as they are there to save
-            return engines.load(part.graph, *self._options, part.pixels)
+            engine, threads, precision = self._options  # they measure: as exactly as it can be had at this size
+            return engines.load(part.graph, engine, threads, "auto" if precision == "int8" else precision, part.pixels)
         key = network.graph, part
         if key not in self._engines:
             engine, threads, precision = self._options

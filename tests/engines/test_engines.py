@@ -85,7 +85,7 @@ def test_many_sizes_in_turn(painter: Stylizer) -> None:
 
 def test_unknown_names() -> None:
     assert refused(b"", "tensorrt") == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime"
-    assert refused(b"", precision="f8") == "no precision is called 'f8'; there are auto, bf16, f32"
+    assert refused(b"", precision="f8") == "no precision is called 'f8'; there are auto, bf16, f32, int8"
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)

@@ -75,6 +75,8 @@ def benchmark(
 
       impasto benchmark
 
+      impasto benchmark --precision int8 --against none
+
       impasto benchmark --engine openvino --size 640x480 --against none --no-memory
 
       impasto benchmark --style candy.safetensors --size 512x512
@@ -82,8 +84,14 @@ def benchmark(
       impasto benchmark --json > times.jsonl
     """
     chosen = [engine] if engine != "auto" else engines.available() or [engine]  # "auto" then says that there is none
+    if engine == "auto" and precision not in ("auto", "f32"):
+        chosen = ["openvino"]  # the only one that has them
+    ways = [(each, precision) for each in chosen]
+    kinds = [(name, *way) for way in ways for name in (*NETWORKS, *(style or []))]
+    if precision == "auto" and "openvino" in chosen:
+        kinds += [(name, "openvino", "int8") for name in NETWORKS]
     for width, height in map(_size, sizes):
-        jobs = [_Job(name, each, precision, threads, width, height) for each in chosen for name in (*NETWORKS, *(style or []))]
+        jobs = [_Job(*kind, threads, width, height) for kind in kinds]
         if against == "johnson" or (against is None and _has_torch()):
             jobs.append(_Job("johnson", "torch", "f32", threads, width, height))
         _report(jobs, runs, memory, json)

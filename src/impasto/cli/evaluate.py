@@ -71,7 +71,7 @@ def evaluate(
         ),
     ] = None,
     engine: options.Engine = "auto",
-    precision: options.Precision = "auto",
+    precision: options.Floats = "auto",
     threads: options.Threads = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Paint and score anew what an earlier run did.")] = False,
     start: Annotated[

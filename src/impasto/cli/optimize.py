@@ -91,7 +91,7 @@ def optimize(
     tile: Annotated[
         int | None, typer.Option(min=0, help="Side of tiles, pixels; 0: none. [default: 768 for more than a megapixel]")
     ] = None,
-    precision: options.Precision = "auto",
+    precision: options.Floats = "auto",
     threads: options.Threads = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,

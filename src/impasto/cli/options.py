@@ -29,7 +29,13 @@ FLAT = 2.0  # deviation, in levels of 255, of a style picture that shows nothing
 Engine = Annotated[
     engines.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")
 ]
-Precision = Annotated[engines.Precision, typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively.")]
+Precision = Annotated[
+    engines.Precision,
+    typer.Option(
+        "--precision", help="auto: bf16 where the CPU computes in it natively, else f32; int8: quicker, and a little coarser."
+    ),
+]
+Floats = Annotated[engines.Floats, typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Default: the cores this process may really use.")]
 Network = Annotated[
     str,

@@ -84,7 +84,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    precision: options.Precision = "auto",
+    precision: options.Floats = "auto",
     threads: options.Threads = None,
     name: Annotated[str | None, typer.Option(help="Name of the style. [default: from the output, or from PICTURE]")] = None,
     keep_pictures: Annotated[

@@ -15,7 +15,8 @@ from impasto.errors import NetworkError
 
 EngineName = Literal["auto", "openvino", "onnxruntime"]
 ENGINES = get_args(EngineName)[1:]  # in order of preference
-Precision = Literal["auto", "bf16", "f32"]
+Floats = Literal["auto", "bf16", "f32"]
+Precision = Literal["auto", "bf16", "f32", "int8"]
 PRECISIONS = get_args(Precision)
 
 Float32 = NDArray[np.float32]
@@ -26,7 +27,7 @@ class Engine(Protocol):
     """A graph ready to run, any height and width."""
 
     name: str
-    precision: str  # in which it really computes: "bf16" or "f32"
+    precision: str  # in which it really computes: "bf16", "f32" or "int8"
     inputs: tuple[str, ...]  # names of what it takes, in order
 
     def run(self, *inputs: Array) -> Any:
@@ -59,7 +60,8 @@ def load(
         graph: an ONNX graph, serialized.
         engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
         threads: how many to compute with; by default `available_cores()`.
-        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16" or "f32".
+        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16", "f32" or, by OpenVINO
+            and of graphs that tell the ranges of their features, "int8".
         pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32 outside the engine.
         cache: keep on disk what the graph is compiled to for its first size, so that the next process starts quicker; only
             OpenVINO can, and only the newest are kept.

@@ -16,8 +16,10 @@ class ONNXRuntimeEngine:
     precision = "f32"
 
     def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:
-        if precision == "bf16":
-            raise NetworkError("ONNX Runtime computes in f32 on CPUs; use --precision f32, or --engine openvino for bf16")
+        if precision not in ("auto", "f32"):
+            raise NetworkError(
+                f"ONNX Runtime computes in f32 on CPUs; use --precision f32, or --engine openvino for {precision}"
+            )
         self._pixels = pixels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -14,6 +14,7 @@ from openvino import Layout, Type, opset13
 from openvino.preprocess import PrePostProcessor
 
 from impasto.engines import Array
+from impasto.engines.quantized import quantized, ranges_of
 from impasto.errors import NetworkError
 from impasto.networks import INPUTS
 from impasto.paths import home
@@ -34,14 +35,18 @@ class OpenVINOEngine:
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
-        self.precision = "bf16" if native and precision != "f32" else "f32"
+        floats = "bf16" if native and precision != "f32" else "f32"
+        ranges = ranges_of(graph) if precision == "int8" and isinstance(graph, bytes) else {}
+        self.precision = "int8" if ranges else floats
         options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_PRECISION_HINT": floats,
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
             model = core.read_model(graph)
+            if ranges:
+                model = quantized(model, ranges)
             self._core, self._model, self._options = core, _of_pixels(model) if pixels else model, options
         except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
             raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
