@@ -27,7 +27,6 @@ from impasto.learning import runs
 from impasto.learning.evaluate import Judge, load, to_uint8
 from impasto.learning.losses import Objective
 from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
-from impasto.learning.train import to_tensor
 from impasto.sheets import contact_sheet
 from impasto.stylizer import Stylizer
 
@@ -38,8 +37,8 @@ def plain(judge: Judge, photo: UInt8, painting: UInt8, iterations: int) -> tuple
     """The picture after so many iterations of plain L-BFGS, and the seconds it took."""
     start = time.perf_counter()
     objective = Objective(judge.objective.perceptual)
-    content, style = objective.content_target(to_tensor([photo])), objective.style_target(to_tensor([painting]))
-    states = lbfgs(objective, to_tensor([photo]), content, style)
+    content, style = objective.content_target(judge.tensor(photo)), objective.style_target(judge.tensor(painting))
+    states = lbfgs(objective, judge.tensor(photo), content, style)
     for _ in islice(states, iterations):  # a state is told after the evaluation that leads to the next
         seconds = time.perf_counter() - start
     return to_uint8(next(states).picture), seconds
