@@ -45,7 +45,7 @@ SECTIONS = (
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
