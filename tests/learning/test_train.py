@@ -522,3 +522,11 @@ def test_draws_ahead_and_targets_in_batches_teach_the_same(predicting: Callable[
     assert together.progress.terms == pytest.approx(alone.progress.terms, rel=1e-3)
     for name, tensor in state(alone).items():
         torch.testing.assert_close(state(together)[name], tensor, rtol=0.05, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "length, is_long",
+    [({"steps": 100}, False), ({"steps": 5000}, True), ({"minutes": 1.0}, False), ({"minutes": 30.0}, True)],
+)
+def test_what_takes_a_while_to_compile_is_for_long_runs(length: dict[str, Any], is_long: bool) -> None:
+    assert Settings(**length).is_long == is_long

@@ -86,8 +86,7 @@ def benchmark(
     chosen = [engine] if engine != "auto" else engines.available() or [engine]  # "auto" then says that there is none
     if engine == "auto" and precision not in ("auto", "f32"):
         chosen = ["openvino"]  # the only one that has them
-    ways = [(each, precision) for each in chosen]
-    kinds = [(name, *way) for way in ways for name in (*NETWORKS, *(style or []))]
+    kinds = [(name, each, precision) for each in chosen for name in (*NETWORKS, *(style or []))]
     if precision == "auto" and "openvino" in chosen:
         kinds += [(name, "openvino", "int8") for name in NETWORKS]
     for width, height in map(_size, sizes):

@@ -68,8 +68,7 @@ def quantized(model: openvino.Model, ranges: Ranges) -> openvino.Model:
 
 def seen(graph: bytes, inputs: Iterable[Sequence[Array]]) -> dict[str, tuple[float, float]]:
     """The least and the greatest of what each convolution takes, over runs of a graph; of those that are to be rounded: all but
-    those that see pixels or make them, and the first of the others, which sees the finest features (without it PSNR is 1 to 2
-    dB higher over the gallery, 2 to 5 at least, and a picture takes 1 to 4 % longer).
+    those that see pixels or make them, and the first of the others, which sees the finest features: rounded, it costs most.
     """
     core = openvino.Core()
     model = core.read_model(graph)

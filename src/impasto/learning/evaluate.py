@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.images import UInt8, read, resized
 from impasto.learning.features import Perceptual
 from impasto.learning.losses import ContentTarget, Objective, StyleTarget
-from impasto.learning.train import to_tensor
+from impasto.learning.train import best_device, to_tensor
 
 SHORT_SIDE = 512  # pixels, of photographs and paintings alike
 KEPT = 64  # content targets, some 12 MB each
@@ -43,7 +43,7 @@ class Judge:
     """
 
     def __init__(self, perceptual: Perceptual, short: int = SHORT_SIDE) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.objective, self.short = Objective(perceptual.to(self.device)), short
         self._contents: dict[Path, ContentTarget] = {}
         self._styles: dict[Path, StyleTarget] = {}

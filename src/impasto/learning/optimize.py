@@ -25,7 +25,7 @@ from impasto.learning.features import Perceptual, load
 from impasto.learning.losses import ContentTarget, Objective, StyleTarget
 from impasto.learning.solvers import LBFGS, Adam, Solver
 from impasto.learning.tiled import PictureObjective, Share, Terms, read_style
-from impasto.learning.train import Progress, to_tensor
+from impasto.learning.train import Progress, best_device, to_tensor
 from impasto.manner import Manner, find_manner, painting, recolored_before
 from impasto.masks import Float32
 from impasto.paths import GALLERY
@@ -177,7 +177,7 @@ class Optimization:
         mask: Float32 | None = None,
         sketcher: Perceptual | None = None,
     ) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.photo, self.styles, self.settings, self.paint, self.mask = photo, styles, settings, paint, mask
         self.perceptual, self.sketcher = perceptual.to(self.device), sketcher and sketcher.to(self.device)
         self.scale, self.iteration, self.step = -1, 0, 0

@@ -98,6 +98,11 @@ class Progress:
         return self.seconds / max(self.fraction, 1e-6) * (1 - self.fraction)
 
 
+def best_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def best_dtype() -> torch.dtype:
     """bfloat16 where the device computes in it natively, else float32."""
     if torch.cuda.is_available():
@@ -150,7 +155,7 @@ class Trainer:
         content_targets: dict[tuple[int, int], ContentTarget] | None = None,
     ) -> None:
         self.settings, self.content, self.art = settings, content, art
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device()
         self.objective = Objective(perceptual.to(self.device), settings.weights, settings.even_content)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.network.requires_grad_(settings.whole_network)

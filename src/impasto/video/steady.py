@@ -21,7 +21,7 @@ CUT = 30.0  # levels of 255 by which pixels differ from the last frame's, on ave
 BLOCKS = 16  # a side, whose middle pixels frames are compared by
 # A fade is no cut, but statistics of what was dark make what is light shout: where a frame's mean is off by so many levels, or
 # its deviation by such a factor, from where they were read, they are read at once.
-FADED, STRETCHED = 12.0, 1.2
+FADED, STRETCHED = 12.0, 1.15
 FLAT = 3.0  # deviation in levels below which a frame has no statistics to speak of: it is painted by itself, as tiny frames are
 
 
