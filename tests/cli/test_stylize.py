@@ -24,15 +24,12 @@ Paint = Callable[..., Outcome]
 
 @pytest.fixture
 def paint(impasto: Run) -> Paint:
-    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than that pictures are small,
-    or paintings.
-    """
+    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than that pictures are small."""
 
     def run(*arguments: object, style: str = "starry-night") -> Outcome:
         done = impasto("stylize", *arguments, "--style", style)
         assert done.code == 0
-        usual = ("shows little of a style", "paintings of other inputs")
-        assert all(any(words in line for words in usual) for line in done.errors), done.err
+        assert all("shows little of a style" in line for line in done.errors), done.err
         return done
 
     return run
@@ -275,9 +272,6 @@ def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: 
         done = impasto("stylize", photo_file.parent, "-s", style, "--overwrite")
         assert done.code == 0
     assert names(photo_file.parent) == ["photo.jpg", "photo.starry-night.jpg", "photo.udnie.jpg"]
-    assert "2 that by their names are paintings of other inputs" in done.err and "photo.starry-night.jpg" in done.err
-    alone = impasto("stylize", photo_file.parent / "photo.udnie.jpg", "-s", "great-wave")
-    assert alone.code == 0 and "photo.udnie.great-wave.jpg" in names(photo_file.parent)
 
 
 def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Path) -> None:

@@ -165,11 +165,8 @@ def stylize(
     targets = batch.targets(found, manner.style.name, output, several)
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(paths)
-    if left_out := again & set(map(Path, texts)):
+    if left_out := again & set(map(Path, texts)):  # those that a folder holds need no words
         report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
-    if held := again - left_out:  # by folders; one line is enough, for an input that only has such a name
-        which = f"{len(held)} that by their names are paintings of other inputs, such as {min(held)}"
-        report.note(f"{which}, are left out; named alone, one is painted")
     for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
         others = [path for path in paths if is_clip(path) == (kind == "video")]
         if others and (given := options.given(context, names)):
