@@ -30,7 +30,7 @@ def mirrored(picture: UInt8) -> UInt8:
 def test_a_mirrored_picture_comes_out_as_stylize_paints_it(network: str, engine: str, scene: UInt8) -> None:
     found, embedding, name = find("starry-night", network)
     assert (found, name) == (shipped(network), "starry-night")
-    expected = Stylizer(network, precision="f32").stylize(scene, "starry-night").astype(int)
+    expected = Stylizer(network, engine, precision="f32").stylize(scene, "starry-night").astype(int)
     pixels, inside = mirrored(scene), (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
 
     of_pixels = engines.load(to_onnx(found, embedding, pixels=True), engine, precision="f32")
@@ -42,7 +42,7 @@ def test_a_mirrored_picture_comes_out_as_stylize_paints_it(network: str, engine:
     of_floats = engines.load(to_onnx(found, embedding), engine, precision="f32")
     assert of_floats.inputs == ("image",)
     picture = of_floats.run(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
-    assert np.abs(picture[0].transpose(1, 2, 0)[inside] * 255 - expected).max() <= 0.51  # as those are rounded
+    assert np.abs(picture[0].transpose(1, 2, 0)[inside] * 255 - expected).max() <= 0.505  # as those are rounded
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -233,6 +233,15 @@ def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
             assert 20 < record["peak_mb"] < 2000
 
 
+def test_benchmark_by_itself_times_all_engines_and_int8(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ("small",))
+    done = impasto("benchmark", "--size", "64x64", "--against", "none", "--runs", "1", "--no-memory", "--json")
+    ways = [record["engine"].split() for record in done.records]
+    assert [engine for engine, _ in ways] == [*engines.available(), "openvino"]
+    assert ways[-1] == ["openvino", "int8"]
+
+
 def test_benchmark_against_johnson(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED[:1]))
     arguments = ("benchmark", "--size", "64x64", "--runs", "1", "--no-memory", "--engine", engines.available()[0])

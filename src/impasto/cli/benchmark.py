@@ -87,7 +87,7 @@ def benchmark(
     if engine == "auto" and precision not in ("auto", "f32"):
         chosen = ["openvino"]  # the only one that has them
     kinds = [(name, each, precision) for each in chosen for name in (*NETWORKS, *(style or []))]
-    if precision == "auto" and "openvino" in chosen:
+    if engine == precision == "auto" and "openvino" in chosen:
         kinds += [(name, "openvino", "int8") for name in NETWORKS]
     for width, height in map(_size, sizes):
         jobs = [_Job(*kind, threads, width, height) for kind in kinds]
