@@ -1,5 +1,7 @@
 """Styles at once: what is given to the style predictor, and what is kept of its predictions."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from PIL import Image
 from impasto import engines, predictor
 from impasto.engines import Float32
 from impasto.errors import StyleError
-from impasto.networks import NETWORKS, Network, shipped
+from impasto.networks import NETWORKS, READ, Network, shipped
 from impasto.predictor import predict
 from impasto.stylizer import Stylizer
 
@@ -22,14 +24,15 @@ NETWORK = Network("base", "cafe", 4, b"graph", {}, predictor=b"a predictor")
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Float32]:
-    """Pictures that a predictor was asked about; it answers with their mean colors, and 1."""
+    """First parts of pictures that a predictor was asked about; it answers with their mean colors, and the graph's length."""
     images: list[Float32] = []
 
-    def run_once(graph: bytes, image: Float32) -> Float32:
-        images.append(image)
-        return np.concatenate([image.mean((2, 3)), [[len(graph)]]], 1).astype(np.float32)
+    def run_each(graph: bytes, parts: Iterable[Float32]) -> list[Float32]:
+        parts = list(parts)
+        images.append(parts[0])
+        return [np.concatenate([part.mean((2, 3)), [[len(graph)]]], 1).astype(np.float32) for part in parts]
 
-    monkeypatch.setattr(engines, "run_once", run_once)
+    monkeypatch.setattr(engines, "run_each", run_each)
     return images
 
 
@@ -56,7 +59,7 @@ def test_a_damaged_memory_is_made_anew(asked: list[Float32], cache: Path) -> Non
 
 @pytest.mark.parametrize("answer", [[1.0, 2.0, np.nan, 4.0], [1.0, np.inf, 3.0, 4.0], [1.0, 2.0, 3.0]])
 def test_a_predictor_that_fails(monkeypatch: pytest.MonkeyPatch, cache: Path, answer: list[float]) -> None:
-    monkeypatch.setattr(engines, "run_once", lambda *_: np.array([answer], np.float32))
+    monkeypatch.setattr(engines, "run_each", lambda *_: [np.array([answer], np.float32)])
     with pytest.raises(StyleError, match="base \\(cafe\\) gives no finite numbers for this picture; take another"):
         predict(photo(30, 40), NETWORK)
     assert not (cache / "predicted").exists()
@@ -74,21 +77,41 @@ def test_without_a_place_to_remember_it_works_all_the_same(
 
 @settings(deadline=None, max_examples=25)
 @given(height=st.integers(1, 300), width=st.integers(1, 300))
-def test_pictures_are_read_at_512_pixels_and_long_ones_in_their_middle(height: int, width: int) -> None:
+def test_pictures_are_read_at_512_pixels_in_parts_and_long_ones_in_their_middle(height: int, width: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         images: list[Float32] = []
 
-        def run_once(graph: bytes, image: Float32) -> Float32:
-            images.append(image)
-            return np.zeros((1, 4), np.float32)
+        def run_each(graph: bytes, parts: Iterable[Float32]) -> list[Float32]:
+            images.extend(parts)
+            return [np.full((1, 4), number, np.float32) for number in range(len(images))]
 
-        patch.setattr(engines, "run_once", run_once)
+        patch.setattr(engines, "run_each", run_each)
         patch.setattr(predictor, "_place", lambda *_: Path(__file__) / "nowhere")
-        predict(np.full((height, width, 3), 51, np.uint8), NETWORK)
-    (image,) = images
-    short, long = sorted(image.shape[2:])
-    assert short == predictor.SHORT_SIDE and long <= predictor.LONGEST * short + 1
-    assert image.dtype == np.float32 and np.allclose(image, 0.2)
+        embedding = predict(np.full((height, width, 3), 51, np.uint8), NETWORK)
+    times = max(height, width) / min(height, width)
+    most = math.prod(
+        math.ceil(round(side) / READ) for side in (predictor.SHORT_SIDE, predictor.SHORT_SIDE * min(times, predictor.LONGEST))
+    )
+    assert len(images) == most if times <= predictor.LONGEST else len(images) <= most
+    for image in images:
+        assert image.shape == (1, 3, READ, READ) and image.dtype == np.float32 and np.allclose(image, 0.2)
+    np.testing.assert_allclose(embedding, (len(images) - 1) / 2)  # the mean of what the parts are read as
+
+
+@settings(deadline=None, max_examples=25)
+@given(height=st.integers(READ, 1100), width=st.integers(READ, 1100))
+def test_parts_cover_a_picture_evenly(height: int, width: int) -> None:
+    rows, columns = np.indices((height, width), np.uint16)
+    seen = np.zeros((height, width), int)
+    corners = []
+    for part in predictor._parts(np.stack([rows, columns], 2)):
+        corners.append(tuple(part[0, 0]))
+        seen[part[..., 0], part[..., 1]] += 1
+    assert seen.min() >= 1
+    assert len(set(corners)) == math.ceil(height / READ) * math.ceil(width / READ)
+    for starts, side in zip(map(set, zip(*corners, strict=True)), (height, width), strict=True):
+        gaps = np.diff(sorted(map(int, starts)))
+        assert (min(starts), max(starts)) == (0, side - READ) and np.ptp(gaps) <= 1 if len(gaps) else side == READ
 
 
 def test_a_network_without_a_predictor_says_what_to_do() -> None:

@@ -25,7 +25,7 @@ NOISE = "noise"
 INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"  # of every graph; networks up to gallery 3 take no noise
 MULTIPLE = 8  # sides of the graph's image are multiples of this
 LARGEST = 2048  # pixels a side of the largest picture that goes through a graph at once: `impasto.staged.WHOLE` is less
-READ = 512, 2048  # the same for predictors: see `impasto.predictor`
+READ = 272  # pixels, of the parts that predictors read, as in training
 MOST_NUMBERS = 1 << 20  # of an embedding; base has 3,014
 
 
@@ -100,7 +100,7 @@ def check(network: Network) -> None:
         raise NetworkError(f"it says that its hash is {network.hash!r:.100}, and that of its weights is {found}")
     if network.predictor:
         try:
-            graphs.check(network.predictor, {INPUTS[0]: (1, 3, *READ)}, (INPUTS[1], (1, size)))
+            graphs.check(network.predictor, {INPUTS[0]: (1, 3, READ, READ)}, (INPUTS[1], (1, size)))
         except NetworkError as error:
             raise NetworkError(f"of its style predictor, {error}") from error
 

@@ -1,10 +1,15 @@
 """Styles at once: the style embedding of any picture, predicted by the small network that stands beside a transformer network.
 
+A picture is read in parts as large as those that prediction was learned from, and its embedding is the mean of theirs: read
+whole, it is larger than any picture that predictors know, and is predicted worse (docs/training.md).
+
 Predictions are kept in the cache by the hash of the picture, so a picture seen before is not predicted again.
 """
 
 import contextlib
 import hashlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +18,7 @@ from impasto import engines
 from impasto.errors import StyleError
 from impasto.files import write_atomically
 from impasto.images import UInt8, resized
-from impasto.networks import Network
+from impasto.networks import READ, Network
 from impasto.paths import home
 from impasto.styles import Embedding
 
@@ -45,8 +50,8 @@ def predict(picture: UInt8, network: Network) -> Embedding:
         embedding = np.frombuffer(kept.read_bytes(), np.float32)
         if _is_sound(embedding, network):
             return embedding
-    image = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-    embedding = engines.run_once(network.predictor, image)[0]
+    images = (np.ascontiguousarray(part.transpose(2, 0, 1)[None], np.float32) / np.float32(255) for part in _parts(seen))
+    embedding = np.mean([found[0] for found in engines.run_each(network.predictor, images)], 0)
     if not _is_sound(embedding, network):
         raise StyleError(
             f"the style predictor of the network {network.name} ({network.hash}) gives no finite numbers for this picture; "
@@ -68,9 +73,17 @@ def _middle(picture: UInt8) -> UInt8:
     return picture[beyond[0] : picture.shape[0] - beyond[0], beyond[1] : picture.shape[1] - beyond[1]]
 
 
+def _parts(picture: UInt8) -> Iterator[UInt8]:
+    """As few squares of `READ` pixels as cover a picture, evenly over it."""
+    tops, lefts = (np.linspace(0, side - READ, math.ceil(side / READ)).round().astype(int) for side in picture.shape[:2])
+    for top in tops:
+        for left in lefts:
+            yield picture[top : top + READ, left : left + READ]
+
+
 def _place(picture: UInt8, network: Network) -> Path:
-    """Where the prediction of a picture is kept; of another predictor it is another one."""
+    """Where the prediction of a picture is kept; of another predictor, or read in other parts, it is another one."""
     digest = hashlib.sha256(network.predictor)
-    digest.update(f"{network.hash} {picture.shape}".encode())
+    digest.update(f"{network.hash} {picture.shape} {READ}".encode())
     digest.update(np.ascontiguousarray(picture).tobytes())
     return home() / "predicted" / digest.hexdigest()[:32]

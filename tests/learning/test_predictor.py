@@ -96,7 +96,7 @@ def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(pre
             expected = predictor(picture)
             torch.testing.assert_close(back(picture), expected, atol=2e-2, rtol=0)  # weights are rounded to float16
         for engine in engines.available():
-            found = engines.run_once(graph, picture.numpy(), engine)
+            (found,) = engines.run_each(graph, [picture.numpy()], engine)
             np.testing.assert_allclose(found, back(picture).detach().numpy(), atol=2e-3)
     assert export.predictor_to_onnx(back) == graph  # what is read back is what was written
 
@@ -117,4 +117,4 @@ def test_what_ships_can_be_trained_on(name: str) -> None:
     back = export.predictor_from_onnx(graph)
     back.balance()
     picture = pictures(7, height=96, width=128)
-    np.testing.assert_allclose(engines.run_once(graph, picture.numpy()), back(picture).detach().numpy(), atol=1e-2)
+    np.testing.assert_allclose(engines.run_each(graph, [picture.numpy()])[0], back(picture).detach().numpy(), atol=1e-2)

@@ -5,6 +5,7 @@ import importlib.util
 import math
 import mmap
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -87,9 +88,12 @@ def load(
     return ONNXRuntimeEngine(graph, threads, precision, pixels)
 
 
-def run_once(graph: bytes, image: Float32, engine: str = "auto") -> Float32:
-    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32: what it gives. See `load` for the rest."""
-    return load(graph, engine, precision="f32").run(image)
+def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:
+    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32, over images: what it gives of each. See `load`
+    for the rest.
+    """
+    loaded = load(graph, engine, precision="f32")
+    return [loaded.run(image) for image in images]
 
 
 def available_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -9,10 +9,11 @@ from impasto.errors import PictureError, TrainingError
 from impasto.images import EXTENSIONS, UInt8, read
 from impasto.learning.content import random_crop
 from impasto.learning.generated import Generated
+from impasto.networks import READ
 
 SCALE = (224, 640)  # pixels, short side a picture is seen at: so a manner is met with strokes of several sizes
 ENLARGED = 1.1  # at most: an enlarged picture shows no strokes
-SIDE = 272  # pixels, at most, of the part that is seen: its moments cost as much as a third of a training step
+SIDE = READ  # pixels, at most, of the part that is seen: its moments cost as much as a third of a training step
 RECOLORED = 0.3  # of all views
 GENERATED = 0.04  # of all views
 

@@ -20,6 +20,7 @@ from impasto.learning.evaluate import Judge, to_uint8
 from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
 from impasto.networks import NETWORKS, network_path, read_network
 from impasto.paths import GALLERY
+from impasto.predictor import predict
 from impasto.styles import PHOTO, SUFFIX, Style, read_style
 from impasto.stylizer import Stylizer
 
@@ -156,14 +157,13 @@ class Stylized:
     def identity(self, pair: Pair) -> str:
         style, engine = self._style(pair.painting), self.stylizer.engine
         parts = [self.stylizer.network.name, self.stylizer.network.hash, engine.name, engine.precision]
+        digest = hashlib.sha256()
         if isinstance(style, Style):
-            digest = hashlib.sha256()
             for network in sorted(style.embeddings):
                 digest.update(f"{network} {style.hashes[network]} ".encode() + style.embeddings[network].tobytes())
-            parts.append(digest.hexdigest()[:12])
-        else:  # as it is predicted
-            parts.append(hashlib.sha256(self.stylizer.network.predictor).hexdigest()[:12])
-        return " ".join(parts)
+        else:
+            digest.update(predict(read(style).rgb, self.stylizer.network).tobytes())
+        return " ".join((*parts, digest.hexdigest()[:12]))
 
     def paint(self, pair: Pair) -> Painted:
         style = self._style(pair.painting)
