@@ -45,7 +45,7 @@ SECTIONS = (
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
@@ -65,13 +65,13 @@ SECTIONS = (
         "Five minutes of `impasto train`",
         "`train PICTURE --minutes 5` by `base` and `lite`, without data or download, on one core; beside it the prediction "
         "that it starts from.",
-        "TWO OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE --measures canonical",
+        "VALIDATION --photos PHOTOS --every 2 -m base,base@LITE --measures canonical",
     ),
     Section(
         "trainers",
         "`lite` against VGG-19 as the trainer, and a specialist",
         "The same for one painting, by each of three, five minutes on one core: LITE without data; VGG19 by `--perceptual "
-        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own. Of gallery 5.",
+        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own.",
         "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
     ),
 )
