@@ -1,7 +1,7 @@
 """Runs of training from start to file: what they leave is what stylizing reads."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,17 @@ from impasto.networks import GALLERY_VERSION, Network, read_network
 from impasto.styles import PHOTO, Style, read_style, remember
 from impasto.stylizer import MARGIN, Stylizer
 
-from .tiny import ARCHITECTURE, Textures, UInt8, pictures, random_embedding, texture, tiny_perceptual, tiny_trainer
+from .tiny import (
+    ARCHITECTURE,
+    Textures,
+    UInt8,
+    pictures,
+    random_embedding,
+    texture,
+    tiny_perceptual,
+    tiny_student,
+    tiny_trainer,
+)
 
 SETTINGS = Settings(steps=3, batch=2, crop=64)
 CARD = {"trained": "just now", "seed": "0"}
@@ -235,6 +245,23 @@ def test_a_style_begins_where_the_nearest_stands(shipped: Network, styles: dict[
     train(trainer, 1)
     assert not np.array_equal(trainer.embeddings.detach().cpu().numpy(), start[None])
     np.testing.assert_array_equal(styles["dots"].embeddings["base"], start, "the gallery's own is a copy")
+
+
+@pytest.mark.parametrize(
+    "perceptual, whole_network, trust",
+    [(tiny_student, False, runs.TRUST_IN_LITE), (tiny_student, True, 1.0), (tiny_perceptual, False, 1.0)],
+)
+def test_a_style_begins_as_predicted_and_lite_is_trusted_half_of_the_way(
+    perceptual: Callable[[], Perceptual], whole_network: bool, trust: float, shipped: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose network learns too, it starts there but goes all the way: embedding and network fit each other only as they end."""
+    predicted = np.linspace(-1, 1, shipped.embedding_size, dtype=np.float32)
+    monkeypatch.setattr(runs, "shipped", {"base": replace(shipped, predictor=b"one")}.__getitem__)
+    monkeypatch.setattr(runs, "predict", lambda *_: predicted)
+    settings = replace(SETTINGS, whole_network=whole_network)
+    trainer = runs.new_style("base", [Painting("unknown", texture(7), {})], Textures(), perceptual(), settings)
+    np.testing.assert_array_equal(trainer.embeddings.detach().cpu().numpy(), predicted[None])
+    assert trainer.trust == trust
 
 
 def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:

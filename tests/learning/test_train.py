@@ -88,6 +88,16 @@ def test_only_embeddings_learn_unless_the_whole_network_does() -> None:
     assert set(trainer.averaged()) == {"embeddings"}
 
 
+def test_a_run_is_worth_as_much_of_what_it_learned_as_is_trusted() -> None:
+    trainer = tiny_trainer(whole_network=False)
+    start = trainer.embeddings.detach().cpu().clone()
+    train(trainer, 3)
+    learned = trainer.averaged()["embeddings"]
+    for trust in (0.0, 0.25):
+        trainer.trust = trust
+        torch.testing.assert_close(trainer.averaged()["embeddings"], start + trust * (learned - start))
+
+
 def test_everything_learns_with_the_whole_network() -> None:
     trainer = tiny_trainer()
     before = state(trainer)

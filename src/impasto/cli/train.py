@@ -59,7 +59,9 @@ def train(
     batch: Annotated[int, typer.Option(min=1, help="Crops a step.")] = 4,
     content_weight: Annotated[float, typer.Option(min=0, help="Keeps the subject.")] = 1.0,
     style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
-    local_weight: Annotated[float, typer.Option(min=0, help="Paints all parts of a picture as boldly.")] = 4.0,
+    local_weight: Annotated[
+        float | None, typer.Option(min=0, help="Paints all parts of a picture as boldly. Default: 2, or 4 with --gallery.")
+    ] = None,
     tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
     stability_weight: Annotated[
         float, typer.Option(min=0, help="For video: strokes that stay where the scene does not change.")
@@ -157,6 +159,8 @@ def train(
 
     learning.set_threads(threads or available_cores())
     fresh = gallery is not None
+    if local_weight is None:
+        local_weight = 4.0 if fresh else 2.0
     settings = learning.Settings(
         steps=steps,
         minutes=None if steps else (minutes or 5) / len(names),

@@ -31,7 +31,11 @@ from impasto.networks import GALLERY_VERSION, Network, network_path, read_networ
 from impasto.predictor import predict
 from impasto.styles import OWN, PHOTO, SUFFIX, Style, gallery_names, gallery_style, name_of, read_style, remember
 
-TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3}  # peaks, where a trained network is the start
+# peaks, where a trained network is the start; crops of the full size only, as small ones undo what a prediction knows
+TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3, "curriculum": ((1.0, 1.0),)}
+# How much of what `lite` adds to a prediction counts. Predictions were learned by VGG-19, and beyond what is good by both
+# networks `lite` leads to what is good by itself alone: half of the way is better than all of it (docs/training.md).
+TRUST_IN_LITE = 0.5
 # of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
 CONTINUED: dict[str, Any] = {"embedding_rate": 8e-3, "learning_rate": 2e-3, "curriculum": ((0.3, 0.6), (0.6, 0.8), (1.0, 1.0))}
 
@@ -219,6 +223,8 @@ def new_style(
     trainer = Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
     if known.predictor:
         trainer.hold_content()
+        if perceptual.name == "lite" and not settings.whole_network:
+            trainer.trust = TRUST_IN_LITE
     return trainer
 
 

@@ -39,9 +39,9 @@ from impasto.networks import MULTIPLE
 
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
-# Of the content error at the start, what it is held at: that of whole photographs, by VGG-19, rises by a sixth where the one of
-# crops of generated pictures, by `lite`, stays as it is (impasto evaluate, two paintings, eight photographs).
-HELD = 0.85
+# Of the content error at the start, what it is held at: that of whole photographs, by VGG-19, rises where the one of crops of
+# generated pictures, by `lite`, stays as it is (docs/training.md).
+HELD = 0.7
 PRICE_RATE, HIGHEST_PRICE = 0.05, 20.0  # how quickly the content's weight follows its error, and where it ends
 # what stability is learned from: motion in pixels, and noise of pixels in 0..1, as of a camera in dim light
 FARTHEST_MOVE, STRONGEST_NOISE = 5, 0.03
@@ -175,6 +175,8 @@ class Trainer:
             self.parameters |= {f"{part}.{name}": p for name, p in named if p.requires_grad}
         self.optimizers = self._optimizers()
         self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.start = self.embeddings.detach().clone()
+        self.trust = 1.0  # how far the embeddings that a run is worth go from where it starts to what it learned
         self.step, self.seconds = 0, 0.0
         self.history = ""  # what had been trained before this run started, as a card says it
         self.running: dict[str, float] = {}
@@ -407,8 +409,13 @@ class Trainer:
         return Progress(self.step, self.fraction, self.seconds, terms, terms.pop("total", math.nan))
 
     def averaged(self) -> dict[str, Tensor]:
-        """What the run is worth: the running means of all weights, by name; `embeddings` (styles, size) and `network.*`."""
+        """What the run is worth: the running means of all weights, by name; `embeddings` (styles, size) and `network.*`.
+
+        Of embeddings as much as `trust` says.
+        """
         averaged = {name: tensor.detach().float().cpu() for name, tensor in self.averages.items()}
+        if self.trust < 1:
+            averaged["embeddings"] = self.start.float().cpu().lerp(averaged["embeddings"], self.trust)
         if self.predictor:
             with torch.no_grad():
                 predicted = self.averaged_predictor().from_statistics(self.readings.cpu())
