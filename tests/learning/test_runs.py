@@ -249,7 +249,7 @@ def test_a_style_begins_where_the_nearest_stands(shipped: Network, styles: dict[
 
 @pytest.mark.parametrize(
     "perceptual, whole_network, trust",
-    [(tiny_student, False, runs.TRUST_IN_LITE), (tiny_student, True, 1.0), (tiny_perceptual, False, 1.0)],
+    [(tiny_student, False, 0.5), (tiny_student, True, 1.0), (tiny_perceptual, False, 1.0)],
 )
 def test_a_style_begins_as_predicted_and_lite_is_trusted_half_of_the_way(
     perceptual: Callable[[], Perceptual], whole_network: bool, trust: float, shipped: Network, monkeypatch: pytest.MonkeyPatch
@@ -262,6 +262,9 @@ def test_a_style_begins_as_predicted_and_lite_is_trusted_half_of_the_way(
     trainer = runs.new_style("base", [Painting("unknown", texture(7), {})], Textures(), perceptual(), settings)
     np.testing.assert_array_equal(trainer.embeddings.detach().cpu().numpy(), predicted[None])
     assert trainer.trust == trust
+    start = runs.new_style("base", [Painting("unknown", texture(7), {})], Textures(), perceptual(), settings)
+    start.hold_content(held=1.0)
+    assert trainer.ceiling == pytest.approx((0.7 if trust < 1 else 0.85) * start.ceiling, rel=1e-3)
 
 
 def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:

@@ -39,9 +39,8 @@ from impasto.networks import MULTIPLE
 
 # until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
-# Of the content error at the start, what it is held at: that of whole photographs, by VGG-19, rises where the one of crops of
-# generated pictures, by `lite`, stays as it is (docs/training.md).
-HELD = 0.7
+# Of the content error at the start, what it is held at: that of whole photographs rises where the one of crops stays as it is.
+HELD = 0.85
 PRICE_RATE, HIGHEST_PRICE = 0.05, 20.0  # how quickly the content's weight follows its error, and where it ends
 # what stability is learned from: motion in pixels, and noise of pixels in 0..1, as of a camera in dim light
 FARTHEST_MOVE, STRONGEST_NOISE = 5, 0.03
