@@ -71,8 +71,7 @@ SECTIONS = (
         "trainers",
         "`lite` against VGG-19 as the trainer, and a specialist",
         "The same for one painting, by each of three, five minutes on one core: LITE without data; VGG19 by `--perceptual "
-        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own. Of gallery 5, predictions of "
-        "pictures read whole.",
+        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own.",
         "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
     ),
 )
