@@ -173,6 +173,18 @@ def test_another_photograph_under_the_same_name_is_painted_anew(run: Run, place:
     assert results(place)["recolored"]["J"]["mean"] != before
 
 
+def test_a_style_that_is_predicted_otherwise_is_painted_anew(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from impasto import predictor
+
+    run("base")
+    before, predict = results(place)["base"]["J"]["mean"], predictor.predict
+    run("base")
+    assert results(place)["base"]["J"]["mean"] == before
+    monkeypatch.setattr(predictor, "predict", lambda *given: predict(*given) / 2)
+    run("base")
+    assert results(place)["base"]["J"]["mean"] != before
+
+
 def test_a_measure_that_is_asked_for_later_is_taken_of_what_was_saved(run: Run, place: Path) -> None:
     run("recolored")
     before = scores(place)

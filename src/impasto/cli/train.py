@@ -126,7 +126,7 @@ def train(
             "several pictures need --gallery FOLDER, which trains one network for all; or train one by one"
         )
     if start and gallery is None:
-        raise typer.BadParameter("--start goes with --gallery; a single style always starts from the nearest of the gallery")
+        raise typer.BadParameter("--start goes with --gallery; a single style always starts as it is predicted")
     if art and gallery is None:
         raise typer.BadParameter("--art goes with --gallery: prediction is learned together with the network")
     chosen = parse_color(color) if color else None

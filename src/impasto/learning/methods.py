@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from impasto import predictor
 from impasto.errors import PictureError, StyleError
 from impasto.images import UInt8, read
 from impasto.learning import evaluate
@@ -20,7 +21,6 @@ from impasto.learning.evaluate import Judge, to_uint8
 from impasto.learning.optimize import Settings, lbfgs, optimization, scales_to
 from impasto.networks import NETWORKS, network_path, read_network
 from impasto.paths import GALLERY
-from impasto.predictor import predict
 from impasto.styles import PHOTO, SUFFIX, Style, read_style
 from impasto.stylizer import Stylizer
 
@@ -162,7 +162,7 @@ class Stylized:
             for network in sorted(style.embeddings):
                 digest.update(f"{network} {style.hashes[network]} ".encode() + style.embeddings[network].tobytes())
         else:
-            digest.update(predict(read(style).rgb, self.stylizer.network).tobytes())
+            digest.update(predictor.predict(read(style).rgb, self.stylizer.network).tobytes())
         return " ".join((*parts, digest.hexdigest()[:12]))
 
     def paint(self, pair: Pair) -> Painted:

@@ -36,9 +36,8 @@ TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3, "curric
 # How much of what `lite` adds to a prediction counts. Predictions were learned by VGG-19, and beyond what is good by both
 # networks `lite` leads to what is good by itself alone: half of the way is better than all of it (docs/training.md).
 TRUST_IN_LITE = 0.5
-HELD_BY_LITE = (
-    0.7  # see `impasto.learning.train.HELD`: content errors by `lite`, of generated pictures, rise less than by VGG-19
-)
+# As `impasto.learning.train.HELD`, where content errors are those that `lite` finds: by VGG-19 they rise more.
+HELD_BY_LITE = 0.7
 # of a gallery; its first crops are larger than those of a fresh one, as it knows the rough manner already
 CONTINUED: dict[str, Any] = {"embedding_rate": 8e-3, "learning_rate": 2e-3, "curriculum": ((0.3, 0.6), (0.6, 0.8), (1.0, 1.0))}
 
