@@ -13,7 +13,7 @@ from impasto import engines, staged
 from impasto.errors import NetworkError
 from impasto.learning import export
 from impasto.learning.networks import TransformerNetwork
-from impasto.networks import INPUTS, OUTPUT, find_network, noise_at
+from impasto.networks import INPUTS, OUTPUT, Network, check, find_network, noise_at
 from impasto.stylizer import Stylizer
 
 from .tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
@@ -70,11 +70,29 @@ def test_noise_comes_through(name: str, tiny_network: TransformerNetwork) -> Non
     export.parity(network, graph, embedding)
 
 
+@pytest.mark.parametrize("name", engines.available())
+def test_a_last_convolution_of_one_position_comes_through(name: str) -> None:
+    """Its weights are in the graph as they are, not as one with the filter, which exporters would fold them into; and the graph
+    is of operations that are let run.
+    """
+    torch.manual_seed(0)
+    network = TransformerNetwork(replace(ARCHITECTURE, last=1)).eval()
+    graph, embedding = export.to_onnx(network), random_embedding(network)
+    back = export.from_onnx(graph).eval()
+    assert back.architecture.last == 1 and export.network_hash(back) == export.network_hash(network)
+    check(Network("own", export.network_hash(network), network.embedding_size, graph, {}))
+    image = pictures(1, height=72, width=96)
+    with torch.no_grad():
+        expected = back(image, embedding[None]).numpy()
+    painted = engines.load(graph, name, threads=1, precision="f32").run(image.numpy(), embedding[None].numpy())
+    assert np.abs(painted - expected).max() < 1e-3
+
+
 def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
     said = properties(tiny_graph)
     assert said["hash"] == export.network_hash(tiny_network)
     assert int(said["embedding_size"]) == tiny_network.embedding_size
-    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1, "noise": False}
+    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1, "noise": False, "last": 3}
     graph = onnx.load_model_from_string(tiny_graph).graph
     assert tuple(node.name for node in graph.input) == INPUTS[:2]
     assert [node.name for node in graph.output] == [OUTPUT]

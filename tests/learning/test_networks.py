@@ -63,6 +63,22 @@ def test_the_way_up_resizes_then_convolves(height: int, width: int, seed: int) -
     torch.testing.assert_close(conv(x, beside), expected, rtol=1e-4, atol=1e-5)
 
 
+@settings(deadline=None, max_examples=20)
+@given(height=st.integers(2, 9), width=st.integers(2, 9), seed=st.integers(0, 1000))
+def test_a_last_convolution_of_one_position_is_smoothed_as_a_larger_one_is(height: int, width: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    network = TransformerNetwork(replace(ARCHITECTURE, last=1))
+    x = torch.randn(2, ARCHITECTURE.widths[0], height, width)
+    pixels = F.pixel_shuffle(F.conv2d(x, network.out.weight), 2).flatten(0, 1)[:, None]
+    kernel = torch.tensor([0.25, 0.5, 0.25])
+    # a position at a border meets its neighbours' pixels again, not its own
+    around = F.pixel_shuffle(F.pad(F.conv2d(x, network.out.weight), (1, 1, 1, 1), mode="reflect"), 2).flatten(0, 1)[:, None]
+    expected = F.conv2d(around, torch.outer(kernel, kernel)[None, None])[:, :, 1:-1, 1:-1]
+    assert expected.shape == pixels.shape
+    found = F.pixel_shuffle(network._last(x), 2).flatten(0, 1)[:, None]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def noisy_network(seed: int = 0) -> TransformerNetwork:
     torch.manual_seed(seed)
     return TransformerNetwork(replace(ARCHITECTURE, noise=True)).eval()

@@ -203,8 +203,8 @@ def from_onnx(graph: bytes) -> TransformerNetwork:
     try:
         stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
-        noise = dimensions.get("noise", False)  # graphs of galleries 1 to 3 do not say
-        network = TransformerNetwork(Architecture(tuple(dimensions["widths"]), dimensions["blocks"], noise))
+        dimensions["widths"] = tuple(dimensions["widths"])
+        network = TransformerNetwork(Architecture(**dimensions))  # graphs of older galleries do not say all of it
         state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:

@@ -26,6 +26,7 @@ class Architecture:
     widths: tuple[int, int, int]
     blocks: int
     noise: bool = False  # noise among the features, as much as the style asks for
+    last: int = 3  # positions a side that the last convolution sees; where 1, it is one with the filter of pixels that follows
 
 
 ARCHITECTURES = {
@@ -129,7 +130,8 @@ class TransformerNetwork(nn.Module):
         self.norms = nn.ModuleList(self._norm(c) for _ in range(2 * architecture.blocks))
         self.up2, self.up2_norm = UpConv(c + b, b), self._norm(b)
         self.up1, self.up1_norm = UpConv(b + a, a), self._norm(a)
-        self.out = Conv(a, PIXEL_CHANNELS, bias=False)  # its bias is the style's
+        # its bias is the style's
+        self.out = Conv(a, PIXEL_CHANNELS, bias=False) if architecture.last > 1 else nn.Conv2d(a, PIXEL_CHANNELS, 1, bias=False)
         self.register_buffer("smoothing", _binomial(), persistent=False)
         self.pixels_start = self.embedding_size  # last in the embedding: scales of the photograph's colours, and shifts
         self.embedding_size += 2 * COLORS
@@ -167,9 +169,19 @@ class TransformerNetwork(nn.Module):
         x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
         scale, shift = e[:, self.pixels_start : self.pixels_start + 2 * COLORS, None, None].split(COLORS, dim=1)
         # pixels stay unshuffled to the end: nothing is computed at full size, where engines take longer for fewer products
-        x = _smoothed(self.out(x), self.smoothing) + photo * _of_each_pixel(scale) + _of_each_pixel(shift)
+        x = self._last(x) + photo * _of_each_pixel(scale) + _of_each_pixel(shift)
         clamped = x.clamp(0, 1)
         return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)
+
+    def _last(self, x: Tensor) -> Tensor:
+        """Features to unshuffled pixels, smoothed."""
+        if isinstance(self.out, Conv):
+            return _smoothed(self.out(x), self.smoothing)
+        # both in one pass, with a third fewer products of 8 features
+        pixels = PIXEL_CHANNELS // COLORS
+        colors = self.out.weight.split(pixels)  # split, as in `UpConv`
+        one = self.smoothing[:pixels, :pixels].permute(0, 2, 3, 1)
+        return _smoothed(x, torch.cat([(one @ color.flatten(1)).permute(0, 3, 1, 2) for color in colors]))
 
     def noise(self, height: int, width: int) -> Tensor | None:
         """What pictures of this size are stylized with, (1, 1, height / 2, width / 2); None if the network takes none."""
