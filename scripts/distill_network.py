@@ -1,13 +1,14 @@
 """Make a network of fewer weights that paints as a network of a gallery does, in the same styles.
 
-  python scripts/distill_network.py GALLERY --teacher small --widths 8 24 48 --photos PHOTOS --art ART --minutes 50 --out FOLDER
+  python scripts/distill_network.py GALLERY --paintings PAINTINGS --photos PHOTOS --art ART --minutes 50 --out FOLDER
 
 The student starts as the teacher with channels and blocks left out: of every layer those channels stay by which all others are
 predicted best (linear regression on features of photographs in all styles), and weights that took the others take what is
 predicted of them. So its embeddings, and its style predictor, start as parts of the teacher's. Then it learns to give the
 pictures that the teacher gives, in styles of the gallery, in such as are predicted of art, and in mixtures: their pixels, their
-features as `lite` sees them, and moments of these. It sees photographs with the noise of a camera, and is to give what the
-teacher gives without: so it flickers less. No large perceptual network is asked, so a step is quick.
+features as `lite` sees them, and moments of these. What the teacher lacks of a style the student would lack twice, so it is
+also asked for the style's own moments. It sees photographs with the noise of a camera, and is to give what the teacher gives
+without: so it flickers less. No large perceptual network is asked, so a step is quick.
 
 Stopped at any time, the same command goes on from FOLDER/checkpoint.pt. In the end FOLDER is a gallery with the student alone:
 networks/NAME.safetensors, and styles with its embeddings.
@@ -26,21 +27,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from impasto.images import read, resized
 from impasto.learning import features
 from impasto.learning.art import Art
 from impasto.learning.content import Photos
 from impasto.learning.export import from_onnx, network_hash, predictor_from_onnx, predictor_to_onnx, to_onnx
-from impasto.learning.losses import STYLE_LAYERS, moment_loss, moments, relative_error
+from impasto.learning.losses import STYLE_LAYERS, Moments, moment_loss, moments, relative_error
 from impasto.learning.muon import Muon
 from impasto.learning.networks import COLORS, Architecture, TransformerNetwork
 from impasto.learning.predictor import StylePredictor
-from impasto.learning.train import to_tensor
+from impasto.learning.train import tempered, to_tensor
 from impasto.networks import GALLERY_VERSION, NETWORKS, NOISE_SIDE, Network, network_path, noise_at, read_network
 from impasto.styles import PHOTO, Style, read_style
 
 GRAIN = 0.03  # largest deviation of a camera's noise, of pixels in 0..1
 RATES = {"kernels": 3e-3, "embeddings": 6e-3, "rest": 1e-3}
-WEIGHTS = {"pixels": 3.0, "features": 0.5, "moments": 8.0}
+WEIGHTS = {"pixels": 3.0, "features": 0.5, "moments": 2.0, "style": 3.0}
+STYLE_SIZE = 512  # pixels, short side of paintings
 PART = 144  # pixels a side of what `lite` sees of a picture
 SEEN = 288  # pixels a side of what is kept of a photograph; crops are parts of it
 SMALL_CROPS = 0.3  # of the run, with crops of three quarters of the full size
@@ -185,34 +188,58 @@ def pruned(
     return student, numbers
 
 
-def unlike(pictures: Tensor, wanted: Tensor, lite: features.Perceptual, corner: tuple[int, int]) -> dict[str, Tensor]:
-    """How pictures differ from those wanted: in all pixels and, of a part, in features and moments, which take longest."""
+def raw_moments(lite: features.Perceptual, picture: Tensor) -> dict[str, Moments]:
+    """Moments of features by layer, as `lite` has them."""
+    return {layer: moments(f) for layer, f in lite(picture, STYLE_LAYERS).items()}
+
+
+def unlike(
+    pictures: Tensor, wanted: Tensor, styles: Mapping[str, Moments], lite: features.Perceptual, corner: tuple[int, int]
+) -> dict[str, Tensor]:
+    """How pictures differ from those wanted, in all pixels and, of a part, in features and moments, which take longest; and how
+    the moments of VGG-19's features that `lite` reads there differ from those of the styles.
+    """
     pixels = (pictures - wanted).abs().mean((1, 2, 3))
     y, x = corner
     pictures, wanted = (each[..., y : y + PART, x : x + PART] for each in (pictures, wanted))
     with torch.no_grad():
         target = lite(wanted, STYLE_LAYERS)
     seen = lite(pictures, STYLE_LAYERS)
-    errors, stirred = [], []
+    errors, stirred, style = [], [], []
     for layer in STYLE_LAYERS:
         mean = target[layer].mean((2, 3), keepdim=True)
         errors.append(relative_error(seen[layer] - mean, target[layer] - mean))
-        stirred.append(moment_loss(moments(seen[layer]), moments(target[layer])))
-    return {"pixels": pixels, "features": torch.stack(errors).mean(0), "moments": torch.stack(stirred).mean(0)}
+        ours = moments(seen[layer])
+        stirred.append(moment_loss(ours, moments(target[layer])))
+        style.append(moment_loss(*(Moments(*lite.read_moments(layer, *each)) for each in (ours, styles[layer]))))
+    means = {name: torch.stack(each).mean(0) for name, each in (("features", errors), ("moments", stirred), ("style", style))}
+    return {"pixels": pixels, **means, "style": tempered(means["style"])}
+
+
+Read = tuple[Tensor, dict[str, Moments]]
 
 
 @torch.no_grad()
-def readings_of(art: Art, predictor: StylePredictor, count: int, kept: Path) -> Tensor:
-    """What the predictor reads in views of art, (count, statistics)."""
+def read_art(art: Art, predictor: StylePredictor, lite: features.Perceptual, count: int, kept: Path) -> Read:
+    """What the predictor reads in views of art, (count, statistics), and moments of their features, by layer."""
     if not kept.exists():
-        read = [predictor.statistics(to_tensor([art.view(number)])) for number in range(count)]
-        torch.save(torch.cat(read).half(), kept)
-    return torch.load(kept, weights_only=True).float()
+        views = [to_tensor([art.view(number)]) for number in range(count)]
+        readings = torch.cat([predictor.statistics(view) for view in views])
+        torch.save({"readings": readings, "moments": stacked([raw_moments(lite, view) for view in views])}, kept)
+    read = torch.load(kept, weights_only=True)
+    return read["readings"], {layer: Moments(*each) for layer, each in read["moments"].items()}
+
+
+def stacked(each: Sequence[Mapping[str, Moments]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Moments of several pictures as one, by layer."""
+    return {layer: (torch.cat([m[layer].mean for m in each]), torch.cat([m[layer].cov for m in each])) for layer in each[0]}
 
 
 @dataclass
 class Teacher:
-    """A network, its predictor, its embeddings of the gallery's styles (styles, size), and readings of art."""
+    """A network, its predictor, its embeddings of the gallery's styles (styles, size), and readings of art; and the moments of
+    features of all of these pictures, by layer: first the gallery's, then art.
+    """
 
     known: Network
     network: TransformerNetwork
@@ -221,18 +248,26 @@ class Teacher:
     embeddings: Tensor
     readings: Tensor
     predicted: Tensor  # of them, (views, size)
+    moments: Mapping[str, Moments]
+    lite: features.Perceptual
 
 
-def teacher_of(gallery: Path, name: str, art: Art, views: int, folder: Path) -> Teacher:
+def teacher_of(gallery: Path, name: str, paintings: Path, art: Art, views: int, folder: Path) -> Teacher:
     known = read_network(network_path(name, gallery))
     network = from_onnx(known.graph).eval().requires_grad_(False)
     predictor = predictor_from_onnx(known.predictor).requires_grad_(False)
     paths = [path for path in sorted((gallery / "styles").glob("*.safetensors")) if path.stem != PHOTO]
     styles = {path.stem: read_style(path) for path in paths}
     embeddings = torch.stack([torch.from_numpy(style.embedding(known).copy()) for style in styles.values()])
-    readings = readings_of(art, predictor, views, folder / f"readings-{views}.pt")
+    lite = features.load("lite").requires_grad_(False)
+    readings, seen = read_art(art, predictor, lite, views, folder / f"art-{views}.pt")
+    files = {path.stem: path for path in paintings.iterdir()}
+    pictures = (resized(read(files[style.metadata["source"]]).rgb, STYLE_SIZE) for style in styles.values())
+    theirs = stacked([raw_moments(lite, to_tensor([picture])) for picture in pictures])
+    every = {key: Moments(*(torch.cat(pair) for pair in zip(theirs[key], seen[key], strict=True))) for key in STYLE_LAYERS}
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Teacher(known, network, predictor, styles, embeddings, readings, predictor.from_statistics(readings))
+    predicted = predictor.from_statistics(readings)
+    return Teacher(known, network, predictor, styles, embeddings, readings, predicted, every, lite)
 
 
 class Distillation:
@@ -248,7 +283,6 @@ class Distillation:
         state = teacher.predictor.state_dict()
         self.predictor.load_state_dict(state | {name: state[name][places] for name in ("outer.weight", "outer.bias")})
         self.embeddings = nn.Parameter(teacher.embeddings[:, places].clone())
-        self.lite = features.load("lite").requires_grad_(False)
         self.named: dict[str, nn.Parameter] = {f"network.{n}": p for n, p in self.student.named_parameters()}
         self.named |= {f"predictor.{n}": p for n, p in self.predictor.named_parameters() if p.requires_grad}
         self.named |= {"embeddings": self.embeddings}
@@ -282,7 +316,10 @@ class Distillation:
         theirs = torch.cat([teacher.embeddings[rows], teacher.predicted[views]])
         one_hot = nn.functional.one_hot(rows, len(teacher.embeddings)).float()
         ours = torch.cat([one_hot @ self.embeddings, self.predictor.from_statistics(teacher.readings[views])])
-        if self.step % MIXED == 0:
+        numbers = torch.cat([rows, len(teacher.embeddings) + views])
+        styles = {layer: Moments(m.mean[numbers], m.cov[numbers]) for layer, m in teacher.moments.items()}
+        mixed = self.step % MIXED == 0
+        if mixed:
             share, order = torch.rand(batch, 1), torch.randperm(batch)
             theirs, ours = (torch.lerp(each, each[order], share) for each in (theirs, ours))
         with torch.no_grad():
@@ -290,7 +327,10 @@ class Distillation:
         grain = GRAIN * torch.rand(batch, 1, 1, 1) * (torch.rand(batch, 1, 1, 1) < 0.5)
         noisy = (photos + grain * torch.randn_like(photos)).clamp(0, 1)
         y, x = (8 * int(place) for place in supply.rng.integers((size - PART) // 8 + 1, size=2))
-        terms = {name: t.mean() for name, t in unlike(self.student(noisy, ours, noise), wanted, self.lite, (y, x)).items()}
+        pictures = self.student(noisy, ours, noise)
+        terms = {name: t.mean() for name, t in unlike(pictures, wanted, styles, teacher.lite, (y, x)).items()}
+        if mixed:  # what moments a mixture should have is not known
+            del terms["style"]
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum().backward()
@@ -378,6 +418,7 @@ def main() -> None:
     parser.add_argument("--name", choices=NETWORKS, default="small", help="what the student is called")
     parser.add_argument("--widths", type=int, nargs=3, default=[8, 24, 48], help="its channels at 1/2, 1/4 and 1/8")
     parser.add_argument("--blocks", type=int, nargs="*", default=[0, 1, 2], help="of the teacher's, those that stay")
+    parser.add_argument("--paintings", type=Path, required=True, help="of the gallery's styles")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--art", type=Path, required=True)
     parser.add_argument("--views", type=int, default=2500, help="of art, whose predictions are painted")
@@ -390,7 +431,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
     photos, art = Photos(args.photos, args.seed), Art([args.art], args.seed)
-    teacher = teacher_of(args.gallery, args.teacher, art, args.views, args.out)
+    teacher = teacher_of(args.gallery, args.teacher, args.paintings, art, args.views, args.out)
     widths = (args.widths[0], args.widths[1], args.widths[2])
     shape = Architecture(widths, len(args.blocks), noise=True, last=1)
     run = Distillation(teacher, shape, args.blocks, Supply(photos, args.seed))
@@ -401,11 +442,11 @@ def main() -> None:
     spent = f"{run.step} steps of {args.batch}, {run.seconds / 60:.0f} minutes on cpu"
     card = {
         "trained": f"{spent}, to paint as the network {teacher.known.hash}",
-        "perceptual": run.lite.identity,
+        "perceptual": teacher.lite.identity,
         "content": photos.description,
         "art": art.description,
         "crop": str(args.crop),
-        "style_size": "512",
+        "style_size": str(STYLE_SIZE),
         "seed": str(args.seed),
     }
     run.write(args.name, args.out, card)
