@@ -120,7 +120,7 @@ def pruned(
     teacher: TransformerNetwork, shape: Architecture, blocks: Sequence[int], batches: Sequence[Batch]
 ) -> tuple[TransformerNetwork, Tensor]:
     """A network of another shape that paints as nearly as the teacher as leaving out allows, and where its embeddings' numbers
-    stand in the teacher's, (embedding_size,). Of the teacher's blocks, `blocks` stay.
+    stand in the teacher's, (embedding_size,). Of the teacher's blocks, `blocks` stay; its last convolution is one of 3x3.
     """
     _, b, c = teacher.architecture.widths
     convs: Any = teacher.convs
