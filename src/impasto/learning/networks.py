@@ -5,6 +5,7 @@ The image transformation network of Johnson et al. 2016 with the conditional ins
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ class Architecture:
     widths: tuple[int, int, int]
     blocks: int
     noise: bool = False  # noise among the features, as much as the style asks for
-    last: int = 3  # positions a side that the last convolution sees; where 1, it is one with the filter of pixels that follows
+    last: Literal[1, 3] = 3  # positions a side of the last convolution; where 1, it is one with the filter that follows
 
 
 ARCHITECTURES = {
