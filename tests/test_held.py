@@ -84,7 +84,7 @@ def test_folding_leaves_what_is_not_normalized_alone() -> None:
     embedding = np.random.default_rng(0).random(network.embedding_size, np.float32)
     folded = held.fold(embedding, Statistics(np.zeros(len(held.scales), np.float32), np.ones(len(held.scales), np.float32)))
     places = np.concatenate([held.scales, held.shifts])
-    assert len(set(places)) == len(places) == 2 * sum((16, 32, 64, *[64] * 8, 32, 16))  # not colours, not strengths of noise
+    assert len(set(places)) == len(places) == 2 * sum((8, 24, 48, *[48] * 6, 24, 8))  # not colours, not strengths of noise
     np.testing.assert_allclose(folded, embedding, rtol=1e-4)
 
 

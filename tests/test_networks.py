@@ -64,7 +64,7 @@ def test_round_trip(tmp_path: Path) -> None:
     [
         ({"hash": "0123456789abcdef"}, f"its hash is '0123456789abcdef', and that of its weights is {SMALL.hash}"),
         ({"hash": "x" * 100_000}, "xx, and that of its weights is"),
-        ({"embedding_size": 100, "photo": None}, "takes embedding of the shape [1, 1510]"),
+        ({"embedding_size": 100, "photo": None}, "takes embedding of the shape [1, 926]"),
         ({"embedding_size": 0, "photo": None}, "its embeddings have 0 numbers"),
         ({"embedding_size": MOST_NUMBERS + 1, "photo": None}, "its embeddings have 1,048,577 numbers"),
         ({"name": "../../base"}, "it has the name '../../base'"),
@@ -74,7 +74,7 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"graph": b""}, "its graph makes"),
         ({"graph": SMALL.predictor}, "its graph makes embedding of image"),
         ({"predictor": SMALL.graph}, "of its style predictor, its graph makes picture"),
-        ({"predictor": shipped("base").predictor}, "of its style predictor, its graph gives embedding of the shape (1, 3014)"),
+        ({"predictor": shipped("base").predictor}, "of its style predictor, its graph gives embedding of the shape (1, 1510)"),
         ({"predictor": b"none"}, "of its style predictor, it holds no ONNX graph"),
     ],
 )

@@ -39,7 +39,7 @@ def test_size_of_the_embedding_is_what_the_normalizations_take(name: str) -> Non
 
 def test_small_is_smaller_than_base() -> None:
     sizes = {name: sum(p.numel() for p in TransformerNetwork(a).parameters()) for name, a in ARCHITECTURES.items()}
-    assert sizes["small"] < 0.3 * sizes["base"]
+    assert sizes["small"] < 0.5 * sizes["base"]
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])

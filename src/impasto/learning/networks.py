@@ -31,8 +31,8 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "base": Architecture((32, 64, 128), blocks=4, noise=True),  # for pictures
-    "small": Architecture((16, 32, 64), blocks=4, noise=True),  # for video and live use
+    "base": Architecture((16, 32, 64), blocks=4, noise=True),  # for pictures
+    "small": Architecture((8, 24, 48), blocks=3, noise=True, last=1),  # for video and live use
 }
 
 

@@ -152,7 +152,7 @@ class StylePredictor(nn.Module):
         return self.outer(x + F.relu(self.middle(x)))
 
 
-HIDDEN = {"base": 192, "small": 128}  # units, by network: both predictors together have less than 4 MB
+HIDDEN = {"base": 128, "small": 128}  # units, by network: both predictors together have less than 4 MB
 
 
 def new_predictor(start: Tensor, pictures: Iterable[Tensor], hidden: int) -> StylePredictor:
