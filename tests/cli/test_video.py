@@ -36,6 +36,7 @@ FIELDS = [
     "frames",
     "fps",
     "lost",
+    "stroke",
 ]
 
 
@@ -71,8 +72,29 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
 
 
 def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) -> None:
-    done = impasto("stylize", clip, *SMALL, "--stroke", "2", "--end", "1")
-    assert (done.code, done.errors) == (0, [f"{clip} is a video, where --stroke has no say"])
+    done = impasto("stylize", clip, *SMALL, "--size", "20", "--end", "1")
+    assert (done.code, done.errors) == (0, [f"{clip} is a video, where --size has no say"])
+
+
+def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
+    """Larger strokes are painted on reduced frames, and the scene stays as sharp as it is."""
+    source = make_clip(tmp_path / "clip.mp4", EVEN[:4], (192, 256), pictures=pan(4, 192, 256, 1, 0))
+    done = impasto("stylize", source, *SMALL, "--stroke", "2")
+    assert (done.code, done.err) == (0, "")
+    assert "strokes 2 times as large" in done.out
+    target, painter = source.with_name("clip.starry-night.mp4"), SteadyBrush(Stylizer("small").brush("starry-night"))
+    for painted, frame in zip(frames_of(target), frames_of(source), strict=True):
+        assert painted.shape == frame.shape
+        seen = np.array(Image.fromarray(frame).resize((128, 96), Image.Resampling.BOX))
+        low = np.array(Image.fromarray(painted).resize((128, 96), Image.Resampling.BOX))
+        assert np.abs(gray(low) - gray(painter(seen))).mean() < 6
+        assert np.abs(gray(low) - gray(seen)).mean() > 10
+
+
+def test_small_strokes_are_of_pictures(impasto: Run, clip: Path) -> None:
+    done = impasto("stylize", clip, *SMALL, "--stroke", "0.5", "--json")
+    line = f"{clip} is a video, whose strokes are not smaller than 1; --stroke 0.5 is of pictures"
+    assert (done.code, done.errors, done.records[0]["stroke"]) == (0, [line], 1)
 
 
 def test_every_frame_by_itself(impasto: Run, clip: Path) -> None:

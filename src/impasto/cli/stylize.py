@@ -23,7 +23,7 @@ from impasto.video.kinds import Options as VideoOptions
 from impasto.video.motion import opencv
 from impasto.video.sequences import is_pattern
 
-OF_PICTURES = ("stroke", "size", "memory")
+OF_PICTURES = ("size", "memory")
 OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
 
@@ -58,7 +58,7 @@ def stylize(
     color_when: options.ColorWhen = "after",
     mask: options.MaskOption = None,
     region: options.Regions = None,
-    stroke: options.Stroke = 1.0,
+    stroke: options.Stroke = None,
     size: options.Size = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
     max_pixels: options.MaxPixels = None,
@@ -134,9 +134,11 @@ def stylize(
 
       impasto stylize clip.mp4 --style starry-night --network small --flow
 
+      impasto stylize clip.mp4 --style starry-night --network small --stroke 1
+
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
-    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS)
+    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS, stroke)
     smoothing: video.Smoothing = "flow" if flow else "still" if steady else "none"
     picture = Options(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
     if flow:
@@ -144,7 +146,7 @@ def stylize(
             raise typer.BadParameter("--flow and --no-steady: choose one")
         opencv()
     painter = Stylizer(network, engine, threads, precision)
-    manner = options.manner(style, strength, stroke, color, color_when, mask, region)
+    manner = options.manner(style, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region)
     for mix in manner.mixes:
         painter.prepare(mix)
     texts = [*(inputs or []), *(batch.listed(str(listed)) if listed else [])]
@@ -171,12 +173,15 @@ def stylize(
         others = [path for path in paths if is_clip(path) == (kind == "video")]
         if others and (given := options.given(context, names)):
             report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
+        if others and kind == "video" and stroke is not None and stroke != how.stroke:
+            least = f"whose strokes are not smaller than {how.stroke:g}"
+            report.note(f"{others[0]} is a video, {least}; --stroke {stroke:g} is of pictures")
     jobs = [Job(path, targets[path]) for path in paths if path not in again]
     if dry_run:
         _tell_plan(jobs, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
     with report.bar(unit=True) as bar:
-        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, stroke, minutes)
+        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, manner.stroke, minutes)
         task = bar.add_task(manner.style.name, total=len(jobs), visible=several)
         for text, error in failures:
             run.failed(text, error)
@@ -361,7 +366,7 @@ def _pipe(painter: Stylizer, texts: list[str], output: str | None, manner: Manne
 
 def _small(record: dict[str, Any], stroke: float) -> str:
     """The size at which a network saw a picture, if it is small; larger strokes are those of a reduced picture."""
-    scale = 1 if "frames" in record else max(stroke, 1)
+    scale = max(record.get("stroke", stroke), 1)
     width, height = (round(record.get(side, SMALLEST * scale) / scale) for side in ("width", "height"))
     return f"{width}x{height}" if max(width, height) < SMALLEST else ""
 
@@ -378,4 +383,5 @@ def _line(record: dict[str, Any]) -> str:
         took += f", {100 * record['beyond']:.1f} % of pixels brought back into the colors there are"
     if "frames" in record:
         took += f", of which {record['first_seconds']} to the first of {record['frames']} frames, then {record['fps']} a second"
+        took += f"; strokes {record['stroke']:g} times as large, as --stroke says" if record["stroke"] != 1 else ""
     return f"{record['output']} ({took})"

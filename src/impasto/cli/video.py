@@ -17,6 +17,7 @@ from impasto.manner import Manner
 from impasto.stylizer import Brush, Stylizer
 from impasto.video.clips import Span
 from impasto.video.kinds import Options
+from impasto.video.large import SMALLEST_STROKE
 
 if TYPE_CHECKING:
     from impasto.video.painting import Painted
@@ -55,10 +56,12 @@ def options(
     quality: int,
     threads: int | None,
     pixels: int,
+    stroke: float | None,
 ) -> Options:
     """What the command line says of videos. Raises a usage error for times that make no part of a video."""
+    large = None if stroke is None else max(stroke, SMALLEST_STROKE)
     fps = None if rate is None else Fraction(rate).limit_denominator(1001)
-    return Options(span(start, end), fps, codec, quality, preset, threads, pixels)  # type: ignore[arg-type]  # typer has checked them
+    return Options(span(start, end), fps, codec, quality, preset, threads, pixels, large)  # type: ignore[arg-type]  # typer has checked them
 
 
 def _frame_painter(painter: Stylizer, manner: Manner, smoothing: Smoothing, threads: int | None) -> Callable[[UInt8], UInt8]:
@@ -104,7 +107,13 @@ def paint(
         took = time.perf_counter() - begun
         size = {"width": done.width, "height": done.height, "seconds": round(took, 3)}
         fps = (done.frames - 1) / (took - first) if done.frames > 1 else 1 / took
-        speed = {"first_seconds": round(first, 3), "frames": done.frames, "fps": round(fps, 2), "lost": done.lost}
+        speed = {
+            "first_seconds": round(first, 3),
+            "frames": done.frames,
+            "fps": round(fps, 2),
+            "lost": done.lost,
+            "stroke": done.stroke,
+        }
         return {"engine": painter.engine.name} | size | speed
 
     try:

@@ -7,6 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from impasto.errors import VideoError
 from impasto.images import UInt8
 
@@ -24,7 +27,9 @@ class Frame:
         pts: when it is shown, in units of its clip's time base.
         duration: how long, in the same units; 0 where nobody says.
         number: which one it is, counted from 1, or as its file is numbered.
-        alpha: uint8 (H, W), where not all is opaque.
+        alpha: uint8 (H, W), where not all is opaque; at full size.
+        fine: where `rgb` is of a reduced size, what that leaves out of the light, int16 at full size (H, W): luma, in its 219
+            steps from black to white.
     """
 
     rgb: UInt8
@@ -32,6 +37,13 @@ class Frame:
     duration: int = 0
     number: int = 0
     alpha: UInt8 | None = None
+    fine: NDArray[np.int16] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Pixels down and across, where it is shown."""
+        height, width = (self.rgb if self.fine is None else self.fine).shape[:2]
+        return height, width
 
 
 Item: TypeAlias = "Frame | list[Packet[Stream]]"

@@ -68,6 +68,8 @@ class Options:
         preset: speed against size, in the words of x264.
         threads: to decode and to encode with; None for all cores.
         max_pixels: refuse frames of more pixels.
+        stroke: how large strokes are, from 1 (as the network paints) to 16; frames are painted reduced by it, and what is given
+            to `paint` is so small. None: as large as suits the size (`impasto.video.large.usual_stroke`).
     """
 
     span: Span = Span()
@@ -77,6 +79,7 @@ class Options:
     preset: Preset = "veryfast"
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
+    stroke: float | None = 1.0
 
 
 def is_clip(path: Path) -> bool:

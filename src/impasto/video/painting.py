@@ -5,9 +5,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, Protocol, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.engines import available_cores
@@ -18,14 +19,16 @@ from impasto.video import sequences
 from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
 from impasto.video.clips import Clip, Frame, Item
 from impasto.video.kinds import ANIMATIONS, EXTENSIONS_WRITTEN, Options
+from impasto.video.large import check_stroke, enlarged, reduced, usual_stroke
 from impasto.video.reader import VideoReader
 from impasto.video.relay import ahead, behind
 from impasto.video.sequences import SequenceReader, SequenceWriter, is_pattern
 from impasto.video.writer import VideoWriter
 
+T = TypeVar("T", bound=np.generic)
 Paint = Callable[[UInt8], UInt8]
 """Paints a frame: uint8 (H, W, 3) to uint8 (H, W, 3). Called in order of time, in the thread of `stylize_video`, and with
-frames of one size (but for numbered pictures into numbered pictures, which keep their own)."""
+frames of one size (but for numbered pictures into numbered pictures, which keep their own), reduced where strokes are large."""
 
 Progress = Callable[[int, int | None], None]
 """Told after each frame how many are painted, and of how many, where that is known."""
@@ -37,13 +40,15 @@ _ROOM, _ROOM_A_PIXEL = 10 << 20, 8
 
 @dataclass(frozen=True)
 class Painted:
-    """What came of a clip: pixels across and down, frames painted, frames that could not be decoded, and what to know."""
+    """What came of a clip: pixels across and down, frames painted, frames that could not be decoded, what there is to know, and
+    how large strokes are."""
 
     width: int
     height: int
     frames: int
     lost: int
     notes: list[str]
+    stroke: float = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -79,15 +84,18 @@ def stylize_video(
 
     Raises:
         VideoError: the source cannot be read, holds no frame, or the target cannot be written.
-        ValueError: `paint` gives another size or type than it was given.
+        ValueError: `paint` gives another size or type than it was given, or strokes are out of range.
         PictureError: frames are too large, or a numbered picture cannot be written.
         Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was, or, if it was there before, a
             file beside it, such as `clip.part.mp4`.
     """
     source, target, options = Path(source), Path(target), options or Options()
     progress = progress or (lambda done, count: None)
+    check_stroke(options.stroke)
     with reading(source, options) as clip:
         items = clip.items()
+        if not isinstance(clip, VideoReader):  # which reads them so
+            items = (reduced(item, options.stroke) if isinstance(item, Frame) else item for item in items)
         first = next(items)
         assert isinstance(first, Frame)
         done, kept = 0, target
@@ -100,7 +108,7 @@ def stylize_video(
                 kept = path = part_of(path)
             return path
 
-        with _writing(target, clip, first, options, named) as (out, file):
+        with _writing(target, clip, enlarged(first), options, named) as (out, file):
             written = 0
 
             def write_out(item: Item) -> None:
@@ -117,6 +125,8 @@ def stylize_video(
                         if isinstance(item, Frame):
                             frame = fitted(item, first, clip) if same_size else item
                             item = replace(frame, rgb=_painted(paint, frame.rgb))
+                            if item.alpha is not None or not isinstance(out, VideoWriter):  # which brings light up itself
+                                item = enlarged(item)
                         write(item)
                         if isinstance(item, Frame):
                             done += 1
@@ -132,8 +142,9 @@ def stylize_video(
         if clip.lost and not stopped:
             plural = "frame is" if clip.lost == 1 else "frames are"
             clip.notes.append(f"{source}: {clip.lost} {plural} lost to damage; all others keep their time")
-        height, width = first.rgb.shape[:2]
-        painted = Painted(width, height, written, clip.lost, list(dict.fromkeys(clip.notes)))
+        height, width = first.size
+        stroke = usual_stroke(height, width) if options.stroke is None else options.stroke
+        painted = Painted(width, height, written, clip.lost, list(dict.fromkeys(clip.notes)), stroke)
     if stopped:
         raise Interrupted(painted, kept)
     return painted
@@ -153,7 +164,7 @@ def reading(source: Path, options: Options) -> Clip:
         raise VideoError(f"{source} has times of its own; frames a second are for numbered pictures")
     if source.suffix.lower() in ANIMATIONS:
         return AnimationReader(source, options.span, options.max_pixels)
-    return VideoReader(source, options.span, options.threads or available_cores(), options.max_pixels)
+    return VideoReader(source, options.span, options.threads or available_cores(), options.max_pixels, options.stroke)
 
 
 @contextlib.contextmanager
@@ -193,16 +204,24 @@ def _painted(paint: Paint, frame: UInt8) -> UInt8:
 
 def fitted(frame: Frame, first: Frame, clip: Clip) -> Frame:
     """A frame in the size of the first one."""
-    height, width = first.rgb.shape[:2]
-    if frame.rgb.shape == first.rgb.shape:
+    if frame.size == first.size and frame.rgb.shape == first.rgb.shape:
         return frame
-    size = f"{frame.rgb.shape[1]}x{frame.rgb.shape[0]}"
-    where = f"{width}x{height} to {size} pixels at frame {frame.number}"
+    size, seen = (f"{each.size[1]}x{each.size[0]}" for each in (first, frame))
+    where = f"{size} to {seen} pixels at frame {frame.number}"
     note = f"{clip.path}: frames change from {where}; all are painted in the size of the first"
     if not any("frames change" in said for said in clip.notes):
         clip.notes.append(note)
+    if first.fine is None:
+        frame = enlarged(frame)
+    fine = None if first.fine is None else np.zeros_like(first.fine)
+    if fine is not None and frame.fine is not None:
+        fine = np.rint(_resized(frame.fine.astype(np.float32), first.size)).astype(np.int16)
+    alpha = None if frame.alpha is None else _resized(frame.alpha, first.size)
+    height, width = first.rgb.shape[:2]
+    return replace(frame, rgb=_resized(frame.rgb, (height, width)), alpha=alpha, fine=fine)
 
-    def resized(pixels: UInt8) -> UInt8:
-        return np.array(Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling.BILINEAR))
 
-    return replace(frame, rgb=resized(frame.rgb), alpha=None if frame.alpha is None else resized(frame.alpha))
+def _resized(pixels: NDArray[T], size: tuple[int, int]) -> NDArray[T]:
+    """Pixels (H, W) or (H, W, 3) in another size, down and across."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize(size[::-1], Image.Resampling.BILINEAR))

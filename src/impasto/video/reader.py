@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import av
 import numpy as np
@@ -17,13 +17,15 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from impasto.errors import VideoError
 from impasto.files import os_reason
 from impasto.images import UInt8, check_pixels
 from impasto.video.clips import BT709, Clip, Colors, Frame, Item, Span
+from impasto.video.large import LUMA, Fine, reduced, reduced_size, usual_stroke
 
 # Without these two flags swscale takes a way that is 1 ms faster for each megapixel and cuts instead of rounding: 1.2 levels
 # too dark on average.
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     AnyPacket = Packet[Stream]
 else:
     AnyPacket = Packet  # generic in its stubs only
+
+T = TypeVar("T", bound=np.generic)
 
 _UNSAID, _BT2020 = 2, 9  # of H.273; matrices and primaries share these numbers
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}  # those that swscale knows, and 10 is 9 but for its rounding
@@ -55,13 +59,14 @@ class VideoReader(Clip):
         span: the part to read; sound and subtitles are cut with it, at packets.
         threads: to decode with.
         max_pixels: refuse videos whose frames have more pixels than this.
+        stroke: how large strokes will be: frames come reduced by it; None: as suits the first frame's size.
 
     Raises:
         VideoError: the file is missing, unreadable, no video, or holds no pictures.
         PictureError: its frames are too large.
     """
 
-    def __init__(self, path: Path, span: Span, threads: int, max_pixels: int) -> None:
+    def __init__(self, path: Path, span: Span, threads: int, max_pixels: int, stroke: float | None = 1.0) -> None:
         self._container = _opened(path)
         self._video = video = _video_of(self._container, path)
         context = video.codec_context
@@ -84,7 +89,8 @@ class VideoReader(Clip):
         # of what is whole, times stay as they are, also where the first is not 0
         self._shift = Fraction(0) if span.start is None else self._origin + span.start
         self.chapters = _chapters(self._container, self._shift, span)
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._down, self._up = VideoReformatter(), VideoReformatter(), VideoReformatter()
+        self._stroke = stroke
         self._turn: tuple[int, ...] | None = None
         self._packets_decoded = self._frames_decoded = self._errors = 0
         self._seen = Fraction(0)  # where what was read ends, seconds
@@ -252,10 +258,27 @@ class VideoReader(Clip):
             self.colors = _colors(decoded)
             if abs(turn[1]) > abs(turn[0]) and self.aspect:
                 self.aspect = 1 / self.aspect
+            if self._stroke is None:
+                self._stroke = usual_stroke(decoded.height, decoded.width)
         if stamp < 0 and self._span.start:
             return Frame(np.empty((0, 0, 3), np.uint8), stamp)  # before the span: only its time is asked
+        times = stamp, decoded.duration or 0, next(numbers)
+        height, width = reduced_size(decoded.height, decoded.width, self._stroke)
+        if (height, width) != (decoded.height, decoded.width) and (light := _light(decoded)) is not None:
+            fine = self._beyond(light, height, width, full=decoded.color_range == ColorRange.JPEG)
+            pixels = rgb_of(decoded, self._reformatter, (width, height))
+            return Frame(turned(pixels, self._turn), *times, fine=turned(fine, self._turn))
         pixels = turned(rgb_of(decoded, self._reformatter), self._turn)
-        return Frame(pixels, stamp, decoded.duration or 0, next(numbers))
+        return reduced(Frame(pixels, *times), self._stroke)
+
+    def _beyond(self, light: UInt8, height: int, width: int, full: bool) -> Fine:
+        """What of luma (H, W) a frame reduced to so many pixels leaves out; `full` where its black is 0 and white 255."""
+        gray = VideoFrame.from_numpy_buffer(np.ascontiguousarray(light), "gray")
+        low = self._down.reformat(gray, width, height, format="gray", interpolation=Interpolation.BILINEAR)
+        back = self._up.reformat(low, gray.width, gray.height, format="gray", interpolation=Interpolation.BILINEAR)
+        fine = light.astype(np.int16)
+        fine -= _plane(back)
+        return np.rint(fine * np.float32(LUMA)).astype(np.int16) if full else fine
 
 
 def _opened(path: Path) -> InputContainer:
@@ -339,6 +362,20 @@ def rgb_of(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, in
     return _pixels(reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB))
 
 
+_PLAIN = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12")  # their first plane is luma, 8 bits
+
+
+def _light(frame: VideoFrame) -> UInt8 | None:
+    """The luma of a frame as it is coded, uint8 (H, W), or None where it is not what a BT.709 screen shows, or not 8 bits."""
+    hdr = frame.color_trc in _HDR or frame.color_primaries == _BT2020
+    return None if hdr or frame.format.name not in _PLAIN else _plane(frame)
+
+
+def _plane(frame: VideoFrame) -> UInt8:
+    plane = frame.planes[0]
+    return np.ndarray((frame.height, frame.width), np.uint8, memoryview(plane), strides=(plane.line_size, 1))
+
+
 def _pixels(frame: VideoFrame) -> UInt8:
     """The pixels where they lie: rows may have room between them."""
     plane = frame.planes[0]
@@ -365,7 +402,7 @@ def matrix_of(frame: VideoFrame) -> tuple[int, ...]:
     return _UPRIGHT if data is None else struct.unpack("=5i", bytes(data)[:20])
 
 
-def turned(pixels: UInt8, matrix: tuple[int, ...]) -> UInt8:
+def turned(pixels: NDArray[T], matrix: tuple[int, ...]) -> NDArray[T]:
     """Pixels (H, W, ...) as a display matrix shows them, to the nearest quarter of a turn; mirrored too where it says so.
 
     The matrix sends the stored point (x, y) to (a x + c y, b x + d y) (ISO 14496-12, 8.3.2; x to the right, y down).

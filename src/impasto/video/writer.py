@@ -20,6 +20,7 @@ from impasto.errors import VideoError
 from impasto.images import UInt8
 from impasto.video.clips import Clip, Frame, Item
 from impasto.video.kinds import CONTAINERS, PRESETS, Container
+from impasto.video.large import lit
 from impasto.video.reader import AnyPacket, VideoReader
 
 _FROM_RGB = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INP)  # exact to half a level, and the fastest
@@ -145,14 +146,20 @@ class VideoWriter:
                 self._copy(packet)
 
     def _encode(self, frame: Frame) -> None:
+        height, width = frame.size
         coded = self._reformatter.reformat(
             _as_it_lies(_opaque(frame)),
+            width,
+            height,
             format=self._video.pix_fmt,
             dst_colorspace=self._matrix,
             dst_color_range=ColorRange.MPEG,
             interpolation=_FROM_RGB,
             threads=1,
         )
+        if frame.fine is not None:
+            luma = coded.planes[0]
+            lit(np.ndarray((height, width), np.uint8, memoryview(luma), strides=(luma.line_size, 1)), frame.fine)
         coded.pts, coded.duration, coded.time_base = frame.pts, frame.duration, self._time_base
         self._container.mux(self._video.encode(coded))
 
