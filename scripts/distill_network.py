@@ -2,9 +2,8 @@
 
   python scripts/distill_network.py GALLERY --paintings PAINTINGS --photos PHOTOS --art ART --minutes 50 --out FOLDER
 
-The student starts as the teacher with channels and blocks left out: of every layer those channels stay by which all others are
-predicted best (linear regression on features of photographs in all styles), and weights that took the others take what is
-predicted of them. So its embeddings, and its style predictor, start as parts of the teacher's. Then it learns to give the
+The student starts as the teacher with channels and blocks left out (`impasto.learning.pruning`), so its embeddings, and its
+style predictor, start as parts of the teacher's. Then it learns to give the
 pictures that the teacher gives, in styles of the gallery, in such as are predicted of art, and in mixtures: their pixels, their
 features as `lite` sees them, and moments of these. What the teacher lacks of a style the student would lack twice, so it is
 also asked for the style's own moments. It sees photographs with the noise of a camera, and is to give what the teacher gives
@@ -18,10 +17,9 @@ import argparse
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +32,9 @@ from impasto.learning.content import Photos
 from impasto.learning.export import from_onnx, network_hash, predictor_from_onnx, predictor_to_onnx, to_onnx
 from impasto.learning.losses import STYLE_LAYERS, Moments, moment_loss, moments, relative_error
 from impasto.learning.muon import Muon
-from impasto.learning.networks import COLORS, Architecture, TransformerNetwork
+from impasto.learning.networks import Architecture, TransformerNetwork
 from impasto.learning.predictor import StylePredictor
+from impasto.learning.pruning import Batch, pruned
 from impasto.learning.train import tempered, to_tensor
 from impasto.networks import GALLERY_VERSION, NETWORKS, NOISE_SIDE, Network, network_path, noise_at, read_network
 from impasto.styles import PHOTO, Style, read_style
@@ -76,116 +75,6 @@ class Supply:
 
     def numbers(self, below: int, count: int) -> Tensor:
         return torch.from_numpy(self.rng.integers(below, size=count))
-
-
-Batch = tuple[Tensor, Tensor, Tensor]  # image, embedding, noise
-
-
-@torch.no_grad()
-def taken(network: TransformerNetwork, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-    """The features that a network's convolutions take, beside the name of the group of channels that they share."""
-    found: list[tuple[str, Tensor]] = []
-    convolutions: list[tuple[nn.Module, str]] = [(network.down2, "half"), (network.down3, "quarter"), (network.up2, "stream")]
-    convolutions += [(conv, f"inner{i // 2}" if i % 2 else "stream") for i, conv in enumerate(network.convs)]
-    convolutions += [(network.up1, "up2"), (network.out, "up1")]
-    hooks = [
-        module.register_forward_hook(lambda _, given, __, group=group: found.append((group, given[0].detach())))
-        for module, group in convolutions
-    ]
-    network(*batch)
-    for hook in hooks:
-        hook.remove()
-    yield from found
-
-
-def chosen(x: Tensor, weight: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Of features (n, channels) the channels that predict all best, each of which counts by its weight (channels,), found one
-    after another: their numbers (count,), and the linear map from them to all, (channels, count).
-    """
-    cov = torch.cov(x.T.double())
-    cov += 1e-6 * cov.diagonal().mean() * torch.eye(len(cov))
-    left, kept = cov.clone(), list[int]()
-    for _ in range(count):
-        gain = (left.square() * weight[:, None]).sum(0) / left.diagonal().clamp_min(1e-12)
-        gain[kept] = -1
-        best = int(gain.argmax())
-        kept.append(best)
-        left = left - torch.outer(left[:, best], left[best]) / left[best, best]
-    numbers = torch.tensor(sorted(kept))
-    return numbers, torch.linalg.solve(cov[numbers][:, numbers], cov[numbers]).T.float()
-
-
-@torch.no_grad()
-def pruned(
-    teacher: TransformerNetwork, shape: Architecture, blocks: Sequence[int], batches: Sequence[Batch]
-) -> tuple[TransformerNetwork, Tensor]:
-    """A network of another shape that paints as nearly as the teacher as leaving out allows, and where its embeddings' numbers
-    stand in the teacher's, (embedding_size,). Of the teacher's blocks, `blocks` stay; its last convolution is one of 3x3.
-    """
-    _, b, c = teacher.architecture.widths
-    convs: Any = teacher.convs
-    takers: dict[str, list[Tensor]] = {
-        "half": [teacher.down2.weight, teacher.up1.weight[:, b:]],
-        "quarter": [teacher.down3.weight, teacher.up2.weight[:, c:]],
-        "stream": [*(convs[2 * k].weight for k in blocks), teacher.up2.weight[:, :c]],
-        **{f"inner{k}": [convs[2 * k + 1].weight] for k in blocks},
-        "up2": [teacher.up1.weight[:, :b]],
-        "up1": [teacher.out.weight],
-    }
-    seen: dict[str, list[Tensor]] = {group: [] for group in takers}
-    for batch in batches:
-        for group, x in taken(teacher, batch):
-            if group in seen:
-                flat = x.permute(0, 2, 3, 1).flatten(0, 2)
-                seen[group].append(flat[torch.randperm(len(flat))[:4000]])
-    a, b, c = shape.widths
-    sizes = {"half": a, "quarter": b, "up2": b, "up1": a}
-    kept, maps = {}, {}
-    for group, weights in takers.items():
-        weight = torch.stack([w.square().sum((0, 2, 3)) / w.square().sum() for w in weights]).sum(0)
-        kept[group], maps[group] = chosen(torch.cat(seen[group]), weight.double(), sizes.get(group, c))
-
-    student = TransformerNetwork(shape)
-    numbers = torch.zeros(student.embedding_size, dtype=torch.long)
-
-    def carry(to: Any, of: Any, out: str | None, *given: str | None) -> None:
-        rows = slice(None) if out is None else kept[out]
-        parts, start = [], 0
-        for group in given:
-            width = len(maps[group]) if group else of.in_channels
-            part = of.weight[rows, start : start + width]
-            parts.append(torch.einsum("oikl,is->oskl", part, maps[group]) if group else part)
-            start += width
-        weight = torch.cat(parts, 1)
-        to.weight.copy_(weight if to.kernel_size == of.kernel_size else weight.sum((2, 3), keepdim=True))
-        if to.bias is not None and of.bias is not None:
-            to.bias.copy_(of.bias[rows])
-
-    def embed(to: Any, of: Any, group: str) -> None:
-        for part in range(2):
-            numbers[to.start + part * to.channels :][: to.channels] = of.start + part * of.channels + kept[group]
-
-    layers: list[tuple[str, str, tuple[str | None, ...]]] = [
-        ("down1", "half", (None,)),
-        ("down2", "quarter", ("half",)),
-        ("down3", "stream", ("quarter",)),
-    ]
-    layers += [("up2", "up2", ("stream", "quarter")), ("up1", "up1", ("up2", "half"))]
-    for name, out, given in layers:
-        carry(getattr(student, name), getattr(teacher, name), out, *given)
-        embed(getattr(student, f"{name}_norm"), getattr(teacher, f"{name}_norm"), out)
-    for new, k in enumerate(blocks):
-        for i, (out, into) in enumerate(((f"inner{k}", "stream"), ("stream", f"inner{k}"))):
-            carry(student.convs[2 * new + i], teacher.convs[2 * k + i], out, into)
-            embed(student.norms[2 * new + i], teacher.norms[2 * k + i], out)
-    carry(student.out, teacher.out, None, "up1")
-    numbers[student.pixels_start :][: 2 * COLORS] = torch.arange(2 * COLORS) + teacher.pixels_start
-    noises: list[tuple[Any, Any, str]] = [(student.up2_noise, teacher.up2_noise, "up2")]
-    noises += [(to, of, "stream") for to, of in zip(student.noises, teacher.noises, strict=False)]
-    for noise, of, group in noises:
-        noise.mix.weight.copy_(of.mix.weight[kept[group]])
-        numbers[noise.start :][: noise.channels] = of.start + kept[group]
-    return student, numbers
 
 
 def raw_moments(lite: features.Perceptual, picture: Tensor) -> dict[str, Moments]:
@@ -414,7 +303,7 @@ class Distillation:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gallery", type=Path)
-    parser.add_argument("--teacher", choices=NETWORKS, default="small")
+    parser.add_argument("--teacher", choices=NETWORKS, default="base")
     parser.add_argument("--name", choices=NETWORKS, default="small", help="what the student is called")
     parser.add_argument("--widths", type=int, nargs=3, default=[8, 24, 48], help="its channels at 1/2, 1/4 and 1/8")
     parser.add_argument("--blocks", type=int, nargs="*", default=[0, 1, 2], help="of the teacher's, those that stay")

@@ -45,19 +45,20 @@ SECTIONS = (
         "gallery",
         "The gallery, `small` against `base`, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
     ),
     Section(
         "optimization",
         "The gallery against optimization, bold against subdued",
-        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, the same photograph for all.",
+        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, the same photograph for all. "
+        "By gallery 6, whose `base` had four times the weights.",
         "TWELVE PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
         "--measures canonical",
     ),
     Section(
         "optimization-200",
         "Longer optimization",
-        "The Great Wave, one photograph.",
+        "The Great Wave, one photograph; by gallery 6.",
         "GREAT_WAVE --photos PHOTO -m base@gallery,lbfgs-10,lbfgs-25,lbfgs-50,lbfgs-100,lbfgs-200 --measures canonical",
     ),
     Section(
@@ -71,7 +72,7 @@ SECTIONS = (
         "trainers",
         "`lite` against VGG-19 as the trainer, and a specialist",
         "The same for one painting, by each of three, five minutes on one core: LITE without data; VGG19 by `--perceptual "
-        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own.",
+        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own. By `base` of gallery 6.",
         "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
     ),
 )

@@ -152,7 +152,7 @@ class StylePredictor(nn.Module):
         return self.outer(x + F.relu(self.middle(x)))
 
 
-HIDDEN = {"base": 128, "small": 128}  # units, by network: both predictors together have less than 4 MB
+HIDDEN = 128  # units
 
 
 def new_predictor(start: Tensor, pictures: Iterable[Tensor], hidden: int) -> StylePredictor:

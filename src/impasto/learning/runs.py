@@ -188,7 +188,7 @@ def new_gallery(
         mean = network.neutral_embedding()
         embeddings = mean.repeat(len(paintings), 1)
     if art and not predictor:
-        predictor = new_predictor(mean, _usual_pictures(art), HIDDEN[name])
+        predictor = new_predictor(mean, _usual_pictures(art), HIDDEN)
     trainer = Trainer(network, embeddings, [p.pixels for p in paintings], content, perceptual, settings, predictor, art)
     trainer.history = history
     return trainer
