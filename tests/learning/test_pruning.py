@@ -1,5 +1,7 @@
 """Smaller networks made of larger ones: what is left out where nothing is lost by it, and what is predicted of it."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -52,7 +54,8 @@ def test_with_nothing_left_out_it_is_the_same_network(teacher: TransformerNetwor
 
 
 def test_a_block_that_adds_nothing_is_not_missed(teacher: TransformerNetwork) -> None:
-    embedding, last = random_embedding(teacher), teacher.norms[1]
+    last: Any = teacher.norms[1]
+    embedding = random_embedding(teacher)
     embedding[last.start : last.start + 2 * last.channels] = (
         0  # of the first block, what its last normalization scales by, and adds
     )
