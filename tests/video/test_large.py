@@ -85,6 +85,19 @@ def test_a_frame_that_is_not_painted_comes_back(height: int, width: int, stroke:
     assert np.abs(missing[inside.all(-1)]).max(initial=0) < 4
 
 
+@pytest.mark.parametrize(("side", "stroke"), [(718, 1), (720, 2)])
+@pytest.mark.parametrize("name", ["clip.mp4", "%d.png"])
+def test_strokes_are_large_in_large_frames(tmp_path: Path, side: int, stroke: int, name: str) -> None:
+    frame = texture(side, side + 2, size=20)
+    make_clip(tmp_path / "clip.mp4", EVEN[:2], frame.shape[:2], pictures=[frame] * 2)
+    Image.fromarray(frame).save(tmp_path / "1.png")
+    seen = list[UInt8]()
+    done = stylize_video(tmp_path / name, tmp_path / "out.mp4", keeping(seen), Options(stroke=None))
+    assert (done.stroke, done.height, done.width) == (stroke, side, side + 2)
+    assert {each.shape for each in seen} == {(side // stroke, side // stroke + 2 // stroke, 3)}
+    assert frames_of(tmp_path / "out.mp4")[0].shape == frame.shape
+
+
 def test_luma_stays_in_its_range() -> None:
     luma = np.array([[16, 100, 235, 20]], np.uint8)
     lit(luma, np.array([[-5, 7, 9, -300]], np.int16))
