@@ -117,4 +117,9 @@ def test_what_ships_can_be_trained_on(name: str) -> None:
     back = export.predictor_from_onnx(graph)
     back.balance()
     picture = pictures(7, height=96, width=128)
-    np.testing.assert_allclose(engines.run_each(graph, [picture.numpy()])[0], back(picture).detach().numpy(), atol=1e-2)
+    expected = back(picture).detach().numpy()
+    # what it says, to the engine that computes as it is written; OpenVINO fuses steps, and is off by up to 5e-4 of the largest
+    most = {"onnxruntime": 1e-5, "openvino": 1e-3}
+    for engine in engines.available():
+        found = engines.load(graph, engine, 1, "f32").run(picture.numpy())
+        assert np.abs(found - expected).max() < most[engine] * np.abs(expected).max()

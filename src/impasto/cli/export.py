@@ -45,7 +45,7 @@ def export(
 
     onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height, width), RGB in 0..1, and give
     `picture`, the same; with --pixels they take `pixels`, uint8 (1, height, width, 3), RGB, and give `painted`, the same.
-    Height and width are multiples of 8, from 16 on. `impasto stylize` mirrors 16 pixels or more beyond each edge first, as
+    Height and width are multiples of 8, from 16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as
     `numpy.pad(..., mode="symmetric")` does, and cuts them off afterwards; with that, the same comes out.
 
     A network without a style also takes `embedding`, float32 (1, size): the tensor `embedding.NETWORK` of a style file.
