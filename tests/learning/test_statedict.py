@@ -15,6 +15,7 @@ from impasto.learning import export, legacy, statedict
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.networks import Network, noise_at, shipped
 from impasto.styles import gallery_style
+from impasto.stylizer import MARGIN
 
 from .tiny import johnson, random_embedding
 
@@ -31,7 +32,7 @@ def test_as_the_help_says() -> None:
     fresh.load_state_dict(state)
     image = exporting.sample()
     with torch.no_grad():
-        noise = torch.from_numpy(noise_at(*exporting.SAMPLE, -16, -16))
+        noise = torch.from_numpy(noise_at(*exporting.SAMPLE, -MARGIN, -MARGIN))
         got = fresh(torch.from_numpy(image), embedding[None], noise).numpy()
     assert np.abs(got - exporting.painted(network, style)).max() < 1e-4
 
@@ -41,7 +42,7 @@ def test_safetensors_say_the_dimensions(tmp_path: Path) -> None:
     exported = statedict.files(network, None, ".safetensors")
     (tmp_path / "a.safetensors").write_bytes(exported.files[".safetensors"])
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
-        assert file.metadata()["architecture"] == '{"widths": [16, 32, 64], "blocks": 4, "noise": true}'
+        assert file.metadata()["architecture"] == '{"widths": [8, 24, 48], "blocks": 3, "noise": true, "last": 1}'
         assert set(file.keys()) == TransformerNetwork(ARCHITECTURES["small"]).state_dict().keys()  # and no embedding
 
 
