@@ -1,5 +1,6 @@
 """Frames of a video painted in a manner: by a brush for each style, in colors that follow the scene, put together by masks."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,8 @@ from impasto.stylizer import Brush, Stylizer
 from impasto.video.steady import is_cut
 
 RATE = 0.1  # of the way to a frame's own palette, that palettes go with each frame: a second or so
-EVERY = 4  # pixels down and across, of which one is looked at for a palette
+# Of so many pixels down and across one is looked at for a palette, of fewer where a frame has not pixels enough to leave out.
+EVERY, ENOUGH = 4, 14_400
 
 _NONE = np.empty((0, 0, 1), np.float32)
 
@@ -95,7 +97,8 @@ class SteadyColor:
         """A painting in the colors of its frame, both uint8 RGB (H, W, 3)."""
         if self._color.mode == "luminance":
             return recolored(painted, frame, recoloring(self._color.mode), self._color.amount)[0]
-        now = palette(painted[::EVERY, ::EVERY]), palette(frame[::EVERY, ::EVERY])
+        step = max(1, min(EVERY, math.isqrt(frame.shape[0] * frame.shape[1] // ENOUGH)))
+        now = palette(painted[::step, ::step]), palette(frame[::step, ::step])
         if self._palettes is None or self._last is None or is_cut(self._last, frame):
             self._palettes = now
         else:
