@@ -18,15 +18,15 @@ OPERATIONS = frozenset(
     (
         *("Abs", "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "ConvTranspose"),
         *("DepthToSpace", "Div", "Expand", "EyeLike", "Gather", "GatherND", "Gemm", "Identity", "InstanceNormalization"),
-        *("LeakyRelu", "Log", "MatMul", "MaxPool", "Mul", "Pad", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize"),
-        *("Shape", "Sigmoid", "Sign", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose"),
-        "Unsqueeze",
+        *("LeakyRelu", "Log", "MatMul", "Max", "MaxPool", "Min", "Mul", "Pad", "ReduceMean", "ReduceSum", "Relu", "Reshape"),
+        *("Resize", "Shape", "Sigmoid", "Sign", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Tanh"),
+        *("Transpose", "Unsqueeze"),
     )
 )
 """All that exports of this project have had, and what is nearest to it. None runs another graph, none reads anything."""
 
 NODES = 5000  # of a graph; base and its predictor have 300 and 160
-FEATURES = 128  # numbers of one tensor to a pixel of the picture; base has 9, and networks of the PyTorch examples 32
+FEATURES = 128  # numbers of one tensor to a pixel of the picture; ours have 9 at most, and networks of the PyTorch examples 32
 SHAPE = 64  # numbers of a tensor that may be a shape, an axis and the like, and is computed here
 SHAPING = frozenset(("Add", "Cast", "Concat", "Div", "Gather", "Mul", "Reshape", "Slice", "Squeeze", "Sub", "Unsqueeze"))  # how
 HALF = ".float16"  # ends the names of weights as exports store them

@@ -23,7 +23,7 @@ SMALLEST = 64  # pixels a side: smaller pictures are painted with mirrored surro
 PREDICTIONS_KEPT = 32  # in memory; the cache on disk has them all
 Part = Literal["whole", "plain", "measuring"]  # of a network: as it is, without its normalizations, up to their statistics
 # Pixels of mirrored surroundings that are painted too and cut off: losses see black beyond a picture's edges, and networks
-# learned to paint against it, in another color, for 2 pixels. A multiple of `MULTIPLE`, so that noise stays where it is.
+# learned to paint against it, in another color, for some pixels. A multiple of `MULTIPLE`, so that noise stays where it is.
 MARGIN = 24
 PIXEL_BLEND = 0.1  # strength below which the photograph itself is blended in, so that 0 is exactly the photograph
 

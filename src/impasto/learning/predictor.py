@@ -63,7 +63,10 @@ class Statistics(nn.Module):
         for layer, f in self.perceptual(picture, self.dimensions.kept).items():
             mean, cov = _moments(f)
             parts += self._numbers(layer, mean, cov)
-        return ((torch.cat(parts, 1) - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST) * self.gain
+        # bounded before it is divided, which is the same: of a difference that is divided at once OpenVINO makes a product and a
+        # sum, and where a channel hardly varies little is left of that
+        farthest = FARTHEST * self.deviation
+        return (torch.cat(parts, 1) - self.mean).clamp(-farthest, farthest) / self.deviation * self.gain
 
     def _numbers(self, layer: str, mean: Tensor, cov: Tensor) -> list[Tensor]:
         directions = getattr(self, f"directions_{layer}")

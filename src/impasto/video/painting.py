@@ -19,7 +19,7 @@ from impasto.video import sequences
 from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
 from impasto.video.clips import Clip, Frame, Item
 from impasto.video.kinds import ANIMATIONS, EXTENSIONS_WRITTEN, Options
-from impasto.video.large import check_stroke, enlarged, reduced, usual_stroke
+from impasto.video.large import check_stroke, enlarged, reduced, stroke_of
 from impasto.video.reader import VideoReader
 from impasto.video.relay import ahead, behind
 from impasto.video.sequences import SequenceReader, SequenceWriter, is_pattern
@@ -143,8 +143,8 @@ def stylize_video(
             plural = "frame is" if clip.lost == 1 else "frames are"
             clip.notes.append(f"{source}: {clip.lost} {plural} lost to damage; all others keep their time")
         height, width = first.size
-        stroke = usual_stroke(height, width) if options.stroke is None else options.stroke
-        painted = Painted(width, height, written, clip.lost, list(dict.fromkeys(clip.notes)), stroke)
+        notes, stroke = list(dict.fromkeys(clip.notes)), stroke_of(height, width, options.stroke)
+        painted = Painted(width, height, written, clip.lost, notes, stroke)
     if stopped:
         raise Interrupted(painted, kept)
     return painted

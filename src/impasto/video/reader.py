@@ -25,7 +25,7 @@ from impasto.errors import VideoError
 from impasto.files import os_reason
 from impasto.images import UInt8, check_pixels
 from impasto.video.clips import BT709, Clip, Colors, Frame, Item, Span
-from impasto.video.large import LUMA, Fine, reduced, reduced_size, usual_stroke
+from impasto.video.large import LUMA, Fine, reduced, reduced_size, stroke_of
 
 # Without these two flags swscale takes a way that is 1 ms faster for each megapixel and cuts instead of rounding: 1.2 levels
 # too dark on average.
@@ -258,8 +258,7 @@ class VideoReader(Clip):
             self.colors = _colors(decoded)
             if abs(turn[1]) > abs(turn[0]) and self.aspect:
                 self.aspect = 1 / self.aspect
-            if self._stroke is None:
-                self._stroke = usual_stroke(decoded.height, decoded.width)
+            self._stroke = stroke_of(decoded.height, decoded.width, self._stroke)
         if stamp < 0 and self._span.start:
             return Frame(np.empty((0, 0, 3), np.uint8), stamp)  # before the span: only its time is asked
         times = stamp, decoded.duration or 0, next(numbers)
