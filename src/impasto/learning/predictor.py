@@ -63,8 +63,8 @@ class Statistics(nn.Module):
         for layer, f in self.perceptual(picture, self.dimensions.kept).items():
             mean, cov = _moments(f)
             parts += self._numbers(layer, mean, cov)
-        # bounded before it is divided, which is the same: of a difference that is divided at once OpenVINO makes a product and a
-        # sum, and where a channel hardly varies little is left of that
+        # bounded before it is divided, which is the same: of a difference that is divided at once OpenVINO makes a product
+        # and a sum, and where a channel hardly varies little is left of that
         farthest = FARTHEST * self.deviation
         return (torch.cat(parts, 1) - self.mean).clamp(-farthest, farthest) / self.deviation * self.gain
 
