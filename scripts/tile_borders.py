@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from impasto import staged, tiles
 from impasto.images import UInt8, read
+from impasto.model import Brush
 from impasto.networks import MULTIPLE
-from impasto.stylizer import Brush, Stylizer
+from impasto.stylizer import Stylizer
 
 RECORDS = Path(__file__).parents[1] / "docs" / "measured" / "tile-borders.json"
 BESIDE = 2  # pixels on either side of a border that count as beside it

@@ -13,9 +13,10 @@ from pictures import UInt8
 from impasto import engines, exporting
 from impasto.errors import NetworkError, StyleError
 from impasto.exporting import find, onnx_files, openvino_files, to_onnx
+from impasto.model import MARGIN
 from impasto.networks import NETWORKS, network_path, noise_at, shipped
 from impasto.styles import Style, gallery_style
-from impasto.stylizer import MARGIN, Stylizer
+from impasto.stylizer import Stylizer
 
 ENGINES = engines.available()
 

@@ -11,10 +11,11 @@ from pictures import UInt8, photo
 from impasto import engines, images
 from impasto.images import Picture
 from impasto.manner import find_manner
+from impasto.model import MARGIN
 from impasto.networks import NETWORKS, NOISE, noise_at, shipped
 from impasto.pictures import Job, stylize_pictures
 from impasto.styles import gallery_names, gallery_style
-from impasto.stylizer import MARGIN, Stylizer
+from impasto.stylizer import Stylizer
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from impasto import images, pictures, streams
 from impasto.errors import PictureError
 from impasto.images import MAX_PIXELS, Header
 from impasto.manner import Manner, find_manner
+from impasto.model import Brush
 from impasto.pictures import Options, Painted, stylize_picture
-from impasto.stylizer import Brush, Stylizer
+from impasto.stylizer import Stylizer
 
 MANNER = find_manner("starry-night")
 

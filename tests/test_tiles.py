@@ -12,8 +12,9 @@ from PIL import Image
 from test_staged import busy, other_kind
 
 from impasto import staged, tiles
+from impasto.model import Brush, Job
 from impasto.networks import Network
-from impasto.stylizer import Brush, Job, Stylizer
+from impasto.stylizer import Stylizer
 from impasto.tiles import Held, Painted, Pixels, Resized, resized
 
 SIZES = [(301, 420), (257, 263), (1, 2000), (700, 30)]

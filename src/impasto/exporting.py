@@ -14,9 +14,10 @@ import numpy as np
 from impasto import engines
 from impasto.engines import Float32
 from impasto.errors import NetworkError, StyleError
+from impasto.model import MARGIN
 from impasto.networks import INPUTS, NETWORKS, NOISE, NOISE_SIDE, SUFFIX, Network, find_network, noise_at, shipped
 from impasto.styles import Embedding, find_mix
-from impasto.stylizer import MARGIN, Stylizer
+from impasto.stylizer import Stylizer
 
 IMAGE, EMBEDDING, _ = INPUTS
 PIXELS, PAINTED = "pixels", "painted"  # input and output of graphs for 8-bit pixels

@@ -15,9 +15,9 @@ from impasto.color import Color, Recoloring, after, palette, parse_color, recolo
 from impasto.errors import MaskError, StyleError
 from impasto.images import UInt8, resized
 from impasto.masks import ALPHA, Mask, parse_mask
+from impasto.model import Brush, LoadedNetwork
 from impasto.staged import Advance
 from impasto.styles import Mix, Style, find_mix
-from impasto.stylizer import Brush, Stylizer
 from impasto.tiles import Held, Pixels, Resized
 
 # Where a mask is a gradient, mixtures in between are painted too, so that strokes change on the way and do not only fade.
@@ -119,7 +119,7 @@ class Work:
 
 
 def painting(
-    painter: Stylizer, photo: Pixels, manner: Manner, alpha: UInt8 | None = None, advance: Advance = lambda _: None
+    painter: LoadedNetwork, photo: Pixels, manner: Manner, alpha: UInt8 | None = None, advance: Advance = lambda _: None
 ) -> Work:
     """A photograph painted in a manner.
 
@@ -249,7 +249,7 @@ def _between(one: Mix, other: Mix, share: float) -> Mix:
     return Mix(tuple((style, weight) for style, weight in parts if weight > 0))
 
 
-def recolored_before(painter: Stylizer, manner: Manner, photo: UInt8) -> Manner:
+def recolored_before(painter: LoadedNetwork, manner: Manner, photo: UInt8) -> Manner:
     """A manner whose style pictures have the colors of a photograph, uint8 (h, w, 3), if it says so, and what is left to do.
 
     Raises StyleError if a style has no picture.
@@ -268,7 +268,7 @@ def recolored_before(painter: Stylizer, manner: Manner, photo: UInt8) -> Manner:
     return replace(manner, style=changed(manner.style), regions=regions, color=after(color))
 
 
-def _recolored_style(painter: Stylizer, style: Style, photo: UInt8, color: Color) -> Style:
+def _recolored_style(painter: LoadedNetwork, style: Style, photo: UInt8, color: Color) -> Style:
     """A style whose picture has the colors of a photograph. What was learned of the picture beyond its prediction stays."""
     check_recolorable([style])
     assert style.picture is not None

@@ -14,8 +14,8 @@ from impasto.errors import ImpastoError, PictureError
 from impasto.images import MAX_PIXELS, Header, UInt8
 from impasto.manner import Manner, painting, small
 from impasto.masks import ALPHA
+from impasto.model import LoadedNetwork
 from impasto.staged import Advance
-from impasto.stylizer import Stylizer
 from impasto.tiles import Held, Pixels, resized
 
 STREAMED = 30_000_000  # pixels from which a file is not read into memory, if libvips is here
@@ -59,7 +59,7 @@ class Options:
 def stylize_picture(
     source: Path,
     target: Path,
-    painter: Stylizer,
+    painter: LoadedNetwork,
     manner: Manner,
     options: Options | None = None,
     advance: Advance = lambda _: None,
@@ -82,7 +82,7 @@ def stylize_picture(
 
 
 def stylize_bytes(
-    data: bytes, name: str, suffix: str, painter: Stylizer, manner: Manner, options: Options | None = None
+    data: bytes, name: str, suffix: str, painter: LoadedNetwork, manner: Manner, options: Options | None = None
 ) -> tuple[bytes, str]:
     """Paint a picture from the bytes of its file to those of another.
 
@@ -127,7 +127,7 @@ class Outcome:
 
 def stylize_pictures(
     jobs: Iterable[Job],
-    painter: Stylizer,
+    painter: LoadedNetwork,
     manner: Manner,
     options: Options | None = None,
     advance: Callable[[Job, float], None] = lambda *_: None,
@@ -198,7 +198,7 @@ class _Picture:
         self._picture = self._picture or images.read(self._source, max(MAX_PIXELS, self._options.max_pixels or 0))
         return self._picture
 
-    def painted(self, painter: Stylizer, manner: Manner, advance: Advance) -> Callable[[], Painted]:
+    def painted(self, painter: LoadedNetwork, manner: Manner, advance: Advance) -> Callable[[], Painted]:
         """Paint it; what then writes it. A file that is painted row by row is written meanwhile.
 
         Where memory does not suffice, it is tried again in smaller tiles.
@@ -215,7 +215,7 @@ class _Picture:
             else:
                 return partial(_noted, write, f"{self._source}: {SHORT} {limits.tile} pixels") if smaller else write
 
-    def _painted(self, painter: Stylizer, manner: Manner, advance: Advance) -> Callable[[], Painted]:
+    def _painted(self, painter: LoadedNetwork, manner: Manner, advance: Advance) -> Callable[[], Painted]:
         source, header, options = self._source, self._header, self._options
         photo: Pixels = streams.File(source, header) if self._streamed else Held(self._read().rgb)
         width, height = _sized(photo, options.size)

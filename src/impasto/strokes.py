@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.images import UInt8
+from impasto.model import Brush
 from impasto.staged import Advance
-from impasto.stylizer import Brush
 from impasto.tiles import Painted, Pixels, Resized, resized
 
 SMALLEST_STROKE, LARGEST_STROKE = 0.25, 16.0

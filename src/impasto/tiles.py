@@ -15,9 +15,9 @@ from PIL import Image
 from impasto import staged
 from impasto.held import Statistics
 from impasto.images import UInt8
+from impasto.model import Brush
 from impasto.networks import MULTIPLE
 from impasto.staged import Advance, spans
-from impasto.stylizer import Brush
 
 BAND = 4_000_000  # pixels that a band of a resized picture has, or is made of
 OWN = 64_000_000  # pixels up to which a picture's own statistics are read; coarse features then take 12 bytes a pixel of memory

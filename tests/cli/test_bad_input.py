@@ -19,9 +19,9 @@ from PIL import Image
 
 from impasto import pictures, staged
 from impasto.images import read
+from impasto.model import Brush
 from impasto.networks import GALLERY_VERSION
 from impasto.styles import Style, gallery_style
-from impasto.stylizer import Brush
 
 STYLE = ("--style", "starry-night")
 

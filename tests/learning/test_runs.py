@@ -19,9 +19,10 @@ from impasto.learning.losses import Objective, Weights
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
 from impasto.learning.runs import Painting
 from impasto.learning.train import Progress, Settings, Trainer
+from impasto.model import MARGIN
 from impasto.networks import GALLERY_VERSION, Network, read_network
 from impasto.styles import PHOTO, Style, read_style, remember
-from impasto.stylizer import MARGIN, Stylizer
+from impasto.stylizer import Stylizer
 
 from .tiny import (
     ARCHITECTURE,

@@ -13,9 +13,9 @@ from impasto import exporting
 from impasto.errors import NetworkError
 from impasto.learning import export, legacy, statedict
 from impasto.learning.networks import ARCHITECTURES, TransformerNetwork
+from impasto.model import MARGIN
 from impasto.networks import Network, noise_at, shipped
 from impasto.styles import gallery_style
-from impasto.stylizer import MARGIN
 
 from .tiny import johnson, random_embedding
 

@@ -10,7 +10,8 @@ from PIL import Image
 from impasto.color import Color, keep_color
 from impasto.errors import MaskError
 from impasto.manner import find_manner
-from impasto.stylizer import Brush, Stylizer
+from impasto.model import Brush
+from impasto.stylizer import Stylizer
 from impasto.video.frames import FrameBrush, FramePainter, SteadyColor
 from impasto.video.steady import SteadyBrush
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pictures import UInt8, photo
 
-from impasto.stylizer import Brush, Stylizer
+from impasto.model import Brush
+from impasto.stylizer import Stylizer
 from impasto.video import steady
 from impasto.video.steady import SteadyBrush
 

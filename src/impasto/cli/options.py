@@ -15,10 +15,10 @@ from impasto.files import unfinished, unwritable
 from impasto.images import MAX_PIXELS
 from impasto.manner import Manner, check_recolorable, find_manner
 from impasto.masks import GRADIENTS, Mask
+from impasto.model import SMALLEST
 from impasto.pictures import MOST_PIXELS, SPARSE
 from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
 from impasto.styles import Mix
-from impasto.stylizer import SMALLEST
 from impasto.video import kinds
 
 _WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")

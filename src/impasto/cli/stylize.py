@@ -16,8 +16,9 @@ from impasto.errors import ImpastoError, PictureError, VideoError
 from impasto.files import os_reason, unwritable, write_atomically
 from impasto.images import MAX_PIXELS, WRITABLE
 from impasto.manner import Manner
+from impasto.model import SMALLEST
 from impasto.pictures import FAILURES, Job, Options, stylize_bytes, stylize_pictures
-from impasto.stylizer import SMALLEST, Stylizer
+from impasto.stylizer import Stylizer
 from impasto.video.kinds import EXTENSIONS_WRITTEN, exists, is_clip, same
 from impasto.video.kinds import Options as VideoOptions
 from impasto.video.motion import opencv

@@ -14,7 +14,8 @@ from impasto.cli import report
 from impasto.errors import VideoError
 from impasto.images import UInt8
 from impasto.manner import Manner
-from impasto.stylizer import Brush, Stylizer
+from impasto.model import Brush
+from impasto.stylizer import Stylizer
 from impasto.video.clips import Span
 from impasto.video.kinds import Options
 from impasto.video.large import SMALLEST_STROKE

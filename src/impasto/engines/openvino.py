@@ -16,7 +16,6 @@ from openvino.preprocess import PrePostProcessor
 from impasto.engines import Array
 from impasto.engines.quantized import quantized, ranges_of
 from impasto.errors import NetworkError
-from impasto.networks import INPUTS
 from impasto.paths import home
 
 COLORS = 3  # channels of what is a picture
@@ -89,7 +88,7 @@ class OpenVINOEngine:
 def _of_pixels(model: openvino.Model) -> openvino.Model:
     """With 8-bit pixels in and, if it gives a picture, out, (1, H, W, 3): conversions then run inside, on all cores."""
     wrapped = PrePostProcessor(model)
-    image = wrapped.input(INPUTS[0])
+    image = wrapped.input(0)
     image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
     image.model().set_layout(Layout("NCHW"))
     image.preprocess().convert_element_type(Type.f32).scale(255.0)

@@ -13,9 +13,9 @@ from impasto.files import ordered
 from impasto.learning import export, legacy
 from impasto.learning.johnson import Johnson
 from impasto.learning.networks import TransformerNetwork
+from impasto.model import MARGIN
 from impasto.networks import Network, noise_at
 from impasto.styles import SUFFIX, Embedding
-from impasto.stylizer import MARGIN
 
 STYLE = "embedding"  # the one tensor that is not the network's
 

@@ -8,8 +8,9 @@ import numpy as np
 from impasto.errors import NetworkError
 from impasto.images import UInt8
 from impasto.manner import Manner
+from impasto.model import Brush
 from impasto.styles import Mix
-from impasto.stylizer import Brush, Stylizer
+from impasto.stylizer import Stylizer
 from impasto.video.frames import FrameBrush, FramePainter
 from impasto.video.steady import SteadyBrush
 

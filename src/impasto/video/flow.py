@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.images import UInt8
-from impasto.stylizer import Brush
+from impasto.model import Brush
 from impasto.video.blend import MOVED, SHARE, STILL
 from impasto.video.motion import Flow, Motion, opencv, warped
 from impasto.video.steady import SteadyBrush

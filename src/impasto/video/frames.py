@@ -10,7 +10,8 @@ from impasto.color import Color, Palette, palette, recolored, recoloring
 from impasto.images import UInt8, resized
 from impasto.manner import STYLE_SIDE, Manner, recolored_before
 from impasto.masks import Mask
-from impasto.stylizer import Brush, Stylizer
+from impasto.model import Brush
+from impasto.stylizer import Stylizer
 from impasto.video.steady import is_cut
 
 RATE = 0.1  # of the way to a frame's own palette, that palettes go with each frame: a second or so

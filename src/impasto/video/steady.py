@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from impasto.held import Statistics
 from impasto.images import UInt8
-from impasto.stylizer import SMALLEST, Brush
+from impasto.model import SMALLEST, Brush
 from impasto.video.blend import Blend
 
 EVERY = 24  # frames from one reading to the next; one costs about as much as three frames
