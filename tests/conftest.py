@@ -1,5 +1,6 @@
 """Fixtures that tests share."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,28 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def kept_graphs() -> Iterator[None]:
+    """From here on, networks are exported by way of the graphs that are kept, which takes no time; see `exports`."""
+    if importlib.util.find_spec("torch"):
+        import exports
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("impasto.learning.export.exported", exports.kept)
+            yield
+    else:
+        yield
+
+
+@pytest.fixture(autouse=True)
+def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test is marked `export`."""
+    if request.node.get_closest_marker("export"):
+        import exports
+
+        monkeypatch.setattr("impasto.learning.export.exported", exports.in_earnest)
 
 
 @pytest.fixture(scope="session", params=SHIPPED)

@@ -59,6 +59,7 @@ def test_what_ships(name: str) -> None:
     assert hash_of(model) == shipped(name).hash
 
 
+@pytest.mark.usefixtures("kept_graphs")
 def test_what_is_exported() -> None:
     pytest.importorskip("torch")
     from impasto.learning import export, legacy
@@ -69,7 +70,7 @@ def test_what_is_exported() -> None:
         network = TransformerNetwork(Architecture((4, 8, 8), 1, noise)).eval()
         own = Network("own", export.network_hash(network), network.embedding_size, export.to_onnx(network), {})
         check_network(own)
-    older = Johnson((4, 8, 8), 1).eval()
+    older = Johnson((8, 4, 6), 1).eval()
     size = len(legacy.embedding_of(older))
     check_network(Network("own", legacy._hash(older), size, legacy.to_onnx(older), {}))
 

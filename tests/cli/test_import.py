@@ -12,6 +12,7 @@ from impasto.images import read
 from impasto.styles import read_style
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("kept_graphs")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def style(checkpoint: Path) -> Path:
+def style(checkpoint: Path, kept_graphs: None) -> Path:
     """The style file of it."""
     from impasto.learning import legacy
 
@@ -46,12 +47,7 @@ def test_a_checkpoint_becomes_a_style(impasto: Run, checkpoint: Path, tmp_path: 
     assert "Old_Candy.safetensors exists; --overwrite replaces it, or give another -o" in message
 
 
-def test_the_record(impasto: Run, checkpoint: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto.learning import legacy
-
-    own = read_style(style).own
-    assert own is not None
-    monkeypatch.setattr(legacy, "to_onnx", lambda network: own.graph)  # which takes seconds
+def test_the_record(impasto: Run, checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "new.safetensors"
     target.touch()
     (record,) = impasto("import", checkpoint, "-o", target, "--name", "sweet", "--overwrite", "--json").records

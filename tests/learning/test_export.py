@@ -175,6 +175,7 @@ def test_parity_tells_a_picture_that_is_not_finite(tiny_graph: bytes, tiny_netwo
         export.parity(tiny_network, tiny_graph, embedding)
 
 
+@pytest.mark.export
 def test_what_is_exported_paints_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs as they are made now, where those of the gallery may be older."""
     shipped = find_network("small")
