@@ -14,19 +14,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python examples/demo/demo.py
 
 test: $(VENV)/installed check
 	$(BIN)/python -m pytest --cov=impasto
 
 check: $(VENV)/installed
-	$(BIN)/ruff format --check src tests scripts
-	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
 	$(BIN)/mypy
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests scripts
-	$(BIN)/ruff check --fix src tests scripts
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -9,7 +9,7 @@ from commands import Outcome, Run, surroundings
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
-from impasto.networks import NETWORKS, network_path
+from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
 
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]

@@ -26,7 +26,7 @@ BEGINS: dict[Kind, str] = {
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """All of the corpus but for files of 100 megapixels, which `scripts/trial_corpus.py` tries."""
+    """All of the corpus but for files of 100 megapixels, which `trials/hostile_files.py` tries."""
     return stored(tmp_path_factory.mktemp("hostile"), corpus(flips=2, bombs=False))
 
 

@@ -16,16 +16,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
-from impasto.files import (
-    MOST_BYTES,
-    MOST_HEADER,
-    MOST_TENSORS,
-    RoomyFile,
-    read_safetensors,
-    unwritable,
-    write_atomically,
-    write_safetensors,
-)
+from impasto.files import RoomyFile, unwritable, write_atomically
+from impasto.tensor_files import MOST_BYTES, MOST_HEADER, MOST_TENSORS, read_safetensors, write_safetensors
 
 FORMAT = "a format"
 TENSORS = {"one": np.arange(6, dtype=np.float32).reshape(2, 3)}

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import UInt8, photo
 
-from impasto import engines, images
-from impasto.images import Picture
-from impasto.manner import find_manner
-from impasto.model import MARGIN
-from impasto.networks import NETWORKS, NOISE, noise_at, shipped
-from impasto.pictures import Job, stylize_pictures
-from impasto.styles import gallery_names, gallery_style
+from impasto.batch.runner import Job, stylize_pictures
+from impasto.engines import base
+from impasto.images import reading, resize, writing
+from impasto.images.image import Picture
+from impasto.inference.model import MARGIN
+from impasto.inference.settings import find_manner
+from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.network import NETWORKS, NOISE, shipped
+from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
 
 
@@ -34,9 +36,9 @@ def test_of_a_flipped_photograph_the_painting_is_flipped(exact: Stylizer, scene:
     """But for strokes, which have their slant: seen from afar, much nearer than the photograph is to its painting."""
     flipped = np.ascontiguousarray(np.flip(scene, axis))
     one, other = (
-        images.resized(each, 15) for each in (exact.stylize(scene, style), np.flip(exact.stylize(flipped, style), axis))
+        resize.resized(each, 15) for each in (exact.stylize(scene, style), np.flip(exact.stylize(flipped, style), axis))
     )
-    assert apart(one, other) < 0.35 * apart(one, images.resized(scene, 15))
+    assert apart(one, other) < 0.35 * apart(one, resize.resized(scene, 15))
 
 
 def test_a_part_is_painted_as_in_the_whole(exact: Stylizer) -> None:
@@ -53,14 +55,14 @@ def test_many_at_once_are_painted_as_one_by_one(exact: Stylizer, tmp_path: Path)
     jobs = []
     for number, (height, width) in enumerate([(40, 60), (61, 33), (40, 60), (8, 90)]):
         path = tmp_path / f"{number}.png"
-        images.write(path, Picture(photo(height, width)[:, ::-1].copy()))
+        writing.write(path, Picture(photo(height, width)[:, ::-1].copy()))
         jobs.append(Job(path, tmp_path / f"{number}.painted.png"))
     manner = find_manner("starry-night", color="luminance", mask="radial")
     outcomes = list(stylize_pictures(jobs, exact, manner))
     assert [outcome.job for outcome in outcomes] == jobs and not any(outcome.error for outcome in outcomes)
     for job in reversed(jobs):
-        alone = exact.stylize(images.read(job.source).rgb, "starry-night", color="luminance", mask="radial")
-        assert (images.read(job.target).rgb == alone).all()
+        alone = exact.stylize(reading.read(job.source).rgb, "starry-night", color="luminance", mask="radial")
+        assert (reading.read(job.target).rgb == alone).all()
 
 
 @settings(max_examples=8, deadline=None)
@@ -87,15 +89,15 @@ def test_the_same_is_painted_again(
 def test_three_engines_paint_alike_over_the_gallery(network: str) -> None:
     """OpenVINO, ONNX Runtime and the PyTorch network itself, in float32, in every style: to a level of 255."""
     torch = pytest.importorskip("torch")
-    from impasto.learning import export
+    from impasto.learning.conversion import onnx_export
 
     for name in ("openvino", "onnxruntime"):
         pytest.importorskip(name)
     known = shipped(network)
-    module = export.from_onnx(known.graph).eval()
+    module = onnx_export.from_onnx(known.graph).eval()
     picture = photo(48, 64)
     image = picture.transpose(2, 0, 1)[None].astype(np.float32) / 255
-    loaded = {name: engines.load(known.graph, name, precision="f32") for name in ("openvino", "onnxruntime")}
+    loaded = {name: base.load(known.graph, name, precision="f32") for name in ("openvino", "onnxruntime")}
     noise = noise_at(48, 64, -MARGIN, -MARGIN)
     for style in gallery_names():
         embedding = gallery_style(style).embedding(known)[None]

@@ -37,7 +37,7 @@ def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     styles = {path.stem for path in (package / "gallery/styles").glob("*.safetensors")}
     assert len(styles) > 40
     assert {path.stem for path in (package / "gallery/previews").glob("*.webp")} == styles - {"photo"}
-    assert (package / "learning/lite.safetensors").stat().st_size < 1.5e6
+    assert (package / "learning/networks/lite.safetensors").stat().st_size < 1.5e6
 
 
 def test_wheel_paints(installed: Path) -> None:

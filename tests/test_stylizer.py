@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from models import older
 from numpy.typing import NDArray
 from pictures import UInt8, photo
+from tiny_models import older
 
 import impasto
-from impasto import predictor
 from impasto.errors import NetworkError, RemadeStyleWarning, StyleError
-from impasto.networks import Network
-from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_style, remember
+from impasto.inference import predictor
+from impasto.models.gallery import gallery_style
+from impasto.models.mix import Mix, find_mix
+from impasto.models.network import Network
+from impasto.models.style import PHOTO, Embedding, Style, remember
 from impasto.stylizer import Stylizer
 
 
@@ -322,7 +324,7 @@ def test_an_unknown_network() -> None:
 
 
 def test_from_a_path_an_image_and_an_array(painter: Stylizer, photo_file: Path) -> None:
-    from impasto.images import read
+    from impasto.images.reading import read
 
     array = read(photo_file).rgb
     expected = painter.stylize(array, "starry-night")
@@ -333,7 +335,7 @@ def test_from_a_path_an_image_and_an_array(painter: Stylizer, photo_file: Path) 
 
 
 def test_alpha_stays(painter: Stylizer) -> None:
-    from impasto.images import Picture
+    from impasto.images.image import Picture
 
     alpha = photo(20, 30)[..., 0]
     painted = impasto.stylize(Picture(photo(20, 30), alpha).to_pil(), Mix(((gallery_style("photo"), 1.0),)))

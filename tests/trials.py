@@ -49,9 +49,9 @@ def summary(found: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _readers() -> dict[str, Callable[[Path], object]]:
-    from impasto.images import look, read
-    from impasto.masks import parse_mask
-    from impasto.styles import find_style
+    from impasto.images.reading import look, read
+    from impasto.inference.masks import parse_mask
+    from impasto.models.gallery import find_style
 
     return {
         "picture": lambda path: (look(path), read(path)),
@@ -99,7 +99,7 @@ def _load() -> None:
     """Load all that reading takes, so that no child has to."""
     from PIL import Image, ImageCms
 
-    from impasto.images import from_pil
+    from impasto.images.reading import from_pil
 
     Image.init()
     image = Image.new("RGB", (8, 8))

@@ -12,14 +12,15 @@ __all__ = ["ImpastoError", "Mix", "RemadeStyleWarning", "Style", "Stylizer", "__
 if TYPE_CHECKING:
     from impasto.api import stylize
     from impasto.errors import ImpastoError, RemadeStyleWarning
-    from impasto.styles import Mix, Style
+    from impasto.models.mix import Mix
+    from impasto.models.style import Style
     from impasto.stylizer import Stylizer
 
 _HOMES = {
     "stylize": "impasto.api",
     "Stylizer": "impasto.stylizer",
-    "Style": "impasto.styles",
-    "Mix": "impasto.styles",
+    "Style": "impasto.models.style",
+    "Mix": "impasto.models.mix",
     "ImpastoError": "impasto.errors",
     "RemadeStyleWarning": "impasto.errors",
 }

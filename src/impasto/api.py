@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from impasto.color import Color
-from impasto.images import Picture, from_pil, read, resized
-from impasto.manner import Region, find_manner, painting
-from impasto.masks import Mask
-from impasto.styles import Mix, Style
+from impasto.images.image import Picture
+from impasto.images.reading import from_pil, read
+from impasto.images.resize import resized
+from impasto.images.rows import Held
+from impasto.inference.color import Color
+from impasto.inference.masks import Mask
+from impasto.inference.pipeline import painting
+from impasto.inference.settings import Region, find_manner
+from impasto.models.mix import Mix
+from impasto.models.style import Style
 from impasto.stylizer import Stylizer
-from impasto.tiles import Held
 
 
 def stylize(

@@ -47,3 +47,7 @@ class TrainingError(ImpastoError):
 
 class LostCheckpointWarning(UserWarning):
     """The last checkpoint of a run is broken or gone, and the run goes on from the one before."""
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -56,7 +56,7 @@ main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.styles"])
+@pytest.mark.parametrize("module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.models.style"])
 def test_ctrl_c_while_modules_load(module: str) -> None:
     done = python("-c", CTRL_C_AT.format(module, "default_int_handler"), "doctor")
     assert (done.code, done.out, done.err) == (130, "", "error: interrupted\n")

@@ -17,11 +17,12 @@ from commands import Run, python, surroundings
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto import pictures, staged
-from impasto.images import read
-from impasto.model import Brush
-from impasto.networks import GALLERY_VERSION
-from impasto.styles import Style, gallery_style
+from impasto.images.reading import read
+from impasto.inference import file_pipeline, tile_grid
+from impasto.inference.model import Brush
+from impasto.models.gallery import gallery_style
+from impasto.models.network import GALLERY_VERSION
+from impasto.models.style import Style
 
 STYLE = ("--style", "starry-night")
 
@@ -142,9 +143,9 @@ def test_a_strip_of_single_pixels_is_painted(impasto: Run, tmp_path: Path) -> No
 def huge(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that counts as one too large for memory."""
     pytest.importorskip("pyvips")
-    monkeypatch.setattr(pictures, "STREAMED", 0)
-    monkeypatch.setattr(staged, "WHOLE", 0)
-    monkeypatch.setattr(staged, "TILE", 256)
+    monkeypatch.setattr(file_pipeline, "STREAMED", 0)
+    monkeypatch.setattr(tile_grid, "WHOLE", 0)
+    monkeypatch.setattr(tile_grid, "TILE", 256)
     Image.effect_noise((300, 500), 90).convert("RGB").save(path)
     return path
 
@@ -229,7 +230,7 @@ def of_nan(path: Path) -> None:
 
 
 def with_a_broken_network(path: Path) -> None:
-    from impasto.networks import Network
+    from impasto.models.network import Network
 
     own = Network("own", "f00d", 3, b"Dear Sir or Madam,", {})
     Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(path)

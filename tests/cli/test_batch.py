@@ -19,7 +19,7 @@ from pictures import photo
 from PIL import Image
 
 from impasto.cli.batch import LONGEST_NAME, Input, Report, earlier_paintings, expand, files, painting_name, targets
-from impasto.images import read
+from impasto.images.reading import read
 
 
 def save(folder: Path, *names: str) -> list[Path]:

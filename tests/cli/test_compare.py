@@ -9,7 +9,7 @@ from pictures import photo
 from PIL import Image
 
 from impasto.cli.options import listed
-from impasto.images import read
+from impasto.images.reading import read
 from impasto.stylizer import Stylizer
 
 SMALL = ("-n", "small")

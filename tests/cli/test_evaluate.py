@@ -19,9 +19,12 @@ from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tenso
 from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-from impasto.images import Picture, read, write  # noqa: E402
-from impasto.learning import evaluate, features  # noqa: E402
-from impasto.learning.evaluate import Judge  # noqa: E402
+from impasto.images.image import Picture  # noqa: E402
+from impasto.images.reading import read  # noqa: E402
+from impasto.images.writing import write  # noqa: E402
+from impasto.learning.evaluation import scorer  # noqa: E402
+from impasto.learning.evaluation.scorer import Judge  # noqa: E402
+from impasto.learning.networks import pretrained  # noqa: E402
 from impasto.stylizer import Stylizer  # noqa: E402
 
 WAVE = "hokusai_great_wave"  # the source of a style of the gallery
@@ -106,7 +109,7 @@ def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Pat
 
 def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path) -> None:
     run("base@gallery,double-exposure")
-    judge = Judge(features.load("lite"), 64)
+    judge = Judge(pretrained.load("lite"), 64)
     painting = place / "paintings" / f"{WAVE}.png"
     seen = 0
     for line in scores(place):
@@ -118,7 +121,7 @@ def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path
         assert line["values"] == pytest.approx(vars(expected), rel=1e-4)
         seen += 1
     assert seen == 4
-    baseline = evaluate.double_exposure(evaluate.load(place / "photos" / "a.png", 64), evaluate.load(painting, 64))
+    baseline = scorer.double_exposure(scorer.load(place / "photos" / "a.png", 64), scorer.load(painting, 64))
     np.testing.assert_array_equal(read(place / "out/pictures/64/double-exposure" / f"a.{WAVE}.png").rgb, baseline)
 
 
@@ -174,7 +177,7 @@ def test_another_photograph_under_the_same_name_is_painted_anew(run: Run, place:
 
 
 def test_a_style_that_is_predicted_otherwise_is_painted_anew(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto import predictor
+    from impasto.inference import predictor
 
     run("base")
     before, predict = results(place)["base"]["J"]["mean"], predictor.predict
@@ -199,7 +202,7 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     theirs = place / "theirs"
     theirs.mkdir()
     for name in "ab":  # the photographs themselves, at another size
-        photo = evaluate.load(place / "photos" / f"{name}.png", 64)
+        photo = scorer.load(place / "photos" / f"{name}.png", 64)
         write(theirs / f"{name}.{WAVE}.png", Picture(np.array(Image.fromarray(photo).resize((146, 128)))))
     assert run(f"theirs={theirs},recolored").code == 0
     assert results(place)["theirs"]["C"]["mean"] < 0.1
@@ -211,7 +214,7 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
 
 
 def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> None:
-    from impasto.styles import gallery_style
+    from impasto.models.gallery import gallery_style
 
     (place / "mine").mkdir()
     gallery_style("great-wave").write(place / "mine" / "x.safetensors")
@@ -222,7 +225,7 @@ def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> 
 def test_without_a_folder_the_stylizer_gets_the_painting(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stylizer, "stylize", lambda self, picture, style: 255 - picture if Path(style).is_file() else None)
     assert run("base").code == 0
-    photo = evaluate.load(place / "photos" / "a.png", 64)
+    photo = scorer.load(place / "photos" / "a.png", 64)
     np.testing.assert_array_equal(read(place / "out/pictures/64/base" / f"a.{WAVE}.png").rgb, 255 - photo)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from commands import Run, python
 
-from impasto.networks import shipped
+from impasto.models.network import shipped
 
 
 @pytest.fixture(autouse=True)

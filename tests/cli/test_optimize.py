@@ -10,9 +10,10 @@ from commands import Outcome, Run
 from pictures import photo
 from PIL import Image
 
-from impasto.color import LUMA
-from impasto.images import read
-from impasto.styles import Style, gallery_style, remember
+from impasto.images.reading import read
+from impasto.inference.color import LUMA
+from impasto.models.gallery import gallery_style
+from impasto.models.style import Style, remember
 
 pytest.importorskip("torch")
 
@@ -35,7 +36,7 @@ def optimize(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Ctrl-C comes after so many iterations; never again with None."""
-    from impasto.learning.optimize import Optimization
+    from impasto.learning.optimization.run import Optimization
 
     step = Optimization.train_step
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Outcome, Run
-from models import older
 from pictures import UInt8, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
+from tiny_models import older
 
-from impasto import pictures, predictor, staged
-from impasto.images import read
-from impasto.networks import shipped
-from impasto.styles import Style, gallery_style, remember
+from impasto.images.reading import read
+from impasto.inference import file_pipeline, predictor, tile_grid
+from impasto.models.gallery import gallery_style
+from impasto.models.network import shipped
+from impasto.models.style import Style, remember
 
 FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds"]
 
@@ -356,9 +357,9 @@ def test_a_huge_file_is_painted_in_tiles(paint: Paint, tmp_path: Path, monkeypat
     pytest.importorskip("pyvips")
     Image.fromarray(photo(300, 400)).save(tmp_path / "huge.tif")
     paint(tmp_path / "huge.tif", "-o", tmp_path / "whole.tif", "--precision", "f32")
-    monkeypatch.setattr(pictures, "STREAMED", 0)
-    monkeypatch.setattr(staged, "WHOLE", 0)
-    monkeypatch.setattr(staged, "TILE", 256)
+    monkeypatch.setattr(file_pipeline, "STREAMED", 0)
+    monkeypatch.setattr(tile_grid, "WHOLE", 0)
+    monkeypatch.setattr(tile_grid, "TILE", 256)
     (record,) = paint(tmp_path / "huge.tif", "-o", tmp_path / "tiles.tif", "--precision", "f32", "--json").records
     assert list(record) == FIELDS
     one, other = (read(tmp_path / f"{name}.tif").rgb.astype(int) for name in ("whole", "tiles"))

@@ -10,9 +10,10 @@ from commands import Outcome, Run
 from pictures import UInt8
 from PIL import Image
 
-from impasto.images import read
-from impasto.networks import shipped
-from impasto.styles import Style, gallery_style, read_style
+from impasto.images.reading import read
+from impasto.models.gallery import gallery_style
+from impasto.models.network import shipped
+from impasto.models.style import Style, read_style
 
 Train = Callable[..., Outcome]
 
@@ -21,10 +22,10 @@ Train = Callable[..., Outcome]
 def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good end."""
     pytest.importorskip("torch")
-    from impasto.learning import runs
+    from impasto.learning.training import style as style_training
 
     monkeypatch.chdir(photo_file.parent)
-    monkeypatch.setattr(runs, "nearest", lambda *_: "starry-night")  # not looked for: it takes longer than the rest
+    monkeypatch.setattr(style_training, "nearest", lambda *_: "starry-night")  # not looked for: it takes longer than the rest
 
     def run(*arguments: object) -> Outcome:
         quick = ("--steps", 1, "--batch", 1, "--crop", 64, "--style-size", 64, "--preview-every", 0, "--threads", 1)
@@ -125,9 +126,9 @@ def test_a_style_remembers_its_picture(train: Train, photo_file: Path, flags: li
 def test_a_gallery_does_not_unless_asked(
     train: Train, photo_file: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], kept: bool
 ) -> None:
-    from impasto.learning import export
+    from impasto.learning.conversion import onnx_export
 
-    monkeypatch.setattr(export, "parity", lambda *_: {})  # a network of one step is not worth the check
+    monkeypatch.setattr(onnx_export, "parity", lambda *_: {})  # a network of one step is not worth the check
     train(photo_file, "--gallery", "mine", *flags)
     assert (read_style(Path("mine/styles/photo.safetensors")).picture is not None) == kept
 

@@ -13,10 +13,11 @@ from pictures import photo
 from PIL import Image
 
 import impasto as package
-from impasto import engines
-from impasto.images import read
-from impasto.networks import shipped
-from impasto.styles import Style, gallery_names, gallery_style, remember
+from impasto.engines import base
+from impasto.images.reading import read
+from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.network import shipped
+from impasto.models.style import Style, remember
 from impasto.stylizer import Stylizer
 
 
@@ -170,7 +171,7 @@ def test_a_report_has_what_is_needed_and_no_paths(impasto: Run, tmp_path: Path, 
     assert "somebody" not in text and str(Path.home()) not in text
     # engines agree, and each paints
     lines = [line for line in text.splitlines() if "deviation" in line]
-    assert len(lines) == 2 * len(engines.available())
+    assert len(lines) == 2 * len(base.available())
     means = {line.split(", ")[1].split(":")[0]: set[float]() for line in lines}
     for line in lines:
         means[line.split(", ")[1].split(":")[0]].add(float(line.split("mean ")[1].split(",")[0]))
@@ -222,7 +223,7 @@ def test_doctor_tells_what_to_do(impasto: Run, tmp_path: Path, monkeypatch: pyte
 
 def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED))
-    quick = ("--runs", "1", "--threads", "1", "--engine", engines.available()[0])
+    quick = ("--runs", "1", "--threads", "1", "--engine", base.available()[0])
     done = impasto("benchmark", "--size", "64x80", "--size", "64x64", "--against", "none", "--json", *quick)
     assert (done.code, done.err) == (0, "")
     assert [(r["network"], r["width"], r["height"]) for r in done.records] == [(n, 64, h) for h in (80, 64) for n in SHIPPED]
@@ -238,13 +239,13 @@ def test_benchmark_by_itself_times_all_engines_and_int8(impasto: Run, monkeypatc
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ("small",))
     done = impasto("benchmark", "--size", "64x64", "--against", "none", "--runs", "1", "--no-memory", "--json")
     ways = [record["engine"].split() for record in done.records]
-    assert [engine for engine, _ in ways] == [*engines.available(), "openvino"]
+    assert [engine for engine, _ in ways] == [*base.available(), "openvino"]
     assert ways[-1] == ["openvino", "int8"]
 
 
 def test_benchmark_against_johnson(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED[:1]))
-    arguments = ("benchmark", "--size", "64x64", "--runs", "1", "--no-memory", "--engine", engines.available()[0])
+    arguments = ("benchmark", "--size", "64x64", "--runs", "1", "--no-memory", "--engine", base.available()[0])
     ours, theirs = impasto(*arguments, "--json").records
     assert (theirs["network"], theirs["times_faster_than_johnson"]) == ("johnson", 1)
     assert ours["times_faster_than_johnson"] == pytest.approx(theirs["ms"] / ours["ms"], rel=0.1)

@@ -19,8 +19,8 @@ from PIL import Image
 from impasto.cli.batch import painting_name
 from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
-from impasto.video.stability import measure
-from impasto.video.steady import SteadyBrush
+from impasto.video.metrics import measure
+from impasto.video.temporal.frozen_statistics import SteadyBrush
 
 SMALL = ("--network", "small", "--style", "starry-night")
 FIELDS = [
@@ -303,14 +303,14 @@ def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     """In a process of its own, here with all that encoders say."""
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
-import os, signal, impasto.model
-real, left = impasto.model.Brush.paint, [5]
+import os, signal, impasto.inference.model
+real, left = impasto.inference.model.Brush.paint, [5]
 def paint(*arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGINT)
     return real(*arguments)
-impasto.model.Brush.paint = paint
+impasto.inference.model.Brush.paint = paint
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()

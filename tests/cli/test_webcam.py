@@ -16,9 +16,9 @@ from clips import EVEN, frames_of, make_clip
 from commands import Run, python, surroundings
 
 from impasto.cli.webcam import specs
-from impasto.live import inputs
-from impasto.live.inputs import Input
-from impasto.styles import gallery_names
+from impasto.models.gallery import gallery_names
+from impasto.webcam import sources
+from impasto.webcam.sources import Input
 
 STYLE = ("--style", "starry-night")
 
@@ -45,7 +45,7 @@ def test_a_window(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     pygame = pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     pressed = iter([[], ["right"], ["s"], ["q"]])
-    monkeypatch.setattr("impasto.live.window.PygameWindow.keys", lambda _: next(pressed))
+    monkeypatch.setattr("impasto.webcam.window.PygameWindow.keys", lambda _: next(pressed))
     done = impasto("webcam", clip, "-s", "great-wave,starry-night", "--loop", "--snapshots", "new/folder", "--json")
     (record,) = done.records
     assert done.code == 0
@@ -63,8 +63,8 @@ def test_no_time_at_all(impasto: Run, clip: Path) -> None:
 def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is unplugged: what was recorded is kept, mirrored as cameras are."""
     source = "color=red:size=32x48:rate=25:duration=0.4,pad=64:48"  # red on the left
-    monkeypatch.setattr(inputs, "_cameras", lambda _: iter([("0", "0")]))
-    monkeypatch.setattr("impasto.live.inputs._camera", lambda *_: Input("the camera Test", source, "lavfi"))
+    monkeypatch.setattr(sources, "_cameras", lambda _: iter([("0", "0")]))
+    monkeypatch.setattr("impasto.webcam.sources._camera", lambda *_: Input("the camera Test", source, "lavfi"))
     done = impasto("webcam", *STYLE, "--strength", "0", "--no-window", "--record", "out.mkv")
     assert done.code == 1
     assert done.only_error().startswith("the camera Test is gone")
@@ -101,7 +101,7 @@ def test_it_needs_no_torch_and_without_a_window_no_pygame(clip: Path) -> None:
 
 
 def test_no_camera(impasto: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(inputs, "_cameras", lambda _: iter(()))
+    monkeypatch.setattr(sources, "_cameras", lambda _: iter(()))
     monkeypatch.chdir(tmp_path)
     done = impasto("webcam", *STYLE, "--no-window", "--record", "a.mp4")
     assert (done.code, done.out) == (1, "")
@@ -113,7 +113,7 @@ def test_no_camera(impasto: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_no_display_and_no_extra(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.live.window._is_without_display", lambda: True)
+    monkeypatch.setattr("impasto.webcam.window._is_without_display", lambda: True)
     if pytest.importorskip("pygame"):
         done = impasto("webcam", clip, *STYLE)
         assert (done.code, "there is no display here; run it on a desktop" in done.only_error()) == (1, True)
@@ -123,7 +123,7 @@ def test_no_display_and_no_extra(impasto: Run, clip: Path, monkeypatch: pytest.M
 
 
 def test_what_was_named_is_looked_at_before_the_display(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.live.window._is_without_display", lambda: True)
+    monkeypatch.setattr("impasto.webcam.window._is_without_display", lambda: True)
     (tmp_path / "text.mp4").write_text("Dear Sir or Madam,\n")
     for name, reason in (("/dev/video77", "no such camera or file"), (tmp_path / "text.mp4", "no video in a format")):
         done = impasto("webcam", name, *STYLE)
@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up(impasto: Run, clip: Path, monkeypatch: pytest.Monk
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return super().write(memoryview(data)[: 40_000 - self.tell()]) or 0
 
-    monkeypatch.setattr("impasto.live.recorder.FileIO", Full)
+    monkeypatch.setattr("impasto.webcam.recorder.FileIO", Full)
     done = impasto("webcam", clip, *STYLE, "--loop", "--no-window", "--record", "a.mp4", "--json")
     (record,) = done.records
     assert done.code == 1

@@ -29,10 +29,11 @@ with atheris.instrument_imports(include=["PIL", "impasto"]):
 
     from impasto import held
     from impasto.errors import ImpastoError
-    from impasto.images import look, read
-    from impasto.masks import parse_mask
-    from impasto.networks import Network, shipped
-    from impasto.styles import Style, gallery_style, read_style, remember
+    from impasto.images.reading import look, read
+    from impasto.inference.masks import parse_mask
+    from impasto.models.gallery import gallery_style
+    from impasto.models.network import Network, shipped
+    from impasto.models.style import Style, read_style, remember
 
 import numpy as np
 from onnx import helper, numpy_helper

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import torch
 
-from impasto.learning import runs
-from impasto.learning.train import Progress
-
-from .tiny import tiny_trainer
+from impasto.learning.training import loop
+from impasto.learning.training.settings import Progress
+from learning.tiny import tiny_trainer
 
 STEPS = 12
 
 
 def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
     torch.set_num_threads(1)
-    runs.SAVE_EVERY = 0.0  # after every step
+    loop.SAVE_EVERY = 0.0  # after every step
     trainer = tiny_trainer(steps=STEPS)
     if checkpoint.exists():
         trainer.load(checkpoint)
@@ -32,7 +31,7 @@ def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
         if progress.step == start + steps < STEPS:
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-    runs.keep_training(trainer, checkpoint, on_step)
+    loop.keep_training(trainer, checkpoint, on_step)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from impasto.learning.art import Art
-from impasto.learning.features import Perceptual
-from impasto.learning.johnson import Johnson
-from impasto.learning.networks import Architecture, TransformerNetwork
-from impasto.learning.predictor import new_predictor
-from impasto.learning.train import Settings, Trainer
+from impasto.learning.data.style_crops import Art
+from impasto.learning.networks.johnson import Johnson
+from impasto.learning.networks.perceptual import Perceptual
+from impasto.learning.networks.predictor import new_predictor
+from impasto.learning.networks.transformer import Architecture, TransformerNetwork
+from impasto.learning.training.settings import Settings
+from impasto.learning.training.trainer import Trainer
 
 UInt8 = NDArray[np.uint8]
 
@@ -98,7 +99,7 @@ def random_embedding(network: TransformerNetwork, seed: int = 0) -> Tensor:
 
 
 class Textures:
-    """Content made of textures; see `impasto.learning.content.Content`."""
+    """Content made of textures; see `impasto.learning.data.photos.Content`."""
 
     description = "textures"
     pool = 6

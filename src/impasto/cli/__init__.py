@@ -35,7 +35,7 @@ def raise_interrupts() -> None:
 def _run() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\..*")  # of damaged metadata, which are no reason to stop or to speak
     from impasto.cli.app import UsageError, app, explained
-    from impasto.cli.report import fail, show_warning
+    from impasto.cli.console import fail, show_warning
     from impasto.errors import ColorError, ImpastoError, MaskError, NetworkError, RemadeStyleWarning, StyleError
 
     warnings.simplefilter("always", RemadeStyleWarning)

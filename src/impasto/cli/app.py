@@ -11,13 +11,13 @@ from impasto.cli import (
     EXIT_INTERRUPTED,
     benchmark,
     compare,
+    console,
     doctor,
     evaluate,
     export,
-    import_,
+    import_checkpoint,
     optimize,
     raise_interrupts,
-    report,
     styles,
     stylize,
     train,
@@ -35,7 +35,7 @@ class _Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            report.fail("interrupted")
+            console.fail("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -100,7 +100,7 @@ for verb in (
     optimize.optimize,
     evaluate.evaluate,
     benchmark.benchmark,
-    import_.import_,
+    import_checkpoint.import_,
     export.export,
     doctor.doctor,
 ):

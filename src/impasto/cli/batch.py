@@ -15,9 +15,9 @@ import typer
 
 from impasto.errors import PictureError
 from impasto.files import os_reason
-from impasto.images import EXTENSIONS, WRITABLE
-from impasto.styles import gallery_names
-from impasto.video.kinds import EXTENSIONS_READ, is_clip, written_suffix
+from impasto.images.formats import EXTENSIONS, WRITABLE
+from impasto.models.gallery import gallery_names
+from impasto.video.formats import EXTENSIONS_READ, is_clip, written_suffix
 
 LONGEST_NAME = 255  # bytes, on nearly all file systems
 STANDARD = "-"  # standard input or output, in place of a file

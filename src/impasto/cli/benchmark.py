@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from impasto import engines
-from impasto.cli import options, report
+from impasto import hardware
+from impasto.cli import console, options
+from impasto.engines import base
 from impasto.errors import StyleError, TrainingError
-from impasto.networks import NETWORKS, NOISE, Network, noise_at, shipped
-from impasto.styles import find_style
+from impasto.models.gallery import find_style
+from impasto.models.network import NETWORKS, NOISE, Network, shipped
+from impasto.models.noise import noise_at
 
 WARM_UP = 3  # runs that do not count
 SIZES = ["512x512", "1280x720", "1920x1080"]
@@ -42,7 +44,7 @@ class _Job:
         if self.engine == "torch":
             return _johnson(picture, self.threads), "f32"
         network = shipped(self.network) if self.network in NETWORKS else _owned(self.network)
-        runner = engines.load(network.graph, self.engine, self.threads, self.precision, pixels=True)
+        runner = base.load(network.graph, self.engine, self.threads, self.precision, pixels=True)
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
         noise = [noise_at(self.height, self.width)] if NOISE in runner.inputs else []
         return partial(runner.run, picture, embedding, *noise), runner.precision
@@ -83,7 +85,7 @@ def benchmark(
 
       impasto benchmark --json > times.jsonl
     """
-    chosen = [engine] if engine != "auto" else engines.available() or [engine]  # "auto" then says that there is none
+    chosen = [engine] if engine != "auto" else base.available() or [engine]  # "auto" then says that there is none
     if engine == "auto" and precision not in ("auto", "f32"):
         chosen = ["openvino"]  # the only one that has them
     kinds = [(name, each, precision) for each in chosen for name in (*NETWORKS, *(style or []))]
@@ -114,7 +116,7 @@ def _report(jobs: list[_Job], runs: int, memory: bool, json: bool) -> None:
         if yardstick:
             record["times_faster_than_johnson"] = round(yardstick / seconds, 1)
             line += f" {yardstick / seconds:6.1f} times the speed of johnson"
-        report.result(line, record, json)
+        console.result(line, record, json)
 
 
 def _alternate(jobs: dict[_Job, Callable[[], Any]], runs: int) -> dict[_Job, float]:
@@ -164,20 +166,20 @@ def _has_torch() -> bool:
     try:
         import torch  # noqa: F401
     except ImportError:
-        report.note("PyTorch is not installed, so there is nothing to compare with; pip install 'impasto[train]'")
+        console.note("PyTorch is not installed, so there is nothing to compare with; pip install 'impasto[train]'")
         return False
     return True
 
 
-def _johnson(picture: engines.Array, threads: int | None) -> Callable[[], Any]:
+def _johnson(picture: base.Array, threads: int | None) -> Callable[[], Any]:
     """A Johnson network of the PyTorch examples' dimensions in PyTorch eager, float32 in and out."""
     try:
         import torch
 
-        from impasto.learning.johnson import Johnson
+        from impasto.learning.networks.johnson import Johnson
     except ImportError as error:
         raise TrainingError(f"--against johnson needs PyTorch ({error}): pip install 'impasto[train]'") from error
-    torch.set_num_threads(threads or engines.available_cores())
+    torch.set_num_threads(threads or hardware.available_cores())
     network, tensor = Johnson().eval(), torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 255
 
     def run() -> torch.Tensor:

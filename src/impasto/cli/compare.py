@@ -10,20 +10,23 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto import compare as comparing
-from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.cli import EXIT_SOME_FAILED, console, options
 from impasto.cli.batch import files
-from impasto.color import parse_color
-from impasto.compare import Comparison, Paint
-from impasto.engines import available_cores
 from impasto.errors import ImpastoError, PictureError, TrainingError
-from impasto.images import WRITABLE, Picture, UInt8, check_sides, write
-from impasto.manner import Manner, check_recolorable
-from impasto.networks import NETWORKS
-from impasto.networks import SUFFIX as NETWORK_SUFFIX
-from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
+from impasto.hardware import available_cores
+from impasto.images.formats import WRITABLE
+from impasto.images.image import Picture, UInt8
+from impasto.images.writing import check_sides, write
+from impasto.inference.color import parse_color
+from impasto.inference.pipeline import check_recolorable
+from impasto.inference.settings import Manner
+from impasto.inference.stroke_size import LARGEST_STROKE, SMALLEST_STROKE
+from impasto.models.network import NETWORKS
+from impasto.models.network import SUFFIX as NETWORK_SUFFIX
+from impasto.sheets import comparison as comparisons
+from impasto.sheets.comparison import Comparison, Paint
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import ANIMATIONS, same
+from impasto.video.formats import ANIMATIONS, same
 
 OPTIMIZED = re.compile(r"(lbfgs|optimize)-(\d+)")
 KINDS = f"{', '.join(NETWORKS)}, network files ({NETWORK_SUFFIX}), lbfgs-N and optimize-N, of N iterations"
@@ -74,7 +77,7 @@ def compare(
             "--size",
             min=1,
             help="The shorter side of what is painted, in pixels; smaller photographs keep their size. "
-            f"[default: {comparing.SHORT}, or what --width needs; of --before-after as it is; of --sweep {SWEEP_SIDE}]",
+            f"[default: {comparisons.SHORT}, or what --width needs; of --before-after as it is; of --sweep {SWEEP_SIDE}]",
         ),
     ] = None,
     width: Annotated[int, typer.Option(min=64, max=4096, help="Of a cell, in pixels.")] = 320,
@@ -148,32 +151,32 @@ def compare(
         try:
             if not same(path, target):
                 side = size or (SWEEP_SIDE if sweep else None)
-                loaded.append((path.stem, comparing.load(path, side, 0 if before_after else width)))
+                loaded.append((path.stem, comparisons.load(path, side, 0 if before_after else width)))
             elif path in map(Path, photos):  # else it is an earlier sheet in the folder
                 raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another -o")
         except ImpastoError as error:
             failures.append((str(path), error))
     for text, failure in failures:
-        report.failed(report.failure(text, failure), json)
+        console.failed(console.failure(text, failure), json)
     if not loaded:
         raise typer.Exit(EXIT_SOME_FAILED)
     record: dict[str, Any] = {"output": str(target), "photos": [name for name, _ in loaded], **chosen}
     if sweep:
         record["strengths"] = [0, 1]
-    strengths_shown = comparing.SWEEP if sweep else chosen["strengths"]
+    strengths_shown = comparisons.SWEEP if sweep else chosen["strengths"]
     comparison = Comparison(loaded, manners, painters, strengths_shown, chosen["strokes"], modes)
     if not shows:
         check_sides(target, *comparison.size(width))
     pictures = _painted(comparison)
     if sweep:
-        pictures, shown = comparing.there_and_back(pictures), pictures[0]
-        comparing.write_animation(target, pictures, quality=quality)
+        pictures, shown = comparisons.there_and_back(pictures), pictures[0]
+        comparisons.write_animation(target, pictures, quality=quality)
     else:
-        shown = comparing.before_after(loaded[0][1].rgb, pictures[0]) if before_after else comparison.sheet(pictures, width)
+        shown = comparisons.before_after(loaded[0][1].rgb, pictures[0]) if before_after else comparison.sheet(pictures, width)
         write(target, Picture(shown), quality)
     record |= {"frames" if sweep else "paintings": len(pictures), "width": shown.shape[1], "height": shown.shape[0]}
     record["seconds"] = round(time.perf_counter() - start, 3)
-    report.result(_line(record), record, json)
+    console.result(_line(record), record, json)
     if failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -207,15 +210,16 @@ def _painter(name: str, manners: Sequence[Manner], engine: str, threads: int | N
     """What paints, by the name that a user gives it, once it is known that it can paint in all of the manners."""
     if match := OPTIMIZED.fullmatch(name):
         try:
-            from impasto.learning import followed, runs
+            from impasto.learning.optimization import stylizer
+            from impasto.learning.training import inputs
         except ImportError as error:
             raise TrainingError(f"{name} needs PyTorch ({error}): pip install 'impasto[train]'") from error
-        runs.set_threads(threads or available_cores())
-        kind: followed.Kind = "lbfgs" if match[1] == "lbfgs" else "optimize"
-        follower = followed.Followed(kind, int(match[2]), Stylizer("base", engine, threads, precision), precision)
+        inputs.set_threads(threads or available_cores())
+        kind: stylizer.Kind = "lbfgs" if match[1] == "lbfgs" else "optimize"
+        follower = stylizer.Followed(kind, int(match[2]), Stylizer("base", engine, threads, precision), precision)
         for manner in manners:
             follower.check(manner)
-        report.note(f"{name} paints by what {follower.perceptual.identity} sees")
+        console.note(f"{name} paints by what {follower.perceptual.identity} sees")
         return name, follower
     if name not in NETWORKS and not name.lower().endswith(NETWORK_SUFFIX):
         raise typer.BadParameter(f"--networks: nothing paints that is called {name!r}; there are {KINDS}")
@@ -223,13 +227,13 @@ def _painter(name: str, manners: Sequence[Manner], engine: str, threads: int | N
     for manner in manners:
         for mix in manner.mixes:
             painter.prepare(mix)
-    return Path(name).name.removesuffix(NETWORK_SUFFIX), comparing.by_network(painter)
+    return Path(name).name.removesuffix(NETWORK_SUFFIX), comparisons.by_network(painter)
 
 
 def _painted(comparison: Comparison) -> list[UInt8]:
     """All paintings, with a bar."""
     pictures: list[UInt8] = []
-    with report.bar() as bar:
+    with console.bar() as bar:
         task = bar.add_task("painting", total=len(comparison))
         try:
             for picture in comparison.paintings(lambda done: bar.advance(task, done)):

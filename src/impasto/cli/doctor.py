@@ -15,14 +15,15 @@ import numpy as np
 import typer
 
 from impasto import __version__
-from impasto.cli import options, report
-from impasto.engines import ENGINES, available, available_cores, available_memory
+from impasto.cli import console, options
+from impasto.engines.base import ENGINES, available
 from impasto.errors import ImpastoError
 from impasto.files import os_reason, write_atomically
-from impasto.images import UInt8
-from impasto.networks import NETWORKS, shipped
+from impasto.hardware import available_cores, available_memory
+from impasto.images.image import UInt8
+from impasto.models.gallery import gallery_names
+from impasto.models.network import NETWORKS, shipped
 from impasto.paths import home, weights_folders
-from impasto.styles import gallery_names
 from impasto.stylizer import Stylizer
 
 ENVIRONMENT = (  # that changes what impasto does; values are told where they are numbers
@@ -71,10 +72,10 @@ def doctor(
             write_atomically(out, "\n".join(report_lines(found)).encode())
         except OSError as error:
             raise ImpastoError(f"cannot write {out}: {os_reason(error)}") from error
-        report.result(f"{out}: look it over, and put it into the bug report", {"output": str(out)}, json)
+        console.result(f"{out}: look it over, and put it into the bug report", {"output": str(out)}, json)
         return
     if json:
-        report.result("", found, as_json=True)
+        console.result("", found, as_json=True)
         return
     for key, value in found.items():
         if key != "advice":

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
-from impasto.cli import EXIT_SOME_FAILED, options, report, stability, video
+from impasto.cli import EXIT_SOME_FAILED, console, evaluate_video, options, video
 from impasto.cli.batch import files
-from impasto.engines import available_cores
 from impasto.errors import ImpastoError, TrainingError, WeightsError
 from impasto.files import unwritable
+from impasto.hardware import available_cores
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import Options
+from impasto.video.formats import Options
 
 if TYPE_CHECKING:
-    from impasto.learning.comparison import Comparison, Row, Scorer
-    from impasto.learning.evaluate import Judge
-    from impasto.learning.inception import Inception
+    from impasto.learning.evaluation.experiment import Comparison, Row, Scorer
+    from impasto.learning.evaluation.inception import Inception
+    from impasto.learning.evaluation.scorer import Judge
 
 METHODS = "base,small,recolored,double-exposure,painting,lbfgs-25"
 MeasureName = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
@@ -114,32 +114,35 @@ def evaluate(
         found[what], failures = files(inputs)
         failed += len(failures)
         for text, error in failures:
-            report.fail(str(error) if text in str(error) else f"{text}: {error}")
+            console.fail(str(error) if text in str(error) else f"{text}: {error}")
         if not found[what]:
             raise typer.Exit(EXIT_SOME_FAILED)
     chosen = found["photographs"][::every][:limit]
     _check_installed()
-    from impasto.learning import comparison as compare
-    from impasto.learning import inception as fid_network
-    from impasto.learning import methods as known
-    from impasto.learning import runs
-    from impasto.learning.evaluate import CANONICAL, Judge
+    from impasto.learning.evaluation import experiment
+    from impasto.learning.evaluation.inception import load as load_inception
+    from impasto.learning.evaluation.methods import find as find_methods
+    from impasto.learning.evaluation.scorer import CANONICAL, Judge
+    from impasto.learning.training.inputs import perceptual as load_perceptual
+    from impasto.learning.training.inputs import set_threads
 
-    runs.set_threads(threads or available_cores())
-    with report.bar() as bar:
-        judge = Judge(runs.perceptual(perceptual, precision, report.download(bar)), size)
+    set_threads(threads or available_cores())
+    with console.bar() as bar:
+        judge = Judge(load_perceptual(perceptual, precision, console.download(bar)), size)
     stylizer = partial(Stylizer, engine=engine, threads=threads, precision=precision)
     try:
-        painters = known.find([name.strip() for name in methods.split(",")], judge, stylizer)
+        painters = find_methods([name.strip() for name in methods.split(",")], judge, stylizer)
     except ValueError as error:
         raise typer.BadParameter(f"--methods: {error}") from None
     if perceptual == "vgg19" and (judging := judge.objective.perceptual.identity) != CANONICAL:
-        report.note(f"{judging} judges: figures compare with each other, not with those of the Oxford VGG-19, as in the README")
+        console.note(
+            f"{judging} judges: figures compare with each other, not with those of the Oxford VGG-19, as in the README"
+        )
     scorer = _scorer(judge, wanted, lpips_heads)
-    fid = fid_network.load(inception) if inception else None
+    fid = load_inception(inception) if inception else None
     if overwrite:
-        (output / compare.SCORES).unlink(missing_ok=True)
-    comparison = compare.Comparison(chosen, found["paintings"], painters, scorer, output)
+        (output / experiment.SCORES).unlink(missing_ok=True)
+    comparison = experiment.Comparison(chosen, found["paintings"], painters, scorer, output)
     rows, wrong = _run(comparison)
     if not rows:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -159,8 +162,8 @@ def _evaluate_clip(context: typer.Context, clip: Path, paintings: list[str], how
         raise typer.BadParameter(f"{sorted(others)[0]} has no say with --clip; leave one of them out")
     found, failures = files(paintings, whole=True)
     for text, error in failures:
-        report.failed(report.failure(text, error), context.params["json"])
-    failed = stability.evaluate(clip, found, how, context.params["output"], context.params["json"])
+        console.failed(console.failure(text, error), context.params["json"])
+    failed = evaluate_video.evaluate(clip, found, how, context.params["output"], context.params["json"])
     if failed or failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -175,7 +178,7 @@ def _measures(text: str) -> list[str]:
 def _check_installed() -> None:
     """The learning half wants torch, and measures and plots a little more."""
     try:
-        import impasto.learning.results  # noqa: F401
+        import impasto.learning.evaluation.report  # noqa: F401
     except ImportError as error:
         raise TrainingError(
             f"evaluating needs PyTorch, scikit-image and matplotlib ({error}): pip install 'impasto[evaluate]'"
@@ -184,16 +187,16 @@ def _check_installed() -> None:
 
 def _scorer(judge: "Judge", wanted: list[str], lpips_heads: Path | None) -> "Scorer":
     """Measures ready to take. One whose network is not here is left out, and a line says how to get it."""
-    from impasto.learning import squeezenet
-    from impasto.learning.comparison import MEASURES, Scorer
+    from impasto.learning.evaluation import lpips
+    from impasto.learning.evaluation.experiment import MEASURES, Scorer
 
     squeeze, heads = None, None
     if "lpips" in wanted:
-        heads = squeezenet.read_heads(lpips_heads) if lpips_heads else None
+        heads = lpips.read_heads(lpips_heads) if lpips_heads else None
         try:
-            squeeze = squeezenet.load()
+            squeeze = lpips.load()
         except WeightsError as error:
-            report.note(f"lpips is left out: {error}")
+            console.note(f"lpips is left out: {error}")
     return Scorer(judge, [m for m in MEASURES if m in wanted and (m != "lpips" or squeeze)], squeeze, heads)
 
 
@@ -201,7 +204,7 @@ def _run(comparison: "Comparison") -> tuple[list["Row"], int]:
     """Rows, and how many pairs failed; each reason is told once."""
     rows: list[Row] = []
     reasons: dict[str, int] = {}
-    with report.bar(unit=True) as bar:
+    with console.bar(unit=True) as bar:
         task = bar.add_task("evaluating", total=len(comparison))
         try:
             for row in comparison.run():
@@ -212,9 +215,9 @@ def _run(comparison: "Comparison") -> tuple[list["Row"], int]:
                     continue
                 reasons[str(row)] = reasons.get(str(row), 0) + 1
                 if reasons[str(row)] == 1:
-                    report.fail(str(row))
+                    console.fail(str(row))
         except KeyboardInterrupt:
-            report.note(f"what is done is in {comparison.folder}; the same command goes on from there")
+            console.note(f"what is done is in {comparison.folder}; the same command goes on from there")
             raise
     return rows, sum(reasons.values())
 
@@ -223,22 +226,21 @@ def _write(
     comparison: "Comparison", rows: list["Row"], conditions: dict[str, Any], fid: "Inception | None", json: bool
 ) -> None:
     """Write results over the pairs that all methods have, and say them."""
-    from impasto.learning import comparison as compare
-    from impasto.learning import results
+    from impasto.learning.evaluation import experiment, report
 
-    methods = results.common(rows)
+    methods = report.common(rows)
     pairs = len(next(iter(methods.values())))
     if not pairs:
         raise ImpastoError("no pair was painted by all methods, so that nothing compares; leave out methods that failed")
     if pairs < len(comparison.photos) * len(comparison.paintings):
-        report.note(f"tables are over the {pairs} pairs that all of {', '.join(methods)} painted")
+        console.note(f"tables are over the {pairs} pairs that all of {', '.join(methods)} painted")
     by: dict[str, str] = {measure: comparison.scorer.by(measure) for measure in comparison.scorer.wanted}
     kept: dict[Path, Any] = {}
-    distances = {label: compare.frechet(each, fid, kept) if fid else None for label, each in methods.items()}
+    distances = {label: experiment.frechet(each, fid, kept) if fid else None for label, each in methods.items()}
     if fid:
         by |= {"fid": fid.identity}
         if None in distances.values():
-            report.note("FID is left out: it takes two paintings at least")
+            console.note("FID is left out: it takes two paintings at least")
     first = next(iter(methods.values()))
     conditions |= {
         "pairs": pairs,
@@ -246,14 +248,14 @@ def _write(
         "paintings": len({row.pair.painting for row in first}),
         "measures": by,
     }
-    summaries = [results.summarize(label, each, distances[label]) for label, each in methods.items()]
-    files = results.write_all(comparison.folder, methods, summaries, conditions, comparison.iterations)
+    summaries = [report.summarize(label, each, distances[label]) for label, each in methods.items()]
+    files = report.write_all(comparison.folder, methods, summaries, conditions, comparison.iterations)
     for summary in summaries:
         line = f"{summary.method:24}"
         line += "".join(
             f"  {column} {s.mean:.3f} (median {s.median:.3f})" for column, s in summary.columns.items() if column in "CSJ"
         )
-        worth = results.shown_worth(summary, comparison.iterations)
+        worth = report.shown_worth(summary, comparison.iterations)
         line += f"  worth {worth} iterations" if summary.worth is not None else ""
-        report.result(line, results.record(summary, comparison.iterations) | {"conditions": conditions}, json)
-    report.note(f"{', '.join(map(str, files))}: {pairs} pairs, {conditions['short side']}, {conditions['perceptual']}")
+        console.result(line, report.record(summary, comparison.iterations) | {"conditions": conditions}, json)
+    console.note(f"{', '.join(map(str, files))}: {pairs} pairs, {conditions['short side']}, {conditions['perceptual']}")

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from impasto import exporting
-from impasto.cli import options, report
+from impasto import export as exporting
+from impasto.cli import console, options
 from impasto.errors import ImpastoError, TrainingError
-from impasto.exporting import Exported
+from impasto.export import Exported
 from impasto.files import os_reason, write_atomically
-from impasto.networks import Network
-from impasto.styles import Embedding
+from impasto.models.network import Network
+from impasto.models.style import Embedding
 
 Format = Literal["onnx", "pytorch", "openvino"]
 SUFFIXES: dict[Format, tuple[str, ...]] = {
@@ -50,8 +50,8 @@ def export(
 
     A network without a style also takes `embedding`, float32 (1, size): the tensor `embedding.NETWORK` of a style file.
 
-    pytorch (.pth, .pt, .safetensors) is a state dict for `impasto.learning.networks.TransformerNetwork`, in float32, and
-    `embedding` (size,) beside it, which is taken out before it is loaded:
+    pytorch (.pth, .pt, .safetensors) is a state dict for `impasto.learning.networks.transformer.TransformerNetwork`, in
+    float32, and `embedding` (size,) beside it, which is taken out before it is loaded:
 
       network = TransformerNetwork(ARCHITECTURES["base"]).eval()
 
@@ -101,14 +101,14 @@ def export(
     record |= {"style": None if embedding is None else name, "network": found.name, "hash": found.hash}
     files, rounding = " and ".join(map(str, written)), ", with rounding to 8 bits" if pixels else ""
     line = f"{files} ({chosen}; largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g})"
-    report.result(line, record | {"largest_difference": exported.difference}, json)
+    console.result(line, record | {"largest_difference": exported.difference}, json)
 
 
 def _exported(form: str, network: Network, embedding: Embedding | None, pixels: bool, suffix: str) -> Exported:
     if form != "pytorch":
         return (exporting.onnx_files if form == "onnx" else exporting.openvino_files)(network, embedding, pixels)
     try:
-        from impasto.learning import statedict
+        from impasto.learning.conversion import state_dict
     except ImportError as error:
         raise TrainingError(f"PyTorch's files are written by PyTorch ({error}): pip install 'impasto[train]'") from error
-    return statedict.files(network, embedding, suffix)
+    return state_dict.files(network, embedding, suffix)

@@ -3,26 +3,31 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
+from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.train import Watch
-from impasto.color import after, keep_color
-from impasto.engines import available_cores
 from impasto.errors import PictureError, TrainingError
-from impasto.files import finish, unfinished, unwritable
-from impasto.images import WRITABLE, Picture, read, resized, write
-from impasto.manner import Manner
-from impasto.styles import Mix, find_mix
+from impasto.files import unwritable
+from impasto.hardware import available_cores
+from impasto.images.formats import WRITABLE
+from impasto.images.image import Picture
+from impasto.images.reading import read
+from impasto.images.resize import resized
+from impasto.images.writing import write
+from impasto.inference.color import after, keep_color
+from impasto.inference.settings import Manner
+from impasto.learning.training.checkpoints import finish, unfinished
+from impasto.models.mix import Mix, find_mix
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import same
+from impasto.video.formats import same
 
 if TYPE_CHECKING:
-    from impasto.learning.optimize import Optimization
-    from impasto.learning.tiled import Terms
+    from impasto.learning.optimization.picture_objective import Terms
+    from impasto.learning.optimization.run import Optimization
 
 LEAST = 16  # pixels, short side of a photograph: of a smaller one the deepest layer has nothing to read
 
@@ -129,7 +134,7 @@ def optimize(
         options.check_resumed(target, [checkpoint])
     _check_target(target, photo, checkpoint, resume or overwrite)
     manner = options.manner(mix, 1.0, 1.0, color, color_when, mask, region)
-    learning, runs = _learning()
+    learning = runs = _learning()
     picture = _sized(read(photo), photo, size)
     manner = _masks_of(manner, picture)
     short = min(picture.width, picture.height)
@@ -152,13 +157,13 @@ def optimize(
         seed=seed,
     )
     runs.set_threads(threads or available_cores())
-    with report.bar() as bar:
-        network = runs.perceptual(perceptual, precision, report.download(bar))
+    with console.bar() as bar:
+        network = runs.perceptual(perceptual, precision, console.download(bar))
     stylizer = Stylizer("base", threads=threads, precision=precision)
     run = learning.optimization(picture.rgb, manner, network, settings, stylizer, style_size)
     if resume and unfinished(checkpoint):
         run.load(checkpoint)
-        report.note(f"going on from iteration {run.step}, {run.seconds / 60:.1f} minutes painted")
+        console.note(f"going on from iteration {run.step}, {run.seconds / 60:.1f} minutes painted")
 
     def finished() -> Picture:
         return replace(picture, rgb=keep_color(run.painted(), picture.rgb, after(manner.color))[0])
@@ -195,24 +200,26 @@ def _report(run: "Optimization", target: Path, checkpoint: Path, mix: Mix, ended
         }
         terms = ", ".join(f"{name} {record[name]:.3f}" for name in (*progress.terms, "total"))
         took = f"{width}x{height}, {run.step} iterations, {progress.seconds / 60:.1f} minutes"
-        report.result(f"{target} ({took}; {terms})", record, json)
+        console.result(f"{target} ({took}; {terms})", record, json)
     if ended is None:
         finish(checkpoint)
         return
     left = (
         f"the painting so far is {target}, and --resume goes on from {checkpoint}" if run.step else "there is no painting yet"
     )
-    report.fail(f"{ended}; {left}")
+    console.fail(f"{ended}; {left}")
     raise typer.Exit(EXIT_INTERRUPTED if ended == "interrupted" else EXIT_SOME_FAILED)
 
 
-def _learning() -> tuple[ModuleType, ModuleType]:
+def _learning() -> Any:
     """The learning half, which wants torch."""
     try:
-        from impasto.learning import optimize, runs
+        from impasto.learning.optimization import run
+        from impasto.learning.training import inputs, loop
     except ImportError as error:
         raise TrainingError(f"optimizing needs PyTorch ({error}): pip install 'impasto[train]'") from error
-    return optimize, runs
+    names = {name: value for module in (inputs, loop, run) for name, value in vars(module).items()}
+    return SimpleNamespace(**names)
 
 
 def _mixed(specs: list[str]) -> Mix:
@@ -258,7 +265,7 @@ def _masks_of(manner: Manner, picture: Picture) -> Manner:
     """A manner whose masks are this photograph's, and lines on those that are resized."""
     for mask in manner.masks:
         if said := options.told_of_size(mask, picture.width, picture.height):
-            report.note(said)
+            console.note(said)
     regions = [replace(region, mask=region.mask.of(picture.alpha)) for region in manner.regions]
     return replace(manner, mask=manner.mask and manner.mask.of(picture.alpha), regions=regions)
 
@@ -276,7 +283,7 @@ def _scales(text: str, short: int) -> tuple[int, ...]:
 
 def _terms(layers: str | None, **options: Any) -> "Terms":
     """What the picture is optimized for."""
-    from impasto.learning.tiled import Terms
+    from impasto.learning.optimization.picture_objective import Terms
 
     weights = dict(Terms().layers)
     for part in layers.split(",") if layers else ():

@@ -8,34 +8,34 @@ from typing import Annotated
 
 import typer
 
-from impasto import engines
-from impasto.cli import report
-from impasto.color import MODES, When, parse_color
-from impasto.files import unfinished, unwritable
-from impasto.images import MAX_PIXELS
-from impasto.manner import Manner, check_recolorable, find_manner
-from impasto.masks import GRADIENTS, Mask
-from impasto.model import SMALLEST
-from impasto.pictures import MOST_PIXELS, SPARSE
-from impasto.strokes import LARGEST_STROKE, SMALLEST_STROKE
-from impasto.styles import Mix
-from impasto.video import kinds
+from impasto.cli import console
+from impasto.engines import base
+from impasto.files import unwritable
+from impasto.images.reading import MAX_PIXELS
+from impasto.inference.color import MODES, When, parse_color
+from impasto.inference.file_pipeline import MOST_PIXELS, SPARSE
+from impasto.inference.masks import GRADIENTS, Mask
+from impasto.inference.model import SMALLEST
+from impasto.inference.pipeline import check_recolorable
+from impasto.inference.settings import Manner, find_manner
+from impasto.inference.stroke_size import LARGEST_STROKE, SMALLEST_STROKE
+from impasto.learning.training.checkpoints import unfinished
+from impasto.models.mix import Mix
+from impasto.video import formats
 
 _WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
 
 STRETCHED = 0.02  # by which proportions of a mask and a picture differ, for it to be told
 FLAT = 2.0  # deviation, in levels of 255, of a style picture that shows nothing
 
-Engine = Annotated[
-    engines.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")
-]
+Engine = Annotated[base.EngineName, typer.Option("--engine", help="What runs the network; auto: the first that is installed.")]
 Precision = Annotated[
-    engines.Precision,
+    base.Precision,
     typer.Option(
         "--precision", help="auto: bf16 where the CPU computes in it natively, else f32; int8: quicker, and a little coarser."
     ),
 ]
-Floats = Annotated[engines.Floats, typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively.")]
+Floats = Annotated[base.Floats, typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Default: the cores this process may really use.")]
 Network = Annotated[
     str,
@@ -56,10 +56,10 @@ Fps = Annotated[
     float | None, typer.Option("--fps", min=0.01, max=240, help="Of numbered pictures: frames a second. [default: 25]")
 ]
 Codec = Annotated[
-    kinds.CodecName,
+    formats.CodecName,
     typer.Option("--codec", help="Of videos; auto: vp9 in .webm, h264 in all others, which every player knows."),
 ]
-Preset = Annotated[kinds.Preset, typer.Option("--preset", help="Of videos: slower encodes into smaller files.")]
+Preset = Annotated[formats.Preset, typer.Option("--preset", help="Of videos: slower encodes into smaller files.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 MaxPixels = Annotated[
     int | None,
@@ -134,17 +134,17 @@ def manner(
     for mix in made.mixes:
         if mix.given is not None and abs(mix.given - 1) > 1e-6:
             parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
-            report.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
+            console.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
     for part in (part for mix in made.mixes for part, _ in mix.parts if part.pixels is not None):
         assert part.pixels is not None
         height, width = part.pixels.shape[:2]
         if min(height, width) < SMALLEST:
-            report.note(
+            console.note(
                 f"{part.file} has {width}x{height} pixels, which show few strokes and may blur; a style of 512 or more paints "
                 "better"
             )
         elif part.pixels.std() < FLAT:
-            report.note(f"{part.file} has one tone all over, which is no manner to paint in: little will be left to see")
+            console.note(f"{part.file} has one tone all over, which is no manner to paint in: little will be left to see")
     if when == "before" and not made.color.changes:
         raise typer.BadParameter(f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}")
     if made.color.when == "before":
@@ -155,7 +155,7 @@ def manner(
 def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
     """Ends the program, well, if there is nothing to go on with, and what a run would make is there."""
     if target.exists() and not any(map(unfinished, checkpoints)):
-        report.note(f"{target} is there, and no unfinished run of it to go on with; --overwrite starts anew")
+        console.note(f"{target} is there, and no unfinished run of it to go on with; --overwrite starts anew")
         raise typer.Exit
 
 

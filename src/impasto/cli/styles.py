@@ -8,16 +8,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from impasto.cli import options, report
-from impasto.compare import Comparison, by_network, load
+from impasto.cli import console, options
 from impasto.errors import PictureError, StyleError
-from impasto.images import WRITABLE, Picture, UInt8, check_sides, read, write
-from impasto.manner import find_manner
+from impasto.images.formats import WRITABLE
+from impasto.images.image import Picture, UInt8
+from impasto.images.reading import read
+from impasto.images.writing import check_sides, write
+from impasto.inference.settings import find_manner
+from impasto.models.gallery import find_style, gallery_names, preview
+from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
-from impasto.sheets import contact_sheet
-from impasto.styles import PHOTO, SUFFIX, Style, find_style, gallery_names, preview, read_style
+from impasto.sheets.comparison import Comparison, by_network, load
+from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import same
+from impasto.video.formats import same
 
 FIRST = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")  # facts in this order, then others by name
 WIDTH = 320  # pixels, of a cell of a sheet
@@ -67,7 +71,7 @@ def styles(
         _sheet(shown, sheet, photo, network, json)
     elif json:
         for style in shown:
-            report.result("", record(style), as_json=True)
+            console.result("", record(style), as_json=True)
     elif len(shown) == 1:
         _detail(shown[0])
     else:
@@ -152,7 +156,7 @@ def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, j
             [(photo.stem, load(photo, width=WIDTH))], manners, [(painter.network.name, by_network(painter))]
         )
         check_sides(target, *comparison.size(WIDTH))
-        with report.bar(unit=True) as bar:
+        with console.bar(unit=True) as bar:
             task = bar.add_task("painting", total=len(shown))
             paintings = []
             for painting in comparison.paintings():
@@ -164,7 +168,7 @@ def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, j
         picture = contact_sheet(previews, width=min(WIDTH, max(preview.shape[1] for _, preview in previews)))
     write(target, Picture(picture))
     size = {"width": picture.shape[1], "height": picture.shape[0]}
-    report.result(str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json)
+    console.result(str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json)
 
 
 def _preview(style: Style) -> UInt8:

@@ -11,18 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from impasto.cli import EXIT_SOME_FAILED, batch, options, report, video
+from impasto.batch.runner import FAILURES, Job, stylize_pictures
+from impasto.cli import EXIT_SOME_FAILED, batch, console, options, video
 from impasto.errors import ImpastoError, PictureError, VideoError
 from impasto.files import os_reason, unwritable, write_atomically
-from impasto.images import MAX_PIXELS, WRITABLE
-from impasto.manner import Manner
-from impasto.model import SMALLEST
-from impasto.pictures import FAILURES, Job, Options, stylize_bytes, stylize_pictures
+from impasto.images.formats import WRITABLE
+from impasto.images.reading import MAX_PIXELS
+from impasto.inference.file_pipeline import Options, stylize_bytes
+from impasto.inference.model import SMALLEST
+from impasto.inference.settings import Manner
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import EXTENSIONS_WRITTEN, exists, is_clip, same
-from impasto.video.kinds import Options as VideoOptions
-from impasto.video.motion import opencv
-from impasto.video.sequences import is_pattern
+from impasto.video.formats import EXTENSIONS_WRITTEN, exists, is_clip, same
+from impasto.video.formats import Options as VideoOptions
+from impasto.video.image_sequences import is_pattern
+from impasto.video.temporal.optical_flow import opencv
 
 OF_PICTURES = ("size", "memory")
 OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
@@ -169,19 +171,19 @@ def stylize(
     photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
     again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(paths)
     if left_out := again & set(map(Path, texts)):  # those that a folder holds need no words
-        report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
+        console.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
     for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
         others = [path for path in paths if is_clip(path) == (kind == "video")]
         if others and (given := options.given(context, names)):
-            report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
+            console.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
         if others and kind == "video" and stroke is not None and stroke != how.stroke:
             least = f"whose strokes are not smaller than {how.stroke:g}"
-            report.note(f"{others[0]} is a video, {least}; --stroke {stroke:g} is of pictures")
+            console.note(f"{others[0]} is a video, {least}; --stroke {stroke:g} is of pictures")
     jobs = [Job(path, targets[path]) for path in paths if path not in again]
     if dry_run:
         _tell_plan(jobs, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
-    with report.bar(unit=True) as bar:
+    with console.bar(unit=True) as bar:
         run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, manner.stroke, minutes)
         task = bar.add_task(manner.style.name, total=len(jobs), visible=several)
         for text, error in failures:
@@ -192,9 +194,9 @@ def stylize(
                 run.done(job, record)
                 bar.advance(task)
     if run.count_failed_before:
-        report.note(f"{run.count_failed_before} inputs failed as in an earlier run; they are in {log}")
+        console.note(f"{run.count_failed_before} inputs failed as in an earlier run; they are in {log}")
     if run.count_left:
-        report.note(f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them")
+        console.note(f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them")
     if run.count_failed or run.count_left:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -241,7 +243,7 @@ class _Run:
             return False
         if exists(job.target) and not self._overwrite:
             record = self._record(job) | {"skipped": "the output exists; --overwrite replaces it"}
-            report.result(_line(record), record, self._json)
+            console.result(_line(record), record, self._json)
             if not self._log.has(record):
                 self._log.add(record)
             return False
@@ -276,7 +278,7 @@ class _Run:
                 yield outcome.job, None
                 continue
             if painted.note:
-                report.note(painted.note)
+                console.note(painted.note)
             size = {"width": painted.width, "height": painted.height, "seconds": round(outcome.seconds, 3)}
             color = {"beyond": round(painted.beyond, 5)} if self._manner.color.changes else {}
             yield outcome.job, self._record(outcome.job) | {"engine": self._painter.engine.name} | size | color
@@ -299,25 +301,25 @@ class _Run:
         """Say what became of an input that did not fail."""
         if record is None:
             return
-        report.result(_line(record), record, self._json)
+        console.result(_line(record), record, self._json)
         self._log.add(record)
         for mask in self._manner.masks:
             said = options.told_of_size(mask, record["width"], record["height"])
             if said and mask.name not in self._told:
                 self._told.add(mask.name)
-                report.note(said)
+                console.note(said)
         if not self._said_small and (sides := _small(record, self._stroke)):
             self._said_small = True
-            report.note(f"{job.source} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
+            console.note(f"{job.source} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
 
     def failed(self, text: str, error: BaseException) -> None:
         """Say that an input failed, in a line, in the report and, with `json`, in a record."""
         self.count_failed += 1
-        record = report.failure(text, error)
+        record = console.failure(text, error)
         if self._log.has(record) and not self._overwrite:
             self.count_failed_before += 1
             return
-        report.failed(record, self._json)
+        console.failed(record, self._json)
         self._log.add(record)
 
 
@@ -340,7 +342,7 @@ def _tell_plan(jobs: list[Job], overwrite: bool, json: bool) -> None:
         there = exists(job.target)
         does = "replaced" if there and overwrite else "kept" if there else "painted"
         record = {"input": str(job.source), "output": str(job.target), "would be": does}
-        report.result(f"{job.source} -> {job.target}" + (f" ({does})" if there else ""), record, json)
+        console.result(f"{job.source} -> {job.target}" + (f" ({does})" if there else ""), record, json)
 
 
 def _pipe(painter: Stylizer, texts: list[str], output: str | None, manner: Manner, how: Options) -> None:
@@ -362,7 +364,7 @@ def _pipe(painter: Stylizer, texts: list[str], output: str | None, manner: Manne
         write_atomically(target, written)
     except OSError as error:
         raise PictureError(f"cannot write {target}: {os_reason(error)}") from error
-    report.result(str(target), {"input": batch.STANDARD, "output": str(target)}, False)
+    console.result(str(target), {"input": batch.STANDARD, "output": str(target)}, False)
 
 
 def _small(record: dict[str, Any], stroke: float) -> str:

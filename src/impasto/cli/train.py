@@ -3,23 +3,25 @@
 import time
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, options, report
-from impasto.color import MODES, parse_color
-from impasto.engines import available_cores
+from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.errors import TrainingError
-from impasto.files import finish, unfinished
-from impasto.images import Picture, read, write
-from impasto.networks import NETWORKS, network_path
-from impasto.styles import SUFFIX
+from impasto.hardware import available_cores
+from impasto.images.image import Picture
+from impasto.images.reading import read
+from impasto.images.writing import write
+from impasto.inference.color import MODES, parse_color
+from impasto.learning.training.checkpoints import finish, unfinished
+from impasto.models.network import NETWORKS, network_path
+from impasto.models.style import SUFFIX, name_of
 
 if TYPE_CHECKING:
-    from impasto.learning.train import Progress as TrainingProgress
-    from impasto.learning.train import Trainer
+    from impasto.learning.training.settings import Progress as TrainingProgress
+    from impasto.learning.training.trainer import Trainer
 
 NetworkChoice = Literal["base", "small", "both"]
 
@@ -155,7 +157,7 @@ def train(
                 f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew"
             )
     learning = _learning()
-    from impasto.learning.losses import Weights
+    from impasto.learning.losses.objective import Weights
 
     learning.set_threads(threads or available_cores())
     fresh = gallery is not None
@@ -182,8 +184,8 @@ def train(
     if chosen:
         paintings = [learning.in_colors(paintings[0], chosen, read(color_photo).rgb if color_photo else None)]
     content = learning.content(photos, seed)
-    with report.bar() as bar:
-        losses = learning.perceptual(perceptual, precision, report.download(bar))
+    with console.bar() as bar:
+        losses = learning.perceptual(perceptual, precision, console.download(bar))
     pool = learning.Art(art, seed) if art else None
     begin = partial(learning.new_gallery, start=start, art=pool) if fresh else learning.new_style
     for each in names:
@@ -191,7 +193,7 @@ def train(
         trainer = begin(each, paintings, content, losses, settings)
         if resume and unfinished(checkpoint):
             trainer.load(checkpoint)
-            report.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
+            console.note(f"going on from step {trainer.step}, {trainer.seconds / 60:.1f} minutes trained")
         with Watch("training", tensorboard) as watch:
             preview = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg") if preview_every else None
             ended = _train(learning, trainer, checkpoint, watch, preview, preview_every)
@@ -200,7 +202,7 @@ def train(
         parity = write_result(trainer, each, paintings, target, card)
         if parity:
             shown = ", ".join(f"{precision} {difference:.2g}" for precision, difference in parity.items())
-            report.note(f"exported; largest difference to PyTorch, of pixels in 0..1: {shown}")
+            console.note(f"exported; largest difference to PyTorch, of pixels in 0..1: {shown}")
         _report(trainer, target, each, checkpoint, ended, json)
 
 
@@ -215,22 +217,22 @@ def _report(trainer: "Trainer", target: Path, network: str, checkpoint: Path, en
         **{name: round(value, 4) for name, value in progress.terms.items()},
     }
     terms = ", ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
-    report.result(f"{target} ({network}: {progress.step} steps, {progress.seconds / 60:.1f} minutes; {terms})", record, json)
+    console.result(f"{target} ({network}: {progress.step} steps, {progress.seconds / 60:.1f} minutes; {terms})", record, json)
     if trainer.content.broken:
-        report.note(
+        console.note(
             f"{len(trainer.content.broken)} pictures could not be read and were left out, such as {min(trainer.content.broken)}"
         )
     if ended is None:
         if trainer.step < FEW_STEPS:
-            report.note(f"{trainer.step} steps are too few to learn from; give it more time: --minutes 5 makes hundreds")
+            console.note(f"{trainer.step} steps are too few to learn from; give it more time: --minutes 5 makes hundreds")
         finish(checkpoint)
         return
-    report.fail(f"{ended}; the style so far is in {target}, and --resume goes on from {checkpoint}")
+    console.fail(f"{ended}; the style so far is in {target}, and --resume goes on from {checkpoint}")
     raise typer.Exit(EXIT_INTERRUPTED if ended == "interrupted" else EXIT_SOME_FAILED)
 
 
 def _train(
-    learning: ModuleType, trainer: "Trainer", checkpoint: Path, watch: "Watch", preview: Path | None, preview_every: float
+    learning: Any, trainer: "Trainer", checkpoint: Path, watch: "Watch", preview: Path | None, preview_every: float
 ) -> str | None:
     """Run a trainer to its end; None, or why it ended before that."""
 
@@ -247,13 +249,15 @@ def _train(
     return None
 
 
-def _learning() -> ModuleType:
+def _learning() -> Any:
     """The learning half, which wants torch."""
     try:
-        from impasto.learning import runs
+        from impasto.learning.data.style_crops import Art
+        from impasto.learning.training import gallery, inputs, loop, settings, style
     except ImportError as error:
         raise TrainingError(f"learning needs PyTorch ({error}): pip install 'impasto[train]'") from error
-    return runs
+    names = {name: value for module in (inputs, settings, loop, style, gallery) for name, value in vars(module).items()}
+    return SimpleNamespace(**names | {"Art": Art, "name_of": name_of})
 
 
 def _checkpoint(target: Path, network: str) -> Path:
@@ -266,7 +270,7 @@ class Watch:
     LINE_EVERY = 30.0  # seconds, where there is no terminal
 
     def __init__(self, label: str, tensorboard: Path | None = None) -> None:
-        self._bar = report.bar()
+        self._bar = console.bar()
         self._task = self._bar.add_task(label, total=1.0)
         self._last = time.monotonic()
         self._log: Any = None
@@ -293,7 +297,7 @@ class Watch:
         self._bar.update(self._task, completed=progress.fraction, description=line)
         if self._bar.disable and time.monotonic() - self._last > self.LINE_EVERY:
             self._last = time.monotonic()
-            report.note(f"{100 * progress.fraction:.0f} %, {progress.seconds_left / 60:.1f} minutes left, {line}")
+            console.note(f"{100 * progress.fraction:.0f} %, {progress.seconds_left / 60:.1f} minutes left, {line}")
         if self._log:
             for name, value in {**progress.terms, "total": progress.total}.items():
                 self._log.add_scalar(name, value, progress.step)

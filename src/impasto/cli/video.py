@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 from rich.progress import Progress
 
-from impasto.cli import report
+from impasto.cli import console
 from impasto.errors import VideoError
-from impasto.images import UInt8
-from impasto.manner import Manner
-from impasto.model import Brush
+from impasto.images.image import UInt8
+from impasto.inference.model import Brush
+from impasto.inference.settings import Manner
 from impasto.stylizer import Stylizer
-from impasto.video.clips import Span
-from impasto.video.kinds import Options
-from impasto.video.large import SMALLEST_STROKE
+from impasto.video.clip import Span
+from impasto.video.formats import Options
+from impasto.video.large_strokes import SMALLEST_STROKE
 
 if TYPE_CHECKING:
-    from impasto.video.painting import Painted
+    from impasto.video.stylize import Painted
 
 Smoothing = Literal["none", "still", "flow"]
 """How frames are kept alike: not at all, where the scene stands still, or along what moves as well."""
@@ -66,9 +66,9 @@ def options(
 
 
 def _frame_painter(painter: Stylizer, manner: Manner, smoothing: Smoothing, threads: int | None) -> Callable[[UInt8], UInt8]:
-    from impasto.video.flow import FlowBrush
-    from impasto.video.frames import FrameBrush, FramePainter
-    from impasto.video.steady import SteadyBrush
+    from impasto.video.frame_stylizer import FrameBrush, FramePainter
+    from impasto.video.temporal.flow_blend import FlowBrush
+    from impasto.video.temporal.frozen_statistics import SteadyBrush
 
     def steady(brush: Brush) -> FrameBrush:
         if smoothing == "flow":
@@ -89,7 +89,7 @@ def paint(
 ) -> dict[str, Any]:
     """Read, paint and write one clip; what `--json` says of it. On Ctrl-C, tells what is kept."""
     # here, as pictures do without PyAV
-    from impasto.video.painting import Interrupted, stylize_video
+    from impasto.video.stylize import Interrupted, stylize_video
 
     begun = time.perf_counter()
     task = bar.add_task(path.name, total=None)
@@ -104,7 +104,7 @@ def paint(
 
     def told(done: "Painted") -> dict[str, Any]:
         for note in done.notes:
-            report.note(note)
+            console.note(note)
         took = time.perf_counter() - begun
         size = {"width": done.width, "height": done.height, "seconds": round(took, 3)}
         fps = (done.frames - 1) / (took - first) if done.frames > 1 else 1 / took
@@ -122,7 +122,7 @@ def paint(
     except Interrupted as stop:
         told(stop.painted)
         rest = "--overwrite paints all" if stop.target == target else f"{target} is as it was"
-        report.note(f"{stop.target} holds the frames painted until then ({stop.painted.frames}); {rest}")
+        console.note(f"{stop.target} holds the frames painted until then ({stop.painted.frames}); {rest}")
         raise
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
         raise VideoError(f"{path}: painting failed ({next(iter(str(error).strip().splitlines()), 'out of memory')})") from error

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli import EXIT_SOME_FAILED, options, report
+from impasto.cli import EXIT_SOME_FAILED, console, options
 from impasto.files import unwritable
-from impasto.styles import PHOTO, find_mix, gallery_names
+from impasto.models.gallery import gallery_names
+from impasto.models.mix import find_mix
+from impasto.models.style import PHOTO
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import CONTAINERS
+from impasto.video.formats import CONTAINERS
 
 if TYPE_CHECKING:
-    from impasto.live.show import Saved
+    from impasto.webcam.app import Saved
 
 
 def webcam(
@@ -89,13 +91,13 @@ def webcam(
     if record and record.exists() and not overwrite:
         raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
     # here, as other verbs do without PyAV
-    from impasto.live.feed import Lens, OpenFeed, fitted
-    from impasto.live.inputs import find_inputs
-    from impasto.live.newest import Clock, Newest, Patience
-    from impasto.live.painter import LivePainter
-    from impasto.live.session import Session
-    from impasto.live.show import Outputs, Show
-    from impasto.live.window import NoWindow, PygameWindow
+    from impasto.webcam.app import Outputs, Show
+    from impasto.webcam.capture import Lens, OpenFeed, fitted
+    from impasto.webcam.controls import Session
+    from impasto.webcam.latest_frame import Clock, Newest, Patience
+    from impasto.webcam.sources import find_inputs
+    from impasto.webcam.stylizer import LivePainter
+    from impasto.webcam.window import NoWindow, PygameWindow
 
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [find_mix(spec) for spec in specs(style or [])]
@@ -106,7 +108,7 @@ def webcam(
 
     def failed(problem: str) -> None:
         problems.append(problem)
-        report.fail(problem)
+        console.fail(problem)
         session.done = session.done or not window  # nobody would see the rest
 
     try:
@@ -118,7 +120,7 @@ def webcam(
         show = Show(session, painter, Lens(size), shown, outputs, clock)
         with Newest(feed, clock) as newest:
             show.run(newest, Patience(feed, clock), seconds)
-            report.note(f"{show.painted} frames painted, {show.fps:.1f} a second lately; {newest.dropped} dropped")
+            console.note(f"{show.painted} frames painted, {show.fps:.1f} a second lately; {newest.dropped} dropped")
     finally:
         shown.close()
     if problems:
@@ -135,15 +137,15 @@ def specs(given: list[str]) -> list[str]:
 
 def _tell(saved: "Saved", network: str, json: bool) -> None:
     """A file on stdout: a line, or an object."""
-    from impasto.live.show import Snapshot
+    from impasto.webcam.app import Snapshot
 
     record: dict[str, Any] = {"output": str(saved.path), "network": network}
     record |= {"width": saved.width, "height": saved.height}
     size = f"{saved.width}x{saved.height}"
     if isinstance(saved, Snapshot):
-        report.result(f"{saved.path} ({size}, {saved.style})", record | {"style": saved.style}, json)
+        console.result(f"{saved.path} ({size}, {saved.style})", record | {"style": saved.style}, json)
         return
     fps = round(saved.frames / saved.seconds, 2)
     record |= {"seconds": saved.seconds, "frames": saved.frames, "fps": fps, "dropped": saved.dropped}
     late = f", {saved.dropped} dropped by the encoder" if saved.dropped else ""
-    report.result(f"{saved.path} ({size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{late})", record, json)
+    console.result(f"{saved.path} ({size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{late})", record, json)

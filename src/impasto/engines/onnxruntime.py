@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from impasto.engines import Array
+from impasto.engines.base import Array
 from impasto.errors import NetworkError
 
 
 class ONNXRuntimeEngine:
-    """A graph in an inference session on the CPU, in float32; see `impasto.engines.Engine`."""
+    """A graph in an inference session on the CPU, in float32; see `impasto.engines.base.Engine`."""
 
     name = "onnxruntime"
     precision = "f32"

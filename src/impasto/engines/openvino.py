@@ -13,8 +13,8 @@ import openvino
 from openvino import Layout, Type, opset13
 from openvino.preprocess import PrePostProcessor
 
-from impasto.engines import Array
-from impasto.engines.quantized import quantized, ranges_of
+from impasto.engines.base import Array
+from impasto.engines.int8 import quantized, ranges_of
 from impasto.errors import NetworkError
 from impasto.paths import home
 
@@ -24,7 +24,7 @@ KEPT_ON_DISK = 12  # compiled graphs, of 2 to 6 MB
 
 
 class OpenVINOEngine:
-    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.Engine`."""
+    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.base.Engine`."""
 
     name = "openvino"
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["Interrupted", "Options", "Painted", "Span", "stylize_video"]
 
 if TYPE_CHECKING:
-    from impasto.video.clips import Span
-    from impasto.video.kinds import Options
-    from impasto.video.painting import Interrupted, Painted, stylize_video
+    from impasto.video.clip import Span
+    from impasto.video.formats import Options
+    from impasto.video.stylize import Interrupted, Painted, stylize_video
 
 _HOMES = {
-    "Span": "impasto.video.clips",
-    "Options": "impasto.video.kinds",
-    "Interrupted": "impasto.video.painting",
-    "Painted": "impasto.video.painting",
-    "stylize_video": "impasto.video.painting",
+    "Span": "impasto.video.clip",
+    "Options": "impasto.video.formats",
+    "Interrupted": "impasto.video.stylize",
+    "Painted": "impasto.video.stylize",
+    "stylize_video": "impasto.video.stylize",
 }
 
 

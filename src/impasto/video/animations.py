@@ -18,8 +18,9 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from impasto.errors import VideoError
-from impasto.images import UInt8, check_pixels
-from impasto.video.clips import Clip, Frame, Item, Span, within
+from impasto.images.image import UInt8
+from impasto.images.reading import check_pixels
+from impasto.video.clip import Clip, Frame, Item, Span, within
 
 _READS = ("GIF", "WEBP")
 _TICK = Fraction(1, 1000)  # both formats keep durations, GIF in hundredths and WebP in thousandths of a second

@@ -4,11 +4,10 @@ import contextlib
 import errno
 import itertools
 import os
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -17,31 +16,22 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from impasto.errors import VideoError
 from impasto.files import os_reason
-from impasto.images import UInt8, check_pixels
-from impasto.video.clips import BT709, Clip, Colors, Frame, Item, Span
-from impasto.video.large import LUMA, Fine, reduced, reduced_size, stroke_of
-
-# Without these two flags swscale takes a way that is 1 ms faster for each megapixel and cuts instead of rounding: 1.2 levels
-# too dark on average.
-_TO_RGB = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+from impasto.images.image import UInt8
+from impasto.images.reading import check_pixels
+from impasto.video.clip import Clip, Frame, Item, Span
+from impasto.video.large_strokes import LUMA, Fine, reduced, reduced_size, stroke_of
 
 if TYPE_CHECKING:
     AnyPacket = Packet[Stream]
 else:
     AnyPacket = Packet  # generic in its stubs only
+from impasto.video.frame_conversion import INDEXED, colors_of, light_of, matrix_of, plane_of, rgb_of, turned
 
-T = TypeVar("T", bound=np.generic)
-
-_UNSAID, _BT2020 = 2, 9  # of H.273; matrices and primaries share these numbers
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}  # those that swscale knows, and 10 is 9 but for its rounding
-_HDR = (16, 18)  # transfers: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
-_INDEXED = ("mov", "matroska")  # demuxers that find a key frame before any time; others are read from their beginning
 _PACKETS_HELD = 256  # at most, where no frame comes between
 _JUMP = Fraction(1, 10)  # seconds back, from which on time is taken to have begun anew
 _TRIES = 10  # readings in vain before a file is given up
@@ -94,7 +84,7 @@ class VideoReader(Clip):
         self._turn: tuple[int, ...] | None = None
         self._packets_decoded = self._frames_decoded = self._errors = 0
         self._seen = Fraction(0)  # where what was read ends, seconds
-        if span.start and any(name in self._container.format.name for name in _INDEXED):
+        if span.start and any(name in self._container.format.name for name in INDEXED):
             with contextlib.suppress(FFmpegError):
                 self._container.seek(int(self._shift / time_base), stream=video)
 
@@ -255,7 +245,7 @@ class VideoReader(Clip):
             stamp = max(stamp, last + 1)
         if self._turn is None:
             self._turn = turn = matrix_of(decoded)
-            self.colors = _colors(decoded)
+            self.colors = colors_of(decoded)
             if abs(turn[1]) > abs(turn[0]) and self.aspect:
                 self.aspect = 1 / self.aspect
             self._stroke = stroke_of(decoded.height, decoded.width, self._stroke)
@@ -263,7 +253,7 @@ class VideoReader(Clip):
             return Frame(np.empty((0, 0, 3), np.uint8), stamp)  # before the span: only its time is asked
         times = stamp, decoded.duration or 0, next(numbers)
         height, width = reduced_size(decoded.height, decoded.width, self._stroke)
-        if (height, width) != (decoded.height, decoded.width) and (light := _light(decoded)) is not None:
+        if (height, width) != (decoded.height, decoded.width) and (light := light_of(decoded)) is not None:
             fine = self._beyond(light, height, width, full=decoded.color_range == ColorRange.JPEG)
             pixels = rgb_of(decoded, self._reformatter, (width, height))
             return Frame(turned(pixels, self._turn), *times, fine=turned(fine, self._turn))
@@ -276,7 +266,7 @@ class VideoReader(Clip):
         low = self._down.reformat(gray, width, height, format="gray", interpolation=Interpolation.BILINEAR)
         back = self._up.reformat(low, gray.width, gray.height, format="gray", interpolation=Interpolation.BILINEAR)
         fine = light.astype(np.int16)
-        fine -= _plane(back)
+        fine -= plane_of(back)
         return np.rint(fine * np.float32(LUMA)).astype(np.int16) if full else fine
 
 
@@ -328,88 +318,3 @@ def _chapters(container: InputContainer, shift: Fraction, span: Span) -> list[An
             start, stop = (round(time / unit) for time in times)
             found.append(chapter | {"time_base": unit, "start": start, "end": stop})
     return found
-
-
-# Pixels
-
-
-def rgb_of(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> UInt8:
-    """uint8 (H, W, 3) with the frame's own matrix and range, and HDR brought to what a BT.709 screen shows.
-
-    `size`, across and down, scales it on the way.
-    """
-    width, height = size or (frame.width, frame.height)
-    kind = frame.format
-    if not kind.is_rgb:
-        high = frame.width >= 1280 or frame.height >= 720  # what players take for BT.709 where nobody says
-        frame.colorspace = _MATRICES.get(frame.colorspace, 1 if high else 5)
-    if frame.color_trc in _HDR or frame.color_primaries == _BT2020:
-        if frame.color_primaries == _UNSAID:
-            frame.color_primaries = ColorPrimaries.BT2020
-        with contextlib.suppress(FFmpegError, OSError):
-            return _pixels(
-                reformatter.reformat(
-                    frame,
-                    width,
-                    height,
-                    format="rgb24",
-                    interpolation=_TO_RGB,
-                    dst_color_trc=ColorTrc.BT709,
-                    dst_color_primaries=ColorPrimaries.BT709,
-                )
-            )
-    return _pixels(reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB))
-
-
-_PLAIN = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12")  # their first plane is luma, 8 bits
-
-
-def _light(frame: VideoFrame) -> UInt8 | None:
-    """The luma of a frame as it is coded, uint8 (H, W), or None where it is not what a BT.709 screen shows, or not 8 bits."""
-    hdr = frame.color_trc in _HDR or frame.color_primaries == _BT2020
-    return None if hdr or frame.format.name not in _PLAIN else _plane(frame)
-
-
-def _plane(frame: VideoFrame) -> UInt8:
-    plane = frame.planes[0]
-    return np.ndarray((frame.height, frame.width), np.uint8, memoryview(plane), strides=(plane.line_size, 1))
-
-
-def _pixels(frame: VideoFrame) -> UInt8:
-    """The pixels where they lie: rows may have room between them."""
-    plane = frame.planes[0]
-    return np.ndarray((frame.height, frame.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1))
-
-
-def _colors(frame: VideoFrame) -> Colors:
-    """How a writer should code what `rgb_of` made of a frame."""
-    if frame.format.is_rgb or frame.color_trc in _HDR or frame.color_primaries == _BT2020:
-        return BT709
-    high = frame.width >= 1280 or frame.height >= 720
-    matrix = _MATRICES.get(frame.colorspace, 1 if high else 6)
-    if matrix not in (1, 5, 6):
-        return BT709
-    return Colors(matrix, frame.color_primaries, frame.color_trc)
-
-
-_UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16)
-
-
-def matrix_of(frame: VideoFrame) -> tuple[int, ...]:
-    """The first five numbers of the display matrix, 16.16 fixed point: a, b, u, c, d."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
-    return _UPRIGHT if data is None else struct.unpack("=5i", bytes(data)[:20])
-
-
-def turned(pixels: NDArray[T], matrix: tuple[int, ...]) -> NDArray[T]:
-    """Pixels (H, W, ...) as a display matrix shows them, to the nearest quarter of a turn; mirrored too where it says so.
-
-    The matrix sends the stored point (x, y) to (a x + c y, b x + d y) (ISO 14496-12, 8.3.2; x to the right, y down).
-    """
-    a, b, _, c, d = matrix
-    if matrix == _UPRIGHT:
-        return pixels
-    if abs(b) > abs(a):
-        pixels = pixels.swapaxes(0, 1)
-        a, d = c, b
-    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -17,10 +17,10 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from impasto.errors import VideoError
-from impasto.images import UInt8
-from impasto.video.clips import Clip, Frame, Item
-from impasto.video.kinds import CONTAINERS, PRESETS, Container
-from impasto.video.large import lit
+from impasto.images.image import UInt8
+from impasto.video.clip import Clip, Frame, Item
+from impasto.video.formats import CONTAINERS, PRESETS, Container
+from impasto.video.large_strokes import lit
 from impasto.video.reader import AnyPacket, VideoReader
 
 _FROM_RGB = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INP)  # exact to half a level, and the fastest

@@ -1,0 +1,99 @@
+"""Photographs optimized in a manner, to be compared with what networks paint."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+
+from impasto.errors import StyleError
+from impasto.images.image import Picture, UInt8
+from impasto.images.resize import resized
+from impasto.inference.color import Color, after, keep_color, recolored_style
+from impasto.inference.settings import Manner
+from impasto.learning.evaluation.scorer import to_uint8
+from impasto.learning.losses.objective import Objective
+from impasto.learning.networks.pretrained import find
+from impasto.learning.optimization.baseline import lbfgs
+from impasto.learning.optimization.run import Optimization, Settings, painter_of, scales_to, style_pictures
+from impasto.learning.tensors import to_tensor
+from impasto.learning.training.inputs import perceptual
+from impasto.progress import Advance
+from impasto.stylizer import Stylizer
+
+Kind = Literal["lbfgs", "optimize"]
+
+
+class Followed:
+    """Paints by optimization towards the pictures of styles, as VGG-19 sees them or, without its weights, `lite`.
+
+    Strengths mix pixels. Colors are kept as those of networks' paintings.
+
+    Args:
+        kind: "lbfgs" is plain L-BFGS from the photograph, "optimize" what `impasto optimize` does.
+        iterations: in all, or at each scale.
+        start: paints what "optimize" starts from.
+        precision: of the perceptual network: "auto", "bf16" or "f32".
+        progress: told of bytes so far and in all where weights are fetched.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        iterations: int,
+        start: Stylizer,
+        precision: str = "auto",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.kind, self.iterations, self._start = kind, iterations, start
+        self.perceptual = perceptual("vgg19" if find("vgg19") else "lite", precision, progress)
+        # by photograph, style and what changes its picture: neither strengths nor kept colors paint anew
+        self._painted: dict[tuple[int, int, Color], UInt8] = {}
+
+    def check(self, manner: Manner) -> None:
+        """Raises StyleError if the manner is more than styles with pictures or, of L-BFGS, one with a picture."""
+        name = f"{self.kind}-{self.iterations}"
+        if manner.masks or manner.stroke != 1 or (self.kind == "lbfgs" and len(manner.style.parts) > 1):
+            mixes = "mixes, " if self.kind == "lbfgs" else ""
+            raise StyleError(f"{name} cannot paint {manner.style.name} so: it takes no {mixes}strokes, masks or regions")
+        for style, _ in manner.style.parts:
+            if style.picture is None:
+                raise StyleError(
+                    f"{style.name} has no picture that {name} could follow, as those of the gallery; give the picture itself"
+                )
+
+    def __call__(self, photo: Picture, manner: Manner, advance: Advance) -> UInt8:
+        """Paint: uint8 (H, W, 3). Raises StyleError as `check`, and TrainingError where figures are no longer finite."""
+        self.check(manner)
+        key = id(photo), id(manner.style), manner.color if manner.color.when == "before" else Color()
+        if key not in self._painted:
+            paint = self._by_lbfgs if self.kind == "lbfgs" else self._by_scales
+            self._painted[key] = paint(photo.rgb, manner, advance)
+        painted, _ = keep_color(self._painted[key], photo.rgb, after(manner.color))
+        mixed = manner.strength * painted.astype(np.float32) + (1 - manner.strength) * photo.rgb
+        return np.asarray(mixed + np.float32(0.5)).astype(np.uint8)
+
+    def _by_lbfgs(self, photo: UInt8, manner: Manner, advance: Advance) -> UInt8:
+        picture = manner.style.parts[0][0].picture
+        assert picture is not None
+        if manner.color.when == "before":
+            picture = recolored_style(picture, photo, manner.color)
+        objective, start = Objective(self.perceptual), to_tensor([photo])
+        content = objective.content_target(start)
+        style = objective.style_target(to_tensor([resized(picture, min(photo.shape[:2]))]))
+        painted = start
+        for state in islice(lbfgs(objective, start, content, style), self.iterations + 1):
+            painted = state.picture
+            advance(1 / (self.iterations + 1))
+        return to_uint8(painted)
+
+    def _by_scales(self, photo: UInt8, manner: Manner, advance: Advance) -> UInt8:
+        settings = Settings(iterations=self.iterations, scales=scales_to(min(photo.shape[:2])))
+        models = style_pictures(manner, photo)
+        begin = painter_of(self._start, replace(manner, strength=1.0))
+        run = Optimization(photo, models, self.perceptual, settings, begin)
+        while (done := run.fraction) < 1:
+            run.train_step()
+            advance(run.fraction - done)
+        return run.painted()
