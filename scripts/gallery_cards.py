@@ -1,4 +1,4 @@
-"""Paint what the gallery's styles look like, and write their cards: previews, docs/gallery.md and docs/gallery.jpg.
+"""Paint what the gallery's styles look like, and write their cards: previews, docs/reference/gallery.md and docs/gallery.jpg.
 
   python scripts/gallery_cards.py
 
@@ -33,7 +33,7 @@ def main() -> None:
     lines = [
         "# The gallery",
         "",
-        "Written by `python scripts/gallery_cards.py` from the style files. C, S and J: the canonical objective, lower is "
+        "Written by `python gallery_tools/cards.py` from the style files. C, S and J: the canonical objective, lower is "
         f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
         "domain.",
         "",
@@ -43,7 +43,7 @@ def main() -> None:
         "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),
     ]
-    (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, {GALLERY / 'previews'}")
 
 
@@ -60,7 +60,7 @@ def _together(name: str, network: str) -> str:
 def _row(style: Style) -> str:
     facts = style.metadata
     scores = [", ".join(facts.get(f"{network}.{key}", "-") for key in "CSJ") for network in NETWORKS]
-    preview = f"![{style.name}](../src/impasto/gallery/previews/{style.name}.webp)"
+    preview = f"![{style.name}](../../src/impasto/gallery/previews/{style.name}.webp)"
     painting = f"{facts['title']}, {facts['artist']}, {facts['year']}"
     return f"| {preview} | `{style.name}` | {painting} | {' | '.join(scores)} |"
 

@@ -1,4 +1,4 @@
-"""Write docs/results.md from measured files alone: what `impasto evaluate` left, copied into docs/measured.
+"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied into `measured/` there.
 
   python scripts/results.py [--paintings FOLDER]
 
@@ -20,13 +20,13 @@ from impasto.networks import NETWORKS
 from impasto.sheets import contact_sheet
 from impasto.stylizer import Stylizer
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 MEASURED = DOCS / "measured"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its file in docs/measured, its heading, what it asks, and the options of `impasto evaluate`."""
+    """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of `impasto evaluate`."""
 
     file: str
     heading: str
@@ -124,7 +124,7 @@ def section(of: Section) -> str:
 
 
 def zero_shot_sheet(folder: Path) -> None:
-    """Two photographs by both networks in the manner of each painting: docs/results/zero-shot.jpg. Paintings are not shown."""
+    """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg. Paintings are not shown."""
     found = {path.stem: path for path in carried_photos()}
     photos = [read(found[name]).rgb for name in ("china", "chelsea")]
     cells = []
@@ -142,7 +142,7 @@ def main() -> None:
     if folder := parser.parse_args().paintings:
         zero_shot_sheet(folder)
     intro = (
-        "# Results\n\nWritten by `python scripts/results.py` from the files in [`measured/`](measured), which `impasto "
+        "# Results\n\nWritten by `python benchmarks/results.py` from the files in [`measured/`](measured), which `impasto "
         "evaluate` made. The canonical objective: content error C, style error S, J = C + 5 S, lower is better, by the Oxford "
         "VGG-19 at 512 pixels; photographs and validation paintings are never trained on. `base` and `small` take the painting "
         "as a picture (zero-shot), `base@gallery` the style that was trained on it."

@@ -3,7 +3,7 @@
   python scripts/trial_training.py --kills 50
 
 Each trial is a process that is killed by SIGKILL or SIGTERM, in turns, somewhere on its way, up to three times, and then ends
-by itself. Prints a record and writes docs/measured/training-kills.json.
+by itself. Prints a record and writes docs/explanation/measured/training-kills.json.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from impasto.learning.generated import Generated
 from impasto.learning.runs import Painting, new_style
 from impasto.learning.train import Settings, Trainer
 
-FILE = Path(__file__).parents[1] / "docs" / "measured" / "training-kills.json"
+FILE = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "training-kills.json"
 STEPS = 24
 
 
