@@ -1,4 +1,4 @@
-"""Color modes on four pairs, side by side and measured: docs/color/*.jpg, and the table of docs/color.md.
+"""Color modes on four pairs, side by side and measured: docs/how-to/color/*.jpg, and the table of docs/how-to/color.md.
 
   python benchmarks/color_modes.py PAINTINGS
 
@@ -34,6 +34,7 @@ from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
 
 DOCS = Path(__file__).parents[1] / "docs"
+RECORD = DOCS / "explanation" / "measured" / "color.json"
 # alike, opposite, and two in between
 PAIRS: dict[str, tuple[Callable[[], UInt8], str]] = {
     "coffee in the-kiss": (data.coffee, "the-kiss"),
@@ -73,10 +74,10 @@ def main() -> None:
             )
             print(json.dumps(rows[-1]), flush=True)
             cells.append((str(rows[-1]["color"]) if mode != "style" else "style (as painted)", painted))
-        target = DOCS / "color" / f"{name}.jpg"
+        target = DOCS / "how-to" / "color" / f"{name}.jpg"
         target.parent.mkdir(exist_ok=True)
         write(target, Picture(contact_sheet(cells, columns=4, width=320)), quality=82)
-    (DOCS / "measured" / "color.json").write_text(json.dumps({"network": painter.network.hash, "rows": rows}, indent=1) + "\n")
+    RECORD.write_text(json.dumps({"network": painter.network.hash, "rows": rows}, indent=1) + "\n")
     print("\n".join(table(rows)))
 
 

@@ -1,6 +1,6 @@
 """Measure `impasto optimize` against plain L-BFGS from the photograph in equal time, over pairs of photographs and paintings.
 
-  python benchmarks/optimize_against_plain.py PHOTOS PAINTINGS -o FOLDER [--json docs/measured/optimize.json]
+  python benchmarks/optimize_against_plain.py PHOTOS PAINTINGS -o FOLDER [--json docs/explanation/measured/optimize.json]
 
 PHOTOS and PAINTINGS are folders or single pictures; the first painting goes with the first photograph, and so on, --pairs of
 them. In turns, for each pair: plain L-BFGS paints so many iterations, and what it took is what the other has, from reading the

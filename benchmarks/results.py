@@ -1,4 +1,4 @@
-"""Write docs/results.md from measured files alone: what `impasto evaluate` left, copied into docs/measured.
+"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied into `measured/` there.
 
   python benchmarks/results.py [--paintings FOLDER]
 
@@ -23,13 +23,13 @@ from impasto.models.network import NETWORKS
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 MEASURED = DOCS / "measured"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its file in docs/measured, its heading, what it asks, and the options of `impasto evaluate`."""
+    """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of `impasto evaluate`."""
 
     file: str
     heading: str
@@ -127,7 +127,7 @@ def section(of: Section) -> str:
 
 
 def zero_shot_sheet(folder: Path) -> None:
-    """Two photographs by both networks in the manner of each painting: docs/results/zero-shot.jpg. Paintings are not shown."""
+    """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg. Paintings are not shown."""
     found = {path.stem: path for path in carried_photos()}
     photos = [read(found[name]).rgb for name in ("china", "chelsea")]
     cells = []

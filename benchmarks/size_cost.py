@@ -1,4 +1,4 @@
-"""What painting costs by the size of the picture: docs/measured/size-cost.json and docs/size-cost.png.
+"""What painting costs by the size of the picture: docs/explanation/measured/size-cost.json and docs/explanation/size-cost.png.
 
   python benchmarks/size_cost.py [--megapixels 0.25,0.5,1,2,4,8,16,32,64,100] [--networks base,small]
 
@@ -26,7 +26,7 @@ from impasto.images.rows import Held, Resized
 from impasto.images.vips import write
 from impasto.learning.data.synthetic.generator import carried_photos
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "explanation"
 RECORDS = DOCS / "measured" / "size-cost.json"
 PLOT = DOCS / "size-cost.png"
 STYLE = "starry-night"

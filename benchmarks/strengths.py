@@ -3,7 +3,7 @@
   python benchmarks/strengths.py PAINTINGS --photos PHOTOS --every 12
 
 Strengths are 0, 0.25, 0.5, 0.75 and 1; J is the canonical objective, by the Oxford VGG-19 in IMPASTO_WEIGHTS. Written to
-docs/measured/strengths.json.
+docs/explanation/measured/strengths.json.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from impasto.models.style import PHOTO
 from impasto.stylizer import Stylizer
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-FILE = Path(__file__).parents[1] / "docs" / "measured" / "strengths.json"
+FILE = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "strengths.json"
 
 
 def main() -> None:

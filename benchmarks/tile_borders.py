@@ -1,4 +1,4 @@
-"""What tiles change in a painting: docs/measured/tile-borders.json.
+"""What tiles change in a painting: docs/explanation/measured/tile-borders.json.
 
   python benchmarks/tile_borders.py PICTURE [--networks base,small] [--styles starry-night,great-wave]
 
@@ -25,7 +25,7 @@ from impasto.inference.model import Brush
 from impasto.models.network import MULTIPLE
 from impasto.stylizer import Stylizer
 
-RECORDS = Path(__file__).parents[1] / "docs" / "measured" / "tile-borders.json"
+RECORDS = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "tile-borders.json"
 BESIDE = 2  # pixels on either side of a border that count as beside it
 SAMPLED = 2 * 36 / 400  # of a picture of 400 megapixels
 

@@ -1,4 +1,4 @@
-"""Paint what the gallery's styles look like, and write their cards: previews, docs/gallery.md and docs/gallery.jpg.
+"""Paint what the gallery's styles look like, and write their cards: previews, docs/reference/gallery.md and docs/gallery.jpg.
 
   python gallery_tools/cards.py
 
@@ -46,7 +46,7 @@ def main() -> None:
         "|---|---|---|---|---|",
         *(_row(gallery_style(name)) for name in names),
     ]
-    (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, {GALLERY / 'previews'}")
 
 
@@ -63,7 +63,7 @@ def _together(name: str, network: str) -> str:
 def _row(style: Style) -> str:
     facts = style.metadata
     scores = [", ".join(facts.get(f"{network}.{key}", "-") for key in "CSJ") for network in NETWORKS]
-    preview = f"![{style.name}](../src/impasto/gallery/previews/{style.name}.webp)"
+    preview = f"![{style.name}](../../src/impasto/gallery/previews/{style.name}.webp)"
     painting = f"{facts['title']}, {facts['artist']}, {facts['year']}"
     return f"| {preview} | `{style.name}` | {painting} | {' | '.join(scores)} |"
 

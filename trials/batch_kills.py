@@ -3,7 +3,7 @@
   python trials/batch_kills.py --pictures 2000 --kills 3
 
 Every twentieth is broken in one of the ways of tests/corpus.py. Every good picture must be there and whole, every broken one
-be told of once, memory stay flat, and the exit code be 1. Prints a record and writes docs/measured/batch.json.
+be told of once, memory stay flat, and the exit code be 1. Prints a record and writes docs/explanation/measured/batch.json.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from impasto.errors import PictureError
 from impasto.images.reading import read
 
 ROOT = Path(__file__).parents[1]
-FILE = ROOT / "docs" / "measured" / "batch.json"
+FILE = ROOT / "docs" / "explanation" / "measured" / "batch.json"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from corpus import corpus  # noqa: E402

@@ -1,4 +1,4 @@
-"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in docs/measured/corpus.json.
+"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in docs/explanation/measured/corpus.json.
 
   python trials/hostile_files.py [--flips 16] [--seed 0]
 
@@ -21,7 +21,7 @@ import PIL
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-RECORD = ROOT / "docs" / "measured" / "corpus.json"
+RECORD = ROOT / "docs" / "explanation" / "measured" / "corpus.json"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from corpus import corpus, stored  # noqa: E402

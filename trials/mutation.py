@@ -1,4 +1,6 @@
-"""Whether the tests would notice: small faults (mutants) put into modules one at a time, to docs/measured/mutation.json.
+"""Whether the tests would notice: small faults (mutants) put into modules one at a time.
+
+The record is docs/explanation/measured/mutation.json.
 
   pip install mutmut
   python trials/mutation.py [--each 120] [--seed 0]
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-RECORD = ROOT / "docs" / "measured" / "mutation.json"
+RECORD = ROOT / "docs" / "explanation" / "measured" / "mutation.json"
 MADE = ROOT / "mutants"
 MUTMUT = Path(sys.executable).with_name("mutmut")
 SURVIVED, UNTESTED = (0,), (5, 33)  # exit codes, as mutmut keeps them; all others are tests that failed, or processes that died

@@ -3,7 +3,7 @@
   python trials/training_kills.py --kills 50
 
 Each trial is a process that is killed by SIGKILL or SIGTERM, in turns, somewhere on its way, up to three times, and then ends
-by itself. Prints a record and writes docs/measured/training-kills.json.
+by itself. Prints a record and writes docs/explanation/measured/training-kills.json.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from impasto.learning.training.settings import Settings
 from impasto.learning.training.style import new_style
 from impasto.learning.training.trainer import Trainer
 
-FILE = Path(__file__).parents[1] / "docs" / "measured" / "training-kills.json"
+FILE = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "training-kills.json"
 STEPS = 24
 
 

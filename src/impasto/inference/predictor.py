@@ -1,7 +1,7 @@
 """Styles at once: the style embedding of any picture, predicted by the small network that stands beside a transformer network.
 
 A picture is read in parts as large as those that prediction was learned from, and its embedding is the mean of theirs: read
-whole, it is larger than any picture that predictors know, and is predicted worse (docs/training.md).
+whole, it is larger than any picture that predictors know, and is predicted worse (docs/explanation/training-history.md).
 
 Predictions are kept in the cache by the hash of the picture, so a picture seen before is not predicted again.
 """

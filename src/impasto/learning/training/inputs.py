@@ -23,7 +23,8 @@ from impasto.models.style import SUFFIX, name_of, read_style, remember
 # peaks, where a trained network is the start; crops of the full size only, as small ones undo what a prediction knows
 TUNING: dict[str, Any] = {"embedding_rate": 3e-2, "learning_rate": 1e-3, "curriculum": ((1.0, 1.0),)}
 # How much of what `lite` adds to a prediction counts. Predictions were learned by VGG-19, and beyond what is good by both
-# networks `lite` leads to what is good by itself alone: half of the way is better than all of it (docs/training.md).
+# networks `lite` leads to what is good by itself alone: half of the way is better than all of it
+# (docs/explanation/training-history.md).
 TRUST_IN_LITE = 0.5
 # As `impasto.learning.training.trainer.HELD`, where content errors are those that `lite` finds: by VGG-19 they rise more.
 HELD_BY_LITE = 0.7
