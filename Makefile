@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-fast fuzz check format clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -16,13 +16,23 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo/demo.py
 
+# everything but fuzzing
 test: $(VENV)/installed check
-	$(BIN)/python -m pytest --cov=impasto
+	$(BIN)/python -m pytest -n auto --cov=impasto
+
+# what takes two minutes: no exports, no processes, nothing that is slow; without coverage
+test-fast: $(VENV)/installed
+	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not fuzz"
+
+# half a minute of hostile files; see tests/fuzz
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
 	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/installed
 	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples

@@ -1,6 +1,8 @@
 """Fixtures that tests share."""
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,20 @@ from PIL import Image, ImageDraw
 from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER:  # of several, each of which has a core: more threads would only wait for each other's
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept between runs is kept for these tests alone, and for each of several workers."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session", params=SHIPPED)

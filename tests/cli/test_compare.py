@@ -129,8 +129,8 @@ def test_photographs_that_cannot_be_read(impasto: Run, folder: Path) -> None:
 
 def test_a_sheet_that_its_format_cannot_hold(impasto: Run, folder: Path) -> None:
     """Before anything is painted."""
-    Image.fromarray(photo(16_000, 8)).save("tower.png")
-    done = impasto("compare", "tower.png", "-s", "udnie", "-o", "sheet.jpg")
+    Image.fromarray(photo(9_000, 8)).save("tower.png")
+    done = impasto("compare", "tower.png", "-s", "udnie", "--width", 64, "-o", "sheet.jpg")
     assert done.code == 1 and "JPEG has at most 65500" in done.only_error()
 
 

@@ -10,6 +10,7 @@ RUN = Path(__file__).with_name("run.py")
 SECONDS = 30
 
 
+@pytest.mark.fuzz
 def test_nothing_but_results_and_errors(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris has no wheel for this machine", exc_type=ImportError)
     command = [sys.executable, str(RUN), "--seconds", str(SECONDS), "--findings", str(tmp_path)]
