@@ -1,10 +1,12 @@
-"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied into `measured/` there.
+"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied
+into `measured/` there.
 
   python benchmarks/results.py [--paintings FOLDER]
 
-Each section stands on one results.json, named in `SECTIONS` with the command that makes it; a section whose file is not there
-says so, and no figure is written by hand. With a folder of paintings that nothing was trained on, photographs that
-scikit-learn and scikit-image carry are painted in their manner first, for the sheet of the zero-shot section.
+Each section stands on one results.json, named in `SECTIONS` with the command that makes it; a
+section whose file is not there says so, and no figure is written by hand. With a folder of
+paintings that nothing was trained on, photographs that scikit-learn and scikit-image carry are
+painted in their manner first, for the sheet of the zero-shot section.
 """
 
 import argparse
@@ -29,7 +31,8 @@ MEASURED = DOCS / "measured"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of `impasto evaluate`."""
+    """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of
+    `impasto evaluate`."""
 
     file: str
     heading: str
@@ -82,15 +85,31 @@ SECTIONS = (
 
 
 def table(results: dict[str, Any]) -> str:
-    """Mean and median of C, S and J by method, and what else was measured of the canonical objective."""
-    head = ["method", "C", "S", "J", "J, median", "J, deviation", "J, 10th to 90th percentile", "worth, L-BFGS iterations"]
+    """Mean and median of C, S and J by method, and what else was measured of the canonical
+    objective."""
+    head = [
+        "method",
+        "C",
+        "S",
+        "J",
+        "J, median",
+        "J, deviation",
+        "J, 10th to 90th percentile",
+        "worth, L-BFGS iterations",
+    ]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for method in results["methods"]:
         c, s, j = (method[key] for key in "CSJ")
         worth = "-"
         if "worth" in method:
-            worth = f"> {method['iterations']}" if method["worth"] is None else f"{method['worth']:.0f}"
-        spread = [f"{j['median']:.3f}", f"{j['deviation']:.3f}", f"{j['p10']:.2f} to {j['p90']:.2f}"]
+            worth = (
+                f"> {method['iterations']}" if method["worth"] is None else f"{method['worth']:.0f}"
+            )
+        spread = [
+            f"{j['median']:.3f}",
+            f"{j['deviation']:.3f}",
+            f"{j['p10']:.2f} to {j['p90']:.2f}",
+        ]
         lines.append([method["method"], *(f"{x['mean']:.3f}" for x in (c, s, j)), *spread, worth])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -103,7 +122,12 @@ def by_painting(results: dict[str, Any]) -> str:
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     bold, subdued = groups(paintings)
     for stem in (*bold, *subdued):
-        cells = [", ".join(f"{paintings[stem][m][key]:.2f}" for key in "CSJ") if m in paintings[stem] else "-" for m in methods]
+        cells = [
+            ", ".join(f"{paintings[stem][m][key]:.2f}" for key in "CSJ")
+            if m in paintings[stem]
+            else "-"
+            for m in methods
+        ]
         lines.append([stem.replace("_", " "), f"{paintings[stem]['boldness']:.3f}", *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -127,21 +151,30 @@ def section(of: Section) -> str:
 
 
 def zero_shot_sheet(folder: Path) -> None:
-    """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg. Paintings are not shown."""
+    """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg.
+    Paintings are not shown."""
     found = {path.stem: path for path in carried_photos()}
     photos = [read(found[name]).rgb for name in ("china", "chelsea")]
     cells = []
     for painting in sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS):
         for name in NETWORKS:
-            painter = Stylizer(name)
+            stylizer = Stylizer(name)
             label = f"{painting.stem.replace('_', ' ')[:28]}, {name}"
-            cells += [(label, painter.stylize(photo, painting)[:426]) for photo in photos]
-    write(DOCS / "results" / "zero-shot.jpg", Picture(contact_sheet(cells, columns=4, width=300)), quality=85)
+            cells += [(label, stylizer.stylize(photo, painting)[:426]) for photo in photos]
+    write(
+        DOCS / "results" / "zero-shot.jpg",
+        Picture(contact_sheet(cells, columns=4, width=300)),
+        quality=85,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--paintings", type=Path, help="folder of paintings for the sheet of the zero-shot section")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--paintings", type=Path, help="folder of paintings for the sheet of the zero-shot section"
+    )
     if folder := parser.parse_args().paintings:
         zero_shot_sheet(folder)
     intro = (
@@ -151,8 +184,12 @@ def main() -> None:
         "as a picture (zero-shot), `base@gallery` the style that was trained on it."
     )
     notes = (DOCS / "results-notes.md").read_text(encoding="utf-8").strip()
-    (DOCS / "results.md").write_text("\n\n".join([intro, *map(section, SECTIONS), notes]) + "\n", encoding="utf-8")
-    print(f"{DOCS / 'results.md'}: {sum((MEASURED / f'{s.file}.json').exists() for s in SECTIONS)} of {len(SECTIONS)} sections")
+    (DOCS / "results.md").write_text(
+        "\n\n".join([intro, *map(section, SECTIONS), notes]) + "\n", encoding="utf-8"
+    )
+    print(
+        f"{DOCS / 'results.md'}: {sum((MEASURED / f'{s.file}.json').exists() for s in SECTIONS)} of {len(SECTIONS)} sections"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Paint what the gallery's styles look like, and write their cards: previews, docs/reference/gallery.md and docs/gallery.jpg.
+"""Paint what the gallery's styles look like, and write their cards: previews,
+docs/reference/gallery.md and docs/gallery.jpg.
 
   python gallery_tools/cards.py
 
@@ -25,14 +26,18 @@ PREVIEW, SHEET_WIDTH = 160, 240  # pixels: short side of previews, width of cell
 
 def main() -> None:
     photo = load_sample_image("china.jpg")
-    painter = Stylizer("base")
+    stylizer = Stylizer("base")
     names = [name for name in gallery_names() if name != PHOTO]
     cells = [("photograph", photo)]
     for name in names:
-        painted = painter.stylize(photo, name)
+        painted = stylizer.stylize(photo, name)
         write(GALLERY / "previews" / f"{name}.webp", Picture(resized(painted, PREVIEW)), quality=80)
         cells.append((name, painted))
-    write(DOCS / "gallery.jpg", Picture(contact_sheet(cells, columns=7, width=SHEET_WIDTH)), quality=85)
+    write(
+        DOCS / "gallery.jpg",
+        Picture(contact_sheet(cells, columns=7, width=SHEET_WIDTH)),
+        quality=85,
+    )
     lines = [
         "# The gallery",
         "",
@@ -47,7 +52,9 @@ def main() -> None:
         *(_row(gallery_style(name)) for name in names),
     ]
     (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, {GALLERY / 'previews'}")
+    print(
+        f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, {GALLERY / 'previews'}"
+    )
 
 
 def _measured(names: list[str]) -> str:
@@ -57,12 +64,18 @@ def _measured(names: list[str]) -> str:
 
 def _together(name: str, network: str) -> str:
     """How a network was trained with all styles, without what a style then learned alone."""
-    return gallery_style(name).metadata[f"{network}.trained"].partition("; then its embedding alone")[0]
+    return (
+        gallery_style(name)
+        .metadata[f"{network}.trained"]
+        .partition("; then its embedding alone")[0]
+    )
 
 
 def _row(style: Style) -> str:
     facts = style.metadata
-    scores = [", ".join(facts.get(f"{network}.{key}", "-") for key in "CSJ") for network in NETWORKS]
+    scores = [
+        ", ".join(facts.get(f"{network}.{key}", "-") for key in "CSJ") for network in NETWORKS
+    ]
     preview = f"![{style.name}](../../src/impasto/gallery/previews/{style.name}.webp)"
     painting = f"{facts['title']}, {facts['artist']}, {facts['year']}"
     return f"| {preview} | `{style.name}` | {painting} | {' | '.join(scores)} |"

@@ -1,16 +1,19 @@
 """Make a network of fewer weights that paints as a network of a gallery does, in the same styles.
 
-  python gallery_tools/distill_network.py GALLERY --paintings PAINTINGS --photos PHOTOS --art ART --minutes 50 --out FOLDER
+  python gallery_tools/distill_network.py GALLERY --paintings PAINTINGS --photos PHOTOS --art ART
+  --minutes 50 --out FOLDER
 
-The student starts as the teacher with channels and blocks left out (`impasto.learning.networks.pruning`), so its embeddings,
-and its style predictor, start as parts of the teacher's. Then it learns to give the pictures that the teacher gives, in styles
-of the gallery, in such as are predicted of art, and in mixtures: their pixels, their features as `lite` sees them, and moments
-of these. What the teacher lacks of a style the student would lack twice, so it is also asked for the style's own moments. It
-sees photographs with the noise of a camera, and is to give what the teacher gives
+The student starts as the teacher with channels and blocks left out
+(`impasto.learning.networks.pruning`), so its embeddings, and its style predictor, start as parts of
+the teacher's. Then it learns to give the pictures that the teacher gives, in styles of the gallery,
+in such as are predicted of art, and in mixtures: their pixels, their features as `lite` sees them,
+and moments of these. What the teacher lacks of a style the student would lack twice, so it is also
+asked for the style's own moments. It sees photographs with the noise of a camera, and is to give
+what the teacher gives
 without: so it flickers less. No large perceptual network is asked, so a step is quick.
 
-Stopped at any time, the same command goes on from FOLDER/checkpoint.pt. In the end FOLDER is a gallery with the student alone:
-networks/NAME.safetensors, and styles with its embeddings.
+Stopped at any time, the same command goes on from FOLDER/checkpoint.pt. In the end FOLDER is a
+gallery with the student alone: networks/NAME.safetensors, and styles with its embeddings.
 """
 
 import argparse
@@ -27,19 +30,25 @@ from torch import Tensor, nn
 
 from impasto.images.reading import read
 from impasto.images.resize import resized
-from impasto.learning.conversion.onnx_export import from_onnx, network_hash, predictor_from_onnx, predictor_to_onnx, to_onnx
-from impasto.learning.data.photos import Photos
-from impasto.learning.data.style_crops import Art
+from impasto.learning.conversion.onnx_export import (
+    from_onnx,
+    network_hash,
+    predictor_from_onnx,
+    predictor_to_onnx,
+    to_onnx,
+)
+from impasto.learning.data.photos import PhotoFolder
+from impasto.learning.data.style_crops import StyleCrops
 from impasto.learning.losses.objective import STYLE_LAYERS
 from impasto.learning.losses.statistics import Moments, moments
 from impasto.learning.losses.terms import moment_loss, relative_error
 from impasto.learning.networks import perceptual, pretrained
 from impasto.learning.networks.predictor import StylePredictor
-from impasto.learning.networks.pruning import Batch, pruned
+from impasto.learning.networks.pruning import Batch, prune
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.muon import Muon
-from impasto.learning.training.trainer import tempered
+from impasto.learning.training.trainer import log_compress
 from impasto.models.network import GALLERY_VERSION, NETWORKS, Network, network_path, read_network
 from impasto.models.noise import NOISE_SIDE, noise_at
 from impasto.models.style import PHOTO, Style, read_style
@@ -59,8 +68,12 @@ SHOWN, SAVED = 20.0, 120.0  # seconds
 class Supply:
     """Photographs and noise, drawn from one generator; small copies of the photographs are kept."""
 
-    def __init__(self, photos: Photos, seed: int) -> None:
-        self.photos, self.kept, self.rng = photos, dict[int, np.ndarray](), np.random.default_rng(seed)
+    def __init__(self, photos: PhotoFolder, seed: int) -> None:
+        self.photos, self.kept, self.rng = (
+            photos,
+            dict[int, np.ndarray](),
+            np.random.default_rng(seed),
+        )
 
     def crops(self, count: int, size: int) -> Tensor:
         """(count, 3, size, size) in 0..1."""
@@ -76,22 +89,29 @@ class Supply:
     def noise(self, count: int, size: int) -> Tensor:
         """(count, 1, size / 2, size / 2)."""
         corners = 2 * self.rng.integers(NOISE_SIDE, size=(count, 2))
-        return torch.from_numpy(np.concatenate([noise_at(size, size, int(y), int(x)) for y, x in corners]))
+        return torch.from_numpy(
+            np.concatenate([noise_at(size, size, int(y), int(x)) for y, x in corners])
+        )
 
     def numbers(self, below: int, count: int) -> Tensor:
         return torch.from_numpy(self.rng.integers(below, size=count))
 
 
-def raw_moments(lite: perceptual.Perceptual, picture: Tensor) -> dict[str, Moments]:
+def raw_moments(lite: perceptual.PerceptualNetwork, picture: Tensor) -> dict[str, Moments]:
     """Moments of features by layer, as `lite` has them."""
     return {layer: moments(f) for layer, f in lite(picture, STYLE_LAYERS).items()}
 
 
 def unlike(
-    pictures: Tensor, wanted: Tensor, styles: Mapping[str, Moments], lite: perceptual.Perceptual, corner: tuple[int, int]
+    pictures: Tensor,
+    wanted: Tensor,
+    styles: Mapping[str, Moments],
+    lite: perceptual.PerceptualNetwork,
+    corner: tuple[int, int],
 ) -> dict[str, Tensor]:
-    """How pictures differ from those wanted, in all pixels and, of a part, in features and moments, which take longest; and how
-    the moments of VGG-19's features that `lite` reads there differ from those of the styles.
+    """How pictures differ from those wanted, in all pixels and, of a part, in features and moments,
+    which take longest; and how the moments of VGG-19's features that `lite` reads there differ from
+    those of the styles.
     """
     pixels = (pictures - wanted).abs().mean((1, 2, 3))
     y, x = corner
@@ -105,34 +125,55 @@ def unlike(
         errors.append(relative_error(seen[layer] - mean, target[layer] - mean))
         ours = moments(seen[layer])
         stirred.append(moment_loss(ours, moments(target[layer])))
-        style.append(moment_loss(*(Moments(*lite.read_moments(layer, *each)) for each in (ours, styles[layer]))))
-    means = {name: torch.stack(each).mean(0) for name, each in (("features", errors), ("moments", stirred), ("style", style))}
-    return {"pixels": pixels, **means, "style": tempered(means["style"])}
+        style.append(
+            moment_loss(
+                *(Moments(*lite.read_moments(layer, *each)) for each in (ours, styles[layer]))
+            )
+        )
+    means = {
+        name: torch.stack(each).mean(0)
+        for name, each in (("features", errors), ("moments", stirred), ("style", style))
+    }
+    return {"pixels": pixels, **means, "style": log_compress(means["style"])}
 
 
 Read = tuple[Tensor, dict[str, Moments]]
 
 
 @torch.no_grad()
-def read_art(art: Art, predictor: StylePredictor, lite: perceptual.Perceptual, count: int, kept: Path) -> Read:
-    """What the predictor reads in views of art, (count, statistics), and moments of their features, by layer."""
+def read_art(
+    art: StyleCrops,
+    predictor: StylePredictor,
+    lite: perceptual.PerceptualNetwork,
+    count: int,
+    kept: Path,
+) -> Read:
+    """What the predictor reads in views of art, (count, statistics), and moments of their features,
+    by layer."""
     if not kept.exists():
         views = [to_tensor([art.view(number)]) for number in range(count)]
         readings = torch.cat([predictor.statistics(view) for view in views])
-        torch.save({"readings": readings, "moments": stacked([raw_moments(lite, view) for view in views])}, kept)
+        torch.save(
+            {"readings": readings, "moments": stacked([raw_moments(lite, view) for view in views])},
+            kept,
+        )
     read = torch.load(kept, weights_only=True)
     return read["readings"], {layer: Moments(*each) for layer, each in read["moments"].items()}
 
 
 def stacked(each: Sequence[Mapping[str, Moments]]) -> dict[str, tuple[Tensor, Tensor]]:
     """Moments of several pictures as one, by layer."""
-    return {layer: (torch.cat([m[layer].mean for m in each]), torch.cat([m[layer].cov for m in each])) for layer in each[0]}
+    return {
+        layer: (torch.cat([m[layer].mean for m in each]), torch.cat([m[layer].cov for m in each]))
+        for layer in each[0]
+    }
 
 
 @dataclass
 class Teacher:
-    """A network, its predictor, its embeddings of the gallery's styles (styles, size), and readings of art; and the moments of
-    features of all of these pictures, by layer: first the gallery's, then art.
+    """A network, its predictor, its embeddings of the gallery's styles (styles, size), and readings
+    of art; and the moments of features of all of these pictures, by layer: first the gallery's,
+    then art.
     """
 
     known: Network
@@ -143,22 +184,33 @@ class Teacher:
     readings: Tensor
     predicted: Tensor  # of them, (views, size)
     moments: Mapping[str, Moments]
-    lite: perceptual.Perceptual
+    lite: perceptual.PerceptualNetwork
 
 
-def teacher_of(gallery: Path, name: str, paintings: Path, art: Art, views: int, folder: Path) -> Teacher:
+def teacher_of(
+    gallery: Path, name: str, paintings: Path, art: StyleCrops, views: int, folder: Path
+) -> Teacher:
     known = read_network(network_path(name, gallery))
     network = from_onnx(known.graph).eval().requires_grad_(False)
     predictor = predictor_from_onnx(known.predictor).requires_grad_(False)
-    paths = [path for path in sorted((gallery / "styles").glob("*.safetensors")) if path.stem != PHOTO]
+    paths = [
+        path for path in sorted((gallery / "styles").glob("*.safetensors")) if path.stem != PHOTO
+    ]
     styles = {path.stem: read_style(path) for path in paths}
-    embeddings = torch.stack([torch.from_numpy(style.embedding(known).copy()) for style in styles.values()])
-    lite = pretrained.load("lite").requires_grad_(False)
+    embeddings = torch.stack(
+        [torch.from_numpy(style.embedding(known).copy()) for style in styles.values()]
+    )
+    lite = pretrained.load_perceptual("lite").requires_grad_(False)
     readings, seen = read_art(art, predictor, lite, views, folder / f"art-{views}.pt")
     files = {path.stem: path for path in paintings.iterdir()}
-    pictures = (resized(read(files[style.metadata["source"]]).rgb, STYLE_SIZE) for style in styles.values())
+    pictures = (
+        resized(read(files[style.metadata["source"]]).rgb, STYLE_SIZE) for style in styles.values()
+    )
     theirs = stacked([raw_moments(lite, to_tensor([picture])) for picture in pictures])
-    every = {key: Moments(*(torch.cat(pair) for pair in zip(theirs[key], seen[key], strict=True))) for key in STYLE_LAYERS}
+    every = {
+        key: Moments(*(torch.cat(pair) for pair in zip(theirs[key], seen[key], strict=True)))
+        for key in STYLE_LAYERS
+    }
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     predicted = predictor.from_statistics(readings)
     return Teacher(known, network, predictor, styles, embeddings, readings, predicted, every, lite)
@@ -167,22 +219,37 @@ def teacher_of(gallery: Path, name: str, paintings: Path, art: Art, views: int, 
 class Distillation:
     """A student that learns from a teacher."""
 
-    def __init__(self, teacher: Teacher, shape: Architecture, blocks: Sequence[int], supply: Supply) -> None:
+    def __init__(
+        self, teacher: Teacher, shape: Architecture, blocks: Sequence[int], supply: Supply
+    ) -> None:
         self.teacher, self.supply = teacher, supply
-        self.student, places = pruned(teacher.network, shape, blocks, [self._batch(4, 192) for _ in range(24)])
+        self.student, places = prune(
+            teacher.network, shape, blocks, [self._batch(4, 192) for _ in range(24)]
+        )
         self.student.rescale()
         self.student = self.student.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        dimensions = replace(teacher.predictor.dimensions, embedding_size=self.student.embedding_size)
+        dimensions = replace(
+            teacher.predictor.dimensions, embedding_size=self.student.embedding_size
+        )
         self.predictor = StylePredictor(teacher.predictor.statistics.perceptual, dimensions)
         state = teacher.predictor.state_dict()
-        self.predictor.load_state_dict(state | {name: state[name][places] for name in ("outer.weight", "outer.bias")})
+        self.predictor.load_state_dict(
+            state | {name: state[name][places] for name in ("outer.weight", "outer.bias")}
+        )
         self.embeddings = nn.Parameter(teacher.embeddings[:, places].clone())
-        self.named: dict[str, nn.Parameter] = {f"network.{n}": p for n, p in self.student.named_parameters()}
-        self.named |= {f"predictor.{n}": p for n, p in self.predictor.named_parameters() if p.requires_grad}
+        self.named: dict[str, nn.Parameter] = {
+            f"network.{n}": p for n, p in self.student.named_parameters()
+        }
+        self.named |= {
+            f"predictor.{n}": p for n, p in self.predictor.named_parameters() if p.requires_grad
+        }
         self.named |= {"embeddings": self.embeddings}
         kernels = [p for n, p in self.named.items() if n.startswith("network.") and p.ndim > 1]
         rest = [p for n, p in self.named.items() if p.ndim < 2 or n.startswith("predictor.")]
-        others = [{"params": rest, "rate": RATES["rest"]}, {"params": [self.embeddings], "rate": RATES["embeddings"]}]
+        others = [
+            {"params": rest, "rate": RATES["rest"]},
+            {"params": [self.embeddings], "rate": RATES["embeddings"]},
+        ]
         self.optimizers: list[torch.optim.Optimizer] = [
             Muon([{"params": kernels, "rate": RATES["kernels"]}]),
             torch.optim.Adam(others, betas=(0.9, 0.99)),
@@ -209,9 +276,13 @@ class Distillation:
         rows, views = self._styles(batch)
         theirs = torch.cat([teacher.embeddings[rows], teacher.predicted[views]])
         one_hot = nn.functional.one_hot(rows, len(teacher.embeddings)).float()
-        ours = torch.cat([one_hot @ self.embeddings, self.predictor.from_statistics(teacher.readings[views])])
+        ours = torch.cat(
+            [one_hot @ self.embeddings, self.predictor.from_statistics(teacher.readings[views])]
+        )
         numbers = torch.cat([rows, len(teacher.embeddings) + views])
-        styles = {layer: Moments(m.mean[numbers], m.cov[numbers]) for layer, m in teacher.moments.items()}
+        styles = {
+            layer: Moments(m.mean[numbers], m.cov[numbers]) for layer, m in teacher.moments.items()
+        }
         mixed = self.step % MIXED == 0
         if mixed:
             share, order = torch.rand(batch, 1), torch.randperm(batch)
@@ -222,7 +293,10 @@ class Distillation:
         noisy = (photos + grain * torch.randn_like(photos)).clamp(0, 1)
         y, x = (8 * int(place) for place in supply.rng.integers((size - PART) // 8 + 1, size=2))
         pictures = self.student(noisy, ours, noise)
-        terms = {name: t.mean() for name, t in unlike(pictures, wanted, styles, teacher.lite, (y, x)).items()}
+        terms = {
+            name: t.mean()
+            for name, t in unlike(pictures, wanted, styles, teacher.lite, (y, x)).items()
+        }
         if mixed:  # what moments a mixture should have is not known
             del terms["style"]
         for optimizer in self.optimizers:
@@ -248,13 +322,18 @@ class Distillation:
             while (done := self.seconds / (60 * minutes)) < 1:
                 begun = time.perf_counter()
                 size = crop if done > SMALL_CROPS else crop * 3 // 4 // 8 * 8
-                rate = min(1.0, (self.step + 1) / WARM_UP) * max(0.01, 0.5 * (1 + math.cos(math.pi * done)))
+                rate = min(1.0, (self.step + 1) / WARM_UP) * max(
+                    0.01, 0.5 * (1 + math.cos(math.pi * done))
+                )
                 self.train_step(batch, size, rate)
                 self.seconds += time.perf_counter() - begun
                 if time.monotonic() - shown > SHOWN:
                     shown = time.monotonic()
                     terms = ", ".join(f"{name} {value:.4f}" for name, value in self.running.items())
-                    print(f"step {self.step}, {self.seconds / 60:.1f} of {minutes:g} minutes: {terms}", flush=True)
+                    print(
+                        f"step {self.step}, {self.seconds / 60:.1f} of {minutes:g} minutes: {terms}",
+                        flush=True,
+                    )
                 if time.monotonic() - saved > SAVED:
                     saved = time.monotonic()
                     self.save(checkpoint)
@@ -287,8 +366,18 @@ class Distillation:
         """The running means of the weights as a gallery of this network alone."""
         weights = {key: p.detach().float() for key, p in self.averages.items()}
         network = TransformerNetwork(self.student.architecture).eval()
-        network.load_state_dict({key.removeprefix("network."): w for key, w in weights.items() if key.startswith("network.")})
-        means = {key.removeprefix("predictor."): w for key, w in weights.items() if key.startswith("predictor.")}
+        network.load_state_dict(
+            {
+                key.removeprefix("network."): w
+                for key, w in weights.items()
+                if key.startswith("network.")
+            }
+        )
+        means = {
+            key.removeprefix("predictor."): w
+            for key, w in weights.items()
+            if key.startswith("predictor.")
+        }
         self.predictor.load_state_dict(self.predictor.state_dict() | means)
         embeddings, code = weights["embeddings"], network_hash(network)
         photo = network.photo_embedding(like=embeddings.mean(0)).numpy()
@@ -296,26 +385,44 @@ class Distillation:
         path = network_path(name, folder)
         for each in (path.parent, folder / "styles"):
             each.mkdir(parents=True, exist_ok=True)
-        Network(name, code, size, to_onnx(network), facts, predictor_to_onnx(self.predictor), photo).write(path)
+        Network(
+            name, code, size, to_onnx(network), facts, predictor_to_onnx(self.predictor), photo
+        ).write(path)
         rows = dict(zip(self.teacher.styles, embeddings.numpy(), strict=True)) | {PHOTO: photo}
         for style, embedding in rows.items():
             known = self.teacher.styles.get(style)
-            about = {key: value for key, value in known.metadata.items() if "." not in key} if known else {}
+            about = (
+                {key: value for key, value in known.metadata.items() if "." not in key}
+                if known
+                else {}
+            )
             about |= {f"{name}.{key}": value for key, value in facts.items()}
-            Style(style, {name: embedding}, {name: code}, about).write(folder / "styles" / f"{style}.safetensors")
+            Style(style, {name: embedding}, {name: code}, about).write(
+                folder / "styles" / f"{style}.safetensors"
+            )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--teacher", choices=NETWORKS, default="base")
-    parser.add_argument("--name", choices=NETWORKS, default="small", help="what the student is called")
-    parser.add_argument("--widths", type=int, nargs=3, default=[8, 24, 48], help="its channels at 1/2, 1/4 and 1/8")
-    parser.add_argument("--blocks", type=int, nargs="*", default=[0, 1, 2], help="of the teacher's, those that stay")
+    parser.add_argument(
+        "--name", choices=NETWORKS, default="small", help="what the student is called"
+    )
+    parser.add_argument(
+        "--widths", type=int, nargs=3, default=[8, 24, 48], help="its channels at 1/2, 1/4 and 1/8"
+    )
+    parser.add_argument(
+        "--blocks", type=int, nargs="*", default=[0, 1, 2], help="of the teacher's, those that stay"
+    )
     parser.add_argument("--paintings", type=Path, required=True, help="of the gallery's styles")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--art", type=Path, required=True)
-    parser.add_argument("--views", type=int, default=2500, help="of art, whose predictions are painted")
+    parser.add_argument(
+        "--views", type=int, default=2500, help="of art, whose predictions are painted"
+    )
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=224)
@@ -324,7 +431,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
-    photos, art = Photos(args.photos, args.seed), Art([args.art], args.seed)
+    photos, art = PhotoFolder(args.photos, args.seed), StyleCrops([args.art], args.seed)
     teacher = teacher_of(args.gallery, args.teacher, args.paintings, art, args.views, args.out)
     widths = (args.widths[0], args.widths[1], args.widths[2])
     shape = Architecture(widths, len(args.blocks), noise=True, last=1)

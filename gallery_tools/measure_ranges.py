@@ -2,8 +2,9 @@
 
   python gallery_tools/measure_ranges.py base small --photos FOLDER
 
-For a network that is trained anew. Every style of the gallery paints --each photographs of the folder, in turn; then all
-pictures are painted again in int8, and what differs from f32 is printed, beside the time that both take.
+For a network that is trained anew. Every style of the gallery paints --each photographs of the
+folder, in turn; then all pictures are painted again in int8, and what differs from f32 is printed,
+beside the time that both take.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from impasto.engines import base
-from impasto.engines.int8 import RANGES, seen
+from impasto.engines.int8 import RANGES, measure_ranges
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import UInt8
 from impasto.images.reading import read
@@ -33,12 +34,16 @@ ROOM = 1.1  # of what was seen, for styles that were not
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("networks", nargs="+")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--each", type=int, default=2, help="photographs painted in each style")
     given = parser.parse_args()
-    photos = cycle(sorted(path for path in given.photos.iterdir() if path.suffix.lower() in EXTENSIONS))
+    photos = cycle(
+        sorted(path for path in given.photos.iterdir() if path.suffix.lower() in EXTENSIONS)
+    )
     names = [name for name in gallery_names() if name != PHOTO]
     for name in given.networks:
         network = read_network(network_path(name))
@@ -55,10 +60,18 @@ def crop(path: Path) -> UInt8:
 def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
     """Write the ranges into the network's file."""
     noise = noise_at(SIDE, SIDE)
-    inputs = ((photo.transpose(2, 0, 1)[None] / np.float32(255), embedding(network, style), noise) for photo, style in pairs)
-    ranges = {name: [round(ROOM * end, 4) for end in ends] for name, ends in seen(network.graph, inputs).items()}
+    inputs = (
+        (photo.transpose(2, 0, 1)[None] / np.float32(255), embedding(network, style), noise)
+        for photo, style in pairs
+    )
+    ranges = {
+        name: [round(ROOM * end, 4) for end in ends]
+        for name, ends in measure_ranges(network.graph, inputs).items()
+    }
     model = onnx.load_model_from_string(network.graph)
-    properties = {each.key: each.value for each in model.metadata_props} | {RANGES: json.dumps(ranges)}
+    properties = {each.key: each.value for each in model.metadata_props} | {
+        RANGES: json.dumps(ranges)
+    }
     del model.metadata_props[:]
     helper.set_model_props(model, properties)
     Network(
@@ -75,14 +88,19 @@ def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
 def tried(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
     """Print what int8 changes in the pictures, and the time that it takes."""
     noise = noise_at(SIDE, SIDE)
-    exact, rounded = (base.load(network.graph, "openvino", precision=each, pixels=True) for each in ("f32", "int8"))
+    exact, rounded = (
+        base.load_engine(network.graph, "openvino", precision=each, pixels=True)
+        for each in ("f32", "int8")
+    )
     off, signal, times = [], [], []
     for photo, style in pairs:
         paintings, spent = [], []
         for engine in (exact, rounded):
             engine.run(photo[None], embedding(network, style), noise)
             start = time.perf_counter()
-            paintings.append(engine.run(photo[None], embedding(network, style), noise)[0].astype(float))
+            paintings.append(
+                engine.run(photo[None], embedding(network, style), noise)[0].astype(float)
+            )
             spent.append(time.perf_counter() - start)
         difference = paintings[0] - paintings[1]
         off.append(np.abs(difference).mean())

@@ -1,7 +1,8 @@
-"""Write what `impasto evaluate` measured of the gallery into its style files: the mean C, S and J of each style.
+"""Write what `impasto evaluate` measured of the gallery into its style files: the mean C, S and J
+of each style.
 
-impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical -o scores/
-python gallery_tools/scores.py scores/results.json
+impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical -o
+scores/ python gallery_tools/scores.py scores/results.json
 """
 
 import argparse
@@ -15,8 +16,15 @@ from impasto.paths import GALLERY
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="+", help="results.json of runs with base@gallery or small@gallery")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="+",
+        help="results.json of runs with base@gallery or small@gallery",
+    )
     for path in parser.parse_args().results:
         results = json.loads(path.read_text(encoding="utf-8"))
         conditions = results["conditions"]
@@ -28,11 +36,20 @@ def main() -> None:
             for method, figures in scores.items():
                 network, _, where = method.partition("@")
                 if where == "gallery":
-                    metadata |= {f"{network}.{key}": f"{figures[key]:.3f}" for key in "CSJ"} | {f"{network}.measured": said}
+                    metadata |= {f"{network}.{key}": f"{figures[key]:.3f}" for key in "CSJ"} | {
+                        f"{network}.measured": said
+                    }
             if name != PHOTO and metadata != style.metadata:
                 replace(style, metadata=metadata).write(GALLERY / "styles" / f"{name}.safetensors")
                 gallery_style.cache_clear()
-                print(name, *(f"{key} {metadata[key]}" for key in sorted(metadata) if key.endswith((".C", ".S", ".J"))))
+                print(
+                    name,
+                    *(
+                        f"{key} {metadata[key]}"
+                        for key in sorted(metadata)
+                        if key.endswith((".C", ".S", ".J"))
+                    ),
+                )
 
 
 if __name__ == "__main__":

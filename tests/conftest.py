@@ -31,14 +31,16 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", params=SHIPPED)
-def painter(request: pytest.FixtureRequest) -> Stylizer:
-    """A stylizer of each network that ships, in the precision that this machine takes by default."""
+def stylizer(request: pytest.FixtureRequest) -> Stylizer:
+    """A stylizer of each network that ships, in the precision that this machine takes by
+    default."""
     return Stylizer(request.param)
 
 
 @pytest.fixture(scope="session")
 def scene() -> UInt8:
-    """A picture (120, 160, 3) with a subject, edges and soft parts: a house on a hill under an evening sky."""
+    """A picture (120, 160, 3) with a subject, edges and soft parts: a house on a hill under an
+    evening sky."""
     image = Image.fromarray(photo(120, 160))
     pen = ImageDraw.Draw(image)
     pen.ellipse((-40, 70, 130, 200), fill=(60, 110, 50))

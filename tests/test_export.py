@@ -13,15 +13,15 @@ from pictures import UInt8
 from impasto import export as exporting
 from impasto.engines import base
 from impasto.errors import NetworkError, StyleError
-from impasto.export import find, onnx_files, openvino_files, to_onnx
+from impasto.export import find_export, onnx_files, openvino_files, to_onnx
 from impasto.inference.model import MARGIN
 from impasto.models.gallery import gallery_style
-from impasto.models.network import NETWORKS, network_path, shipped
+from impasto.models.network import NETWORKS, load_shipped, network_path
 from impasto.models.noise import noise_at
 from impasto.models.style import Style
 from impasto.stylizer import Stylizer
 
-ENGINES = base.available()
+ENGINES = base.available_engines()
 
 
 def mirrored(picture: UInt8) -> UInt8:
@@ -31,44 +31,51 @@ def mirrored(picture: UInt8) -> UInt8:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_mirrored_picture_comes_out_as_stylize_paints_it(network: str, engine: str, scene: UInt8) -> None:
-    found, embedding, name = find("starry-night", network)
-    assert (found, name) == (shipped(network), "starry-night")
+def test_a_mirrored_picture_comes_out_as_stylize_paints_it(
+    network: str, engine: str, scene: UInt8
+) -> None:
+    found, embedding, name = find_export("starry-night", network)
+    assert (found, name) == (load_shipped(network), "starry-night")
     expected = Stylizer(network, engine, precision="f32").stylize(scene, "starry-night").astype(int)
     pixels, inside = mirrored(scene), (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
 
-    of_pixels = base.load(to_onnx(found, embedding, pixels=True), engine, precision="f32")
+    of_pixels = base.load_engine(to_onnx(found, embedding, pixels=True), engine, precision="f32")
     assert of_pixels.inputs == ("pixels",)
     painted = of_pixels.run(pixels)
     assert painted.dtype == np.uint8
     assert np.abs(painted[0][inside] - expected).max() <= 1
 
-    of_floats = base.load(to_onnx(found, embedding), engine, precision="f32")
+    of_floats = base.load_engine(to_onnx(found, embedding), engine, precision="f32")
     assert of_floats.inputs == ("image",)
-    picture = of_floats.run(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
-    assert np.abs(picture[0].transpose(1, 2, 0)[inside] * 255 - expected).max() <= 0.505  # as those are rounded
+    picture = of_floats.run(
+        np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    )
+    assert (
+        np.abs(picture[0].transpose(1, 2, 0)[inside] * 255 - expected).max() <= 0.505
+    )  # as those are rounded
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_noise_goes_on_where_it_repeats(engine: str) -> None:
-    """Beyond 1,018 pixels; the last row and column of the noise that is inside the graph are used too."""
-    network, embedding, _ = find("starry-night", "small")
+    """Beyond 1,018 pixels; the last row and column of the noise that is inside the graph are used
+    too."""
+    network, embedding, _ = find_export("starry-night", "small")
     strip = np.random.default_rng(0).random((1, 3, 16, 1048), np.float32)
-    expected = base.load(network.graph, engine, precision="f32").run(
+    expected = base.load_engine(network.graph, engine, precision="f32").run(
         strip, np.asarray(embedding)[None], noise_at(16, 1048, -MARGIN, -MARGIN)
     )
-    got = base.load(to_onnx(network, embedding), engine, precision="f32").run(strip)
+    got = base.load_engine(to_onnx(network, embedding), engine, precision="f32").run(strip)
     assert np.abs(got - expected).max() < 1e-4
 
 
 def test_a_network_alone_takes_an_embedding(tmp_path: Path) -> None:
-    network, embedding, name = find("small", "base")
-    assert (network, embedding, name) == (shipped("small"), None, "small")
-    assert find(str(network_path("base")), "small")[0].hash == shipped("base").hash
+    network, embedding, name = find_export("small", "base")
+    assert (network, embedding, name) == (load_shipped("small"), None, "small")
+    assert find_export(str(network_path("base")), "small")[0].hash == load_shipped("base").hash
     exported = onnx_files(network, None, pixels=False)
     assert exported.difference < 1e-4
     style = gallery_style("great-wave").embedding(network)
-    engine = base.load(exported.files[".onnx"], precision="f32")
+    engine = base.load_engine(exported.files[".onnx"], precision="f32")
     assert engine.inputs == ("image", "embedding")
     got = engine.run(exporting.sample(), style[None])
     assert np.abs(got - exporting.painted(network, style)).max() < 1e-4
@@ -76,48 +83,59 @@ def test_a_network_alone_takes_an_embedding(tmp_path: Path) -> None:
 
 def test_an_older_network_that_takes_no_noise() -> None:
     """Made here of one that does: what noise it takes is a constant of its graph."""
-    graph = onnx.load_model_from_string(shipped("small").graph)
+    graph = onnx.load_model_from_string(load_shipped("small").graph)
     noise = next(each for each in graph.graph.input if each.name == "noise")
     graph.graph.input.remove(noise)
-    graph.graph.initializer.append(numpy_helper.from_array(noise_at(96, 120, -MARGIN, -MARGIN), "noise"))
-    network = replace(shipped("small"), graph=graph.SerializeToString())
+    graph.graph.initializer.append(
+        numpy_helper.from_array(noise_at(96, 120, -MARGIN, -MARGIN), "noise")
+    )
+    network = replace(load_shipped("small"), graph=graph.SerializeToString())
     exported = onnx_files(network, gallery_style("reverie").embedding(network), pixels=False)
     assert exported.difference < 1e-4
     assert len(exported.files[".onnx"]) < len(network.graph) + 20_000
 
 
 def test_mixes_and_pictures(photo_file: Path) -> None:
-    _, mixed, name = find("starry-night:0.7,great-wave:0.3", "small")
-    one, other = (gallery_style(style).embedding(shipped("small")) for style in ("starry-night", "great-wave"))
+    _, mixed, name = find_export("starry-night:0.7,great-wave:0.3", "small")
+    one, other = (
+        gallery_style(style).embedding(load_shipped("small"))
+        for style in ("starry-night", "great-wave")
+    )
     assert mixed is not None
     np.testing.assert_allclose(mixed, 0.7 * one + 0.3 * other, rtol=1e-4, atol=1e-6)
     assert name == "starry-night-70-great-wave-30"
-    _, predicted, name = find(str(photo_file), "small")
+    _, predicted, name = find_export(str(photo_file), "small")
     assert predicted is not None and predicted.shape == one.shape
     assert name == "photo"
 
 
 def owning(path: Path) -> Style:
     """A style that owns its network, which is the gallery's small one."""
-    network = replace(shipped("small"), name="own", predictor=b"", photo=None, metadata={})
-    style = Style("mine", {"own": gallery_style("reverie").embedding(shipped("small"))}, {"own": network.hash}, {}, network)
+    network = replace(load_shipped("small"), name="own", predictor=b"", photo=None, metadata={})
+    style = Style(
+        "mine",
+        {"own": gallery_style("reverie").embedding(load_shipped("small"))},
+        {"own": network.hash},
+        {},
+        network,
+    )
     style.write(path)
     return style
 
 
 def test_a_style_that_owns_its_network(tmp_path: Path) -> None:
     style = owning(tmp_path / "mine.safetensors")
-    network, embedding, name = find(str(tmp_path / "mine.safetensors"), "base")
+    network, embedding, name = find_export(str(tmp_path / "mine.safetensors"), "base")
     assert (network, name) == (style.own, "mine")
     assert embedding is not None and np.array_equal(embedding, style.embeddings["own"])
     with pytest.raises(StyleError, match="is painted by 2 networks"):
-        find(f"{tmp_path / 'mine.safetensors'}:0.5,starry-night:0.5", "base")
+        find_export(f"{tmp_path / 'mine.safetensors'}:0.5,starry-night:0.5", "base")
 
 
 @pytest.mark.parametrize("pixels", [False, True])
 def test_openvino(tmp_path: Path, pixels: bool) -> None:
     openvino = pytest.importorskip("openvino")
-    network, embedding, _ = find("great-wave", "small")
+    network, embedding, _ = find_export("great-wave", "small")
     exported = openvino_files(network, embedding, pixels)
     assert exported.difference < (0.0021 if pixels else 1e-4)
     for suffix, data in exported.files.items():
@@ -130,17 +148,23 @@ def test_openvino(tmp_path: Path, pixels: bool) -> None:
 
 
 def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, embedding, _ = find("great-wave", "small")
+    network, embedding, _ = find_export("great-wave", "small")
     right = exporting.to_onnx
-    monkeypatch.setattr(exporting, "to_onnx", lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels))
+    monkeypatch.setattr(
+        exporting,
+        "to_onnx",
+        lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels),
+    )
     with pytest.raises(NetworkError, match="what was made differs from the network by"):
         onnx_files(network, embedding, pixels=False)
     with pytest.raises(NetworkError, match="differs from the network by nan"):
-        exporting.difference(np.full((1, 3, 8, 8), np.nan, np.float32), np.zeros((1, 3, 8, 8), np.float32))
+        exporting.difference(
+            np.full((1, 3, 8, 8), np.nan, np.float32), np.zeros((1, 3, 8, 8), np.float32)
+        )
 
 
 def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    network, embedding, _ = find("great-wave", "small")
+    network, embedding, _ = find_export("great-wave", "small")
     with pytest.raises(NetworkError, match="pip install openvino"):
         openvino_files(network, embedding, pixels=False)

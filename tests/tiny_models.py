@@ -20,7 +20,8 @@ def changed(graph: bytes, change: Callable[[Any], object]) -> bytes:
 
 
 def older(network: Network) -> Network:
-    """A network of an older gallery: nothing that ships belongs to it. It has one weight more, which nothing takes."""
+    """A network of an older gallery: nothing that ships belongs to it. It has one weight more,
+    which nothing takes."""
     unused = numpy_helper.from_array(np.ones(1, np.float16), f"unused{validation.HALF}")
     graph = changed(network.graph, lambda model: model.graph.initializer.append(unused))
     code = validation.hash_of(onnx.load_model_from_string(graph))

@@ -1,9 +1,11 @@
-"""A folder of thousands of pictures, some of them broken, painted by a run that is killed on the way and started again.
+"""A folder of thousands of pictures, some of them broken, painted by a run that is killed on the
+way and started again.
 
   python trials/batch_kills.py --pictures 2000 --kills 3
 
-Every twentieth is broken in one of the ways of tests/corpus.py. Every good picture must be there and whole, every broken one
-be told of once, memory stay flat, and the exit code be 1. Prints a record and writes docs/explanation/measured/batch.json.
+Every twentieth is broken in one of the ways of tests/corpus.py. Every good picture must be there
+and whole, every broken one be told of once, memory stay flat, and the exit code be 1. Prints a
+record and writes docs/explanation/measured/batch.json.
 """
 
 import argparse
@@ -37,7 +39,9 @@ FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pictures", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
     given = parser.parse_args()
@@ -51,11 +55,15 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> set[str]:
-    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be read, every one another case of
-    the corpus.
+    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be
+    read, every one another case of the corpus.
     """
     rng, found = random.Random(0), set()
-    hostile = [case for case in corpus(flips=2, bombs=False) if not readable(case.data, folder.parent / case.name)]
+    hostile = [
+        case
+        for case in corpus(flips=2, bombs=False)
+        if not readable(case.data, folder.parent / case.name)
+    ]
     rng.shuffle(hostile)
     for number in range(count):
         place = folder / f"{number // 100:02}"
@@ -89,7 +97,17 @@ def readable(data: bytes, path: Path) -> bool:
 def trial(folder: Path, count: int, kills: int, broken: set[str]) -> dict[str, Any]:
     """Runs until one comes to its end, all but that one killed; what was seen."""
     out, log = folder / "out", folder / "report.jsonl"
-    command = [sys.executable, "-m", "impasto", "stylize", str(folder / "in"), "-s", "starry-night", "-n", "small"]
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "stylize",
+        str(folder / "in"),
+        "-s",
+        "starry-night",
+        "-n",
+        "small",
+    ]
     command += ["-o", str(out), "--report", str(log)]
     peaks, memory, start = [], [], time.perf_counter()
     for kill in range(kills + 1):
@@ -119,7 +137,10 @@ def trial(folder: Path, count: int, kills: int, broken: set[str]) -> dict[str, A
         "broken ones told of once": sum(told[name] == 1 for name in broken),
         "others told of": sum(name not in broken for name in told),
         "peak MB of each run": [round(peak / 1e6) for peak in peaks],
-        "MB in the last run, after a quarter and at the end": [round(middle[0] / 1e6), round(middle[-1] / 1e6)],
+        "MB in the last run, after a quarter and at the end": [
+            round(middle[0] / 1e6),
+            round(middle[-1] / 1e6),
+        ],
         "seconds in all": round(time.perf_counter() - start),
     }
 
@@ -128,7 +149,9 @@ def resident(process: int) -> int:
     """Bytes of memory that a process has, by the system; 0 when it is gone."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
-        return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+        return next(
+            1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")
+        )
     except (OSError, StopIteration):
         return 0
 

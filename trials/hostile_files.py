@@ -1,9 +1,11 @@
-"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in docs/explanation/measured/corpus.json.
+"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in
+docs/explanation/measured/corpus.json.
 
   python trials/hostile_files.py [--flips 16] [--seed 0]
 
-Each file is looked at and read in a process of its own, whose time and memory are counted, as a picture; every fourth of those
-of less than 100 megapixels also as a mask and as a style. Then `impasto stylize` paints the folder of them, with --report.
+Each file is looked at and read in a process of its own, whose time and memory are counted, as a
+picture; every fourth of those of less than 100 megapixels also as a mask and as a style. Then
+`impasto stylize` paints the folder of them, with --report.
 """
 
 import argparse
@@ -33,8 +35,12 @@ KINDS: tuple[Kind, ...] = ("picture", "mask", "style")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--flips", type=int, default=16, help="files with flipped bits, of each kind of file")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--flips", type=int, default=16, help="files with flipped bits, of each kind of file"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the bits that are flipped")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -60,7 +66,8 @@ def main() -> None:
 
 
 def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
-    """The record of files read as one kind, and of those of more than 10 megapixels apart, as they take most; printed."""
+    """The record of files read as one kind, and of those of more than 10 megapixels apart, as they
+    take most; printed."""
     for each in found:
         if each.ending not in ("read", "error"):
             print(each, flush=True)
@@ -76,9 +83,24 @@ def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
 def painted(folder: Path, place: Path) -> dict[str, Any]:
     """What `impasto stylize` makes of a folder, at 48 pixels, with `small`."""
     log, begun = place / "report.jsonl", time.perf_counter()
-    command = [sys.executable, "-m", "impasto", "stylize", str(folder), "-s", "udnie", "-n", "small", "--size", "48"]
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "stylize",
+        str(folder),
+        "-s",
+        "udnie",
+        "-n",
+        "small",
+        "--size",
+        "48",
+    ]
     done = subprocess.run(
-        [*command, "-o", str(place / "out"), "--report", str(log)], capture_output=True, text=True, check=False
+        [*command, "-o", str(place / "out"), "--report", str(log)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     return {

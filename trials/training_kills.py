@@ -1,9 +1,11 @@
-"""A tiny run of training, killed at random moments and resumed: it must always end in the same weights.
+"""A tiny run of training, killed at random moments and resumed: it must always end in the same
+weights.
 
   python trials/training_kills.py --kills 50
 
-Each trial is a process that is killed by SIGKILL or SIGTERM, in turns, somewhere on its way, up to three times, and then ends
-by itself. Prints a record and writes docs/explanation/measured/training-kills.json.
+Each trial is a process that is killed by SIGKILL or SIGTERM, in turns, somewhere on its way, up to
+three times, and then ends by itself. Prints a record and writes
+docs/explanation/measured/training-kills.json.
 """
 
 import argparse
@@ -20,13 +22,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from impasto.learning.data.photos import Content
-from impasto.learning.data.synthetic.generator import Generated
-from impasto.learning.networks.perceptual import Perceptual
+from impasto.learning.data.photos import ContentImages
+from impasto.learning.data.synthetic.generator import SyntheticPhotos
+from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.training import inputs, loop
-from impasto.learning.training.checkpoints import unfinished
+from impasto.learning.training.checkpoints import has_checkpoint
 from impasto.learning.training.inputs import Painting
-from impasto.learning.training.settings import Settings
+from impasto.learning.training.settings import TrainingSettings
 from impasto.learning.training.style import new_style
 from impasto.learning.training.trainer import Trainer
 
@@ -35,7 +37,9 @@ STEPS = 24
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -45,10 +49,11 @@ def main() -> None:
 
 
 def trial(folder: Path, kills: int, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:
-    """Kill a run so many times in all; how often it then ended in the weights of a run that nobody killed."""
+    """Kill a run so many times in all; how often it then ended in the weights of a run that nobody
+    killed."""
     torch.set_num_threads(1)
-    judge, content = inputs.perceptual("lite", "f32"), Generated(0)
-    loop.SAVE_EVERY = 0.0  # a checkpoint after each step, so that kills meet them
+    judge, content = inputs.load_losses("lite", "f32"), SyntheticPhotos(0)
+    loop.CHECKPOINT_SECONDS = 0.0  # a checkpoint after each step, so that kills meet them
     start = time.perf_counter()
     expected = ended(folder / "whole", judge, content, steps, None)
     length, rng = time.perf_counter() - start, random.Random(seed)
@@ -73,10 +78,14 @@ def trial(folder: Path, kills: int, steps: int = STEPS, seed: int = 0) -> dict[s
 
 
 def ended(
-    place: Path, judge: Perceptual, content: Content, steps: int, kill: tuple[float, signal.Signals] | None
+    place: Path,
+    judge: PerceptualNetwork,
+    content: ContentImages,
+    steps: int,
+    kill: tuple[float, signal.Signals] | None,
 ) -> str | None:
-    """The hash of the weights that a process ends in, which goes on where others were killed; None if it is killed itself,
-    after so many seconds, by such a signal."""
+    """The hash of the weights that a process ends in, which goes on where others were killed; None
+    if it is killed itself, after so many seconds, by such a signal."""
     place.mkdir(exist_ok=True)
     process = os.fork()  # not a fresh interpreter: what takes longest is to load PyTorch
     if process == 0:
@@ -94,13 +103,13 @@ def ended(
     return (place / "weights").read_text()
 
 
-def run(place: Path, judge: Perceptual, content: Content, steps: int) -> int:
+def run(place: Path, judge: PerceptualNetwork, content: ContentImages, steps: int) -> int:
     """Train, or go on; write the hash of the weights. The exit code."""
     pixels = np.random.default_rng(1).integers(0, 256, (96, 96, 3), np.uint8)
-    settings = Settings(steps=steps, batch=1, crop=64, whole_network=False)
+    settings = TrainingSettings(steps=steps, batch=1, crop=64, whole_network=False)
     trainer: Trainer = new_style("small", [Painting("noise", pixels, {})], content, judge, settings)
     checkpoint = place / "checkpoint"
-    if unfinished(checkpoint):
+    if has_checkpoint(checkpoint):
         trainer.load(checkpoint)
     try:
         loop.keep_training(trainer, checkpoint, lambda _: None)

@@ -1,4 +1,5 @@
-"""Two drawn pictures for demonstrations that need no download: a poster to paint like, and a scene to paint.
+"""Two drawn pictures for demonstrations that need no download: a poster to paint like, and a scene
+to paint.
 
 python examples/demo/demo_pictures.py FOLDER
 """
@@ -21,7 +22,8 @@ OCHRE, TEAL, ROSE, SKY, BROWN = "#e3a11c", "#1d7874", "#e9a08f", "#7fb2d1", "#6b
 
 
 class Sheet:
-    """A drawing in units of its height, x to the right and y down, supersampled for smooth edges."""
+    """A drawing in units of its height, x to the right and y down, supersampled for smooth
+    edges."""
 
     def __init__(self, size: tuple[int, int], ground: str) -> None:
         self.size = size
@@ -41,7 +43,15 @@ class Sheet:
         _, top, _, bottom = self._around(x, y, radius * flat)
         self.pen.ellipse((left, top, right, bottom), fill=fill)
 
-    def ring(self, x: float, y: float, radius: float, width: float, fill: str = BLACK, turn: Point = (0, 360)) -> None:
+    def ring(
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        width: float,
+        fill: str = BLACK,
+        turn: Point = (0, 360),
+    ) -> None:
         """A ring, or the part of it between two angles in degrees, clockwise from the right."""
         self.pen.arc(self._around(x, y, radius), *turn, fill=fill, width=round(width * self.unit))
 
@@ -56,14 +66,18 @@ class Sheet:
         """A rectangle around (x, y), turned by `angle` in degrees."""
         ax, ay = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         ends = ((-length, -width), (length, -width), (length, width), (-length, width))
-        self.polygon([(x + (a * ax - b * ay) / 2, y + (a * ay + b * ax) / 2) for a, b in ends], fill)
+        self.polygon(
+            [(x + (a * ax - b * ay) / 2, y + (a * ay + b * ax) / 2) for a, b in ends], fill
+        )
 
     def finished(self) -> Array:
         """uint8 (height, width, 3)."""
         return np.asarray(self.image.resize(self.size, Image.Resampling.BOX))
 
     def _around(self, x: float, y: float, radius: float) -> tuple[float, float, float, float]:
-        left, top, right, bottom = ((c * self.unit) for c in (x - radius, y - radius, x + radius, y + radius))
+        left, top, right, bottom = (
+            (c * self.unit) for c in (x - radius, y - radius, x + radius, y + radius)
+        )
         return left, top, right, bottom
 
 
@@ -141,14 +155,22 @@ def _poster_bars(sheet: Sheet) -> None:
         sheet.bar(0.04 + 0.026 * i, 0.9 + 0.01 * i, 0.15, 0.011, -62, CREAM if i % 2 else BLACK)
     for row, column in np.ndindex(4, 5):
         if (row + column) % 2 == 0:
-            sheet.bar(0.875 + 0.028 * column, 0.41 + 0.028 * row + 0.004 * column, 0.028, 0.028, 8, BLACK)
+            sheet.bar(
+                0.875 + 0.028 * column, 0.41 + 0.028 * row + 0.004 * column, 0.028, 0.028, 8, BLACK
+            )
     for i in range(4):
         sheet.bar(0.525 + 0.025 * i, 0.075 + 0.012 * i, 0.1, 0.01, 75, SKY)
     for row, column in np.ndindex(4, 5):
-        sheet.disk(0.63 + 0.024 * column - 0.006 * row, 0.03 + 0.024 * row + 0.006 * column, 0.006, CREAM)
-        sheet.disk(0.2 + 0.02 * row + 0.004 * column, 0.58 + 0.024 * column - 0.01 * row, 0.006, CREAM)
+        sheet.disk(
+            0.63 + 0.024 * column - 0.006 * row, 0.03 + 0.024 * row + 0.006 * column, 0.006, CREAM
+        )
+        sheet.disk(
+            0.2 + 0.02 * row + 0.004 * column, 0.58 + 0.024 * column - 0.01 * row, 0.006, CREAM
+        )
     for start, drop, colour in ((0.76, 0.44, ULTRAMARINE), (0.765, 0.465, BLACK)):
-        sheet.line([(start + 0.016 * i, drop + (0.02 if i % 2 else 0)) for i in range(6)], 0.007, colour)
+        sheet.line(
+            [(start + 0.016 * i, drop + (0.02 if i % 2 else 0)) for i in range(6)], 0.007, colour
+        )
     for i in range(7):
         sheet.bar(0.05 + 0.02 * i, 0.275 + 0.008 * i, 0.035 + 0.005 * i, 0.006, 112, BLACK)
     for i in range(3):
@@ -194,7 +216,12 @@ def draw_scene(size: tuple[int, int] = (768, 512)) -> Array:
     _lake(sheet, wide, rng)
     _meadow(sheet, wide, rng)
     _house(sheet, wide * 0.2, 0.76, 0.24)
-    for x, foot, height in ((0.05, 0.8, 0.42), (0.4, 0.77, 0.3), (0.47, 0.8, 0.22), (0.88, 0.97, 0.7)):
+    for x, foot, height in (
+        (0.05, 0.8, 0.42),
+        (0.4, 0.77, 0.3),
+        (0.47, 0.8, 0.22),
+        (0.88, 0.97, 0.7),
+    ):
         _tree(sheet, x * wide, foot, height, rng)
     _flowers(sheet, wide, rng)
     return _grained(sheet.finished())
@@ -207,7 +234,10 @@ def _blend(a: str, b: str, share: float) -> str:
 
 def _sky(sheet: Sheet, wide: float) -> None:
     for i in range(120):
-        sheet.polygon([(0, i / 200), (wide, i / 200), (wide, 0.7), (0, 0.7)], _blend("#3f7fc4", "#f6dcae", (i / 120) ** 0.8))
+        sheet.polygon(
+            [(0, i / 200), (wide, i / 200), (wide, 0.7), (0, 0.7)],
+            _blend("#3f7fc4", "#f6dcae", (i / 120) ** 0.8),
+        )
     for radius, share in ((0.125, 0.82), (0.1, 0.6), (0.08, 0.3), (0.065, 0.0)):
         sheet.disk(wide * 0.68, 0.22, radius, _blend("#fff3cf", "#c4cbbd", share))
     rng = random.Random(4)
@@ -217,7 +247,10 @@ def _sky(sheet: Sheet, wide: float) -> None:
                 along = rng.uniform(-0.8, 0.8)
                 radius = length * 0.13 * math.exp(-along * along * 2) * rng.uniform(0.5, 1)
                 sheet.disk(
-                    x * wide + along * length, y + light * 0.06 - radius * 0.4, radius, _blend("#fdf6e8", "#a8b4c4", light * 2)
+                    x * wide + along * length,
+                    y + light * 0.06 - radius * 0.4,
+                    radius,
+                    _blend("#fdf6e8", "#a8b4c4", light * 2),
                 )
     sheet.image = sheet.image.filter(ImageFilter.GaussianBlur(sheet.unit / 160))
     sheet.pen = ImageDraw.Draw(sheet.image)
@@ -225,7 +258,10 @@ def _sky(sheet: Sheet, wide: float) -> None:
 
 def _line(wide: float, height: float, rough: float, rng: random.Random) -> list[Point]:
     waves = [(rng.gauss(0, rough / k), k * 2.6, rng.uniform(0, 6.3)) for k in range(1, 14)]
-    return [(wide * i / 120, height + sum(a * math.sin(f * wide * i / 120 + p) for a, f, p in waves)) for i in range(121)]
+    return [
+        (wide * i / 120, height + sum(a * math.sin(f * wide * i / 120 + p) for a, f, p in waves))
+        for i in range(121)
+    ]
 
 
 def _hills(sheet: Sheet, wide: float, rng: random.Random) -> None:
@@ -251,11 +287,20 @@ def _lake(sheet: Sheet, wide: float, rng: random.Random) -> None:
         x, y, length = rng.uniform(0, wide), 0.582 + 0.26 * depth, 0.03 + 0.12 * depth
         colour = rng.choice(("#4f86a6", "#88b4c4", "#3f7396", "#a9c8cc"))
         near_sun = abs(x - wide * 0.68) < 0.05 + 0.05 * depth
-        sheet.line([(x, y), (x + length, y)], 0.002 + 0.004 * depth, "#fbe6b4" if near_sun else colour)
+        sheet.line(
+            [(x, y), (x + length, y)], 0.002 + 0.004 * depth, "#fbe6b4" if near_sun else colour
+        )
 
 
 def _meadow(sheet: Sheet, wide: float, rng: random.Random) -> None:
-    shore = [(0, 0.68), (0.25 * wide, 0.69), (0.5 * wide, 0.74), (0.62 * wide, 0.82), (0.8 * wide, 0.87), (wide, 0.84)]
+    shore = [
+        (0, 0.68),
+        (0.25 * wide, 0.69),
+        (0.5 * wide, 0.74),
+        (0.62 * wide, 0.82),
+        (0.8 * wide, 0.87),
+        (wide, 0.84),
+    ]
     sheet.polygon([*shore, (wide, 1), (0, 1)], "#6d8f3c")
     sheet.line(shore, 0.012, "#c9b780")
     for _ in range(2200):
@@ -270,7 +315,10 @@ def _meadow(sheet: Sheet, wide: float, rng: random.Random) -> None:
 
 def _path(sheet: Sheet, x: float) -> None:
     """A winding path from a door at `x`, wider the nearer."""
-    way = [(x + 0.16 * t**0.7 + 0.09 * math.sin(4.5 * t), 0.755 + 0.26 * t, 0.016 + 0.06 * t) for t in np.linspace(0, 1, 30)]
+    way = [
+        (x + 0.16 * t**0.7 + 0.09 * math.sin(4.5 * t), 0.755 + 0.26 * t, 0.016 + 0.06 * t)
+        for t in np.linspace(0, 1, 30)
+    ]
     for share, colour in ((1.25, "#b89a62"), (1.0, "#dcc593")):
         left, right = ([(px + side * share * w, py) for px, py, w in way] for side in (-1, 1))
         sheet.polygon([*left, *reversed(right)], colour)
@@ -279,12 +327,19 @@ def _path(sheet: Sheet, x: float) -> None:
 def _house(sheet: Sheet, x: float, foot: float, width: float) -> None:
     """A house of a front and a lit side, its foot at (x, foot)."""
     sheet.disk(x - width * 0.3, foot - 0.004, width * 0.5, "#4a6b2c", flat=0.1)  # its shadow
-    left, middle, right, eaves = x - width * 0.35, x + width * 0.25, x + width * 0.8, foot - width * 0.48
+    left, middle, right, eaves = (
+        x - width * 0.35,
+        x + width * 0.25,
+        x + width * 0.8,
+        foot - width * 0.48,
+    )
     peak = (left + middle) / 2, eaves - width * 0.38
     sheet.polygon([(left, foot), (left, eaves), peak, (middle, eaves), (middle, foot)], "#d9cbb0")
     sheet.polygon([(middle, foot), (middle, eaves), (right, eaves), (right, foot)], "#f4ead2")
     far = peak[0] + right - middle, peak[1]
-    sheet.polygon([(middle - 0.012, eaves + 0.02), peak, far, (right + 0.02, eaves + 0.02)], "#b4452c")
+    sheet.polygon(
+        [(middle - 0.012, eaves + 0.02), peak, far, (right + 0.02, eaves + 0.02)], "#b4452c"
+    )
     for i in range(1, 6):
         share = i / 6
         start, end = (
@@ -292,7 +347,9 @@ def _house(sheet: Sheet, x: float, foot: float, width: float) -> None:
             for a, b in ((peak, (middle, eaves)), (far, (right, eaves)))
         )
         sheet.line([start, end], 0.003, "#8e3220")
-    sheet.line([(left - 0.016, eaves + 0.022), peak, (middle + 0.002, eaves + 0.022)], 0.011, "#7d2c1c")
+    sheet.line(
+        [(left - 0.016, eaves + 0.022), peak, (middle + 0.002, eaves + 0.022)], 0.011, "#7d2c1c"
+    )
     sheet.polygon(
         [
             (x + width * 0.4, peak[1] - 0.04),
@@ -302,14 +359,27 @@ def _house(sheet: Sheet, x: float, foot: float, width: float) -> None:
         ],
         "#93604a",
     )
-    for wx, wy in ((left + width * 0.12, 0.3), (middle + width * 0.1, 0.33), (middle + width * 0.34, 0.33)):
+    for wx, wy in (
+        (left + width * 0.12, 0.3),
+        (middle + width * 0.1, 0.33),
+        (middle + width * 0.34, 0.33),
+    ):
         top, w = foot - width * wy, width * 0.13
-        sheet.polygon([(wx, top), (wx + w, top), (wx + w, top + w * 1.2), (wx, top + w * 1.2)], "#2f4457", outline=0.005)
+        sheet.polygon(
+            [(wx, top), (wx + w, top), (wx + w, top + w * 1.2), (wx, top + w * 1.2)],
+            "#2f4457",
+            outline=0.005,
+        )
         sheet.line([(wx + w / 2, top), (wx + w / 2, top + w * 1.2)], 0.004, "#f4ead2")
         sheet.line([(wx, top + w * 0.6), (wx + w, top + w * 0.6)], 0.004, "#f4ead2")
     door = left + width * 0.36
     sheet.polygon(
-        [(door, foot), (door, foot - width * 0.3), (door + width * 0.14, foot - width * 0.3), (door + width * 0.14, foot)],
+        [
+            (door, foot),
+            (door, foot - width * 0.3),
+            (door + width * 0.14, foot - width * 0.3),
+            (door + width * 0.14, foot),
+        ],
         "#3f6f78",
         outline=0.004,
     )
@@ -319,9 +389,16 @@ def _tree(sheet: Sheet, x: float, foot: float, height: float, rng: random.Random
     trunk = height * 0.05
     sheet.disk(x - height * 0.12, foot, height * 0.25, "#4a6b2c", flat=0.12)  # its shadow
     top = foot - height * 0.55
-    sheet.polygon([(x - trunk, foot), (x - trunk * 0.5, top), (x + trunk * 0.5, top), (x + trunk, foot)], "#4d3524")
+    sheet.polygon(
+        [(x - trunk, foot), (x - trunk * 0.5, top), (x + trunk * 0.5, top), (x + trunk, foot)],
+        "#4d3524",
+    )
     for side in (-1, 1):
-        sheet.line([(x, foot - height * 0.38), (x + side * height * 0.17, foot - height * 0.62)], trunk * 0.6, "#4d3524")
+        sheet.line(
+            [(x, foot - height * 0.38), (x + side * height * 0.17, foot - height * 0.62)],
+            trunk * 0.6,
+            "#4d3524",
+        )
     for colour, shift, count in (
         ("#23431f", 0.03, 240),
         ("#38602a", 0.0, 190),
@@ -348,7 +425,9 @@ def _grained(picture: Array) -> Array:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where style.png and scene.png go")
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""Neural style transfer that works at once: paint photographs in the manner of a picture, in real time on a CPU.
+"""Neural style transfer that works at once: paint photographs in the manner of a picture, in real
+time on a CPU.
 
 import impasto
 impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
@@ -7,7 +8,15 @@ impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["ImpastoError", "Mix", "RemadeStyleWarning", "Style", "Stylizer", "__version__", "stylize"]
+__all__ = [
+    "ImpastoError",
+    "Mix",
+    "RemadeStyleWarning",
+    "Style",
+    "Stylizer",
+    "__version__",
+    "stylize",
+]
 
 if TYPE_CHECKING:
     from impasto.api import stylize
@@ -27,7 +36,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Names are looked up when first used, so that `import impasto` stays quick and loads no engine."""
+    """Names are looked up when first used, so that `import impasto` stays quick and loads no
+    engine."""
     if name not in _HOMES:
         raise AttributeError(f"module 'impasto' has no attribute {name!r}")
     import importlib

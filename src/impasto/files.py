@@ -15,18 +15,24 @@ from typing import IO, Any
 
 
 @contextlib.contextmanager
-def whole(path: Path, named: Callable[[Path], Path] = lambda path: path, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """A new file to write that takes the place of `path` when all went well, so that nobody ever sees half a file.
+def atomic_write(
+    path: Path, named: Callable[[Path], Path] = lambda path: path, buffering: int = -1
+) -> Iterator[IO[bytes]]:
+    """A new file to write that takes the place of `path` when all went well, so that nobody ever
+    sees half a file.
 
-    It stands beside the target until then. Whatever is raised leaves nothing, and what was there as it was; OSError where
-    the folder or the disk does not take it. `named` may give it another name in the end; `buffering` is that of `open`.
+    It stands beside the target until then. Whatever is raised leaves nothing, and what was there as
+    it was; OSError where the folder or the disk does not take it. `named` may give it another name
+    in the end; `buffering` is that of `open`.
     """
     target = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     temporary = target.with_name(f"{_MINE}{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb", buffering) as file:  # not tempfile: its files are 0600, this one has the mode of any new file
+        with temporary.open(
+            "xb", buffering
+        ) as file:  # not tempfile: its files are 0600, this one has the mode of any new file
             yield file
         temporary.replace(named(target))
     except BaseException:  # Ctrl-C too
@@ -42,7 +48,8 @@ _MINE = f"{_HOST}{os.getpid()}-"
 
 @lru_cache(maxsize=64)
 def _sweep(folder: Path) -> None:
-    """Remove what processes of this machine left in a folder when they were killed; once a folder."""
+    """Remove what processes of this machine left in a folder when they were killed; once a
+    folder."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f"{_HOST}*.tmp"):
             process = path.name.removeprefix(_HOST).partition("-")[0]
@@ -65,12 +72,13 @@ def _runs(process: int) -> bool:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the target and rename. Raises OSError and leaves nothing then."""
-    with whole(path) as file:
+    with atomic_write(path) as file:
         file.write(data)
 
 
 class CarefulFile:
-    """A file without a buffer that writes all it is given: a nearly full disk takes a part, and complains the next time."""
+    """A file without a buffer that writes all it is given: a nearly full disk takes a part, and
+    complains the next time."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -99,7 +107,8 @@ class CarefulFile:
 
 
 class RoomyFile(CarefulFile):
-    """The same with room kept beside it, so that there is some to end it in order when the disk is full.
+    """The same with room kept beside it, so that there is some to end it in order when the disk is
+    full.
 
     Args:
         file: to write to; whoever opened it closes it.
@@ -116,7 +125,10 @@ class RoomyFile(CarefulFile):
         folder = Path(file.name).parent
         with contextlib.suppress(OSError):
             kept = self._room.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
-            room, block = min(room, shutil.disk_usage(folder).free // 4), os.urandom(1 << 20)  # zeros might be compressed
+            room, block = (
+                min(room, shutil.disk_usage(folder).free // 4),
+                os.urandom(1 << 20),
+            )  # zeros might be compressed
             for begin in range(0, room, len(block)):
                 kept.write(block[: room - begin])
 
@@ -135,8 +147,9 @@ class RoomyFile(CarefulFile):
         self._room.close()
 
 
-def unwritable(path: Path) -> str | None:
-    """Why no file can be written at `path`, and what to do, as far as can be seen before it is tried; None where nothing is."""
+def unwritable_reason(path: Path) -> str | None:
+    """Why no file can be written at `path`, and what to do, as far as can be seen before it is
+    tried; None where nothing is."""
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.stat()  # which takes no name that is too long

@@ -15,21 +15,34 @@ from impasto.files import write_atomically
 Array = NDArray[np.generic]
 
 # What no file of this project comes near, so that a hostile one costs little.
-MOST_BYTES = 1 << 28  # of styles and networks; base has 5 MB, one of the PyTorch examples, in float32, 7 MB
-MOST_HEADER = 1 << 20  # bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
-MOST_TENSORS = 100  # of styles and networks; they have up to 5
+MAX_FILE_BYTES = (
+    1 << 28
+)  # of styles and networks; base has 5 MB, one of the PyTorch examples, in float32, 7 MB
+MAX_HEADER_BYTES = (
+    1 << 20
+)  # bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
+MAX_TENSORS = 100  # of styles and networks; they have up to 5
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Write tensors and a flat dict of strings. Raises ImpastoError if the folder or the disk does not take them."""
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]
+) -> None:
+    """Write tensors and a flat dict of strings. Raises ImpastoError if the folder or the disk does
+    not take them."""
     try:
-        write_atomically(path, ordered(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata))))
+        write_atomically(
+            path,
+            sort_metadata(
+                save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata))
+            ),
+        )
     except OSError as error:
         raise ImpastoError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def ordered(data: bytes) -> bytes:
-    """The bytes of a safetensors file with its metadata in alphabetical order, as they come in another each time."""
+def sort_metadata(data: bytes) -> bytes:
+    """The bytes of a safetensors file with its metadata in alphabetical order, as they come in
+    another each time."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     if "__metadata__" in header:
@@ -39,18 +52,25 @@ def ordered(data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
-def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """Tensors and metadata of a file whose metadata has this `format`. Raises `error_type`, naming what is wrong."""
+def read_safetensors(
+    path: Path, error_type: type[ImpastoError], format: str
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """Tensors and metadata of a file whose metadata has this `format`. Raises `error_type`, naming
+    what is wrong."""
     try:
-        check_size(path, MOST_BYTES)
+        check_size(path, MAX_FILE_BYTES)
         check_header(path)
         with safe_open(path, "numpy") as file:
-            if len(file.keys()) > MOST_TENSORS:
-                raise ValueError(f"it has {len(file.keys())} tensors, and {MOST_TENSORS} are the most")
+            if len(file.keys()) > MAX_TENSORS:
+                raise ValueError(
+                    f"it has {len(file.keys())} tensors, and {MAX_TENSORS} are the most"
+                )
             metadata = file.metadata() or {}
             if (found := metadata.get("format")) != format:
                 says = "does not say what it is" if found is None else f"says {found!r:.100}"
-                raise error_type(f"{path} is not a file of the format {format!r}; it {says}; give one that is")
+                raise error_type(
+                    f"{path} is not a file of the format {format!r}; it {says}; give one that is"
+                )
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
         raise error_type(f"{path} does not exist") from error
@@ -58,7 +78,9 @@ def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) ->
         raise
     except Exception as error:  # types that numpy does not have, and more
         words = " ".join(str(error).split()) or type(error).__name__
-        raise error_type(f"{path} is broken or no safetensors file ({words}); get or make it anew") from error
+        raise error_type(
+            f"{path} is broken or no safetensors file ({words}); get or make it anew"
+        ) from error
 
 
 def check_size(path: Path, most: int) -> None:
@@ -70,7 +92,10 @@ def check_size(path: Path, most: int) -> None:
 
 
 def check_header(path: Path) -> None:
-    """Raise ValueError if the header of a safetensors file says that it has more than `MOST_HEADER` bytes."""
+    """Raise ValueError if the header of a safetensors file says that it has more than `MOST_HEADER`
+    bytes."""
     with path.open("rb") as file:
-        if (header := int.from_bytes(file.read(8), "little")) > MOST_HEADER:
-            raise ValueError(f"its header says it has {header:,} bytes, and {MOST_HEADER:,} are the most")
+        if (header := int.from_bytes(file.read(8), "little")) > MAX_HEADER_BYTES:
+            raise ValueError(
+                f"its header says it has {header:,} bytes, and {MAX_HEADER_BYTES:,} are the most"
+            )

@@ -1,4 +1,5 @@
-"""impasto evaluate --clip: figures of painted clips, and what is said of those that do not compare."""
+"""impasto evaluate --clip: figures of painted clips, and what is said of those that do not
+compare."""
 
 import json
 import wave
@@ -26,7 +27,11 @@ def place(tmp_path: Path) -> Path:
     frames = pan(COUNT, 48, 64, 2, 0)
     make_clip(tmp_path / "clip.mp4", TIMES, pictures=frames)
     for name, strength in (("calm", 3), ("wild", 25)):
-        make_clip(tmp_path / f"{name}.mp4", TIMES, pictures=noisy([255 - frame for frame in frames], strength))
+        make_clip(
+            tmp_path / f"{name}.mp4",
+            TIMES,
+            pictures=noisy([255 - frame for frame in frames], strength),
+        )
     return tmp_path
 
 
@@ -38,7 +43,9 @@ def test_a_line_for_each_clip(impasto: Run, place: Path) -> None:
     assert "flicker ratio 1.00" in itself
     assert calm.startswith(str(place / "calm.mp4"))
     assert wild.startswith(str(place / "wild.mp4"))
-    assert all("warping error 0.0" in line and "(6 frames)" in line for line in (itself, calm, wild))
+    assert all(
+        "warping error 0.0" in line and "(6 frames)" in line for line in (itself, calm, wild)
+    )
 
 
 def test_json_has_the_figures_of_the_definitions(impasto: Run, place: Path) -> None:
@@ -57,7 +64,9 @@ def test_json_has_the_figures_of_the_definitions(impasto: Run, place: Path) -> N
 
 
 def test_files_where_a_folder_is_given(impasto: Run, place: Path) -> None:
-    done = impasto("evaluate", "--clip", place / "clip.mp4", place / "*m.mp4", "-o", place / "new" / "out")
+    done = impasto(
+        "evaluate", "--clip", place / "clip.mp4", place / "*m.mp4", "-o", place / "new" / "out"
+    )
     assert (done.code, "stability.md" in done.err) == (0, True)
     records = json.loads((place / "new/out/stability.json").read_text())
     assert [Path(record["input"]).name for record in records] == ["clip.mp4", "calm.mp4"]
@@ -66,8 +75,13 @@ def test_files_where_a_folder_is_given(impasto: Run, place: Path) -> None:
     assert "| calm.mp4 | " in table
     assert "flow by DIS of OpenCV" in table
     (place / "file").touch()
-    done = impasto("evaluate", "--clip", place / "clip.mp4", place / "calm.mp4", "-o", place / "file")
-    assert f"-o {place / 'file'} cannot be written into: Not a directory; a part of its path is a file" in done.usage()
+    done = impasto(
+        "evaluate", "--clip", place / "clip.mp4", place / "calm.mp4", "-o", place / "file"
+    )
+    assert (
+        f"-o {place / 'file'} cannot be written into: Not a directory; a part of its path is a file"
+        in done.usage()
+    )
 
 
 def test_numbered_pictures_and_animations_compare(impasto: Run, place: Path) -> None:
@@ -76,7 +90,13 @@ def test_numbered_pictures_and_animations_compare(impasto: Run, place: Path) -> 
     for number, frame in enumerate(frames, 1):
         Image.fromarray(frame).save(place / "frames" / f"{number:03d}.png")
     done = impasto(
-        "evaluate", "--clip", place / "clip.mp4", place / "calm.mp4", place / "frames", place / "frames" / "%03d.png", "--json"
+        "evaluate",
+        "--clip",
+        place / "clip.mp4",
+        place / "calm.mp4",
+        place / "frames",
+        place / "frames" / "%03d.png",
+        "--json",
     )
     assert done.code == 0
     _, video, folder, pattern = done.records
@@ -104,8 +124,13 @@ def test_unequal_lengths_are_said(impasto: Run, place: Path) -> None:
         done = impasto("evaluate", "--clip", place / "clip.mp4", place / f"{name}.mp4", "--json")
         assert done.code == 0
         (line,) = done.errors
-        hint = "; if it is painted of a part, --start and --end say which" if name == "short" else ""
-        assert line == f"{place / name}.mp4 and {place / 'clip.mp4'} are not equally long: compared over {count} frames{hint}"
+        hint = (
+            "; if it is painted of a part, --start and --end say which" if name == "short" else ""
+        )
+        assert (
+            line
+            == f"{place / name}.mp4 and {place / 'clip.mp4'} are not equally long: compared over {count} frames{hint}"
+        )
         assert done.records[1]["frames"] == count
 
 
@@ -116,12 +141,27 @@ def test_what_does_not_compare_is_one_line_and_others_go_on(impasto: Run, place:
     with wave.open(str(place / "sound.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(800))
-    bad = {"large.mp4": "64x64 and 64x48 pixels", "one.png": "one frame", "text.mp4": "no video", "sound.wav": "only sound"}
+    bad = {
+        "large.mp4": "64x64 and 64x48 pixels",
+        "one.png": "one frame",
+        "text.mp4": "no video",
+        "sound.wav": "only sound",
+    }
     bad |= {"absent.mp4": "no such file"}
-    done = impasto("evaluate", "--clip", place / "clip.mp4", *(place / name for name in bad), place / "calm.mp4", "--json")
+    done = impasto(
+        "evaluate",
+        "--clip",
+        place / "clip.mp4",
+        *(place / name for name in bad),
+        place / "calm.mp4",
+        "--json",
+    )
     assert done.code == 1
     assert [Path(record["input"]).name for record in done.records if "error" in record] == list(bad)
-    assert [Path(record["input"]).name for record in done.records if "frames" in record] == ["clip.mp4", "calm.mp4"]
+    assert [Path(record["input"]).name for record in done.records if "frames" in record] == [
+        "clip.mp4",
+        "calm.mp4",
+    ]
     for line, reason in zip(done.errors, bad.values(), strict=True):
         assert line.startswith("error: ")
         assert reason in line
@@ -131,20 +171,36 @@ def test_what_does_not_compare_is_one_line_and_others_go_on(impasto: Run, place:
 
 
 def test_a_clip_that_stands_still_has_no_ratio(impasto: Run, place: Path) -> None:
-    make_clip(place / "still.mp4", TIMES, pictures=[pan(1, 48, 64, 0, 0)[0]] * COUNT, options={"crf": "0"})
+    make_clip(
+        place / "still.mp4", TIMES, pictures=[pan(1, 48, 64, 0, 0)[0]] * COUNT, options={"crf": "0"}
+    )
     done = impasto("evaluate", "--clip", place / "still.mp4", place / "calm.mp4", "--json")
     assert done.code == 0
     assert done.records[0]["flicker_ratio"] is None
-    assert "flicker ratio -" in impasto("evaluate", "--clip", place / "still.mp4", place / "calm.mp4").out
+    assert (
+        "flicker ratio -"
+        in impasto("evaluate", "--clip", place / "still.mp4", place / "calm.mp4").out
+    )
 
 
 def test_options_that_do_not_go_together(impasto: Run, place: Path) -> None:
     clip = ("--clip", place / "clip.mp4", place / "calm.mp4")
-    assert "--photos has no say with --clip" in impasto("evaluate", *clip, "--photos", place).usage()
+    assert (
+        "--photos has no say with --clip" in impasto("evaluate", *clip, "--photos", place).usage()
+    )
     assert "--methods has no say with --clip" in impasto("evaluate", *clip, "-m", "base").usage()
-    assert "give --photos PHOTOS and -o FOLDER, or --clip CLIP" in impasto("evaluate", place / "calm.mp4").usage()
-    assert "they go with --clip" in impasto("evaluate", place, "--photos", place, "-o", place, "--start", "1").usage()
-    assert "[required; not with --clip]" in impasto("evaluate", "--help").out.partition("--photos")[2].partition("--output")[0]
+    assert (
+        "give --photos PHOTOS and -o FOLDER, or --clip CLIP"
+        in impasto("evaluate", place / "calm.mp4").usage()
+    )
+    assert (
+        "they go with --clip"
+        in impasto("evaluate", place, "--photos", place, "-o", place, "--start", "1").usage()
+    )
+    assert (
+        "[required; not with --clip]"
+        in impasto("evaluate", "--help").out.partition("--photos")[2].partition("--output")[0]
+    )
     assert "no part of a video" in impasto("evaluate", *clip, "--start", "2", "--end", "1").usage()
 
 

@@ -1,4 +1,5 @@
-"""impasto import, from the checkpoint to paintings; what it refuses is among the tests of `learning.legacy`."""
+"""impasto import, from the checkpoint to paintings; what it refuses is among the tests of
+`learning.legacy`."""
 
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from clips import EVEN, frames_of, make_clip
 from commands import Run
 
-from impasto.engines.base import available
+from impasto.engines.base import available_engines
 from impasto.images.reading import read
 from impasto.models.style import read_style
 
@@ -30,15 +31,19 @@ def style(checkpoint: Path) -> Path:
     from impasto.learning.conversion import pytorch_examples
 
     path = checkpoint.with_name("candy.safetensors")
-    pytorch_examples.imported(checkpoint, "candy").style.write(path)
+    pytorch_examples.import_checkpoint(checkpoint, "candy").style.write(path)
     return path
 
 
-def test_a_checkpoint_becomes_a_style(impasto: Run, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_becomes_a_style(
+    impasto: Run, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     done = impasto("import", checkpoint)
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("Old_Candy.safetensors (a network of the PyTorch examples, 8, 4, 6 channels, 1 residual block;")
+    assert done.out.startswith(
+        "Old_Candy.safetensors (a network of the PyTorch examples, 8, 4, 6 channels, 1 residual block;"
+    )
     assert "largest difference to PyTorch, of pixels in 0..1: " in done.out
     assert read_style(Path("Old_Candy.safetensors")).name == "old-candy"
     assert "8, 4, 6 channels" in impasto("styles", "Old_Candy.safetensors").out
@@ -46,15 +51,21 @@ def test_a_checkpoint_becomes_a_style(impasto: Run, checkpoint: Path, tmp_path: 
     assert "Old_Candy.safetensors exists; --overwrite replaces it, or give another -o" in message
 
 
-def test_the_record(impasto: Run, checkpoint: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record(
+    impasto: Run, checkpoint: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from impasto.learning.conversion import pytorch_examples
 
     own = read_style(style).own
     assert own is not None
-    monkeypatch.setattr(pytorch_examples, "to_onnx", lambda network: own.graph)  # which takes seconds
+    monkeypatch.setattr(
+        pytorch_examples, "to_onnx", lambda network: own.graph
+    )  # which takes seconds
     target = tmp_path / "new.safetensors"
     target.touch()
-    (record,) = impasto("import", checkpoint, "-o", target, "--name", "sweet", "--overwrite", "--json").records
+    (record,) = impasto(
+        "import", checkpoint, "-o", target, "--name", "sweet", "--overwrite", "--json"
+    ).records
     assert 0 <= record.pop("largest_difference") < 1e-4
     assert record == {"output": str(target), "name": "sweet", "widths": [8, 4, 6], "blocks": 1}
     assert read_style(target).name == "sweet"
@@ -69,7 +80,14 @@ def test_it_paints(impasto: Run, style: Path, photo_file: Path) -> None:
 
 
 def test_it_mixes_with_others(impasto: Run, style: Path, photo_file: Path) -> None:
-    done = impasto("stylize", photo_file, "--style", f"{style}:0.5,starry-night:0.5", "-o", photo_file.with_name("mixed.png"))
+    done = impasto(
+        "stylize",
+        photo_file,
+        "--style",
+        f"{style}:0.5,starry-night:0.5",
+        "-o",
+        photo_file.with_name("mixed.png"),
+    )
     assert (done.code, done.err) == (0, "")
 
 
@@ -82,18 +100,39 @@ def test_it_paints_videos(impasto: Run, style: Path, tmp_path: Path) -> None:
 
 def test_it_is_timed(impasto: Run, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ())
-    quick = ("--runs", "1", "--threads", "1", "--engine", available()[0], "--against", "none", "--size", "64x64")
+    quick = (
+        "--runs",
+        "1",
+        "--threads",
+        "1",
+        "--engine",
+        available_engines()[0],
+        "--against",
+        "none",
+        "--size",
+        "64x64",
+    )
     (record,) = impasto("benchmark", "--style", style, "--json", *quick).records
     assert record["network"] == str(style)
     assert record["peak_mb"] > 20
-    assert "starry-night owns no network" in impasto("benchmark", "--style", "starry-night", *quick).only_error()
+    assert (
+        "starry-night owns no network"
+        in impasto("benchmark", "--style", "starry-night", *quick).only_error()
+    )
 
 
 def test_what_is_asked_wrongly(impasto: Run, checkpoint: Path, style: Path, tmp_path: Path) -> None:
-    assert "does not end in .safetensors" in impasto("import", checkpoint, "-o", tmp_path / "a.pth").usage()
-    assert "is the checkpoint itself" in impasto("import", style, "-o", style, "--overwrite").usage()
+    assert (
+        "does not end in .safetensors"
+        in impasto("import", checkpoint, "-o", tmp_path / "a.pth").usage()
+    )
+    assert (
+        "is the checkpoint itself" in impasto("import", style, "-o", style, "--overwrite").usage()
+    )
     missing = impasto("import", tmp_path / "absent.pth")
     assert (missing.code, "does not exist" in missing.only_error()) == (2, True)
-    other = impasto("import", style, "-o", tmp_path / "b.safetensors")  # a style, which is no checkpoint
+    other = impasto(
+        "import", style, "-o", tmp_path / "b.safetensors"
+    )  # a style, which is no checkpoint
     assert (other.code, "is no fast_neural_style network" in other.only_error()) == (2, True)
     assert not list(tmp_path.iterdir())

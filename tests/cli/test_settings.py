@@ -22,31 +22,71 @@ def picture(tmp_path: Path) -> Path:
 
 def test_colors(impasto: Run, picture: Path) -> None:
     out = picture.with_name("out.png")
-    done = impasto("stylize", picture, "-s", "starry-night", "--color", "histogram", "-o", out, "--json")
+    done = impasto(
+        "stylize", picture, "-s", "starry-night", "--color", "histogram", "-o", out, "--json"
+    )
     record = json.loads(done.out)
     assert done.code == 0 and record["beyond"] == 0
     assert np.abs(read(out).rgb.mean((0, 1)) - read(picture).rgb.mean((0, 1))).max() < 6
-    done = impasto("stylize", picture, "-s", "starry-night", "--color", "luminance:0.7", "-o", out, "--json", "--overwrite")
+    done = impasto(
+        "stylize",
+        picture,
+        "-s",
+        "starry-night",
+        "--color",
+        "luminance:0.7",
+        "-o",
+        out,
+        "--json",
+        "--overwrite",
+    )
     assert 0 < json.loads(done.out)["beyond"] < 1
 
 
 def test_masks_and_regions(impasto: Run, picture: Path) -> None:
     mask, out = picture.with_name("mask.png"), picture.with_name("out.png")
     Image.fromarray((ramp(30, 40) > 100).astype(np.uint8) * 255).save(mask)
-    done = impasto("stylize", picture, "-s", "starry-night", "--mask", mask, "--region", "not:alpha=great-wave", "-o", out)
+    done = impasto(
+        "stylize",
+        picture,
+        "-s",
+        "starry-night",
+        "--mask",
+        mask,
+        "--region",
+        "not:alpha=great-wave",
+        "-o",
+        out,
+    )
     assert done.code == 0
-    assert f"the mask {mask} has 40x30 pixels and is stretched, as its proportions are others, to 80x64" in done.err
+    assert (
+        f"the mask {mask} has 40x30 pixels and is stretched, as its proportions are others, to 80x64"
+        in done.err
+    )
     stays = np.array(Image.fromarray(np.asarray(Image.open(mask))).resize((80, 64))) == 0
-    inner = stays & np.roll(stays, 4, 1) & np.roll(stays, -4, 1) & np.roll(stays, 4, 0) & np.roll(stays, -4, 0)
+    inner = (
+        stays
+        & np.roll(stays, 4, 1)
+        & np.roll(stays, -4, 1)
+        & np.roll(stays, 4, 0)
+        & np.roll(stays, -4, 0)
+    )
     assert inner.any() and (read(out).rgb[inner] == read(picture).rgb[inner]).all()
     assert not (read(out).rgb == read(picture).rgb).all()
 
 
 def test_weights_that_do_not_sum_to_one_are_told(impasto: Run, picture: Path) -> None:
-    done = impasto("stylize", picture, "-s", "starry-night:0.6,udnie:0.9", "-o", picture.with_name("out.png"))
-    assert done.code == 0 and "weights sum to 1.5, not to 1, and count as starry-night 0.4, udnie 0.6" in done.err
+    done = impasto(
+        "stylize", picture, "-s", "starry-night:0.6,udnie:0.9", "-o", picture.with_name("out.png")
+    )
+    assert (
+        done.code == 0
+        and "weights sum to 1.5, not to 1, and count as starry-night 0.4, udnie 0.6" in done.err
+    )
     for spec in ("starry-night:0.6,udnie:0.4", "starry-night,udnie", "starry-night"):
-        done = impasto("stylize", picture, "-s", spec, "-o", picture.with_name("out.png"), "--overwrite")
+        done = impasto(
+            "stylize", picture, "-s", spec, "-o", picture.with_name("out.png"), "--overwrite"
+        )
         assert done.code == 0 and "weights" not in done.err
 
 
@@ -62,7 +102,9 @@ def test_weights_that_do_not_sum_to_one_are_told(impasto: Run, picture: Path) ->
         (["--region", "radial=starry-nihgt"], "did you mean starry-night"),
     ],
 )
-def test_what_cannot_be(impasto: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str) -> None:
+def test_what_cannot_be(
+    impasto: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
     monkeypatch.chdir(picture.parent)
     Image.new("L", (8, 8)).save("black.png")
     done = impasto("stylize", picture, "-s", "starry-night", *options)
@@ -71,7 +113,9 @@ def test_what_cannot_be(impasto: Run, picture: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_recoloring_a_gallery_style_before_says_what_to_do(impasto: Run, picture: Path) -> None:
-    done = impasto("stylize", picture, "-s", "starry-night", "--color", "histogram", "--color-when", "before")
+    done = impasto(
+        "stylize", picture, "-s", "starry-night", "--color", "histogram", "--color-when", "before"
+    )
     assert done.code == 2 and "has no picture that could be recolored" in done.err
 
 
@@ -79,6 +123,19 @@ def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) ->
     tiny, flat = picture.with_name("tiny.png"), picture.with_name("flat.png")
     Image.fromarray(photo(40, 50)).save(tiny)
     Image.new("RGB", (90, 90), "grey").save(flat)
-    for style, said in ((tiny, "has 50x40 pixels, which show few strokes"), (flat, "one tone all over")):
-        done = impasto("stylize", picture, "-s", style, "-n", "small", "-o", picture.with_name("out.png"), "--overwrite")
+    for style, said in (
+        (tiny, "has 50x40 pixels, which show few strokes"),
+        (flat, "one tone all over"),
+    ):
+        done = impasto(
+            "stylize",
+            picture,
+            "-s",
+            style,
+            "-n",
+            "small",
+            "-o",
+            picture.with_name("out.png"),
+            "--overwrite",
+        )
         assert done.code == 0 and said in done.err

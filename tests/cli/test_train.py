@@ -1,4 +1,5 @@
-"""impasto train from the command to the style file; its errors are among those of the other verbs."""
+"""impasto train from the command to the style file; its errors are among those of the other
+verbs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from PIL import Image
 
 from impasto.images.reading import read
 from impasto.models.gallery import gallery_style
-from impasto.models.network import shipped
+from impasto.models.network import load_shipped
 from impasto.models.style import Style, read_style
 
 Train = Callable[..., Outcome]
@@ -20,15 +21,31 @@ Train = Callable[..., Outcome]
 
 @pytest.fixture
 def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good end."""
+    """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good
+    end."""
     pytest.importorskip("torch")
     from impasto.learning.training import style as style_training
 
     monkeypatch.chdir(photo_file.parent)
-    monkeypatch.setattr(style_training, "nearest", lambda *_: "starry-night")  # not looked for: it takes longer than the rest
+    monkeypatch.setattr(
+        style_training, "nearest_style", lambda *_: "starry-night"
+    )  # not looked for: it takes longer than the rest
 
     def run(*arguments: object) -> Outcome:
-        quick = ("--steps", 1, "--batch", 1, "--crop", 64, "--style-size", 64, "--preview-every", 0, "--threads", 1)
+        quick = (
+            "--steps",
+            1,
+            "--batch",
+            1,
+            "--crop",
+            64,
+            "--style-size",
+            64,
+            "--preview-every",
+            0,
+            "--threads",
+            1,
+        )
         done = impasto("train", *arguments, *quick)
         assert done.code == 0, done.err
         return done
@@ -44,16 +61,23 @@ def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Tr
         (["-o", "bold.safetensors", "--name", "given"], "bold.safetensors", "given"),
     ],
 )
-def test_the_name_of_a_style(train: Train, photo_file: Path, arguments: list[str], file: str, name: str) -> None:
+def test_the_name_of_a_style(
+    train: Train, photo_file: Path, arguments: list[str], file: str, name: str
+) -> None:
     train(photo_file, *arguments)
     assert read_style(Path(file)).name == name
 
 
-def test_two_styles_of_one_picture_paint_side_by_side(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_two_styles_of_one_picture_paint_side_by_side(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     for style in ("one.safetensors", "other.safetensors"):
         train(photo_file, "-o", style)
         assert "kept" not in impasto("stylize", photo_file, "-s", style).out
-    assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {"photo.one.jpg", "photo.other.jpg"}
+    assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {
+        "photo.one.jpg",
+        "photo.other.jpg",
+    }
 
 
 def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
@@ -67,13 +91,19 @@ def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
 # Colors
 
 
-def test_a_style_remembers_the_colors_it_is_for(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_a_style_remembers_the_colors_it_is_for(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     train(photo_file, "--color", "luminance:0.5")
     style = read_style(Path("photo.safetensors"))
     assert style.metadata["color"] == "luminance:0.5"
     paintings = [Path(f"{name}.png") for name in ("as-learned", "said", "as-painted")]
-    for path, color in zip(paintings, ([], ["--color", "luminance:0.5"], ["--color", "style"]), strict=True):
-        assert impasto("stylize", photo_file, "-s", "photo.safetensors", *color, "-o", path).code == 0
+    for path, color in zip(
+        paintings, ([], ["--color", "luminance:0.5"], ["--color", "style"]), strict=True
+    ):
+        assert (
+            impasto("stylize", photo_file, "-s", "photo.safetensors", *color, "-o", path).code == 0
+        )
     one, two, other = (read(path).rgb for path in paintings)
     assert (one == two).all() and (one != other).any()
 
@@ -85,7 +115,11 @@ def test_a_picture_is_learned_in_the_colors_of_a_photograph(
     Image.fromarray(scene).save("scene.png")
     train(photo_file, "--color", mode, "--color-photo", "scene.png")
     style = read_style(Path("photo.safetensors"))
-    assert style.picture is not None and style.metadata.get("color") == left and style.metadata["recolored"] == mode
+    assert (
+        style.picture is not None
+        and style.metadata.get("color") == left
+        and style.metadata["recolored"] == mode
+    )
     if left:
         assert np.ptp(style.picture.astype(int), axis=-1).mean() < 4  # grey
     else:
@@ -93,9 +127,16 @@ def test_a_picture_is_learned_in_the_colors_of_a_photograph(
 
 
 @pytest.mark.parametrize(
-    "options", [["--color", "lab"], ["--color-photo", "photo.jpg"], ["--color", "style", "--color-photo", "photo.jpg"]]
+    "options",
+    [
+        ["--color", "lab"],
+        ["--color-photo", "photo.jpg"],
+        ["--color", "style", "--color-photo", "photo.jpg"],
+    ],
 )
-def test_colors_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+def test_colors_that_cannot_be(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
     monkeypatch.chdir(photo_file.parent)
     done = impasto("train", photo_file, *options)
     assert done.code == 2 and "linear-mkl" in done.err and not Path("photo.safetensors").exists()
@@ -112,8 +153,12 @@ def made_for_another(path: Path) -> Style:
     return style
 
 
-@pytest.mark.parametrize(("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)])
-def test_a_style_remembers_its_picture(train: Train, photo_file: Path, flags: list[str], kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)]
+)
+def test_a_style_remembers_its_picture(
+    train: Train, photo_file: Path, flags: list[str], kept: bool
+) -> None:
     train(photo_file, *flags)
     picture = read_style(Path("photo.safetensors")).picture
     assert (picture is not None) == kept
@@ -128,12 +173,16 @@ def test_a_gallery_does_not_unless_asked(
 ) -> None:
     from impasto.learning.conversion import onnx_export
 
-    monkeypatch.setattr(onnx_export, "parity", lambda *_: {})  # a network of one step is not worth the check
+    monkeypatch.setattr(
+        onnx_export, "parity", lambda *_: {}
+    )  # a network of one step is not worth the check
     train(photo_file, "--gallery", "mine", *flags)
     assert (read_style(Path("mine/styles/photo.safetensors")).picture is not None) == kept
 
 
-def test_a_style_file_is_learned_anew_in_place(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_a_style_file_is_learned_anew_in_place(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     path = Path("mine.safetensors")
     train(photo_file, "-o", path, "--name", "house")
     before = made_for_another(path)
@@ -143,9 +192,13 @@ def test_a_style_file_is_learned_anew_in_place(train: Train, impasto: Run, photo
     photo_file.unlink()  # it is not needed
     train(path, "--overwrite")
     found = read_style(path)
-    assert (found.name, found.metadata["title"], found.remembered) == ("house", "A House", before.remembered)
-    assert found.hashes == {"base": shipped("base").hash}
-    assert found.metadata["base.gallery"] == shipped("base").gallery
+    assert (found.name, found.metadata["title"], found.remembered) == (
+        "house",
+        "A House",
+        before.remembered,
+    )
+    assert found.hashes == {"base": load_shipped("base").hash}
+    assert found.metadata["base.gallery"] == load_shipped("base").gallery
 
 
 def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Path) -> None:

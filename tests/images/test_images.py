@@ -1,4 +1,5 @@
-"""Pictures in and out, as a user sees them: the same picture from every format, or one line that says what to do."""
+"""Pictures in and out, as a user sees them: the same picture from every format, or one line that
+says what to do."""
 
 import errno
 import io
@@ -151,18 +152,29 @@ def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(height=st.integers(1, 40), width=st.integers(1, 40), suffix=st.sampled_from(sorted(WRITABLE)), alpha=st.booleans())
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    suffix=st.sampled_from(sorted(WRITABLE)),
+    alpha=st.booleans(),
+)
 def test_any_size_from_one_pixel_up_is_read_as_written(
     tmp_path_factory: pytest.TempPathFactory, height: int, width: int, suffix: str, alpha: bool
 ) -> None:
     path = tmp_path_factory.mktemp("any") / f"a{suffix}"
-    write(path, Picture(photo(height, width), np.full((height, width), 9, np.uint8) if alpha else None))
+    write(
+        path,
+        Picture(photo(height, width), np.full((height, width), 9, np.uint8) if alpha else None),
+    )
     assert read(path).rgb.shape == (height, width, 3)
 
 
 def test_jpeg_keeps_full_colour_from_quality_90(tmp_path: Path) -> None:
     stripes = np.zeros((16, 16, 3), np.uint8)
-    stripes[:, ::2], stripes[:, 1::2] = (255, 0, 0), (0, 0, 255)  # halving the colour resolution would make it all purple
+    stripes[:, ::2], stripes[:, 1::2] = (
+        (255, 0, 0),
+        (0, 0, 255),
+    )  # halving the colour resolution would make it all purple
     for quality, faithful in ((90, True), (89, False)):
         write(tmp_path / "a.jpg", Picture(stripes), quality)
         assert (differs(read(tmp_path / "a.jpg").rgb, stripes) < 10) is faithful
@@ -183,7 +195,10 @@ def test_bytes_are_read_as_a_file_is_and_name_their_suffix(tmp_path: Path) -> No
 @pytest.mark.parametrize("form", ["PPM", "TGA", "ICNS"])
 def test_formats_that_are_not_named_are_not_read(tmp_path: Path, form: str) -> None:
     """Pillow would: by decoders that nobody needs here, and some of which start other programs."""
-    fails(stored(tmp_path, file_bytes(Image.fromarray(photo(16, 16)), form)), "no picture in a format that impasto reads")
+    fails(
+        stored(tmp_path, file_bytes(Image.fromarray(photo(16, 16)), form)),
+        "no picture in a format that impasto reads",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])
@@ -204,7 +219,9 @@ def test_heic(tmp_path: Path) -> None:
     assert exif_of(found.exif)[Base.Make] == "Leitz"
 
 
-def test_heic_without_its_package_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_without_its_package_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     header = struct.pack(">I4s4sI8s", 24, b"ftyp", b"heic", 0, b"mif1heic")
     fails(stored(tmp_path, header + bytes(99), "photo.jpg"), 'pip install "impasto[heic]"')
@@ -212,12 +229,26 @@ def test_heic_without_its_package_names_the_command(tmp_path: Path, monkeypatch:
 
 def test_suffixes() -> None:
     assert WRITABLE < EXTENSIONS
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".avif", ".gif", ".heic", ".heif", ".bmp"} == EXTENSIONS
+    assert {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".bmp",
+    } == EXTENSIONS
 
 
 # Orientation and metadata
 
-STORED_FROM_UPRIGHT: dict[int, Callable[[UInt8], UInt8]] = {  # EXIF 3.0, 4.6.5.1.6: which side the first row and column are
+STORED_FROM_UPRIGHT: dict[
+    int, Callable[[UInt8], UInt8]
+] = {  # EXIF 3.0, 4.6.5.1.6: which side the first row and column are
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -246,7 +277,9 @@ def test_alpha_and_deep_grey_are_turned_too() -> None:
     assert turned.alpha is not None
     assert np.array_equal(turned.alpha, np.rot90(ramp(4, 6), -1))
     deep = Image.fromarray(ramp(4, 6).astype(np.uint16) * 257)
-    assert np.array_equal(from_pil(reopened(deep, "PNG", exif=camera_exif(8))).rgb[..., 0], np.rot90(ramp(4, 6)))
+    assert np.array_equal(
+        from_pil(reopened(deep, "PNG", exif=camera_exif(8))).rgb[..., 0], np.rot90(ramp(4, 6))
+    )
 
 
 @pytest.mark.parametrize("suffix", WITH_EXIF)
@@ -257,8 +290,15 @@ def test_metadata_that_is_still_true_is_kept(tmp_path: Path, suffix: str) -> Non
     with Image.open(tmp_path / f"a{suffix}") as image:
         exif = image.getexif()
         details, place = exif.get_ifd(IFD.Exif), exif.get_ifd(IFD.GPSInfo)
-        assert (exif[Base.Make], exif[Base.Copyright], exif[Base.DateTime]) == ("Leitz", "Ada Lovelace", "2024:05:06 07:08:09")
-        assert (details[Base.DateTimeOriginal], details[Base.FocalLength]) == ("2024:05:06 07:08:09", 35)
+        assert (exif[Base.Make], exif[Base.Copyright], exif[Base.DateTime]) == (
+            "Leitz",
+            "Ada Lovelace",
+            "2024:05:06 07:08:09",
+        )
+        assert (details[Base.DateTimeOriginal], details[Base.FocalLength]) == (
+            "2024:05:06 07:08:09",
+            35,
+        )
         assert place[GPS.GPSLatitude] == (59, 20, 30)
         assert exif.get(Base.Orientation, 1) == 1
         assert (details[Base.ExifImageWidth], details[Base.ExifImageHeight]) == (20, 30)
@@ -280,7 +320,13 @@ def test_the_thumbnail_of_the_photograph_is_dropped() -> None:
 
 
 def test_tags_of_a_tiff_file_itself_do_not_travel(tmp_path: Path) -> None:
-    data = file_bytes(Image.fromarray(photo(48, 64)), "TIFF", compression="tiff_lzw", dpi=(150, 150), software="Scanner")
+    data = file_bytes(
+        Image.fromarray(photo(48, 64)),
+        "TIFF",
+        compression="tiff_lzw",
+        dpi=(150, 150),
+        software="Scanner",
+    )
     picture = read(stored(tmp_path, data))
     assert dict(exif_of(picture.exif)) == {Base.Software: "Scanner"}
     assert picture.dpi == (150, 150)
@@ -301,14 +347,21 @@ def test_metric_resolution_becomes_dpi() -> None:
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_broken_metadata_does_not_cost_the_picture(
-    tmp_path_factory: pytest.TempPathFactory, length: int, damage: list[tuple[int, int]], suffix: str
+    tmp_path_factory: pytest.TempPathFactory,
+    length: int,
+    damage: list[tuple[int, int]],
+    suffix: str,
 ) -> None:
     block = bytearray(camera_exif())
     for place, value in damage:
         block[place] = value
     folder = tmp_path_factory.mktemp("exif")
-    picture = read(stored(folder, file_bytes(Image.fromarray(photo(8, 8)), "PNG", exif=bytes(block[:length]))))
-    assert sorted(picture.rgb.ravel()) == sorted(photo(8, 8).ravel())  # however the damaged orientation turns it
+    picture = read(
+        stored(folder, file_bytes(Image.fromarray(photo(8, 8)), "PNG", exif=bytes(block[:length])))
+    )
+    assert sorted(picture.rgb.ravel()) == sorted(
+        photo(8, 8).ravel()
+    )  # however the damaged orientation turns it
     write(folder / f"again{suffix}", picture)
     assert read(folder / f"again{suffix}").rgb.shape == (8, 8, 3)
 
@@ -349,7 +402,11 @@ def test_a_profile_leaves_alpha_alone() -> None:
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
 def test_a_grey_profile_applies_to_grey(mode: str) -> None:
     grey = ramp(8, 256)
-    image = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    image = (
+        Image.fromarray(grey.astype(np.uint16) * 257)
+        if mode == "I;16"
+        else Image.fromarray(grey).convert(mode)
+    )
     image.info["icc_profile"] = grey_profile(1.0)
     expected = encoded_srgb(grey / 255)  # linear light
     assert np.abs(from_pil(image).rgb.astype(int) - expected[..., None]).max() <= 2
@@ -366,7 +423,9 @@ def test_a_profile_of_colours_applies_to_grey_too() -> None:
     [b"junk", bytes(128), rgb_profile(ADOBE_RGB_TO_XYZ, 2.2)[:200], grey_profile(1.0)],
     ids=["junk", "zeros", "cut", "for grey"],
 )
-def test_a_profile_that_is_broken_or_for_other_pixels_is_ignored(tmp_path: Path, profile: bytes) -> None:
+def test_a_profile_that_is_broken_or_for_other_pixels_is_ignored(
+    tmp_path: Path, profile: bytes
+) -> None:
     path = stored(tmp_path, file_bytes(Image.fromarray(photo(8, 8)), "PNG", icc_profile=profile))
     assert np.array_equal(read(path).rgb, photo(8, 8))
 
@@ -375,7 +434,9 @@ def test_a_profile_that_is_broken_or_for_other_pixels_is_ignored(tmp_path: Path,
 def test_16_bit_grey_is_scaled(tmp_path: Path, form: str) -> None:
     deep = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
     found = read(stored(tmp_path, file_bytes(Image.fromarray(deep), form))).rgb
-    assert np.array_equal(found, np.repeat((deep / 257).round().astype(np.uint8)[..., None], 3, axis=2))
+    assert np.array_equal(
+        found, np.repeat((deep / 257).round().astype(np.uint8)[..., None], 3, axis=2)
+    )
 
 
 def test_16_bit_grey_in_the_other_byte_order() -> None:
@@ -385,7 +446,9 @@ def test_16_bit_grey_in_the_other_byte_order() -> None:
 
 
 def test_16_bit_colour_is_scaled(tmp_path: Path) -> None:
-    path = stored(tmp_path, png_of(2, 1, 16, 2, struct.pack(">6H", 65_535, 32_896, 0, 257, 514, 65_535)))
+    path = stored(
+        tmp_path, png_of(2, 1, 16, 2, struct.pack(">6H", 65_535, 32_896, 0, 257, 514, 65_535))
+    )
     assert read(path).rgb.tolist() == [[[255, 128, 0], [1, 2, 255]]]
 
 
@@ -393,11 +456,15 @@ def png_of(width: int, height: int, bits: int, colour: int, row: bytes) -> bytes
     """A PNG of one kind of row, with the header that says so (PNG specification, 11.2)."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     pixels = zlib.compress((b"\0" + row) * (height if row else 0))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
@@ -412,8 +479,12 @@ def png_of(width: int, height: int, bits: int, colour: int, row: bytes) -> bytes
         (np.array([[0, 2**31, 2**32 - 1]], np.uint32).view(np.int32), [0, 128, 255]),
     ],
 )
-def test_floats_and_long_integers_are_scaled_to_what_white_is(values: Any, expected: list[int]) -> None:
-    assert from_pil(reopened(Image.fromarray(values), "TIFF")).rgb[0].tolist() == [[level] * 3 for level in expected]
+def test_floats_and_long_integers_are_scaled_to_what_white_is(
+    values: Any, expected: list[int]
+) -> None:
+    assert from_pil(reopened(Image.fromarray(values), "TIFF")).rgb[0].tolist() == [
+        [level] * 3 for level in expected
+    ]
 
 
 def test_one_bit() -> None:
@@ -440,16 +511,23 @@ def test_a_palette_with_a_clear_colour(tmp_path: Path) -> None:
 
 
 def test_a_clear_value_in_16_bit_grey() -> None:
-    image = reopened(Image.fromarray(np.array([[0, 500, 65_535]], np.uint16)), "PNG", transparency=500)
+    image = reopened(
+        Image.fromarray(np.array([[0, 500, 65_535]], np.uint16)), "PNG", transparency=500
+    )
     found = from_pil(image)
     assert found.alpha is not None
     assert found.alpha[0].tolist() == [255, 0, 255]
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "PA", "La", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I", "F"])
+@pytest.mark.parametrize(
+    "mode",
+    ["1", "L", "P", "LA", "PA", "La", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I", "F"],
+)
 def test_white_is_white_in_every_pillow_mode(mode: str) -> None:
     white = Image.new("RGB", (2, 1), "white")
-    for step in {"PA": ("P", "PA"), "La": ("LA", "La"), "RGBa": ("RGBA", "RGBa")}.get(mode, (mode,)):
+    for step in {"PA": ("P", "PA"), "La": ("LA", "La"), "RGBa": ("RGBA", "RGBa")}.get(
+        mode, (mode,)
+    ):
         white = white.convert(step)
     assert white.mode == mode
     assert (from_pil(white).rgb == 255).all()
@@ -476,7 +554,9 @@ def test_to_pil_and_back() -> None:
     assert Picture(photo(5, 7)).to_pil().mode == "RGB"
 
 
-@pytest.mark.parametrize("rgb", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "rgb", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)]
+)
 def test_arrays_that_are_no_picture_are_refused(rgb: Any) -> None:
     with pytest.raises(PictureError, match=r"\(H, W, 3\)"):
         Picture(rgb)
@@ -496,7 +576,9 @@ def test_alpha_of_another_size_is_refused() -> None:
     + [("JPEG", {"progressive": True}), ("TIFF", {"compression": "tiff_adobe_deflate"})],
 )
 @pytest.mark.filterwarnings("ignore:.*(EXIF|Truncated):UserWarning")
-def test_a_file_cut_short_is_an_error_not_half_a_picture(tmp_path: Path, form: str, options: dict[str, Any]) -> None:
+def test_a_file_cut_short_is_an_error_not_half_a_picture(
+    tmp_path: Path, form: str, options: dict[str, Any]
+) -> None:
     data = file_bytes(Image.fromarray(photo(96, 96)), form, **options)
     read(stored(tmp_path, data))
     for part in truncations(data, 12):
@@ -543,13 +625,17 @@ def test_a_pillow_image_of_a_broken_file() -> None:
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    path = stored(tmp_path, png_of(40_000, 40_000, 8, 2, b""))  # there are no pixels: to decode it would fail otherwise
+    path = stored(
+        tmp_path, png_of(40_000, 40_000, 8, 2, b"")
+    )  # there are no pixels: to decode it would fail otherwise
     fails(path, "40000 x 40000", "1,600,000,000", "100,000,000", "--max-pixels 1600000000")
 
 
 def test_what_is_said_of_a_huge_picture_takes_no_memory_for_it(tmp_path: Path) -> None:
     for width, height in ((40_000, 40_000), (2**31 - 1, 2**31 - 1)):
-        found = look(stored(tmp_path, png_of(width, height, 8, 0, b"")))  # Pillow would make room for the pixels
+        found = look(
+            stored(tmp_path, png_of(width, height, 8, 0, b""))
+        )  # Pillow would make room for the pixels
         assert (found.width, found.height) == (width, height)
 
 
@@ -591,7 +677,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF", "GIF"])
 @pytest.mark.filterwarnings("error")
-def test_the_limit_is_ours_and_pillows_own_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+def test_the_limit_is_ours_and_pillows_own_is_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow would refuse twice that
     path = stored(tmp_path, file_bytes(Image.fromarray(photo(20, 30)), form))
     assert read(path, max_pixels=600).height == 20
@@ -642,7 +730,9 @@ def test_a_failed_write_leaves_all_as_it_was(
     assert path.read_bytes() == b"the old one"
 
 
-def test_an_interrupted_write_leaves_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.png", Picture(photo(8, 8)))
@@ -699,7 +789,9 @@ def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "A.PNG").rgb, photo(8, 8))
 
 
-@pytest.mark.parametrize(("suffix", "most"), [(".jpg", 65_500), (".webp", 16_383), (".avif", 32_768)])
+@pytest.mark.parametrize(
+    ("suffix", "most"), [(".jpg", 65_500), (".webp", 16_383), (".avif", 32_768)]
+)
 def test_sides_beyond_the_format_name_another(tmp_path: Path, suffix: str, most: int) -> None:
     longest, longer = (Picture(np.zeros((side, 1, 3), np.uint8)) for side in (most, most + 1))
     write(tmp_path / f"a{suffix}", longest)
@@ -720,7 +812,9 @@ def test_a_quality_out_of_range(tmp_path: Path, quality: int) -> None:
 @given(height=st.integers(1, 60), width=st.integers(1, 60), short=st.integers(1, 60))
 @example(height=20, width=60, short=1)
 @example(height=60, width=20, short=1)
-def test_resized_gives_the_short_side_and_keeps_the_aspect(height: int, width: int, short: int) -> None:
+def test_resized_gives_the_short_side_and_keeps_the_aspect(
+    height: int, width: int, short: int
+) -> None:
     found = resized(photo(height, width), short)
     sides = found.shape[:2]
     assert min(sides) == short
@@ -738,4 +832,9 @@ def test_resized_shrinks_without_aliasing_and_takes_alpha() -> None:
 
 def test_import_is_light() -> None:
     code = "import sys, impasto.images.reading; print(*({'torch', 'pillow_heif', 'openvino', 'scipy'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == ""
+    )

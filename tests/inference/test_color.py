@@ -1,4 +1,5 @@
-"""Color modes: what each promises, before colors are brought into 0..255, and that few have to be."""
+"""Color modes: what each promises, before colors are brought into 0..255, and that few have to
+be."""
 
 import math
 
@@ -17,13 +18,13 @@ from impasto.inference.color import (
     MODES,
     Color,
     Mode,
-    after,
-    into_gamut,
+    clip_to_gamut,
+    color_after,
     keep_color,
     palette,
     parse_color,
-    recolored,
-    recolored_style,
+    recolor,
+    recolor_style,
     recoloring,
 )
 
@@ -35,8 +36,14 @@ def pictures(draw: st.DrawFn) -> UInt8:
     """A picture of colors that vary in all directions, some much less than in others."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     height, width = draw(st.integers(8, 40)), draw(st.integers(8, 40))
-    mixing = rng.normal(size=(3, 3)) * np.array([60.0, draw(st.floats(4, 60)), draw(st.floats(4, 60))])
-    return (rng.normal(size=(height, width, 3)) @ mixing.T / 2 + rng.uniform(60, 190, 3)).clip(0, 255).astype(np.uint8)
+    mixing = rng.normal(size=(3, 3)) * np.array(
+        [60.0, draw(st.floats(4, 60)), draw(st.floats(4, 60))]
+    )
+    return (
+        (rng.normal(size=(height, width, 3)) @ mixing.T / 2 + rng.uniform(60, 190, 3))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
 
 
 def moments(picture: NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,7 +74,8 @@ def test_a_palette_between_two(one: UInt8, other: UInt8, share: float) -> None:
 @settings(deadline=None)
 @given(painted=pictures(), shown=pictures(), mode=st.sampled_from(LINEAR))
 def test_linear_maps_give_mean_and_covariance(painted: UInt8, shown: UInt8, mode: Mode) -> None:
-    """To 1 % of each, whatever the shapes of the two pictures, where colors vary in all directions."""
+    """To 1 % of each, whatever the shapes of the two pictures, where colors vary in all
+    directions."""
     for each in (painted, shown):
         assume(np.linalg.eigvalsh(moments(each)[1])[0] > 2)
     full = recoloring(mode, palette(painted), palette(shown)).full(painted, painted)
@@ -121,7 +129,7 @@ def test_gamut(seed: int, spread: float) -> None:
     """Colors inside stay; those beyond keep luminance, where white and black allow it, and hue."""
     rng = np.random.default_rng(seed)
     colors = (128 + spread * rng.normal(size=(20, 20, 3))).astype(np.float32)
-    found, beyond = into_gamut(colors)
+    found, beyond = clip_to_gamut(colors)
     inside = ((colors >= -0.5) & (colors <= 255.5)).all(-1)
     assert beyond == (~inside).sum()
     assert np.abs(found[inside] - colors[inside]).max(initial=0) <= 0.51
@@ -137,7 +145,7 @@ def test_gamut(seed: int, spread: float) -> None:
 
 
 def test_what_is_rounding_is_not_beyond() -> None:
-    found, beyond = into_gamut(np.array([[-0.5, -0.5, -0.5], [255.5, 255.5, 255.5]], np.float32))
+    found, beyond = clip_to_gamut(np.array([[-0.5, -0.5, -0.5], [255.5, 255.5, 255.5]], np.float32))
     assert found.tolist() == [[0, 0, 0], [255, 255, 255]] and beyond == 0
 
 
@@ -145,7 +153,9 @@ def test_few_pixels_are_beyond_and_are_told(scene: UInt8) -> None:
     bright = (scene // 2 + 127).astype(np.uint8)
     result, share = keep_color(bright, scene, Color("luminance"))
     full = recoloring("luminance", palette(bright), palette(scene)).full(bright, scene)
-    assert share == pytest.approx(((full < -0.5) | (full > 255.5)).any(-1).mean()) and 0 < share < 0.5
+    assert (
+        share == pytest.approx(((full < -0.5) | (full > 255.5)).any(-1).mean()) and 0 < share < 0.5
+    )
     assert result.dtype == np.uint8 and result.shape == scene.shape
     assert keep_color(bright, scene, Color())[1] == 0
 
@@ -153,17 +163,26 @@ def test_few_pixels_are_beyond_and_are_told(scene: UInt8) -> None:
 def test_amount_is_between(scene: UInt8) -> None:
     painted = np.ascontiguousarray(scene[::-1])
     change = recoloring("linear-mkl", palette(painted), palette(photo(50, 50)))
-    none, half, full = (recolored(painted, scene, change, amount)[0].astype(int) for amount in (0, 0.5, 1))
+    none, half, full = (
+        recolor(painted, scene, change, amount)[0].astype(int) for amount in (0, 0.5, 1)
+    )
     assert (none == painted).all()
     assert np.abs(half - (none + full) / 2).mean() < 2
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_grey_pictures(mode: Mode, scene: UInt8) -> None:
-    """Of a grey style no color comes, of a grey photograph none stays, and one tone is no division by zero."""
+    """Of a grey style no color comes, of a grey photograph none stays, and one tone is no division
+    by zero."""
     grey = np.repeat(scene[..., :1], 3, axis=-1)
     flat = np.full_like(scene, 90)
-    for painted, shown in ((grey, scene), (scene, grey), (flat, scene), (scene, flat), (flat, flat)):
+    for painted, shown in (
+        (grey, scene),
+        (scene, grey),
+        (flat, scene),
+        (scene, flat),
+        (flat, flat),
+    ):
         result, _ = keep_color(painted, shown, Color(mode))
         assert result.shape == scene.shape
         if mode not in ("style", "histogram") and shown is grey:
@@ -175,7 +194,7 @@ def test_grey_pictures(mode: Mode, scene: UInt8) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_style_pictures_take_the_photographs_colors(mode: Mode, scene: UInt8) -> None:
     style, shown = photo(70, 50), scene[:, ::2]
-    found = recolored_style(style, np.ascontiguousarray(shown), Color(mode, when="before"))
+    found = recolor_style(style, np.ascontiguousarray(shown), Color(mode, when="before"))
     if mode == "style":
         assert (found == style).all()
     elif mode == "luminance":
@@ -186,9 +205,9 @@ def test_style_pictures_take_the_photographs_colors(mode: Mode, scene: UInt8) ->
 
 
 def test_what_is_left_to_do_afterwards() -> None:
-    assert after(Color("histogram", when="before")) == Color()
-    assert after(Color("luminance", 0.5, "before")) == Color("luminance", 0.5)
-    assert after(Color("linear-pca", 0.5)) == Color("linear-pca", 0.5)
+    assert color_after(Color("histogram", when="before")) == Color()
+    assert color_after(Color("luminance", 0.5, "before")) == Color("luminance", 0.5)
+    assert color_after(Color("linear-pca", 0.5)) == Color("linear-pca", 0.5)
 
 
 def test_modes_as_they_are_written() -> None:
@@ -198,7 +217,17 @@ def test_modes_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["lab", "", "luminance:", "luminance:2", "luminance:x", "luminance:nan", "luminance:-1", ":0.5"]
+    "text",
+    [
+        "lab",
+        "",
+        "luminance:",
+        "luminance:2",
+        "luminance:x",
+        "luminance:nan",
+        "luminance:-1",
+        ":0.5",
+    ],
 )
 def test_modes_that_are_none(text: str) -> None:
     with pytest.raises(ColorError, match="luminance"):
@@ -206,7 +235,9 @@ def test_modes_that_are_none(text: str) -> None:
 
 
 def test_modes_and_amounts_that_are_none_in_python() -> None:
-    with pytest.raises(ColorError, match="no color mode is called 'lab'; there are style, luminance, "):
+    with pytest.raises(
+        ColorError, match="no color mode is called 'lab'; there are style, luminance, "
+    ):
         Color("lab")  # type: ignore[arg-type]
     for amount in (-0.1, 1.1, math.nan):
         with pytest.raises(ColorError, match=f"between 0 .* and 1, not {amount}"):

@@ -20,17 +20,26 @@ from impasto.inference.masks import GRADIENTS, Mask, parse_mask
     width=st.integers(1, 60),
     cut=st.integers(0, 60),
 )
-def test_in_bands_as_in_one_piece(name: str, inverted: bool, height: int, width: int, cut: int) -> None:
+def test_in_bands_as_in_one_piece(
+    name: str, inverted: bool, height: int, width: int, cut: int
+) -> None:
     mask = Mask(name, ramp(20, 30) if name == "picture" else None, inverted)
-    whole, cut = mask.whole(height, width), min(cut, height)
-    bands = [mask.rows(top, bottom, height, width) for top, bottom in ((0, cut), (cut, height)) if bottom > top]
+    whole, cut = mask.at_size(height, width), min(cut, height)
+    bands = [
+        mask.rows(top, bottom, height, width)
+        for top, bottom in ((0, cut), (cut, height))
+        if bottom > top
+    ]
     assert whole.shape == (height, width) and whole.min() >= 0 and whole.max() <= 1
     assert np.abs(np.concatenate(bands) - whole).max() < 0.02
-    assert np.allclose(Mask(name, mask.pixels, not inverted).whole(height, width), 1 - whole)
+    assert np.allclose(Mask(name, mask.pixels, not inverted).at_size(height, width), 1 - whole)
 
 
 def test_gradients_go_where_their_names_say() -> None:
-    corners = {name: Mask(name).whole(101, 101)[[0, 0, -1, -1, 50], [0, -1, 0, -1, 50]].round().tolist() for name in GRADIENTS}
+    corners = {
+        name: Mask(name).at_size(101, 101)[[0, 0, -1, -1, 50], [0, -1, 0, -1, 50]].round().tolist()
+        for name in GRADIENTS
+    }
     assert corners == {
         "left-right": [0, 1, 0, 1, 0],
         "right-left": [1, 0, 1, 0, 0],
@@ -45,14 +54,14 @@ def test_pictures_by_brightness_or_by_their_transparency(tmp_path: Path) -> None
     Image.fromarray(ramp(20, 30)).save(grey)
     Image.fromarray(np.dstack([photo(20, 30), ramp(20, 30)])).save(clear)
     for path in (grey, clear):
-        assert np.allclose(parse_mask(str(path)).whole(20, 30), ramp(20, 30) / 255)
-    assert np.allclose(parse_mask(f"not:{grey}").whole(20, 30), 1 - ramp(20, 30) / 255)
+        assert np.allclose(parse_mask(str(path)).at_size(20, 30), ramp(20, 30) / 255)
+    assert np.allclose(parse_mask(f"not:{grey}").at_size(20, 30), 1 - ramp(20, 30) / 255)
     assert parse_mask(str(grey)).size == (30, 20) and parse_mask("radial").size is None
 
 
 def test_the_photographs_own_transparency() -> None:
     alpha = ramp(20, 30)
-    assert np.allclose(parse_mask("not:alpha").of(alpha).whole(20, 30), 1 - alpha / 255)
+    assert np.allclose(parse_mask("not:alpha").of(alpha).at_size(20, 30), 1 - alpha / 255)
     with pytest.raises(MaskError, match="has none"):
         parse_mask("alpha").of(None)
 
@@ -69,7 +78,7 @@ def test_masks_that_are_none(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(black)
     Image.new("L", (8, 8), 255).save(white)
     broken.write_bytes(black.read_bytes()[:40])
-    assert parse_mask(str(white)).whole(2, 2).min() == 1
+    assert parse_mask(str(white)).at_size(2, 2).min() == 1
     for text, said in (
         (black, "black all over"),
         (f"not:{white}", "white all over"),

@@ -17,7 +17,7 @@ from impasto.engines.base import Float32
 from impasto.errors import StyleError
 from impasto.inference import predictor
 from impasto.inference.predictor import predict
-from impasto.models.network import NETWORKS, READ, Network, shipped
+from impasto.models.network import NETWORKS, PREDICTOR_PATCH_SIZE, Network, load_shipped
 from impasto.stylizer import Stylizer
 
 NETWORK = Network("base", "cafe", 4, b"graph", {}, predictor=b"a predictor")
@@ -25,13 +25,17 @@ NETWORK = Network("base", "cafe", 4, b"graph", {}, predictor=b"a predictor")
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Float32]:
-    """First parts of pictures that a predictor was asked about; it answers with their mean colors, and the graph's length."""
+    """First parts of pictures that a predictor was asked about; it answers with their mean colors,
+    and the graph's length."""
     images: list[Float32] = []
 
     def run_each(graph: bytes, parts: Iterable[Float32]) -> list[Float32]:
         parts = list(parts)
         images.append(parts[0])
-        return [np.concatenate([part.mean((2, 3)), [[len(graph)]]], 1).astype(np.float32) for part in parts]
+        return [
+            np.concatenate([part.mean((2, 3)), [[len(graph)]]], 1).astype(np.float32)
+            for part in parts
+        ]
 
     monkeypatch.setattr(base, "run_each", run_each)
     return images
@@ -58,10 +62,16 @@ def test_a_damaged_memory_is_made_anew(asked: list[Float32], cache: Path) -> Non
     assert len(asked) == 5
 
 
-@pytest.mark.parametrize("answer", [[1.0, 2.0, np.nan, 4.0], [1.0, np.inf, 3.0, 4.0], [1.0, 2.0, 3.0]])
-def test_a_predictor_that_fails(monkeypatch: pytest.MonkeyPatch, cache: Path, answer: list[float]) -> None:
+@pytest.mark.parametrize(
+    "answer", [[1.0, 2.0, np.nan, 4.0], [1.0, np.inf, 3.0, 4.0], [1.0, 2.0, 3.0]]
+)
+def test_a_predictor_that_fails(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, answer: list[float]
+) -> None:
     monkeypatch.setattr(base, "run_each", lambda *_: [np.array([answer], np.float32)])
-    with pytest.raises(StyleError, match="base \\(cafe\\) gives no finite numbers for this picture; take another"):
+    with pytest.raises(
+        StyleError, match="base \\(cafe\\) gives no finite numbers for this picture; take another"
+    ):
         predict(photo(30, 40), NETWORK)
     assert not (cache / "predicted").exists()
 
@@ -78,7 +88,9 @@ def test_without_a_place_to_remember_it_works_all_the_same(
 
 @settings(deadline=None, max_examples=25)
 @given(height=st.integers(1, 300), width=st.integers(1, 300))
-def test_pictures_are_read_at_512_pixels_in_parts_and_long_ones_in_their_middle(height: int, width: int) -> None:
+def test_pictures_are_read_at_512_pixels_in_parts_and_long_ones_in_their_middle(
+    height: int, width: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         images: list[Float32] = []
 
@@ -91,16 +103,25 @@ def test_pictures_are_read_at_512_pixels_in_parts_and_long_ones_in_their_middle(
         embedding = predict(np.full((height, width, 3), 51, np.uint8), NETWORK)
     times = max(height, width) / min(height, width)
     most = math.prod(
-        math.ceil(round(side) / READ) for side in (predictor.SHORT_SIDE, predictor.SHORT_SIDE * min(times, predictor.LONGEST))
+        math.ceil(round(side) / PREDICTOR_PATCH_SIZE)
+        for side in (predictor.SHORT_SIDE, predictor.SHORT_SIDE * min(times, predictor.LONGEST))
     )
     assert len(images) == most if times <= predictor.LONGEST else len(images) <= most
     for image in images:
-        assert image.shape == (1, 3, READ, READ) and image.dtype == np.float32 and np.allclose(image, 0.2)
-    np.testing.assert_allclose(embedding, (len(images) - 1) / 2)  # the mean of what the parts are read as
+        assert (
+            image.shape == (1, 3, PREDICTOR_PATCH_SIZE, PREDICTOR_PATCH_SIZE)
+            and image.dtype == np.float32
+            and np.allclose(image, 0.2)
+        )
+    np.testing.assert_allclose(
+        embedding, (len(images) - 1) / 2
+    )  # the mean of what the parts are read as
 
 
 @settings(deadline=None, max_examples=25)
-@given(height=st.integers(READ, 1100), width=st.integers(READ, 1100))
+@given(
+    height=st.integers(PREDICTOR_PATCH_SIZE, 1100), width=st.integers(PREDICTOR_PATCH_SIZE, 1100)
+)
 def test_parts_cover_a_picture_evenly(height: int, width: int) -> None:
     rows, columns = np.indices((height, width), np.uint16)
     seen = np.zeros((height, width), int)
@@ -109,32 +130,55 @@ def test_parts_cover_a_picture_evenly(height: int, width: int) -> None:
         corners.append(tuple(part[0, 0]))
         seen[part[..., 0], part[..., 1]] += 1
     assert seen.min() >= 1
-    assert len(set(corners)) == math.ceil(height / READ) * math.ceil(width / READ)
+    assert len(set(corners)) == math.ceil(height / PREDICTOR_PATCH_SIZE) * math.ceil(
+        width / PREDICTOR_PATCH_SIZE
+    )
     for starts, side in zip(map(set, zip(*corners, strict=True)), (height, width), strict=True):
         gaps = np.diff(sorted(map(int, starts)))
-        assert (min(starts), max(starts)) == (0, side - READ) and np.ptp(gaps) <= 1 if len(gaps) else side == READ
+        assert (
+            (min(starts), max(starts)) == (0, side - PREDICTOR_PATCH_SIZE) and np.ptp(gaps) <= 1
+            if len(gaps)
+            else side == PREDICTOR_PATCH_SIZE
+        )
 
 
 def test_a_network_without_a_predictor_says_what_to_do() -> None:
-    with pytest.raises(StyleError, match=r"base \(cafe\) has no style predictor.*impasto train PICTURE"):
+    with pytest.raises(
+        StyleError, match=r"base \(cafe\) has no style predictor.*impasto train PICTURE"
+    ):
         predict(photo(30, 40), replace(NETWORK, predictor=b""))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_what_ships_paints_in_the_colors_of_any_picture(name: str, cache: Path, tmp_path: Path) -> None:
-    """Of two pictures as styles, red and blue strokes, each gives paintings nearer to its own colors."""
+def test_what_ships_paints_in_the_colors_of_any_picture(
+    name: str, cache: Path, tmp_path: Path
+) -> None:
+    """Of two pictures as styles, red and blue strokes, each gives paintings nearer to its own
+    colors."""
     rng = np.random.default_rng(0)
-    strokes = np.asarray(Image.fromarray(rng.integers(0, 256, (24, 24), np.uint8)).resize((256, 256), Image.Resampling.BICUBIC))
-    red, blue = (np.stack([strokes * part for part in mix], 2).astype(np.uint8) for mix in ((1, 0.3, 0.2), (0.2, 0.3, 1)))
+    strokes = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (24, 24), np.uint8)).resize(
+            (256, 256), Image.Resampling.BICUBIC
+        )
+    )
+    red, blue = (
+        np.stack([strokes * part for part in mix], 2).astype(np.uint8)
+        for mix in ((1, 0.3, 0.2), (0.2, 0.3, 1))
+    )
     for color, style in (("red", red), ("blue", blue)):
         Image.fromarray(style).save(tmp_path / f"{color}.png")
-    painter = Stylizer(name)
-    painted = {color: painter.stylize(photo(96, 128), tmp_path / f"{color}.png").mean((0, 1)) for color in ("red", "blue")}
-    assert painted["red"][0] > painted["blue"][0] + 10 and painted["blue"][2] > painted["red"][2] + 10
+    stylizer = Stylizer(name)
+    painted = {
+        color: stylizer.stylize(photo(96, 128), tmp_path / f"{color}.png").mean((0, 1))
+        for color in ("red", "blue")
+    }
+    assert (
+        painted["red"][0] > painted["blue"][0] + 10 and painted["blue"][2] > painted["red"][2] + 10
+    )
 
 
 def test_predictors_that_ship_are_small() -> None:
-    assert sum(len(shipped(name).predictor) for name in NETWORKS) < 4_000_000
+    assert sum(len(load_shipped(name).predictor) for name in NETWORKS) < 4_000_000
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from impasto.learning.networks.perceptual import Perceptual
+    from impasto.learning.networks.perceptual import PerceptualNetwork
     from impasto.learning.networks.transformer import TransformerNetwork
 
 if importlib.util.find_spec("torch"):
@@ -26,7 +26,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def tiny_perceptual() -> "Perceptual":
+def tiny_perceptual() -> "PerceptualNetwork":
     """A random VGG-19 with a few channels, as far as relu4_1."""
     from . import tiny
 
@@ -43,7 +43,8 @@ def tiny_network() -> "TransformerNetwork":
 
 @pytest.fixture(scope="session")
 def exported() -> tuple["TransformerNetwork", bytes]:
-    """Another copy of `tiny_network` that was exported while it was in training, and the graph that came of it."""
+    """Another copy of `tiny_network` that was exported while it was in training, and the graph that
+    came of it."""
     from impasto.learning.conversion import onnx_export
 
     from . import tiny
@@ -59,11 +60,12 @@ def tiny_graph(exported: tuple["TransformerNetwork", bytes]) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def vgg19() -> "Perceptual":
-    """The real VGG-19, from the folder that IMPASTO_WEIGHTS names; tests that ask for it are skipped where it is not."""
+def vgg19() -> "PerceptualNetwork":
+    """The real VGG-19, from the folder that IMPASTO_WEIGHTS names; tests that ask for it are
+    skipped where it is not."""
     from impasto.learning.networks import pretrained
 
     folder = os.environ.get("IMPASTO_WEIGHTS")
     if not folder or not (Path(folder) / "vgg19.safetensors").is_file():
         pytest.skip("set IMPASTO_WEIGHTS to a folder that holds vgg19.safetensors")
-    return pretrained.load("vgg19")
+    return pretrained.load_perceptual("vgg19")

@@ -1,4 +1,5 @@
-"""Noise, that networks are painted with; and network files, of which none that is wrong comes as far as an engine."""
+"""Noise, that networks are painted with; and network files, of which none that is wrong comes as
+far as an engine."""
 
 import math
 from collections.abc import Mapping
@@ -14,11 +15,19 @@ from tiny_models import changed, older
 
 from impasto.errors import NetworkError
 from impasto.models.gallery import gallery_style
-from impasto.models.network import FORMAT, MOST_NUMBERS, Network, find_network, network_path, read_network, shipped
+from impasto.models.network import (
+    FORMAT,
+    MAX_EMBEDDING_SIZE,
+    Network,
+    find_network,
+    load_shipped,
+    network_path,
+    read_network,
+)
 from impasto.models.noise import noise_at
 from impasto.tensor_files import read_safetensors, write_safetensors
 
-SMALL = shipped("small")
+SMALL = load_shipped("small")
 PHOTO = np.zeros(SMALL.embedding_size, np.float32)
 
 eights = st.integers(1, 20).map(lambda n: 8 * n)
@@ -63,11 +72,17 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"hash": "0123456789abcdef"}, f"its hash is '0123456789abcdef', and that of its weights is {SMALL.hash}"),
+        (
+            {"hash": "0123456789abcdef"},
+            f"its hash is '0123456789abcdef', and that of its weights is {SMALL.hash}",
+        ),
         ({"hash": "x" * 100_000}, "xx, and that of its weights is"),
         ({"embedding_size": 100, "photo": None}, "takes embedding of the shape [1, 926]"),
         ({"embedding_size": 0, "photo": None}, "its embeddings have 0 numbers"),
-        ({"embedding_size": MOST_NUMBERS + 1, "photo": None}, "its embeddings have 1,048,577 numbers"),
+        (
+            {"embedding_size": MAX_EMBEDDING_SIZE + 1, "photo": None},
+            "its embeddings have 1,048,577 numbers",
+        ),
         ({"name": "../../base"}, "it has the name '../../base'"),
         ({"photo": PHOTO + math.nan}, "not finite numbers"),
         ({"photo": PHOTO + math.inf}, "not finite numbers"),
@@ -75,11 +90,16 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"graph": b""}, "its graph makes"),
         ({"graph": SMALL.predictor}, "its graph makes embedding of image"),
         ({"predictor": SMALL.graph}, "of its style predictor, its graph makes picture"),
-        ({"predictor": shipped("base").predictor}, "of its style predictor, its graph gives embedding of the shape (1, 1510)"),
+        (
+            {"predictor": load_shipped("base").predictor},
+            "of its style predictor, its graph gives embedding of the shape (1, 1510)",
+        ),
         ({"predictor": b"none"}, "of its style predictor, it holds no ONNX graph"),
     ],
 )
-def test_what_is_wrong_with_a_network(tmp_path: Path, wrong: Mapping[str, Any], reason: str) -> None:
+def test_what_is_wrong_with_a_network(
+    tmp_path: Path, wrong: Mapping[str, Any], reason: str
+) -> None:
     path = tmp_path / "a.safetensors"
     replace(SMALL, **wrong).write(path)
     said = refused(path)
@@ -92,7 +112,9 @@ def test_weights_that_were_changed(tmp_path: Path) -> None:
         weight.raw_data = bytes(len(weight.raw_data))
 
     replace(SMALL, graph=changed(SMALL.graph, change)).write(tmp_path / "a.safetensors")
-    assert f"its hash is '{SMALL.hash}', and that of its weights is" in refused(tmp_path / "a.safetensors")
+    assert f"its hash is '{SMALL.hash}', and that of its weights is" in refused(
+        tmp_path / "a.safetensors"
+    )
 
 
 def stored(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> Path:
@@ -113,9 +135,16 @@ def stored(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) 
         ({"graph": None, "predictor": np.ones(3, np.int64)}, {}, "a graph of int64"),
     ],
 )
-def test_what_is_missing(tmp_path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str | None], reason: str) -> None:
+def test_what_is_missing(
+    tmp_path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str | None], reason: str
+) -> None:
     graph = np.frombuffer(SMALL.graph, np.uint8)
-    facts = {"name": "small", "hash": SMALL.hash, "embedding_size": str(SMALL.embedding_size), **metadata}
+    facts = {
+        "name": "small",
+        "hash": SMALL.hash,
+        "embedding_size": str(SMALL.embedding_size),
+        **metadata,
+    }
     path = stored(
         tmp_path / "a.safetensors",
         {name: graph if array is None else array for name, array in tensors.items()},
@@ -138,7 +167,10 @@ def test_a_style_is_no_network(tmp_path: Path) -> None:
 )
 @example(1, [], False)
 def test_damaged_files_are_refused_or_still_networks(
-    tmp_path_factory: pytest.TempPathFactory, part: float, damage: list[tuple[float, int]], head: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    part: float,
+    damage: list[tuple[float, int]],
+    head: bool,
 ) -> None:
     data = network_path("small").read_bytes()
     damaged = bytearray(data[: round(len(data) * part)])

@@ -1,4 +1,5 @@
-"""Graphs from files: those of this project pass, and whatever else stands there is said in a line before an engine sees it."""
+"""Graphs from files: those of this project pass, and whatever else stands there is said in a line
+before an engine sees it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,12 @@ from onnx import helper, numpy_helper
 from tiny_models import changed
 
 from impasto.errors import NetworkError
-from impasto.inference.frozen_norm import hold
-from impasto.models.network import Network, shipped
+from impasto.inference.frozen_norm import freeze_norms
+from impasto.models.network import Network, load_shipped
 from impasto.models.network import check as check_network
-from impasto.models.validation import FEATURES, NODES, check, hash_of
+from impasto.models.validation import MAX_FEATURES_PER_PIXEL, MAX_NODES, check, hash_of
 
-SMALL = shipped("small")
+SMALL = load_shipped("small")
 IMAGE, EMBEDDING = (1, 3, 64, 64), (1, SMALL.embedding_size)
 INPUTS = {"image": IMAGE, "embedding": EMBEDDING, "noise": (1, 1, 32, 32)}
 OUTPUT = "picture", IMAGE
@@ -34,9 +35,13 @@ def refused(graph: bytes) -> str:
 
 def made(nodes: list[Any], weights: dict[str, Any] | None = None) -> bytes:
     """A graph of these operations, with the inputs and the output of a network, and weights."""
-    inputs = [helper.make_tensor_value_info(name, 1, shape) for name, shape in list(INPUTS.items())[:2]]
+    inputs = [
+        helper.make_tensor_value_info(name, 1, shape) for name, shape in list(INPUTS.items())[:2]
+    ]
     output = [helper.make_tensor_value_info("picture", 1, IMAGE)]
-    held = [numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()]
+    held = [
+        numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()
+    ]
     graph = helper.make_graph(nodes, "made", inputs, output, held)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]).SerializeToString()
 
@@ -54,9 +59,13 @@ def test_what_is_made_here() -> None:
 
 @pytest.mark.parametrize("name", ["base", "small"])
 def test_what_ships(name: str) -> None:
-    check_network(shipped(name))
-    model = check(shipped(name).graph, {**INPUTS, "embedding": (1, shipped(name).embedding_size)}, OUTPUT)
-    assert hash_of(model) == shipped(name).hash
+    check_network(load_shipped(name))
+    model = check(
+        load_shipped(name).graph,
+        {**INPUTS, "embedding": (1, load_shipped(name).embedding_size)},
+        OUTPUT,
+    )
+    assert hash_of(model) == load_shipped(name).hash
 
 
 def test_what_is_exported() -> None:
@@ -67,11 +76,19 @@ def test_what_is_exported() -> None:
 
     for noise in (False, True):
         network = TransformerNetwork(Architecture((4, 8, 8), 1, noise)).eval()
-        own = Network("own", onnx_export.network_hash(network), network.embedding_size, onnx_export.to_onnx(network), {})
+        own = Network(
+            "own",
+            onnx_export.network_hash(network),
+            network.embedding_size,
+            onnx_export.to_onnx(network),
+            {},
+        )
         check_network(own)
     older = Johnson((4, 8, 8), 1).eval()
     size = len(pytorch_examples.embedding_of(older))
-    check_network(Network("own", pytorch_examples._hash(older), size, pytorch_examples.to_onnx(older), {}))
+    check_network(
+        Network("own", pytorch_examples._hash(older), size, pytorch_examples.to_onnx(older), {})
+    )
 
 
 # What does not
@@ -92,11 +109,15 @@ def external_constant(model: Any) -> None:
 
 def branching(model: Any) -> None:
     branch = helper.make_graph([], "branch", [], [])
-    model.graph.node.insert(0, node("If", "image", output="either", then_branch=branch, else_branch=branch))
+    model.graph.node.insert(
+        0, node("If", "image", output="either", then_branch=branch, else_branch=branch)
+    )
 
 
 def hidden(model: Any) -> None:
-    model.graph.node[0].attribute.append(helper.make_attribute("body", helper.make_graph([], "body", [], [])))
+    model.graph.node[0].attribute.append(
+        helper.make_attribute("body", helper.make_graph([], "body", [], []))
+    )
 
 
 def foreign(model: Any) -> None:
@@ -130,7 +151,9 @@ def not_finite(model: Any) -> None:
 
 def infinite(model: Any) -> None:
     weight = next(each for each in model.graph.initializer if each.data_type == 1)
-    weight.CopyFrom(numpy_helper.from_array(np.full(tuple(weight.dims), -np.inf, np.float32), weight.name))
+    weight.CopyFrom(
+        numpy_helper.from_array(np.full(tuple(weight.dims), -np.inf, np.float32), weight.name)
+    )
 
 
 def upside_down(model: Any) -> None:
@@ -144,7 +167,7 @@ def twice(model: Any) -> None:
 
 
 def endless(model: Any) -> None:
-    model.graph.node.extend([node("Relu", "image")] * NODES)
+    model.graph.node.extend([node("Relu", "image")] * MAX_NODES)
 
 
 def of_another_name(model: Any) -> None:
@@ -184,7 +207,7 @@ def without_nodes(model: Any) -> None:
         (infinite, "not finite numbers"),
         (upside_down, "its graph is broken"),
         (twice, "makes picture twice"),
-        (endless, f"{NODES} is the most"),
+        (endless, f"{MAX_NODES} is the most"),
         (of_another_name, "makes painting of image, embedding, noise"),
         (of_another_size, "takes embedding of the shape [1, 99]"),
         (not_all_there, "gives picture of the shape None"),
@@ -196,19 +219,34 @@ def test_what_no_export_has(change: Callable[[Any], None], reason: str) -> None:
     assert reason in refused(changed(SMALL.graph, change))
 
 
-MUCH = FEATURES * IMAGE[2] * IMAGE[3] + 1
+MUCH = MAX_FEATURES_PER_PIXEL * IMAGE[2] * IMAGE[3] + 1
 FLAT = np.array([1, 3 * 64 * 64, 1])
 
 
 @pytest.mark.parametrize(
     ("nodes", "weights"),
     [
-        ([node("Expand", "image", "sides", output="much")], {"sides": np.array([1 << 20, 3, 64, 64])}),
+        (
+            [node("Expand", "image", "sides", output="much")],
+            {"sides": np.array([1 << 20, 3, 64, 64])},
+        ),
         ([node("ConstantOfShape", "sides", output="much")], {"sides": np.array([MUCH])}),
-        ([node("ConstantOfShape", "sides", output="much")], {"sides": np.array([1 << 31, 1 << 31])}),
-        ([node("Resize", "image", "", "scales", output="much")], {"scales": np.array([1, 1, 1e4, 1e4], np.float32)}),
-        ([node("Pad", "image", "sides", output="much")], {"sides": np.array([0, 0, 0, 0, 0, 0, 1 << 30, 1 << 30])}),
-        ([node("ConvTranspose", "image", "kernel", output="much", strides=[9999, 9999])], {"kernel": np.ones((3, 1, 1, 1))}),
+        (
+            [node("ConstantOfShape", "sides", output="much")],
+            {"sides": np.array([1 << 31, 1 << 31])},
+        ),
+        (
+            [node("Resize", "image", "", "scales", output="much")],
+            {"scales": np.array([1, 1, 1e4, 1e4], np.float32)},
+        ),
+        (
+            [node("Pad", "image", "sides", output="much")],
+            {"sides": np.array([0, 0, 0, 0, 0, 0, 1 << 30, 1 << 30])},
+        ),
+        (
+            [node("ConvTranspose", "image", "kernel", output="much", strides=[9999, 9999])],
+            {"kernel": np.ones((3, 1, 1, 1))},
+        ),
         (  # every pixel times every pixel
             [
                 node("Reshape", "image", "flat", output="flat.image"),
@@ -218,13 +256,19 @@ FLAT = np.array([1, 3 * 64 * 64, 1])
             {"flat": FLAT},
         ),
         (  # numbers that only the graph itself multiplies
-            [node("Mul", "side", "side", output="sides"), node("ConstantOfShape", "sides", output="much")],
+            [
+                node("Mul", "side", "side", output="sides"),
+                node("ConstantOfShape", "sides", output="much"),
+            ],
             {"side": np.array([1 << 15])},
         ),
     ],
 )
 def test_too_much_memory(nodes: list[Any], weights: dict[str, Any]) -> None:
-    weights = {name: array.astype(np.float32) if name == "kernel" else array for name, array in weights.items()}
+    weights = {
+        name: array.astype(np.float32) if name == "kernel" else array
+        for name, array in weights.items()
+    }
     assert "are the most" in refused(made([*nodes, node("Relu", "image")], weights))
 
 
@@ -239,14 +283,24 @@ def test_what_does_not_show_how_large_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"Dear Sir or Madam,\n" * 9, b"\xff" * 100, bytes(100), SMALL.graph[:5000], SMALL.predictor]
+    "data",
+    [
+        b"",
+        b"Dear Sir or Madam,\n" * 9,
+        b"\xff" * 100,
+        bytes(100),
+        SMALL.graph[:5000],
+        SMALL.predictor,
+    ],
 )
 def test_what_is_no_graph_or_another(data: bytes) -> None:
     refused(data)
 
 
 @settings(max_examples=40, deadline=None)
-@given(damage=st.lists(st.tuples(st.integers(0, 30_000), st.integers(0, 255)), min_size=1, max_size=4))
+@given(
+    damage=st.lists(st.tuples(st.integers(0, 30_000), st.integers(0, 255)), min_size=1, max_size=4)
+)
 @example([(0, 0)])
 def test_damaged_graphs_are_refused_or_still_graphs(damage: list[tuple[int, int]]) -> None:
     data = bytearray(SMALL.graph)
@@ -258,6 +312,6 @@ def test_damaged_graphs_are_refused_or_still_graphs(damage: list[tuple[int, int]
         assert "\n" not in str(error)
         return
     try:
-        hold(bytes(data))
+        freeze_norms(bytes(data))
     except NetworkError as error:
         assert "cannot be held" in str(error)

@@ -1,4 +1,5 @@
-"""Contact sheets, as somebody looks at them: where pictures are, and that letters stay with theirs."""
+"""Contact sheets, as somebody looks at them: where pictures are, and that letters stay with
+theirs."""
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import UInt8
 
-from impasto.sheets.contact_sheet import GAP, Row, contact_sheet, in_rows, sheet_of
+from impasto.sheets.contact_sheet import GAP, SheetRow, contact_sheet, in_rows, sheet_of
 
 WIDTH = 96
 labels = st.text(st.characters(max_codepoint=0x17F), max_size=40)
@@ -21,15 +22,22 @@ def is_white(part: UInt8) -> bool:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(labels, st.integers(5, 90)), min_size=1, max_size=9), st.one_of(st.none(), st.integers(1, 4)))
-def test_cells_and_their_labels_keep_to_their_columns(cells: list[tuple[str, int]], columns: int | None) -> None:
+@given(
+    st.lists(st.tuples(labels, st.integers(5, 90)), min_size=1, max_size=9),
+    st.one_of(st.none(), st.integers(1, 4)),
+)
+def test_cells_and_their_labels_keep_to_their_columns(
+    cells: list[tuple[str, int]], columns: int | None
+) -> None:
     sheet = contact_sheet([(label, red(height)) for label, height in cells], columns, WIDTH)
     rows = in_rows([("", red(1))] * len(cells), columns)
     across = max(len(row.cells) for row in rows)
     assert sheet.shape[1] == GAP + across * (WIDTH + GAP)
     for column in range(across + 1):
         start = column * (WIDTH + GAP)
-        assert is_white(sheet[:, start + 2 : start + GAP - 2])  # letters reach a little out of their lines
+        assert is_white(
+            sheet[:, start + 2 : start + GAP - 2]
+        )  # letters reach a little out of their lines
     is_red = (sheet == (255, 0, 0)).all(-1)
     assert is_red.sum() == sum(WIDTH * round(height * WIDTH / 40) for _, height in cells)
     assert is_white(sheet[:GAP]) and is_white(sheet[-GAP:])
@@ -44,7 +52,10 @@ def test_as_many_in_a_row_as_look_well() -> None:
 
 def test_a_table() -> None:
     """Names stand left of their rows, in the middle; heads above their columns, close to them."""
-    rows = [Row([("", red(40)), ("", red(40))], "the first", ("one", "two")), Row([("", red(80)), ("", red(80))], "2nd")]
+    rows = [
+        SheetRow([("", red(40)), ("", red(40))], "the first", ("one", "two")),
+        SheetRow([("", red(80)), ("", red(80))], "2nd"),
+    ]
     sheet = sheet_of(rows, WIDTH)
     is_red, is_ink = (sheet == (255, 0, 0)).all(-1), (sheet == 0).all(-1)
     left = int(np.flatnonzero(is_red.any(0))[0])
@@ -75,9 +86,13 @@ def test_long_labels_break_after_commas_and_lose_their_middle() -> None:
 
 
 def test_a_title_and_letters_as_large_as_the_cells_want() -> None:
-    plain, titled = (contact_sheet([("name", red(40))], width=WIDTH, title=title) for title in ("", "small"))
+    plain, titled = (
+        contact_sheet([("name", red(40))], width=WIDTH, title=title) for title in ("", "small")
+    )
     assert (titled[-len(plain) + GAP :] == plain[GAP:]).all() and len(titled) > len(plain) + 10
-    small, large = (len(contact_sheet([("name", red(40))], width=width)) - width for width in (320, 960))
+    small, large = (
+        len(contact_sheet([("name", red(40))], width=width)) - width for width in (320, 960)
+    )
     assert large > 2 * small - 2 * GAP
 
 

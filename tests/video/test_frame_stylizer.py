@@ -1,4 +1,5 @@
-"""Frames painted in a manner: colors that follow the scene without flicker, masks that lie still."""
+"""Frames painted in a manner: colors that follow the scene without flicker, masks that lie
+still."""
 
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from PIL import Image
 
 from impasto.errors import MaskError
 from impasto.inference.color import Color, keep_color
-from impasto.inference.model import Brush
-from impasto.inference.settings import find_manner
+from impasto.inference.model import PreparedStyle
+from impasto.inference.settings import parse_settings
 from impasto.stylizer import Stylizer
-from impasto.video.frame_stylizer import FrameBrush, FramePainter, SteadyColor
-from impasto.video.temporal.frozen_statistics import SteadyBrush
+from impasto.video.frame_stylizer import FrameStyle, FrameStylizer, SteadyColor
+from impasto.video.temporal.frozen_statistics import SteadyStyle
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +22,9 @@ def exact() -> Stylizer:
     return Stylizer("small", precision="f32")
 
 
-def alone(brush: Brush) -> FrameBrush:
+def alone(prepared: PreparedStyle) -> FrameStyle:
     """Every frame by itself."""
-    return brush.paint
+    return prepared.paint
 
 
 def test_a_frame_is_painted_as_a_picture(exact: Stylizer, scene: UInt8) -> None:
@@ -31,37 +32,43 @@ def test_a_frame_is_painted_as_a_picture(exact: Stylizer, scene: UInt8) -> None:
     mask[:, :70] = 255
     regions = ["top-bottom=great-wave"]
     for how in (
-        find_manner("starry-night"),
-        find_manner("starry-night", 0.5, color="luminance", mask=mask),
-        find_manner("starry-night", color="histogram:0.5"),
+        parse_settings("starry-night"),
+        parse_settings("starry-night", 0.5, color="luminance", mask=mask),
+        parse_settings("starry-night", color="histogram:0.5"),
     ):
         expected = exact.stylize(scene, how.style, how.strength, color=how.color, mask=how.mask)
-        off = np.abs(FramePainter(exact, how, alone)(scene).astype(int) - expected)
+        off = np.abs(FrameStylizer(exact, how, alone)(scene).astype(int) - expected)
         assert off.mean() < 1
     # styles of a gradient are blended, not mixed
-    found = FramePainter(exact, find_manner("starry-night", mask=mask, regions=regions), alone)(scene)
+    found = FrameStylizer(exact, parse_settings("starry-night", mask=mask, regions=regions), alone)(
+        scene
+    )
     assert (found[:, 70:] == scene[:, 70:]).all()
     for rows, style in ((slice(0, 1), "starry-night"), (slice(-1, None), "great-wave")):
-        assert np.abs(found[rows, :70].astype(int) - exact.stylize(scene, style)[rows, :70]).mean() < 3
+        assert (
+            np.abs(found[rows, :70].astype(int) - exact.stylize(scene, style)[rows, :70]).mean() < 3
+        )
 
 
-def test_colors_before_are_those_of_the_first_frame(exact: Stylizer, scene: UInt8, tmp_path: Path) -> None:
+def test_colors_before_are_those_of_the_first_frame(
+    exact: Stylizer, scene: UInt8, tmp_path: Path
+) -> None:
     path = tmp_path / "style.png"
     Image.fromarray(photo(80, 80)).save(path)
-    how = find_manner(path, color=Color("linear-mkl", when="before"))
-    paint = FramePainter(exact, how, alone)
+    how = parse_settings(path, color=Color("linear-mkl", when="before"))
+    paint = FrameStylizer(exact, how, alone)
     assert np.abs(paint(scene).astype(int) - exact.stylize(scene, path, color=how.color)).mean() < 1
     assert paint(scene[::-1].copy()).shape == scene.shape
 
 
 def test_without_strength_frames_stay(exact: Stylizer, scene: UInt8) -> None:
-    paint = FramePainter(exact, find_manner("starry-night", 0, color="histogram"), SteadyBrush)
+    paint = FrameStylizer(exact, parse_settings("starry-night", 0, color="histogram"), SteadyStyle)
     assert (paint(scene) == scene).all()
 
 
 def test_frames_have_no_transparency(exact: Stylizer) -> None:
     with pytest.raises(MaskError, match="alpha"):
-        FramePainter(exact, find_manner("starry-night", mask="alpha"), alone)
+        FrameStylizer(exact, parse_settings("starry-night", mask="alpha"), alone)
 
 
 def test_palettes_follow_slowly_and_start_anew_at_a_cut(scene: UInt8) -> None:
@@ -76,5 +83,7 @@ def test_palettes_follow_slowly_and_start_anew_at_a_cut(scene: UInt8) -> None:
     shift = np.abs(color(painted, moved).astype(int) - first).mean()
     assert shift < 0.3 * np.abs(alone.astype(int) - first).mean()
     dark = (scene // 4).astype(np.uint8)
-    cut = np.abs(color(painted, dark).astype(int) - keep_color(painted, dark, Color("linear-pca"))[0]).mean()
+    cut = np.abs(
+        color(painted, dark).astype(int) - keep_color(painted, dark, Color("linear-pca"))[0]
+    ).mean()
     assert cut < 2

@@ -1,4 +1,5 @@
-"""Large strokes in what moves: frames painted reduced, and brought up with the light that was too fine."""
+"""Large strokes in what moves: frames painted reduced, and brought up with the light that was too
+fine."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -17,8 +18,8 @@ from PIL import Image
 from impasto.images.reading import read
 from impasto.video import Options, stylize_video
 from impasto.video.clip import Clip, Frame
-from impasto.video.large_strokes import enlarged, lit, reduced, usual_stroke
-from impasto.video.stylize import fitted
+from impasto.video.large_strokes import add_fine_luma, enlarge, reduce, usual_stroke
+from impasto.video.stylize import fit_frame
 
 TWICE = Options(stroke=2)
 
@@ -72,22 +73,33 @@ def test_how_large_strokes_are_if_nobody_says(size: tuple[int, int], stroke: flo
 
 
 @settings(max_examples=30, deadline=None)
-@given(height=st.integers(1, 90), width=st.integers(1, 90), stroke=st.floats(1, 16), seed=st.integers(0, 9))
-def test_a_frame_that_is_not_painted_comes_back(height: int, width: int, stroke: float, seed: int) -> None:
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    stroke=st.floats(1, 16),
+    seed=st.integers(0, 9),
+)
+def test_a_frame_that_is_not_painted_comes_back(
+    height: int, width: int, stroke: float, seed: int
+) -> None:
     rgb = texture(height, width, seed)
-    frame = reduced(Frame(rgb, 7, 3, 2), stroke)
+    frame = reduce(Frame(rgb, 7, 3, 2), stroke)
     assert frame.rgb.shape == (max(1, round(height / stroke)), max(1, round(width / stroke)), 3)
     assert frame.size == (height, width)
-    back = enlarged(frame)
+    back = enlarge(frame)
     assert (back.pts, back.duration, back.number, back.size) == (7, 3, 2, (height, width))
     missing = light(rgb) - light(back.rgb)
-    inside = (back.rgb > 0) & (back.rgb < 255)  # where colors are brought back into their range, light is lost too
+    inside = (back.rgb > 0) & (
+        back.rgb < 255
+    )  # where colors are brought back into their range, light is lost too
     assert np.abs(missing[inside.all(-1)]).max(initial=0) < 4
 
 
 @pytest.mark.parametrize(("side", "stroke"), [(718, 1), (720, 2)])
 @pytest.mark.parametrize("name", ["clip.mp4", "%d.png"])
-def test_strokes_are_large_in_large_frames(tmp_path: Path, side: int, stroke: int, name: str) -> None:
+def test_strokes_are_large_in_large_frames(
+    tmp_path: Path, side: int, stroke: int, name: str
+) -> None:
     frame = texture(side, side + 2, size=20)
     make_clip(tmp_path / "clip.mp4", EVEN[:2], frame.shape[:2], pictures=[frame] * 2)
     Image.fromarray(frame).save(tmp_path / "1.png")
@@ -100,7 +112,7 @@ def test_strokes_are_large_in_large_frames(tmp_path: Path, side: int, stroke: in
 
 def test_luma_stays_in_its_range() -> None:
     luma = np.array([[16, 100, 235, 20]], np.uint8)
-    lit(luma, np.array([[-5, 7, 9, -300]], np.int16))
+    add_fine_luma(luma, np.array([[-5, 7, 9, -300]], np.int16))
     assert luma.tolist() == [[16, 107, 235, 16]]
 
 
@@ -111,23 +123,38 @@ def test_luma_stays_in_its_range() -> None:
         ("yuv420p", (1, 1, 1), True),
         ("yuv444p", (1, 1, 1), False),
         ("yuv420p10le", (1, 1, 1), False),
-        ("yuv420p10le", (9, 9, 16), False),  # high dynamic range, whose light is not the one that is shown
+        (
+            "yuv420p10le",
+            (9, 9, 16),
+            False,
+        ),  # high dynamic range, whose light is not the one that is shown
     ],
 )
 @pytest.mark.parametrize("size", [(96, 128), (90, 122)])
 def test_light_is_that_of_the_scene(
     tmp_path: Path, pix_fmt: str, colors: tuple[int, int, int], full: bool, size: tuple[int, int]
 ) -> None:
-    """A video that is reduced, left as it is and brought up is as near to the scene as one that is only coded anew."""
+    """A video that is reduced, left as it is and brought up is as near to the scene as one that is
+    only coded anew."""
     height, width = size
     pictures = [quiet(texture(height, width, number, size=3)) for number in range(3)]
-    source = make_clip(tmp_path / "clip.mkv", EVEN[:3], size, pix_fmt=pix_fmt, colors=colors, full=full, pictures=pictures)
+    source = make_clip(
+        tmp_path / "clip.mkv",
+        EVEN[:3],
+        size,
+        pix_fmt=pix_fmt,
+        colors=colors,
+        full=full,
+        pictures=pictures,
+    )
     scenes, seen = list[UInt8](), list[UInt8]()
     stylize_video(source, tmp_path / "plain.mkv", keeping(scenes))
     done = stylize_video(source, tmp_path / "twice.mkv", keeping(seen), TWICE)
     assert [frame.shape for frame in seen] == [(height // 2, width // 2, 3)] * 3
     assert (done.width, done.height, done.frames, done.stroke) == (width, height, 3, 2)
-    for scene, plain, twice in zip(scenes, *(frames_of(tmp_path / f"{name}.mkv") for name in ("plain", "twice")), strict=True):
+    for scene, plain, twice in zip(
+        scenes, *(frames_of(tmp_path / f"{name}.mkv") for name in ("plain", "twice")), strict=True
+    ):
         assert apart(scene, twice) < apart(scene, plain) + 0.5
         assert abs(light(twice).mean() - light(scene).mean()) < 1
 
@@ -139,7 +166,9 @@ def test_what_is_painted_is_brought_up_with_the_edges_of_the_scene(tmp_path: Pat
     stylize_video(source, tmp_path / "out.mp4", lambda frame: np.full_like(frame, 120), TWICE)
     rows = light(frames_of(tmp_path / "out.mp4")[0]).mean(0)
     assert rows[:56] == pytest.approx(120, abs=2) and rows[70:] == pytest.approx(120, abs=2)
-    assert rows[64] - rows[61] > 15, "the scene's edge, which falls between two reduced pixels, is seen"
+    assert rows[64] - rows[61] > 15, (
+        "the scene's edge, which falls between two reduced pixels, is seen"
+    )
 
 
 @pytest.mark.parametrize("turn", [(90, False), (180, True)])
@@ -173,17 +202,26 @@ def test_what_is_clear_stays_clear(tmp_path: Path) -> None:
     stylize_video(tmp_path / "%d.png", tmp_path / "out.webp", same, TWICE)
     stylize_video(tmp_path / "%d.png", tmp_path / "out.mp4", same, TWICE)
     with Image.open(tmp_path / "out.webp") as image:
-        assert np.asarray(image.convert("RGBA"))[..., 3].tolist() == np.asarray(Image.open(tmp_path / "0.png"))[..., 3].tolist()
+        assert (
+            np.asarray(image.convert("RGBA"))[..., 3].tolist()
+            == np.asarray(Image.open(tmp_path / "0.png"))[..., 3].tolist()
+        )
     assert frames_of(tmp_path / "out.mp4")[0][:8].mean() > 250, "white is behind what is clear"
 
 
 def test_frames_that_change_their_size() -> None:
-    first = reduced(Frame(texture(40, 60), 0), 2)
+    first = reduce(Frame(texture(40, 60), 0), 2)
     clip = Clip(Path("clip.mp4"), Fraction(1, 25), Fraction(25))
-    for other in (Frame(texture(80, 120), 1), reduced(Frame(texture(80, 120), 1), 2), reduced(Frame(texture(80, 120), 1), 4)):
-        fit = fitted(other, first, clip)
+    for other in (
+        Frame(texture(80, 120), 1),
+        reduce(Frame(texture(80, 120), 1), 2),
+        reduce(Frame(texture(80, 120), 1), 4),
+    ):
+        fit = fit_frame(other, first, clip)
         assert (fit.rgb.shape, fit.size) == (first.rgb.shape, first.size)
-    assert fitted(reduced(Frame(texture(80, 120), 1), 2), Frame(texture(40, 60), 0), clip).rgb.shape == (40, 60, 3)
+    assert fit_frame(
+        reduce(Frame(texture(80, 120), 1), 2), Frame(texture(40, 60), 0), clip
+    ).rgb.shape == (40, 60, 3)
     assert clip.notes == [
         "clip.mp4: frames change from 60x40 to 120x80 pixels at frame 0; all are painted in the size of the first"
     ]
@@ -192,5 +230,10 @@ def test_frames_that_change_their_size() -> None:
 @pytest.mark.parametrize("stroke", [0.5, 0.0, -1.0, 17.0, float("nan")])
 def test_strokes_that_frames_cannot_have(tmp_path: Path, stroke: float) -> None:
     with pytest.raises(ValueError, match="stroke of a video must be between 1"):
-        stylize_video(make_clip(tmp_path / "clip.mp4", EVEN[:2]), tmp_path / "out.mp4", same, Options(stroke=stroke))
+        stylize_video(
+            make_clip(tmp_path / "clip.mp4", EVEN[:2]),
+            tmp_path / "out.mp4",
+            same,
+            Options(stroke=stroke),
+        )
     assert not (tmp_path / "out.mp4").exists()

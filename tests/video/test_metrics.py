@@ -13,7 +13,7 @@ from pictures import UInt8
 
 from impasto.errors import VideoError
 from impasto.video.metrics import flicker, flicker_ratio, measure, warping_error
-from impasto.video.temporal.optical_flow import Motion
+from impasto.video.temporal.optical_flow import OpticalFlow
 
 
 def painted(frames: list[UInt8]) -> list[UInt8]:
@@ -67,16 +67,18 @@ def test_noise_raises_both() -> None:
         values = [getattr(each, name) for each in found[1:]]
         assert values == sorted(values), name
         assert values[-1] > values[0] * 1.05, name
-    # two independent errors of deviation 20 levels, but for what is clipped and what reading between pixels averages
+    # two independent errors of deviation 20 levels, but for what is clipped and what reading
+    # between pixels averages
     assert found[-1].warping_error == pytest.approx(2 * (20 / 255) ** 2, rel=0.35)
 
 
 def test_the_warping_error_by_its_equation() -> None:
-    """Of a clip that stands still, where flow is 0: the mean over pixels that are visible and over channels."""
+    """Of a clip that stands still, where flow is 0: the mean over pixels that are visible and over
+    channels."""
     pytest.importorskip("cv2")
     room = texture(40, 60)
     first, second = texture(40, 60, 3), texture(40, 60, 4)
-    visible = Motion.between(room, room).visible
+    visible = OpticalFlow.between(room, room).visible
     expected = ((first / 255 - second / 255) ** 2)[visible].mean()
     assert warping_error([room, room], [first, second]) == pytest.approx(expected, rel=1e-5)
 
@@ -97,10 +99,10 @@ def test_pairs_of_which_nothing_is_visible_are_left_out(monkeypatch: pytest.Monk
     frames = [texture(32, 32, 1)] * 2 + [texture(32, 32, 2)] * 2
     flow = np.zeros((32, 32, 2), np.float32)
 
-    def between(first: UInt8, second: UInt8) -> Motion:
-        return Motion(flow, np.full((32, 32), np.array_equal(first, second)))
+    def between(first: UInt8, second: UInt8) -> OpticalFlow:
+        return OpticalFlow(flow, np.full((32, 32), np.array_equal(first, second)))
 
-    monkeypatch.setattr(Motion, "between", between)
+    monkeypatch.setattr(OpticalFlow, "between", between)
     own, other = measure(frames, noisy(frames, 10))
     assert (own.pairs, own.warping_error) == (3, 0)
     assert other.warping_error > 0

@@ -19,7 +19,7 @@ from PIL import Image
 from impasto.errors import PictureError, VideoError
 from impasto.images.reading import read
 from impasto.video import Interrupted, Options, Painted, Span, stylize_video
-from impasto.video.pipelining import ahead, behind
+from impasto.video.pipelining import prefetch, write_behind
 
 
 def same(frame: UInt8) -> UInt8:
@@ -69,7 +69,9 @@ def test_times_in_milliseconds(tmp_path: Path, suffix: str) -> None:
     times = (0, 40, 45, 160, 161, 400)
     source = make_clip(tmp_path / f"clip{suffix}", times, codec=codec, time_base=Fraction(1, 1000))
     stylize_video(source, tmp_path / f"out{suffix}", same)
-    assert times_of(tmp_path / f"out{suffix}") == times_of(source) == (list(times), Fraction(1, 1000))
+    assert (
+        times_of(tmp_path / f"out{suffix}") == times_of(source) == (list(times), Fraction(1, 1000))
+    )
 
 
 def test_frames_come_in_order_and_one_by_one(tmp_path: Path) -> None:
@@ -82,7 +84,12 @@ def test_frames_come_in_order_and_one_by_one(tmp_path: Path) -> None:
         seen.append(float(frame.mean()))
         return 255 - frame
 
-    stylize_video(make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4", paint, progress=lambda *done: told.append(done))
+    stylize_video(
+        make_clip(tmp_path / "clip.mp4"),
+        tmp_path / "out.mp4",
+        paint,
+        progress=lambda *done: told.append(done),
+    )
     assert told == [(number, 12) for number in range(1, 13)]
     expected = [scene(48, 64, number) for number in range(12)]
     np.testing.assert_allclose(seen, [frame.mean() for frame in expected], atol=1.5)
@@ -99,8 +106,12 @@ def fliplr(frame: UInt8) -> UInt8:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".gif", ".webp"])
-@pytest.mark.parametrize("lay", [planar, np.asfortranarray, lambda frame: fliplr(fliplr(frame).copy())])
-def test_painters_may_lay_their_pixels_as_they_like(tmp_path: Path, lay: Callable[[UInt8], UInt8], suffix: str) -> None:
+@pytest.mark.parametrize(
+    "lay", [planar, np.asfortranarray, lambda frame: fliplr(fliplr(frame).copy())]
+)
+def test_painters_may_lay_their_pixels_as_they_like(
+    tmp_path: Path, lay: Callable[[UInt8], UInt8], suffix: str
+) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], (48, 66))
     for name, paint in (("one", same), ("other", lay)):
         stylize_video(source, tmp_path / f"{name}{suffix}", paint)
@@ -112,7 +123,9 @@ def test_painters_may_lay_their_pixels_as_they_like(tmp_path: Path, lay: Callabl
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (48, 65), (49, 64), (2, 300)])
 def test_sizes_are_kept(tmp_path: Path, size: tuple[int, int]) -> None:
-    source = make_clip(tmp_path / "clip.mkv", (0, 40, 80), size, pix_fmt="yuv444p", time_base=Fraction(1, 1000))
+    source = make_clip(
+        tmp_path / "clip.mkv", (0, 40, 80), size, pix_fmt="yuv444p", time_base=Fraction(1, 1000)
+    )
     for name in ("out.mp4", "out.webm", "out.gif", "out.webp"):
         done = stylize_video(source, tmp_path / name, same)
         assert (done.height, done.width) == size
@@ -140,7 +153,11 @@ TURNS: dict[tuple[float, bool], Callable[[UInt8], UInt8]] = {
 def test_turned_videos_come_out_upright_once(tmp_path: Path, turn: tuple[float, bool]) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:3], turn=turn)
     seen: list[UInt8] = []
-    done = stylize_video(source, tmp_path / "out.mp4", lambda frame: seen.append(frame.copy()) or frame)  # type: ignore[func-returns-value]
+    done = stylize_video(
+        source,
+        tmp_path / "out.mp4",
+        lambda frame: seen.append(frame.copy()) or frame,  # type: ignore[func-returns-value]  # noqa: E501
+    )
     upright = TURNS[turn](scene(48, 64, 0))
     assert (done.height, done.width) == upright.shape[:2]
     assert apart(seen[0], upright) < 2
@@ -151,7 +168,9 @@ def test_turned_videos_come_out_upright_once(tmp_path: Path, turn: tuple[float, 
 
 def test_the_shape_of_pixels_is_kept(tmp_path: Path) -> None:
     for turn, shape in ((None, Fraction(4, 3)), ((90, False), Fraction(3, 4))):
-        source = make_clip(tmp_path / "clip.mp4", EVEN[:2], turn=turn, options={"x264-params": "sar=4/3"})
+        source = make_clip(
+            tmp_path / "clip.mp4", EVEN[:2], turn=turn, options={"x264-params": "sar=4/3"}
+        )
         stylize_video(source, tmp_path / "out.mp4", same)
         with av.open(str(tmp_path / "out.mp4")) as clip:
             assert clip.streams.video[0].sample_aspect_ratio == shape
@@ -161,12 +180,18 @@ def test_a_video_that_changes_its_size_midway(tmp_path: Path) -> None:
     """Two transport streams one after the other, which begin at the same time."""
     times = tuple(range(0, 12 * 3600, 3600))
     parts = [
-        make_clip(tmp_path / f"{size[0]}.ts", times, size, time_base=Fraction(1, 90_000), sounds=["eng"])
+        make_clip(
+            tmp_path / f"{size[0]}.ts", times, size, time_base=Fraction(1, 90_000), sounds=["eng"]
+        )
         for size in ((48, 64), (96, 128))
     ]
     (tmp_path / "clip.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
     shapes = set()
-    done = stylize_video(tmp_path / "clip.ts", tmp_path / "out.mp4", lambda frame: shapes.add(frame.shape) or frame)  # type: ignore[func-returns-value]
+    done = stylize_video(
+        tmp_path / "clip.ts",
+        tmp_path / "out.mp4",
+        lambda frame: shapes.add(frame.shape) or frame,  # type: ignore[func-returns-value]  # noqa: E501
+    )
     assert shapes == {(48, 64, 3)}
     assert done.frames == 24
     (note,) = done.notes
@@ -176,7 +201,9 @@ def test_a_video_that_changes_its_size_midway(tmp_path: Path) -> None:
     steps = np.diff(np.array(painted)).tolist()
     joint = steps.pop(11)
     assert steps == [3600] * 22
-    assert 3600 <= joint <= 5 * 3600  # the sound of the first part is a little longer than its frames
+    assert (
+        3600 <= joint <= 5 * 3600
+    )  # the sound of the first part is a little longer than its frames
     (sound,) = packets_of(tmp_path / "out.mp4")
     gaps = np.diff([time for time, _ in sound])
     assert 0.01 < gaps.min() < gaps.max() < 0.15, "sound goes on"
@@ -188,7 +215,8 @@ def test_a_video_that_changes_its_size_midway(tmp_path: Path) -> None:
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("colors", [(1, 1, 1), (5, 5, 6), (6, 6, 6), (2, 2, 2)])
 def test_colors(tmp_path: Path, colors: tuple[int, int, int], full: bool) -> None:
-    """The painter sees the colors that were drawn, and what it paints is what comes out and is tagged."""
+    """The painter sees the colors that were drawn, and what it paints is what comes out and is
+    tagged."""
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], (96, 128), colors=colors, full=full)
     drawn, seen = scene(96, 128, 0), list[UInt8]()
     stylize_video(source, tmp_path / "out.mp4", lambda frame: seen.append(frame.copy()) or frame)  # type: ignore[func-returns-value]
@@ -198,10 +226,14 @@ def test_colors(tmp_path: Path, colors: tuple[int, int, int], full: bool) -> Non
     with av.open(str(tmp_path / "out.mp4")) as clip:
         context = clip.streams.video[0].codec_context
         assert context.color_range == 1
-        assert (context.colorspace, context.color_primaries, context.color_trc) == (colors if colors[0] != 2 else (6, 2, 2))
+        assert (context.colorspace, context.color_primaries, context.color_trc) == (
+            colors if colors[0] != 2 else (6, 2, 2)
+        )
 
 
-def solid(code: tuple[Any, int, int], size: tuple[int, int], pix_fmt: str, path: Path, **tags: int) -> Path:
+def solid(
+    code: tuple[Any, int, int], size: tuple[int, int], pix_fmt: str, path: Path, **tags: int
+) -> Path:
     """A lossless video of one frame whose Y, U and V are these codes; Y may be (H, W)."""
     with av.open(str(path), "w") as out:
         video: Any = out.add_stream("ffv1", rate=25)
@@ -228,30 +260,49 @@ def first_seen(source: Path, target: Path) -> UInt8:
 
 @pytest.mark.parametrize(("size", "matrix"), [((96, 128), "601"), ((720, 1280), "709")])
 def test_colors_that_nobody_tells(tmp_path: Path, size: tuple[int, int], matrix: str) -> None:
-    """High definition counts as BT.709 and all else as BT.601, as it does with players (ITU-R BT.601-7, BT.709-6)."""
+    """High definition counts as BT.709 and all else as BT.601, as it does with players (ITU-R
+    BT.601-7, BT.709-6)."""
     kr, kb = {"601": (0.299, 0.114), "709": (0.2126, 0.0722)}[matrix]
     red, green, blue = 200 / 255, 60 / 255, 30 / 255
     luma = kr * red + (1 - kr - kb) * green + kb * blue
-    code = 16 + 219 * luma, 128 + 224 * (blue - luma) / (2 - 2 * kb), 128 + 224 * (red - luma) / (2 - 2 * kr)
+    code = (
+        16 + 219 * luma,
+        128 + 224 * (blue - luma) / (2 - 2 * kb),
+        128 + 224 * (red - luma) / (2 - 2 * kr),
+    )
     rounded = round(code[0]), round(code[1]), round(code[2])
     source = solid(rounded, size, "yuv420p", tmp_path / "clip.mkv")
-    np.testing.assert_allclose(first_seen(source, tmp_path / "out.mp4").astype(int), [200, 60, 30], atol=2)
+    np.testing.assert_allclose(
+        first_seen(source, tmp_path / "out.mp4").astype(int), [200, 60, 30], atol=2
+    )
 
 
 def test_ten_bits(tmp_path: Path) -> None:
-    source = solid((4 * 126, 512, 512), (96, 128), "yuv420p10le", tmp_path / "clip.mkv", colorspace=1, color_range=1)
-    np.testing.assert_allclose(first_seen(source, tmp_path / "out.mp4").astype(int), [128] * 3, atol=1)
+    source = solid(
+        (4 * 126, 512, 512),
+        (96, 128),
+        "yuv420p10le",
+        tmp_path / "clip.mkv",
+        colorspace=1,
+        color_range=1,
+    )
+    np.testing.assert_allclose(
+        first_seen(source, tmp_path / "out.mp4").astype(int), [128] * 3, atol=1
+    )
     with av.open(str(tmp_path / "out.mp4")) as clip:
         assert clip.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
 def test_high_dynamic_range(tmp_path: Path) -> None:
-    """PQ codes by SMPTE ST 2084: what is as light as white paper becomes nearly white, and dark stays dark."""
+    """PQ codes by SMPTE ST 2084: what is as light as white paper becomes nearly white, and dark
+    stays dark."""
     tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}
     codes = []
     for nits in (0.1, 10, 100, 203):
         power = (nits / 10_000) ** 0.1593017578125
-        codes.append(round(64 + 876 * ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375))
+        codes.append(
+            round(64 + 876 * ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
+        )
     rows = np.repeat(np.repeat(np.array(codes, np.uint16), 32)[None], 64, axis=0)
     source = solid((rows, 512, 512), (64, 128), "yuv420p10le", tmp_path / "clip.mkv", **tags)
     seen = list[UInt8]()
@@ -283,10 +334,24 @@ def test_sound_is_copied_byte_for_byte(tmp_path: Path, sounds: list[str]) -> Non
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "mov_text"), (".mkv", "subrip")])
-def test_subtitles_chapters_and_metadata_are_copied(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_subtitles_chapters_and_metadata_are_copied(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
     chapters = [
-        {"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
-        {"id": 2, "start": 200, "end": 480, "time_base": Fraction(1, 1000), "metadata": {"title": "Two"}},
+        {
+            "id": 1,
+            "start": 0,
+            "end": 200,
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": "One"},
+        },
+        {
+            "id": 2,
+            "start": 200,
+            "end": 480,
+            "time_base": Fraction(1, 1000),
+            "metadata": {"title": "Two"},
+        },
     ]
     source = make_clip(
         tmp_path / f"clip{suffix}",
@@ -298,11 +363,19 @@ def test_subtitles_chapters_and_metadata_are_copied(tmp_path: Path, suffix: str,
     stylize_video(source, tmp_path / f"out{suffix}", same)
     texts = packets_of(source, "subtitle")
     assert b"".join(text for _, text in texts[0]).count(b"one") == 1
-    said = [[text for text in track if text[1].strip(b"\0")] for track in packets_of(tmp_path / f"out{suffix}", "subtitle")]
-    assert said == [[text for text in track if text[1].strip(b"\0")] for track in texts]  # MP4 fills pauses with nothing
+    said = [
+        [text for text in track if text[1].strip(b"\0")]
+        for track in packets_of(tmp_path / f"out{suffix}", "subtitle")
+    ]
+    assert said == [
+        [text for text in track if text[1].strip(b"\0")] for track in texts
+    ]  # MP4 fills pauses with nothing
     with av.open(str(source)) as one, av.open(str(tmp_path / f"out{suffix}")) as other:
         assert [chapter["metadata"]["title"] for chapter in other.chapters()] == ["One", "Two"]
-        assert [chapter["start"] * (chapter["time_base"] or 0) for chapter in other.chapters()] == [0, Fraction(1, 5)]
+        assert [chapter["start"] * (chapter["time_base"] or 0) for chapter in other.chapters()] == [
+            0,
+            Fraction(1, 5),
+        ]
         assert (other.metadata.get("title") or other.metadata.get("TITLE")) == "A walk"
         assert [track.type for track in other.streams] == [track.type for track in one.streams]
 
@@ -311,16 +384,28 @@ def test_what_a_container_cannot_hold_is_left_out_in_one_line(tmp_path: Path) ->
     source = make_clip(tmp_path / "clip.mkv", sounds=["eng", "fra"], subtitles="subrip")
     (note,) = stylize_video(source, tmp_path / "out.webm", same).notes
     assert all(
-        part in note for part in (str(source), ".webm", "sound (aac, eng)", "sound (aac, fra)", "subtitles (srt)", "out.mkv")
+        part in note
+        for part in (
+            str(source),
+            ".webm",
+            "sound (aac, eng)",
+            "sound (aac, fra)",
+            "subtitles (srt)",
+            "out.mkv",
+        )
     )
     assert packets_of(tmp_path / "out.webm") == []
     (note,) = stylize_video(source, tmp_path / "out.mp4", same).notes
     assert "srt" in note
     assert "aac" not in note
     before, after = packets_of(source), packets_of(tmp_path / "out.mp4")
-    assert [[data for _, data in track] for track in after] == [[data for _, data in track] for track in before]
+    assert [[data for _, data in track] for track in after] == [
+        [data for _, data in track] for track in before
+    ]
     for one, other in zip(before, after, strict=True):
-        np.testing.assert_allclose([time for time, _ in other], [time for time, _ in one], atol=0.001)
+        np.testing.assert_allclose(
+            [time for time, _ in other], [time for time, _ in one], atol=0.001
+        )
 
 
 # Parts
@@ -330,7 +415,9 @@ def test_a_part(tmp_path: Path) -> None:
     times = tuple(range(0, 50 * 512, 512))  # 2 seconds
     source = make_clip(tmp_path / "clip.mp4", times, sounds=["eng"], options={"g": "10"})
     whole = frames_of(source)
-    done = stylize_video(source, tmp_path / "out.mp4", same, Options(Span(Fraction(1, 2), Fraction(3, 2))))
+    done = stylize_video(
+        source, tmp_path / "out.mp4", same, Options(Span(Fraction(1, 2), Fraction(3, 2)))
+    )
     # frames 13 to 37 begin within
     assert times_of(tmp_path / "out.mp4") == ([time - 6400 for time in times[13:38]], TIME_BASE)
     assert done.frames == 25
@@ -343,14 +430,25 @@ def test_a_part(tmp_path: Path) -> None:
     assert first[1] == next(data for time, data in before if time >= 0.5)
 
 
-@pytest.mark.parametrize(("start", "end", "numbers"), [(None, 0.1, (0, 3)), (0.3, None, (8, 12)), (0.32, 0.36, (8, 9))])
+@pytest.mark.parametrize(
+    ("start", "end", "numbers"), [(None, 0.1, (0, 3)), (0.3, None, (8, 12)), (0.32, 0.36, (8, 9))]
+)
 @pytest.mark.parametrize("suffix", [".mp4", ".ts", ".avi"])
-def test_ends_of_parts(tmp_path: Path, suffix: str, start: float | None, end: float | None, numbers: tuple[int, int]) -> None:
+def test_ends_of_parts(
+    tmp_path: Path, suffix: str, start: float | None, end: float | None, numbers: tuple[int, int]
+) -> None:
     codec = "ffv1" if suffix == ".avi" else "libx264"
-    source = make_clip(tmp_path / f"clip{suffix}", tuple(range(12)), codec=codec, time_base=Fraction(1, 25))
+    source = make_clip(
+        tmp_path / f"clip{suffix}", tuple(range(12)), codec=codec, time_base=Fraction(1, 25)
+    )
     span = Span(*(None if time is None else Fraction(str(time)) for time in (start, end)))
     seen: list[float] = []
-    stylize_video(source, tmp_path / "out.mkv", lambda frame: seen.append(float(frame.mean())) or frame, Options(span))  # type: ignore[func-returns-value]
+    stylize_video(
+        source,
+        tmp_path / "out.mkv",
+        lambda frame: seen.append(float(frame.mean())) or frame,  # type: ignore[func-returns-value]  # noqa: E501
+        Options(span),
+    )
     expected = [scene(48, 64, number).mean() for number in range(*numbers)]
     np.testing.assert_allclose(seen, expected, atol=1.9)  # frames differ by 4
 
@@ -364,10 +462,16 @@ def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: 
     assert stylize_video(source, tmp_path / "out.mkv", same, Options(span)).frames == 5
 
 
-@pytest.mark.parametrize("spoil", [lambda frame: frame[:-2], lambda frame: frame[..., :1], lambda frame: frame / 255])
-def test_what_is_painted_is_of_one_size_and_type(tmp_path: Path, spoil: Callable[[UInt8], Any]) -> None:
+@pytest.mark.parametrize(
+    "spoil", [lambda frame: frame[:-2], lambda frame: frame[..., :1], lambda frame: frame / 255]
+)
+def test_what_is_painted_is_of_one_size_and_type(
+    tmp_path: Path, spoil: Callable[[UInt8], Any]
+) -> None:
     source = make_clip(tmp_path / "clip.mp4")
-    with pytest.raises(ValueError, match=r"frame of uint8 \(48, 64, 3\) was painted as (uint8|float64) \(4"):
+    with pytest.raises(
+        ValueError, match=r"frame of uint8 \(48, 64, 3\) was painted as (uint8|float64) \(4"
+    ):
         stylize_video(source, tmp_path / "out.mp4", spoil)
     assert not (tmp_path / "out.mp4").exists()
 
@@ -424,7 +528,9 @@ def test_quality(tmp_path: Path) -> None:
 
 def damaged(path: Path, numbers: range, size: tuple[int, int] = (48, 64)) -> Path:
     """A clip some of whose coded frames are nothing but zeros."""
-    make_clip(path, tuple(range(0, 50 * 512, 512)), size, sounds=["eng"], options={"g": "5", "bf": "0"})
+    make_clip(
+        path, tuple(range(0, 50 * 512, 512)), size, sounds=["eng"], options={"g": "5", "bf": "0"}
+    )
     with av.open(str(path)) as clip:
         places = [(packet.pos, packet.size) for packet in clip.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
@@ -451,13 +557,21 @@ def test_a_broken_middle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
 def test_a_file_that_is_cut_short(tmp_path: Path, suffix: str) -> None:
-    source = make_clip(tmp_path / f"clip{suffix}", tuple(range(0, 50 * 40, 40)), time_base=Fraction(1, 1000), sounds=["eng"])
+    source = make_clip(
+        tmp_path / f"clip{suffix}",
+        tuple(range(0, 50 * 40, 40)),
+        time_base=Fraction(1, 1000),
+        sounds=["eng"],
+    )
     data = source.read_bytes()
     source.write_bytes(data[: len(data) * 2 // 3])
     done = stylize_video(source, tmp_path / "out.mp4", same)
     assert 10 < done.frames < 50
     if suffix == ".mkv":  # whose header tells how long it was
-        assert any(f"{source} is cut short: " in note and "of 2.0 s are there" in note for note in done.notes)
+        assert any(
+            f"{source} is cut short: " in note and "of 2.0 s are there" in note
+            for note in done.notes
+        )
     assert len(frames_of(tmp_path / "out.mp4")) == done.frames
     assert packets_of(tmp_path / "out.mp4")[0]
 
@@ -516,8 +630,12 @@ def test_too_many_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("room", [0, 3000, 20_000])
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.gif", "out.webp"])
-def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, room: int) -> None:
-    source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 50 * 512, 512)), (96, 128), sounds=["eng"])
+def test_a_disk_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, room: int
+) -> None:
+    source = make_clip(
+        tmp_path / "clip.mp4", tuple(range(0, 50 * 512, 512)), (96, 128), sounds=["eng"]
+    )
     (tmp_path / name).write_bytes(b"the old one")
     real = Path.open
 
@@ -549,17 +667,23 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, na
         return Small()
 
     monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(VideoError, match=rf"cannot write .*{name}: No space left on device; free some space"):
+    with pytest.raises(
+        VideoError, match=rf"cannot write .*{name}: No space left on device; free some space"
+    ):
         stylize_video(source, tmp_path / name, same)
     assert (tmp_path / name).read_bytes() == b"the old one"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts", ".gif"])
-def test_a_disk_that_fills_up_keeps_what_was_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_a_disk_that_fills_up_keeps_what_was_painted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
     noise = list(np.random.default_rng(0).integers(0, 256, (120, 48, 64, 3), dtype=np.uint8))
     sounds = ["eng"] if suffix == ".mp4" else []
     step = 12_800 if suffix == ".mkv" else 512  # Matroska is written in pieces of 5 seconds
-    source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 120 * step, step)), pictures=noise, sounds=sounds)
+    source = make_clip(
+        tmp_path / "clip.mp4", tuple(range(0, 120 * step, step)), pictures=noise, sounds=sounds
+    )
     target, part = tmp_path / f"out{suffix}", tmp_path / f"out.part{suffix}"
     stylize_video(source, target, same)
     Disk(monkeypatch, room=target.stat().st_size * 9 // 10)
@@ -573,7 +697,9 @@ def test_a_disk_that_fills_up_keeps_what_was_painted(tmp_path: Path, monkeypatch
     assert apart(found[-1], frames_of(source)[len(found) - 1]) < 20
     assert len(packets_of(part)) == len(sounds)
     assert target.read_bytes() == b"a good one"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["clip.mp4", target.name, part.name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["clip.mp4", target.name, part.name]
+    )
 
 
 # The end, wished for or not
@@ -648,7 +774,7 @@ def test_ahead_is_bounded_and_in_order() -> None:
             made.append(number)
             yield number
 
-    with ahead(items(), depth=3) as coming:
+    with prefetch(items(), depth=3) as coming:
         for taken in range(20):
             assert next(coming) == taken
             assert len(made) <= taken + 1 + 3 + 1  # taken, waiting, and one that finds no room
@@ -660,7 +786,7 @@ def test_ahead_passes_errors_on_after_what_came_before() -> None:
         yield 1
         raise ZeroDivisionError
 
-    with ahead(items(), depth=3) as coming:
+    with prefetch(items(), depth=3) as coming:
         assert next(coming) == 1
         with pytest.raises(ZeroDivisionError):
             next(coming)
@@ -668,7 +794,7 @@ def test_ahead_passes_errors_on_after_what_came_before() -> None:
 
 def test_behind_takes_all_whatever_happens() -> None:
     taken: list[int] = []
-    with pytest.raises(KeyboardInterrupt), behind(taken.append, depth=2) as hand:
+    with pytest.raises(KeyboardInterrupt), write_behind(taken.append, depth=2) as hand:
         for number in range(10):
             hand(number)
         raise KeyboardInterrupt
@@ -679,10 +805,10 @@ def test_behind_passes_errors_back() -> None:
     def take(item: int) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), behind(take, depth=2) as hand:
+    with pytest.raises(ZeroDivisionError), write_behind(take, depth=2) as hand:
         for number in range(10):
             hand(number)
-    with pytest.raises(ZeroDivisionError), behind(take, depth=2) as hand:
+    with pytest.raises(ZeroDivisionError), write_behind(take, depth=2) as hand:
         hand(0)
 
 
@@ -702,9 +828,16 @@ def test_numbered_pictures_into_numbered_pictures(tmp_path: Path) -> None:
     (tmp_path / "in" / "f005.png").unlink()
     done = stylize_video(pattern, tmp_path / "out" / "p%d.png", lambda frame: 255 - frame)
     assert (done.frames, done.lost) == (4, 0)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p3.png", "p4.png", "p6.png", "p7.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "p3.png",
+        "p4.png",
+        "p6.png",
+        "p7.png",
+    ]
     for number in (3, 7):
-        assert np.array_equal(read(tmp_path / "out" / f"p{number}.png").rgb, 255 - scene(40, 50, number))
+        assert np.array_equal(
+            read(tmp_path / "out" / f"p{number}.png").rgb, 255 - scene(40, 50, number)
+        )
 
 
 def test_numbered_pictures_into_a_video(tmp_path: Path) -> None:
@@ -714,7 +847,12 @@ def test_numbered_pictures_into_a_video(tmp_path: Path) -> None:
     assert (done.frames, done.lost) == (4, 1)
     times, unit = times_of(tmp_path / "out.mp4")
     assert unit
-    assert [(time or 0) * unit for time in times] == [0, Fraction(1, 10), Fraction(3, 10), Fraction(4, 10)]
+    assert [(time or 0) * unit for time in times] == [
+        0,
+        Fraction(1, 10),
+        Fraction(3, 10),
+        Fraction(4, 10),
+    ]
     assert apart(frames_of(tmp_path / "out.mp4")[-1], scene(40, 50, 7)) < 2
 
 
@@ -722,7 +860,9 @@ def test_a_folder_into_a_video_and_back(tmp_path: Path) -> None:
     make_pictures(tmp_path / "in")
     stylize_video(tmp_path / "in", tmp_path / "out.mp4", same)
     stylize_video(tmp_path / "out.mp4", tmp_path / "back" / "%02d.png", same)
-    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == [f"0{number}.png" for number in range(1, 6)]
+    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == [
+        f"0{number}.png" for number in range(1, 6)
+    ]
     assert apart(read(tmp_path / "back" / "05.png").rgb, scene(40, 50, 7)) < 3
 
 
@@ -730,7 +870,9 @@ def test_no_numbered_pictures(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no picture there fits"):
         stylize_video(tmp_path / "%d.png", tmp_path / "out.mp4", same)
     with pytest.raises(VideoError, match="frames a second are for numbered pictures"):
-        stylize_video(make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4", same, Options(rate=Fraction(10)))
+        stylize_video(
+            make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4", same, Options(rate=Fraction(10))
+        )
     with pytest.raises(VideoError, match=r"\.jpg as a video; .*out-%05d\.jpg"):
         stylize_video(tmp_path / "clip.mp4", tmp_path / "out.jpg", same)
 
@@ -738,12 +880,22 @@ def test_no_numbered_pictures(tmp_path: Path) -> None:
 # Animations
 
 
-def make_animation(path: Path, durations: list[int], loop: int | None = None, alpha: bool = False) -> Path:
+def make_animation(
+    path: Path, durations: list[int], loop: int | None = None, alpha: bool = False
+) -> Path:
     frames = [scene(40, 50, 3 * number) for number in range(len(durations))]
     clear = ramp(40, 50) // 128 * 255
     images = [Image.fromarray(np.dstack([frame, clear]) if alpha else frame) for frame in frames]
     looping: dict[str, Any] = {} if loop is None else {"loop": loop}
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, disposal=2, quality=95, **looping)
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=durations,
+        disposal=2,
+        quality=95,
+        **looping,
+    )
     return path
 
 
@@ -806,9 +958,17 @@ def test_an_animation_into_a_video_and_a_video_into_an_animation(tmp_path: Path)
 
 def test_a_part_of_an_animation(tmp_path: Path) -> None:
     path = make_animation(tmp_path / "clip.webp", [100, 200, 50, 330])
-    stylize_video(path, tmp_path / "out.webp", same, Options(Span(Fraction(1, 10), Fraction(3, 10))))
+    stylize_video(
+        path, tmp_path / "out.webp", same, Options(Span(Fraction(1, 10), Fraction(3, 10)))
+    )
     assert len(frames_of_animation(tmp_path / "out.webp")) == 1
-    assert apart(frames_of_animation(tmp_path / "out.webp")[0], np.asarray(animation(path)[2][1])[..., :3]) < 4
+    assert (
+        apart(
+            frames_of_animation(tmp_path / "out.webp")[0],
+            np.asarray(animation(path)[2][1])[..., :3],
+        )
+        < 4
+    )
 
 
 def frames_of_animation(path: Path) -> list[UInt8]:
@@ -834,4 +994,7 @@ def test_a_broken_animation(tmp_path: Path) -> None:
 def test_photo_is_not_symmetrical() -> None:
     """What the tests of turns lean on."""
     frame = photo(48, 64)
-    assert all(turned(frame).shape != frame.shape or apart(turned(frame), frame) > 10 for turned in list(TURNS.values())[1:])
+    assert all(
+        turned(frame).shape != frame.shape or apart(turned(frame), frame) > 10
+        for turned in list(TURNS.values())[1:]
+    )

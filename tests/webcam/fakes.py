@@ -10,7 +10,7 @@ from clips import scene
 from pictures import UInt8
 
 from impasto.errors import VideoError
-from impasto.webcam.capture import Timed
+from impasto.webcam.capture import TimedFrame
 from impasto.webcam.latest_frame import Clock
 
 
@@ -29,10 +29,12 @@ class FakeClock(Clock):
         self.time += seconds
 
 
-def timed(number: int, seconds: float | None = None, size: tuple[int, int] = (48, 64)) -> Timed:
+def timed(
+    number: int, seconds: float | None = None, size: tuple[int, int] = (48, 64)
+) -> TimedFrame:
     """Frame so-and-so of a camera with 25 a second, all of one gray that tells its number."""
     gray = np.full((*size, 3), 2 * number, np.uint8)
-    return Timed(number / 25 if seconds is None else seconds, VideoFrame.from_ndarray(gray))
+    return TimedFrame(number / 25 if seconds is None else seconds, VideoFrame.from_ndarray(gray))
 
 
 def number_of(frame: VideoFrame) -> int:
@@ -45,11 +47,11 @@ class FakeFeed:
 
     name, live = "the camera /dev/fake", True
 
-    def __init__(self, frames: Iterable[Timed]) -> None:
+    def __init__(self, frames: Iterable[TimedFrame]) -> None:
         self._frames = frames
         self.closed = False
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         yield from self._frames
         raise VideoError(f"{self.name} is gone (No such device); plug it in and start again")
 
@@ -62,7 +64,7 @@ class FakeFile(FakeFeed):
 
     name, live = "clip.mp4", False
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         yield from self._frames
 
 
@@ -71,16 +73,17 @@ class HandFeed(FakeFeed):
 
     def __init__(self) -> None:
         super().__init__(())
-        self.given: queue.Queue[Timed | None] = queue.Queue()
+        self.given: queue.Queue[TimedFrame | None] = queue.Queue()
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         while (frame := self.given.get()) is not None:
             yield frame
         yield from super().frames()
 
 
 class FakeWindow:
-    """A window in which keys are pressed at the frame that the test says, and what was shown is kept."""
+    """A window in which keys are pressed at the frame that the test says, and what was shown is
+    kept."""
 
     def __init__(self, *pressed: Sequence[str]) -> None:
         self._pressed = list(pressed)
@@ -90,7 +93,8 @@ class FakeWindow:
         self.full = self.closed = False
 
     def keys(self) -> list[str]:
-        """Those of the first call before there is a picture, then those of the next after each picture."""
+        """Those of the first call before there is a picture, then those of the next after each
+        picture."""
         return list(self._pressed.pop(0)) if self._pressed else []
 
     def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:

@@ -17,10 +17,10 @@ from impasto.errors import PictureError, VideoError
 from impasto.images.reading import read
 from impasto.models.mix import Mix, find_mix
 from impasto.webcam import app
-from impasto.webcam.app import Outputs, Saved, Show, Snapshot
-from impasto.webcam.capture import Lens, Timed
-from impasto.webcam.controls import Session
-from impasto.webcam.latest_frame import Clock, Newest, Patience, Shot
+from impasto.webcam.app import Outputs, Saved, Snapshot, WebcamApp
+from impasto.webcam.capture import FramePreprocessor, TimedFrame
+from impasto.webcam.controls import WebcamControls
+from impasto.webcam.latest_frame import CapturedFrame, Clock, LatestFrame, Watchdog
 from impasto.webcam.recorder import Recorder, Recording
 
 from .fakes import FakeClock, FakeFeed, FakeFile, FakeWindow, timed
@@ -32,33 +32,42 @@ def negative(picture: UInt8, style: Mix, strength: float) -> UInt8:
     return 255 - picture
 
 
-class OneByOne(Newest):
-    """Gives every frame of a feed, 1/25 s after the last: as fast as it is asked, and nothing depends on speed."""
+class OneByOne(LatestFrame):
+    """Gives every frame of a feed, 1/25 s after the last: as fast as it is asked, and nothing
+    depends on speed."""
 
     def __init__(self, feed: FakeFeed, clock: FakeClock) -> None:
         super().__init__(feed, clock)
         self._frames = feed.frames()
         self.time = clock
 
-    def take(self, patience: float) -> Shot | None:
+    def take(self, patience: float) -> CapturedFrame | None:
         self.time.time += 0.04
         frame = next(self._frames, None)
         if frame is None:
             raise EOFError
-        return Shot(self.time.now(), frame.frame)
+        return CapturedFrame(self.time.now(), frame.frame)
 
 
 class Stage:
     """A show with everything fake about it."""
 
-    def __init__(self, tmp_path: Path, *pressed: Sequence[str], record: Path | None = None, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        *pressed: Sequence[str],
+        record: Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.window = FakeWindow(*pressed)
-        self.session = Session(STYLES, recording=record is not None)
+        self.session = WebcamControls(STYLES, recording=record is not None)
         self.saved: list[Saved] = []
         self.failed: list[str] = []
-        self.outputs = Outputs(tmp_path / "out", record, overwrite, self.saved.append, self.failed.append)
-        self.show: Show
+        self.outputs = Outputs(
+            tmp_path / "out", record, overwrite, self.saved.append, self.failed.append
+        )
+        self.show: WebcamApp
 
     def run(
         self,
@@ -67,11 +76,18 @@ class Stage:
         seconds: float | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.show = Show(self.session, paint, Lens(480), self.window, self.outputs, clock or self.clock)
-        self.show.run(OneByOne(feed, self.clock), Patience(feed, self.clock), seconds)
+        self.show = WebcamApp(
+            self.session,
+            paint,
+            FramePreprocessor(480),
+            self.window,
+            self.outputs,
+            clock or self.clock,
+        )
+        self.show.run(OneByOne(feed, self.clock), Watchdog(feed, self.clock), seconds)
 
 
-def clip(count: int, size: tuple[int, int] = (48, 64)) -> list[Timed]:
+def clip(count: int, size: tuple[int, int] = (48, 64)) -> list[TimedFrame]:
     return [timed(number, size=size) for number in range(count)]
 
 
@@ -109,7 +125,7 @@ def test_a_mirror(tmp_path: Path) -> None:
     half = np.zeros((48, 64, 3), np.uint8)
     half[:, :32] = 250
     stage = Stage(tmp_path, [], ["m"])
-    stage.run(FakeFile([Timed(n / 25, VideoFrame.from_ndarray(half)) for n in range(2)]))
+    stage.run(FakeFile([TimedFrame(n / 25, VideoFrame.from_ndarray(half)) for n in range(2)]))
     first, second = stage.window.shown
     assert (first[:, :30] < 20).all()
     assert (second == first[:, ::-1]).all()
@@ -121,13 +137,21 @@ def test_so_many_seconds(tmp_path: Path) -> None:
     assert stage.show.painted == 25
 
 
-def test_snapshots_are_what_was_shown_and_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshots_are_what_was_shown_and_do_not_collide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(app, "_now", lambda: "20260101-120000")
     stage = Stage(tmp_path, ["s"], ["space"], [], ["n", "s"])
     stage.run(FakeFile(clip(5)))
-    names = ["great-wave-20260101-120000", "great-wave-20260101-120000-2", "starry-night-20260101-120000"]
+    names = [
+        "great-wave-20260101-120000",
+        "great-wave-20260101-120000-2",
+        "starry-night-20260101-120000",
+    ]
     paths = [tmp_path / "out" / f"impasto-{name}.jpg" for name in names]
-    assert stage.saved == [Snapshot(path, 64, 48, path.stem.split("-2026")[0][8:]) for path in paths]
+    assert stage.saved == [
+        Snapshot(path, 64, 48, path.stem.split("-2026")[0][8:]) for path in paths
+    ]
     assert sorted((tmp_path / "out").iterdir()) == sorted(paths)
     for path, number in zip(paths, (0, 1, 3), strict=True):
         assert np.abs(read(path).rgb.astype(int) - (255 - 2 * number)).max() <= 2
@@ -174,7 +198,9 @@ def test_a_recording_is_ended_whatever_happens(tmp_path: Path, end: type[BaseExc
     assert saved.frames == len(frames_of(saved.path)) == 7
 
 
-def test_a_full_disk_ends_the_recording_and_not_the_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_recording_and_not_the_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = Stage(tmp_path, record=tmp_path / "a.mp4")
     add = Recorder.add
 
@@ -195,7 +221,9 @@ def test_a_full_disk_ends_the_recording_and_not_the_show(tmp_path: Path, monkeyp
     assert stage.show.painted == 9
     assert stage.saved == []
     (told,) = stage.failed
-    assert told.startswith(f"cannot record {tmp_path / 'a.mp4'} further: No space left on device; free some space")
+    assert told.startswith(
+        f"cannot record {tmp_path / 'a.mp4'} further: No space left on device; free some space"
+    )
     assert not stage.session.recording
     assert told in stage.window.lines[-1]
 
@@ -214,17 +242,22 @@ def test_a_snapshot_that_finds_no_room(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_keys_are_heard_while_no_frame_comes(tmp_path: Path) -> None:
     class Silent(OneByOne):
-        def take(self, patience: float) -> Shot | None:
+        def take(self, patience: float) -> CapturedFrame | None:
             self.time.time += patience
             return None
 
     stage = Stage(tmp_path, [], [], ["q"])
     feed = FakeFeed([])
-    Show(stage.session, negative, Lens(480), stage.window, stage.outputs, stage.clock).run(
-        Silent(feed, stage.clock), Patience(feed, stage.clock)
-    )
+    WebcamApp(
+        stage.session, negative, FramePreprocessor(480), stage.window, stage.outputs, stage.clock
+    ).run(Silent(feed, stage.clock), Watchdog(feed, stage.clock))
     stage = Stage(tmp_path)
     with pytest.raises(VideoError, match="gave no picture for 10 s"):
-        Show(stage.session, negative, Lens(480), stage.window, stage.outputs, stage.clock).run(
-            Silent(feed, stage.clock), Patience(feed, stage.clock)
-        )
+        WebcamApp(
+            stage.session,
+            negative,
+            FramePreprocessor(480),
+            stage.window,
+            stage.outputs,
+            stage.clock,
+        ).run(Silent(feed, stage.clock), Watchdog(feed, stage.clock))

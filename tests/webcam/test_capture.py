@@ -11,28 +11,32 @@ from clips import EVEN, TIME_BASE, UNEVEN, make_clip, scene
 from pictures import photo
 
 from impasto.errors import VideoError
-from impasto.webcam.capture import Lens, OpenFeed, fitted
-from impasto.webcam.sources import Input
+from impasto.webcam.capture import FramePreprocessor, OpenCamera, fitted
+from impasto.webcam.sources import CameraSource
 
 
-def opened(path: Path, loop: bool = False) -> OpenFeed:
-    return OpenFeed([Input(str(path), str(path))], loop)
+def opened(path: Path, loop: bool = False) -> OpenCamera:
+    return OpenCamera([CameraSource(str(path), str(path))], loop)
 
 
 def test_a_file(tmp_path: Path) -> None:
     feed = opened(make_clip(tmp_path / "data:clip.mp4", UNEVEN))
     frames = list(feed.frames())
     feed.close()
-    assert [frame.seconds for frame in frames] == pytest.approx([time * float(TIME_BASE) for time in UNEVEN])
+    assert [frame.seconds for frame in frames] == pytest.approx(
+        [time * float(TIME_BASE) for time in UNEVEN]
+    )
     assert (feed.size, feed.live) == ((64, 48), False)
-    lens = Lens(480)
+    lens = FramePreprocessor(480)
     for number, frame in enumerate(frames):
         assert np.abs(lens(frame.frame, False).astype(int) - scene(48, 64, number)).mean() < 4
 
 
 def test_times_begin_at_0(tmp_path: Path) -> None:
     feed = opened(make_clip(tmp_path / "a.mp4", tuple(time + 64_000 for time in EVEN)))
-    assert [frame.seconds for frame in feed.frames()] == pytest.approx([number / 25 for number in range(12)])
+    assert [frame.seconds for frame in feed.frames()] == pytest.approx(
+        [number / 25 for number in range(12)]
+    )
 
 
 def test_times_that_fall_back_go_on(tmp_path: Path) -> None:
@@ -48,15 +52,23 @@ def test_times_that_fall_back_go_on(tmp_path: Path) -> None:
 def test_a_loop_goes_on_in_time(tmp_path: Path) -> None:
     feed = opened(make_clip(tmp_path / "a.mp4", EVEN), loop=True)
     frames = list(itertools.islice(feed.frames(), 30))
-    assert [frame.seconds for frame in frames] == pytest.approx([number / 25 for number in range(30)])
-    pictures = [Lens(480)(frame.frame, False) for frame in (frames[1], frames[13], frames[25])]
+    assert [frame.seconds for frame in frames] == pytest.approx(
+        [number / 25 for number in range(30)]
+    )
+    pictures = [
+        FramePreprocessor(480)(frame.frame, False) for frame in (frames[1], frames[13], frames[25])
+    ]
     assert all((picture == pictures[0]).all() for picture in pictures)
 
 
 def test_a_device(tmp_path: Path) -> None:
-    """A device that makes pictures takes a camera's part: settings that it refuses are left, and its end is an error."""
-    settings = ({"nonsense": "1", "graph": "broken"}, {"graph": "testsrc=size=64x48:rate=25:duration=0.2"})
-    feed = OpenFeed([Input("the camera Test", "", "lavfi", settings)])
+    """A device that makes pictures takes a camera's part: settings that it refuses are left, and
+    its end is an error."""
+    settings = (
+        {"nonsense": "1", "graph": "broken"},
+        {"graph": "testsrc=size=64x48:rate=25:duration=0.2"},
+    )
+    feed = OpenCamera([CameraSource("the camera Test", "", "lavfi", settings)])
     assert feed.live
     seen = []
     with pytest.raises(VideoError, match="the camera Test is gone"):
@@ -66,12 +78,19 @@ def test_a_device(tmp_path: Path) -> None:
 
 
 def test_the_first_that_opens_is_taken(tmp_path: Path) -> None:
-    camera = Input("the camera Test", "testsrc=size=64x48", "lavfi")
-    feed = OpenFeed([Input("the camera 0", "/dev/absent", "v4l2"), camera])
+    camera = CameraSource("the camera Test", "testsrc=size=64x48", "lavfi")
+    feed = OpenCamera([CameraSource("the camera 0", "/dev/absent", "v4l2"), camera])
     assert feed.name == "the camera Test"
     feed.close()
-    with pytest.raises(VideoError, match=r"cannot open the camera 0: .*\(2 were tried: /dev/absent, /dev/none\)"):
-        OpenFeed([Input("the camera 0", "/dev/absent", "v4l2"), Input("the camera 1", "/dev/none", "v4l2")])
+    with pytest.raises(
+        VideoError, match=r"cannot open the camera 0: .*\(2 were tried: /dev/absent, /dev/none\)"
+    ):
+        OpenCamera(
+            [
+                CameraSource("the camera 0", "/dev/absent", "v4l2"),
+                CameraSource("the camera 1", "/dev/none", "v4l2"),
+            ]
+        )
 
 
 class Unplugged:
@@ -94,17 +113,25 @@ class Unplugged:
 
 
 def test_a_camera_that_disappears(tmp_path: Path) -> None:
-    feed = OpenFeed([Input("the camera Test", "testsrc=size=64x48:rate=25", "lavfi")])
-    feed._container = Unplugged(feed._container, OSError(errno.ENODEV, "No such device"), once=False)  # type: ignore[assignment]
+    feed = OpenCamera([CameraSource("the camera Test", "testsrc=size=64x48:rate=25", "lavfi")])
+    feed._container = Unplugged(
+        feed._container, OSError(errno.ENODEV, "No such device"), once=False
+    )  # type: ignore[assignment]
     with pytest.raises(VideoError) as raised:
         list(feed.frames())
-    assert str(raised.value) == "the camera Test is gone (No such device); plug it in and start again"
+    assert (
+        str(raised.value) == "the camera Test is gone (No such device); plug it in and start again"
+    )
 
 
 def test_a_camera_that_has_no_frame_yet() -> None:
     """As avfoundation says, which does not wait."""
-    feed = OpenFeed([Input("the camera Test", "testsrc=size=64x48:rate=25:duration=0.4", "lavfi")])
-    feed._container = Unplugged(feed._container, BlockingIOError(errno.EAGAIN, "Try again"), once=True)  # type: ignore[assignment]
+    feed = OpenCamera(
+        [CameraSource("the camera Test", "testsrc=size=64x48:rate=25:duration=0.4", "lavfi")]
+    )
+    feed._container = Unplugged(
+        feed._container, BlockingIOError(errno.EAGAIN, "Try again"), once=True
+    )  # type: ignore[assignment]
     seen = []
     with pytest.raises(VideoError, match="no more pictures"):
         for frame in feed.frames():
@@ -157,7 +184,7 @@ def test_sizes(width: int, height: int, short: int, expected: tuple[int, int]) -
 
 def test_a_mirror(tmp_path: Path) -> None:
     frame = next(opened(make_clip(tmp_path / "a.mp4", EVEN[:2])).frames()).frame
-    plain, mirrored = Lens(480)(frame, False), Lens(480)(frame, True)
+    plain, mirrored = FramePreprocessor(480)(frame, False), FramePreprocessor(480)(frame, True)
     assert (mirrored == plain[:, ::-1]).all()
     assert (mirrored != plain).any()
     assert mirrored.flags["C_CONTIGUOUS"]
@@ -165,8 +192,10 @@ def test_a_mirror(tmp_path: Path) -> None:
 
 def test_a_frame_is_made_smaller(tmp_path: Path) -> None:
     source = photo(96, 128)
-    frame = next(opened(make_clip(tmp_path / "a.mp4", EVEN[:2], (96, 128), pictures=[source] * 2)).frames()).frame
-    small = Lens(48)(frame, False)
+    frame = next(
+        opened(make_clip(tmp_path / "a.mp4", EVEN[:2], (96, 128), pictures=[source] * 2)).frames()
+    ).frame
+    small = FramePreprocessor(48)(frame, False)
     means = source.reshape(48, 2, 64, 2, 3).mean(axis=(1, 3))
     assert small.shape == (48, 64, 3)
     assert np.abs(small - means).mean() < 2
@@ -174,11 +203,14 @@ def test_a_frame_is_made_smaller(tmp_path: Path) -> None:
 
 def test_a_turned_clip_comes_upright(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", EVEN[:2], (48, 64), turn=(90, False))
-    picture = Lens(480)(next(opened(path).frames()).frame, False)
+    picture = FramePreprocessor(480)(next(opened(path).frames()).frame, False)
     assert np.abs(picture.astype(int) - np.rot90(scene(48, 64, 0))).mean() < 4
 
 
 def test_frames_that_change_size_keep_the_first(tmp_path: Path) -> None:
-    lens = Lens(480)
-    frames = [next(opened(make_clip(tmp_path / f"{w}.mp4", EVEN[:2], (48, w))).frames()).frame for w in (64, 96)]
+    lens = FramePreprocessor(480)
+    frames = [
+        next(opened(make_clip(tmp_path / f"{w}.mp4", EVEN[:2], (48, w))).frames()).frame
+        for w in (64, 96)
+    ]
     assert [lens(frame, False).shape for frame in frames] == [(48, 64, 3)] * 2

@@ -3,7 +3,7 @@
 import pytest
 
 from impasto.models.mix import Mix, find_mix
-from impasto.webcam.controls import KEYS, Session, help_lines
+from impasto.webcam.controls import KEYS, WebcamControls, help_lines
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def styles() -> list[Mix]:
 
 
 def test_styles_are_walked_around(styles: list[Mix]) -> None:
-    session = Session(styles)
+    session = WebcamControls(styles)
     seen = []
     for key in ("right", "n", "right", "left", "p"):
         session.press(key)
@@ -21,7 +21,7 @@ def test_styles_are_walked_around(styles: list[Mix]) -> None:
 
 
 def test_strength_goes_in_steps_and_stops_at_its_ends(styles: list[Mix]) -> None:
-    session = Session(styles, strength=0.85)
+    session = WebcamControls(styles, strength=0.85)
     for key, expected in (("up", 0.95), ("up", 1.0), ("up", 1.0), ("down", 0.9)):
         session.press(key)
         assert session.strength == expected
@@ -30,19 +30,23 @@ def test_strength_goes_in_steps_and_stops_at_its_ends(styles: list[Mix]) -> None
     assert session.strength == 0
 
 
-@pytest.mark.parametrize(("key", "name"), [("m", "mirror"), ("r", "recording"), ("f", "fullscreen"), ("h", "help")])
+@pytest.mark.parametrize(
+    ("key", "name"), [("m", "mirror"), ("r", "recording"), ("f", "fullscreen"), ("h", "help")]
+)
 def test_switches(styles: list[Mix], key: str, name: str) -> None:
-    session = Session(styles)
+    session = WebcamControls(styles)
     for expected in (True, False):
         session.press(key)
         assert getattr(session, name) is expected
 
 
-@pytest.mark.parametrize(("key", "name"), [("s", "snapshot"), ("space", "snapshot"), ("q", "done"), ("escape", "done")])
+@pytest.mark.parametrize(
+    ("key", "name"), [("s", "snapshot"), ("space", "snapshot"), ("q", "done"), ("escape", "done")]
+)
 def test_wishes(styles: list[Mix], key: str, name: str) -> None:
-    session = Session(styles)
+    session = WebcamControls(styles)
     session.press("x")
-    assert session == Session(styles)
+    assert session == WebcamControls(styles)
     session.press(key)
     assert getattr(session, name) is True
 

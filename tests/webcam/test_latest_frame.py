@@ -5,14 +5,14 @@ import threading
 import pytest
 
 from impasto.errors import VideoError
-from impasto.webcam.latest_frame import Newest, Patience, paced
+from impasto.webcam.latest_frame import LatestFrame, Watchdog, paced
 
 from .fakes import FakeClock, FakeFeed, FakeFile, HandFeed, number_of, timed
 
 LONG = 60.0  # seconds that no test waits for
 
 
-def gone(newest: Newest) -> VideoError:
+def gone(newest: LatestFrame) -> VideoError:
     with pytest.raises(VideoError) as raised:
         while newest.take(LONG):
             pass
@@ -21,7 +21,7 @@ def gone(newest: Newest) -> VideoError:
 
 def test_who_is_slow_gets_the_newest() -> None:
     feed = HandFeed()
-    with Newest(feed, FakeClock()) as newest:
+    with LatestFrame(feed, FakeClock()) as newest:
         feed.given.put(timed(0))
         shot = newest.take(LONG)
         assert shot is not None
@@ -40,7 +40,7 @@ def test_who_is_slow_gets_the_newest() -> None:
 
 def test_no_frame_is_taken_twice() -> None:
     feed = HandFeed()
-    with Newest(feed, FakeClock()) as newest:
+    with LatestFrame(feed, FakeClock()) as newest:
         assert newest.take(0) is None
         feed.given.put(timed(0))
         assert newest.take(LONG) is not None
@@ -50,7 +50,7 @@ def test_no_frame_is_taken_twice() -> None:
 
 def test_a_file_ends() -> None:
     feed = FakeFile([timed(0)])
-    with Newest(feed, FakeClock()) as newest:
+    with LatestFrame(feed, FakeClock()) as newest:
         assert newest.take(LONG) is not None
         with pytest.raises(EOFError):
             newest.take(LONG)
@@ -58,14 +58,17 @@ def test_a_file_ends() -> None:
 
 
 def test_a_camera_that_disappears() -> None:
-    with Newest(FakeFeed([timed(0), timed(1)]), FakeClock()) as newest:
-        assert str(gone(newest)) == "the camera /dev/fake is gone (No such device); plug it in and start again"
+    with LatestFrame(FakeFeed([timed(0), timed(1)]), FakeClock()) as newest:
+        assert (
+            str(gone(newest))
+            == "the camera /dev/fake is gone (No such device); plug it in and start again"
+        )
 
 
 def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.webcam.latest_frame._FAREWELL", 0.01)
     feed = HandFeed()
-    with Newest(feed, FakeClock()) as newest:
+    with LatestFrame(feed, FakeClock()) as newest:
         assert newest.take(0) is None
     assert not feed.closed, "closed under the hands of who reads it"
     feed.given.put(None)
@@ -73,14 +76,16 @@ def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.Monke
 
 def test_a_camera_that_is_silent_is_given_up() -> None:
     clock = FakeClock()
-    patience = Patience(FakeFeed([]), clock)
+    patience = Watchdog(FakeFeed([]), clock)
     clock.time += 9
     patience.saw(False)
     patience.saw(True)
     clock.time += 9.5
     patience.saw(False)
     clock.time += 1
-    with pytest.raises(VideoError, match="the camera /dev/fake gave no picture for 10 s; unplug it"):
+    with pytest.raises(
+        VideoError, match="the camera /dev/fake gave no picture for 10 s; unplug it"
+    ):
         patience.saw(False)
 
 
@@ -111,6 +116,6 @@ def test_times_that_leap_are_not_waited_for(leap: float) -> None:
 
 def test_a_file_may_stand_still() -> None:
     clock = FakeClock()
-    patience = Patience(FakeFile([]), clock)
+    patience = Watchdog(FakeFile([]), clock)
     clock.time += 1000
     patience.saw(False)

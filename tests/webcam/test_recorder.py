@@ -38,7 +38,9 @@ def test_frames_have_the_times_at_which_they_were_seen(tmp_path: Path, suffix: s
     assert record(path).problem is None
     times, unit = times_of(path)
     begin = times[0] or 0  # transport streams begin later
-    assert [((time or 0) - begin) * float(unit or 0) for time in times] == pytest.approx([0, 0.04, 0.3, 0.31, 2.0], abs=6e-4)
+    assert [((time or 0) - begin) * float(unit or 0) for time in times] == pytest.approx(
+        [0, 0.04, 0.3, 0.31, 2.0], abs=6e-4
+    )
     for painted, picture in zip(frames_of(path), pictures(5), strict=True):
         assert np.abs(painted.astype(int) - picture).mean() < 6
     if suffix != ".ts":
@@ -61,7 +63,9 @@ def test_times_that_are_one(tmp_path: Path) -> None:
     assert len(frames_of(tmp_path / "a.mp4")) == 4
 
 
-def test_an_encoder_that_is_slow_costs_frames_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_is_slow_costs_frames_and_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = threading.Event()
     real = Recorder._timed
 
@@ -83,7 +87,8 @@ def test_an_encoder_that_is_slow_costs_frames_and_no_time(tmp_path: Path, monkey
 
 
 class Full(io.FileIO):
-    """A file on a disk with little room, which takes a part of what it has no room for, as disks do."""
+    """A file on a disk with little room, which takes a part of what it has no room for, as disks
+    do."""
 
     room = 0
 
@@ -101,7 +106,9 @@ def noise(count: int) -> list[UInt8]:
 
 @pytest.mark.parametrize("room", [400_000, 2_000_000])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".ts"])
-def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, room: int) -> None:
+def test_a_disk_that_fills_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, room: int
+) -> None:
     """What was recorded until then plays to its end, without a torn frame."""
     monkeypatch.setattr(recorder, "FileIO", Full)
     monkeypatch.setattr(Full, "room", room)
@@ -125,7 +132,9 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_disk_that_is_full_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_a_disk_that_is_full_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
     monkeypatch.setattr(recorder, "FileIO", Full)
     path = tmp_path / f"a{suffix}"
     recording = record(path)
@@ -148,7 +157,9 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     assert "a part of its path is a file" in recording.problem
 
 
-def test_a_defect_is_not_taken_for_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_not_taken_for_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Recorder, "_timed", lambda *_: 1 / 0)
     recording = record(tmp_path / "a.mp4")
     with pytest.raises(ZeroDivisionError):
@@ -156,7 +167,9 @@ def test_a_defect_is_not_taken_for_a_full_disk(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_file_that_nobody_ended_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_a_file_that_nobody_ended_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
     """As where the power fails: nothing but what was written until then."""
     copies = []
     real = CarefulFile.write

@@ -84,7 +84,9 @@ def test_keys_have_the_names_of_the_session(pygame: Any, window: PygameWindow) -
     assert window.keys() == []
 
 
-def test_the_full_screen(pygame: Any, window: PygameWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_full_screen(
+    pygame: Any, window: PygameWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     modes = []
     real = pygame.display.set_mode
 
@@ -95,7 +97,11 @@ def test_the_full_screen(pygame: Any, window: PygameWindow, monkeypatch: pytest.
     monkeypatch.setattr(pygame.display, "set_mode", set_mode)
     for full in (False, False, True, True, False):
         window.show(scene(48, 64, 0), "", [], full)
-    assert modes == [((64, 48), pygame.RESIZABLE), ((0, 0), pygame.FULLSCREEN), ((64, 48), pygame.RESIZABLE)]
+    assert modes == [
+        ((64, 48), pygame.RESIZABLE),
+        ((0, 0), pygame.FULLSCREEN),
+        ((64, 48), pygame.RESIZABLE),
+    ]
 
 
 def test_no_display(pygame: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +114,9 @@ def test_no_display(pygame: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         PygameWindow()
     monkeypatch.setattr(window_module, "_is_without_display", lambda: False)
     monkeypatch.setattr(pygame.display, "init", lambda: None)
-    monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")  # what SDL makes of no display
+    monkeypatch.setattr(
+        pygame.display, "get_driver", lambda: "offscreen"
+    )  # what SDL makes of no display
     with pytest.raises(DisplayError, match=f"there is no display here; {remedy}"):
         PygameWindow()
 
@@ -116,7 +124,9 @@ def test_no_display(pygame: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         raise pygame.error("x11 not available")
 
     monkeypatch.setattr(pygame.display, "init", init)
-    with pytest.raises(DisplayError, match=rf"no window can be opened \(x11 not available\); {remedy}"):
+    with pytest.raises(
+        DisplayError, match=rf"no window can be opened \(x11 not available\); {remedy}"
+    ):
         PygameWindow()
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from impasto.errors import ImpastoError
-from impasto.inference.file_pipeline import FilePainting, Options, Painted
+from impasto.inference.file_pipeline import FileOptions, FilePainting, FileResult
 from impasto.inference.model import LoadedNetwork
-from impasto.inference.settings import Manner
+from impasto.inference.settings import StylizeSettings
 
 
 @dataclass(frozen=True)
-class Job:
+class FileTask:
     """A picture file to paint, and the file to write."""
 
     source: Path
@@ -22,25 +22,28 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a job: what was painted, or why not; and the seconds from reading it to its being written."""
+class FileOutcome:
+    """What became of a job: what was painted, or why not; and the seconds from reading it to its
+    being written."""
 
-    job: Job
-    painted: Painted | None
+    job: FileTask
+    painted: FileResult | None
     error: Exception | None
     seconds: float
 
 
-def stylize_pictures(
-    jobs: Iterable[Job],
-    painter: LoadedNetwork,
-    manner: Manner,
-    options: Options | None = None,
-    advance: Callable[[Job, float], None] = lambda *_: None,
-) -> Iterator[Outcome]:
-    """Many picture files, in order; while one is painted, the next is read and the one before is written.
+def stylize_image_files(
+    jobs: Iterable[FileTask],
+    stylizer: LoadedNetwork,
+    settings: StylizeSettings,
+    options: FileOptions | None = None,
+    advance: Callable[[FileTask, float], None] = lambda *_: None,
+) -> Iterator[FileOutcome]:
+    """Many picture files, in order; while one is painted, the next is read and the one before is
+    written.
 
-    One that fails, fails alone. Memory holds three pictures at most, of those too large for that one at a time.
+    One that fails, fails alone. Memory holds three pictures at most, of those too large for that
+    one at a time.
 
     Args:
         jobs: taken one by one, as they are needed.
@@ -48,12 +51,12 @@ def stylize_pictures(
         advance: told of each share of a job that is done; they sum to 1.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        waiting: tuple[Job, float, Future[Painted]] | None = None
-        for job, begun, reading in _read_ahead(jobs, reader, options or Options()):
+        waiting: tuple[FileTask, float, Future[FileResult]] | None = None
+        for job, begun, reading in _read_ahead(jobs, reader, options or FileOptions()):
             try:
-                write = reading.result().painted(painter, manner, partial(advance, job))
+                write = reading.result().painted(stylizer, settings, partial(advance, job))
             except FAILURES as error:
-                writing: Future[Painted] = Future()
+                writing: Future[FileResult] = Future()
                 writing.set_exception(error)
             else:
                 writing = writer.submit(write)
@@ -69,11 +72,15 @@ FAILURES = (ImpastoError, OSError, MemoryError, RuntimeError)
 
 
 def _read_ahead(
-    jobs: Iterable[Job], reader: ThreadPoolExecutor, options: Options
-) -> Iterator[tuple[Job, float, "Future[FilePainting]"]]:
+    jobs: Iterable[FileTask], reader: ThreadPoolExecutor, options: FileOptions
+) -> Iterator[tuple[FileTask, float, "Future[FilePainting]"]]:
     coming = None
     for job in jobs:
-        following = job, time.perf_counter(), reader.submit(FilePainting, job.source, job.target, options, ahead=True)
+        following = (
+            job,
+            time.perf_counter(),
+            reader.submit(FilePainting, job.source, job.target, options, ahead=True),
+        )
         if coming:
             yield coming
         coming = following
@@ -81,9 +88,9 @@ def _read_ahead(
         yield coming
 
 
-def _outcome(job: Job, begun: float, writing: "Future[Painted]") -> Outcome:
+def _outcome(job: FileTask, begun: float, writing: "Future[FileResult]") -> FileOutcome:
     try:
         painted, error = writing.result(), None
     except FAILURES as failure:
         painted, error = None, failure
-    return Outcome(job, painted, error, time.perf_counter() - begun)
+    return FileOutcome(job, painted, error, time.perf_counter() - begun)

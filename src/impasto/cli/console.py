@@ -41,11 +41,14 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """In place of `warnings.showwarning`: what is meant for users is a note, and all else as Python shows it."""
+    """In place of `warnings.showwarning`: what is meant for users is a note, and all else as Python
+    shows it."""
     if issubclass(category, (LostCheckpointWarning, RemadeStyleWarning)):
         note(str(message))
     else:
-        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
+        (file or sys.stderr).write(
+            warnings.formatwarning(message, category, filename, lineno, line)
+        )
 
 
 def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
@@ -60,7 +63,8 @@ def failure(text: str, error: BaseException) -> dict[str, Any]:
 
 
 def failed(record: Mapping[str, Any], as_json: bool) -> None:
-    """Say that an input failed, in a line and, with `as_json`, as the record that `failure` made."""
+    """Say that an input failed, in a line and, with `as_json`, as the record that `failure`
+    made."""
     if as_json:
         result("", record, as_json=True)
     fail(record["error"])

@@ -1,4 +1,5 @@
-"""Engines that run a network's ONNX graph on this machine: OpenVINO (the default on CPUs) or ONNX Runtime."""
+"""Engines that run a network's ONNX graph on this machine: OpenVINO (the default on CPUs) or ONNX
+Runtime."""
 
 import importlib.util
 from collections.abc import Iterable
@@ -28,22 +29,22 @@ class Engine(Protocol):
     inputs: tuple[str, ...]  # names of what it takes, in order
 
     def run(self, *inputs: Array) -> Any:
-        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8, embedding (1, size) and, if it is
-        among `inputs`, noise (1, 1, H / 2, W / 2) to the painted (1, 3, H, W), all float32. Of a style predictor: image to
-        embedding.
+        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8,
+        embedding (1, size) and, if it is among `inputs`, noise (1, 1, H / 2, W / 2) to the painted
+        (1, 3, H, W), all float32. Of a style predictor: image to embedding.
 
-        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead. Of a piece of a network, features
-        (1, C, h, w); of one with several outputs, a list of them.
+        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead. Of a piece of
+        a network, features (1, C, h, w); of one with several outputs, a list of them.
         """
         ...
 
 
-def available() -> list[str]:
+def available_engines() -> list[str]:
     """Engines that are installed, in order of preference."""
     return [name for name in ENGINES if importlib.util.find_spec(name)]
 
 
-def load(
+def load_engine(
     graph: bytes,
     engine: str = "auto",
     threads: int | None = None,
@@ -57,20 +58,25 @@ def load(
         graph: an ONNX graph, serialized.
         engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
         threads: how many to compute with; by default `available_cores()`.
-        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can), "bf16", "f32" or, by OpenVINO
-            and of graphs that tell the ranges of their features, "int8".
-        pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32 outside the engine.
-        cache: keep on disk what the graph is compiled to for its first size, so that the next process starts quicker; only
-            OpenVINO can, and only the newest are kept.
+        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can),
+            "bf16", "f32" or, by OpenVINO and of graphs that tell the ranges of their features,
+            "int8".
+        pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32
+            outside the engine.
+        cache: keep on disk what the graph is compiled to for its first size, so that the next
+            process starts quicker; only OpenVINO can, and only the newest are kept.
 
     Raises:
-        NetworkError: the engine is unknown or not installed, the precision is not to be had, or the graph is broken.
+        NetworkError: the engine is unknown or not installed, the precision is not to be had, or the
+            graph is broken.
     """
     if engine not in ("auto", *ENGINES):
         raise NetworkError(f"no engine is called {engine!r}; there are auto, {', '.join(ENGINES)}")
     if precision not in PRECISIONS:
-        raise NetworkError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
-    installed = available()
+        raise NetworkError(
+            f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}"
+        )
+    installed = available_engines()
     chosen = engine if engine != "auto" else next(iter(installed), ENGINES[0])
     if chosen not in installed:
         raise NetworkError(f"the engine {chosen} is not installed; pip install {chosen}")
@@ -85,8 +91,8 @@ def load(
 
 
 def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:
-    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32, over images: what it gives of each. See `load`
-    for the rest.
+    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32, over images: what
+    it gives of each. See `load` for the rest.
     """
-    loaded = load(graph, engine, precision="f32")
+    loaded = load_engine(graph, engine, precision="f32")
     return [loaded.run(image) for image in images]

@@ -24,15 +24,17 @@ TURNS = {  # EXIF 3.0, 4.6.5.1.6: where the stored rows and columns lie, so what
 
 
 def upright(image: Image.Image, exif: Image.Exif) -> Image.Image:
-    # not ImageOps.exif_transpose: it rewrites the whole EXIF block, and fails where an unrelated tag is malformed
+    # not ImageOps.exif_transpose: it rewrites the whole EXIF block, and fails where an unrelated
+    # tag is malformed
     turn = TURNS.get(exif.get(Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 
 
-# Metadata. XMP, IPTC and text chunks are left out: they repeat size, orientation and thumbnail in words, and hold the
-# history of edits to pixels that are no longer these.
+# Metadata. XMP, IPTC and text chunks are left out: they repeat size, orientation and thumbnail in
+# words, and hold the history of edits to pixels that are no longer these.
 
-# A list of what is kept, since in a TIFF the tags of the picture file itself (strips, bits, compression) lie among these.
+# A list of what is kept, since in a TIFF the tags of the picture file itself (strips, bits,
+# compression) lie among these.
 _KEPT_TAGS = (
     Base.ImageDescription,
     Base.Make,
@@ -51,7 +53,8 @@ _KEPT_TAGS = (
 )
 _UNTRUE_TAGS = frozenset(
     {
-        Base.MakerNote,  # its offsets count from the start of the camera's file, and it may hold a preview
+        # its offsets count from the start of the camera's file, and it may hold a preview
+        Base.MakerNote,
         Base.ExifInteroperabilityOffset,
         Base.ExifImageWidth,
         Base.ExifImageHeight,
@@ -75,7 +78,9 @@ def loaded_exif(image: Image.Image) -> Image.Exif:
     try:
         if len(image.info.get("exif") or b"") > _EXIF_BYTES:
             return Image.Exif()
-        return Image.Image.getexif(image)  # that of PNG decodes the pixels, to see what stands behind them
+        return Image.Image.getexif(
+            image
+        )  # that of PNG decodes the pixels, to see what stands behind them
     except Exception:
         return Image.Exif()
 
@@ -85,7 +90,8 @@ def exif_bytes(exif: Image.Exif) -> bytes | None:
         kept = _kept(exif)
         block = kept.tobytes() if len(kept) else None
         return None if block and len(block) > _EXIF_BYTES else block
-    except Exception:  # a tag that does not hold what its type says: Pillow can then neither load nor store the block
+    # a tag that does not hold what its type says: Pillow can then neither load nor store the block
+    except Exception:
         return None
 
 
@@ -95,7 +101,9 @@ def _kept(exif: Image.Exif) -> Image.Exif:
     for tag in _KEPT_TAGS:
         if tag in exif:
             kept[tag] = exif[tag]
-    details = {tag: value for tag, value in exif.get_ifd(IFD.Exif).items() if tag not in _UNTRUE_TAGS}
+    details = {
+        tag: value for tag, value in exif.get_ifd(IFD.Exif).items() if tag not in _UNTRUE_TAGS
+    }
     for ifd, entries in ((IFD.Exif, details), (IFD.GPSInfo, exif.get_ifd(IFD.GPSInfo))):
         if 0 < len(entries) <= _EXIF_TAGS:
             kept[ifd] = dict(entries)
@@ -117,8 +125,11 @@ def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
     return float(exif[Base.XResolution]) * inches, float(exif[Base.YResolution]) * inches
 
 
-def exif_block(kept: bytes | None, dpi: tuple[float, float] | None, width: int, height: int) -> bytes | None:
-    """The EXIF block for a file, of what was `kept` of another's, with size, colour space and resolution as they are now."""
+def exif_block(
+    kept: bytes | None, dpi: tuple[float, float] | None, width: int, height: int
+) -> bytes | None:
+    """The EXIF block for a file, of what was `kept` of another's, with size, colour space and
+    resolution as they are now."""
     if kept is None and dpi is None:
         return None
     loaded = Image.Exif()

@@ -13,7 +13,9 @@ class Format:
     exif: bool = True
 
 
-JPEG = Format("JPEG", max_side=65_500, alpha=False)  # the format has 16 bits, libjpeg stops a little short of them
+JPEG = Format(
+    "JPEG", max_side=65_500, alpha=False
+)  # the format has 16 bits, libjpeg stops a little short of them
 PNG = Format("PNG")
 WEBP = Format("WEBP", max_side=16_383)
 TIFF = Format("TIFF")
@@ -40,4 +42,5 @@ EXTENSIONS = WRITABLE | _HEIC_SUFFIXES | {".gif"}
 """Suffixes, in lower case, of the files that `read` understands."""
 
 FULL_CHROMA_QUALITY = 90
-"""From this quality on, JPEG and AVIF keep colour at full resolution (4:4:4), below it at half (4:2:0)."""
+"""From this quality on, JPEG and AVIF keep colour at full resolution (4:4:4), below it at half
+(4:2:0)."""

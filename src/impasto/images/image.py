@@ -1,4 +1,5 @@
-"""Pictures in and out: whatever the file holds becomes upright 8-bit sRGB, with the metadata that is still true of it."""
+"""Pictures in and out: whatever the file holds becomes upright 8-bit sRGB, with the metadata that
+is still true of it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,11 @@ class Picture:
 
     Attributes:
         rgb: uint8 (H, W, 3), values in [0, 255], the top row first.
-        alpha: uint8 (H, W), 0 clear to 255 opaque, not multiplied into `rgb`; None where all is opaque.
-        exif: an EXIF block ("Exif\\0\\0" and a TIFF header first) of camera, lens, dates, place, author and the like,
-            without what stops being true of the decoded pixels: orientation, thumbnail, size, colour space.
+        alpha: uint8 (H, W), 0 clear to 255 opaque, not multiplied into `rgb`; None where all is
+            opaque.
+        exif: an EXIF block ("Exif\\0\\0" and a TIFF header first) of camera, lens, dates, place,
+            author and the like, without what stops being true of the decoded pixels: orientation,
+            thumbnail, size, colour space.
         dpi: dots per inch across and down, where the file says.
 
     Raises:
@@ -33,10 +36,21 @@ class Picture:
     dpi: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.size == 0:
-            raise PictureError(f"a picture is a uint8 array (H, W, 3) with pixels, not {described(self.rgb)}")
-        if self.alpha is not None and (self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]):
-            raise PictureError(f"the alpha of this picture is a uint8 array {self.rgb.shape[:2]}, not {described(self.alpha)}")
+        if (
+            self.rgb.dtype != np.uint8
+            or self.rgb.ndim != 3
+            or self.rgb.shape[2] != 3
+            or self.rgb.size == 0
+        ):
+            raise PictureError(
+                f"a picture is a uint8 array (H, W, 3) with pixels, not {described(self.rgb)}"
+            )
+        if self.alpha is not None and (
+            self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]
+        ):
+            raise PictureError(
+                f"the alpha of this picture is a uint8 array {self.rgb.shape[:2]}, not {described(self.alpha)}"
+            )
 
     @property
     def width(self) -> int:

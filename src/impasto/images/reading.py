@@ -22,13 +22,16 @@ from impasto.images.image import Header, Picture, UInt8
 _PILLOW_READS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
 
 MAX_PIXELS = 100_000_000
-"""Pixels (width times height) of the largest picture that `read` takes unless it is told otherwise."""
+"""Pixels (width times height) of the largest picture that `read` takes unless it is told
+otherwise."""
 
-# What no sound file comes near, so that a hostile one costs little. Metadata beyond it are left out, files are refused.
-_HEADER_READS = (
-    500_000  # until a header is read: Pillow takes JPEG markers byte by byte, and a PNG may have any number of chunks
-)
-_WHOLE_BYTES = 1 << 30  # of a WebP, AVIF or HEIC file, which Pillow reads into memory as a whole to see its header
+# What no sound file comes near, so that a hostile one costs little. Metadata beyond it are left
+# out, files are refused. until a header is read: Pillow takes JPEG markers byte by byte, and a PNG
+# may have any number of chunks
+_HEADER_READS = 500_000
+_WHOLE_BYTES = (
+    1 << 30
+)  # of a WebP, AVIF or HEIC file, which Pillow reads into memory as a whole to see its header
 
 
 # Reading
@@ -37,29 +40,47 @@ _WHOLE_BYTES = 1 << 30  # of a WebP, AVIF or HEIC file, which Pillow reads into 
 def look(path: Path | str) -> Header:
     """Read what a file says of itself, whatever its size. Raises PictureError as `read` does."""
     path = Path(path)
-    with _reading(str(path)), _pillow_limit_lifted(), _open_file(path) as file, _open_image(file, path) as image:
+    with (
+        _reading(str(path)),
+        _pillow_limit_lifted(),
+        _open_file(path) as file,
+        _open_image(file, path) as image,
+    ):
         exif = loaded_exif(image)
         orientation = exif.get(Base.Orientation, 1)
         turned = orientation in TURNS
         width, height = image.size if not turned or orientation < 5 else image.size[::-1]
         alpha = image.has_transparency_data
         return Header(
-            image.format or "", width, height, orientation if turned else 1, alpha, exif_bytes(exif), dpi_of(image, exif)
+            image.format or "",
+            width,
+            height,
+            orientation if turned else 1,
+            alpha,
+            exif_bytes(exif),
+            dpi_of(image, exif),
         )
 
 
 def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Read a picture file. What it is, its content decides, not its suffix; of an animation, the first frame is read.
+    """Read a picture file. What it is, its content decides, not its suffix; of an animation, the
+    first frame is read.
 
     Args:
         path: a JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, or, with pillow-heif installed, HEIC file.
-        max_pixels: refuse pictures of more pixels (width times height) than this, before they are decoded.
+        max_pixels: refuse pictures of more pixels (width times height) than this, before they are
+            decoded.
 
     Raises:
         PictureError: the file is missing, unreadable, no picture, broken, cut short, or too large.
     """
     path = Path(path)
-    with _reading(str(path)), _pillow_limit_lifted(), _open_file(path) as file, _open_image(file, path) as image:
+    with (
+        _reading(str(path)),
+        _pillow_limit_lifted(),
+        _open_file(path) as file,
+        _open_image(file, path) as image,
+    ):
         check_pixels(path, image.size, max_pixels)
         return _decoded(image)
 
@@ -70,23 +91,36 @@ def decode(data: bytes, name: str = "the picture", max_pixels: int = MAX_PIXELS)
     Raises:
         PictureError: the bytes are no picture, broken, cut short, or too many pixels.
     """
-    with _reading(name), _pillow_limit_lifted(), _open_image(_Reader(io.BytesIO(data)), Path(name)) as image:
+    with (
+        _reading(name),
+        _pillow_limit_lifted(),
+        _open_image(_Reader(io.BytesIO(data)), Path(name)) as image,
+    ):
         check_pixels(Path(name), image.size, max_pixels)
         return _decoded(image)
 
 
 def suffix_of(data: bytes) -> str:
-    """The suffix that a picture file of these bytes is written with: its own format's, or ".jpg" where that is not written."""
+    """The suffix that a picture file of these bytes is written with: its own format's, or ".jpg"
+    where that is not written."""
     name = "the picture"
-    with _reading(name), _pillow_limit_lifted(), _open_image(_Reader(io.BytesIO(data)), Path(name)) as image:
-        return next((suffix for suffix, form in WRITERS.items() if form.name == image.format), ".jpg")
+    with (
+        _reading(name),
+        _pillow_limit_lifted(),
+        _open_image(_Reader(io.BytesIO(data)), Path(name)) as image,
+    ):
+        return next(
+            (suffix for suffix, form in WRITERS.items() if form.name == image.format), ".jpg"
+        )
 
 
 def from_pil(image: Image.Image) -> Picture:
-    """Take a Pillow image of any mode: turned upright, converted to sRGB, as `read` does with a file's.
+    """Take a Pillow image of any mode: turned upright, converted to sRGB, as `read` does with a
+    file's.
 
     Raises:
-        PictureError: the image was opened from a file that turns out to be broken, or its mode is unknown.
+        PictureError: the image was opened from a file that turns out to be broken, or its mode is
+            unknown.
     """
     with _reading("the picture"):
         return _decoded(image)
@@ -94,19 +128,20 @@ def from_pil(image: Image.Image) -> Picture:
 
 @contextlib.contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Turn whatever goes wrong into a `PictureError`: on broken files Pillow raises nearly any exception there is."""
+    """Turn whatever goes wrong into a `PictureError`: on broken files Pillow raises nearly any
+    exception there is."""
     try:
         yield
     except PictureError:
         raise
     except UnidentifiedImageError as error:
         known = ", ".join(_PILLOW_READS)
-        message = (
-            f"cannot read {name}: it is no picture in a format that impasto reads ({known}, HEIC), or its header is broken"
-        )
+        message = f"cannot read {name}: it is no picture in a format that impasto reads ({known}, HEIC), or its header is broken"
         raise PictureError(message) from error
     except MemoryError as error:
-        raise PictureError(f"cannot read {name}: not enough memory; shrink the picture first") from error
+        raise PictureError(
+            f"cannot read {name}: not enough memory; shrink the picture first"
+        ) from error
     except Exception as error:
         message = f"cannot read {name}: it is broken or cut short ({one_line(error)}); get a fresh copy or export it again"
         raise PictureError(message) from error
@@ -119,10 +154,12 @@ _limit_kept: int | None = None
 
 @contextlib.contextmanager
 def _pillow_limit_lifted() -> Iterator[None]:
-    """Lift Pillow's own pixel limit, which would warn at 89 megapixels and refuse 179 whatever `max_pixels` says.
+    """Lift Pillow's own pixel limit, which would warn at 89 megapixels and refuse 179 whatever
+    `max_pixels` says.
 
-    Pillow has that limit as a global only, and asks it as late as while decoding. So it is lifted while any thread reads,
-    and put back when the last one is done; threads do not wait for each other.
+    Pillow has that limit as a global only, and asks it as late as while decoding. So it is lifted
+    while any thread reads, and put back when the last one is done; threads do not wait for each
+    other.
     """
     global _limit_lifters, _limit_kept
     with _limit_lock:
@@ -139,7 +176,8 @@ def _pillow_limit_lifted() -> Iterator[None]:
 
 
 class _Reader(io.BufferedReader):
-    """A file whose header is read in at most `_HEADER_READS` steps, and the rest, once `opened`, in any number."""
+    """A file whose header is read in at most `_HEADER_READS` steps, and the rest, once `opened`, in
+    any number."""
 
     left = _HEADER_READS
     opened = False
@@ -157,7 +195,9 @@ def _open_file(path: Path) -> Iterator[_Reader]:
         if path.is_dir():  # asked first: Windows would call a folder a lack of permission
             raise PictureError(f"cannot read {path}: it is a folder; name a picture file in it")
         if path.exists() and not path.is_file():  # opening it may wait for ever
-            raise PictureError(f"cannot read {path}: it is a pipe or a device; name a file, or - for standard input")
+            raise PictureError(
+                f"cannot read {path}: it is a pipe or a device; name a file, or - for standard input"
+            )
         file = _Reader(path.open("rb", buffering=0))
     except FileNotFoundError as error:
         raise PictureError(f"cannot read {path}: there is no such file; check the name") from error
@@ -202,12 +242,15 @@ def _quieten_libtiff() -> None:
 
 
 def _is_heic(header: bytes) -> bool:
-    """Whether a file's first box (ISO 14496-12, `ftyp`) names HEIF brands, and not AVIF's, which shares the container."""
+    """Whether a file's first box (ISO 14496-12, `ftyp`) names HEIF brands, and not AVIF's, which
+    shares the container."""
     if header[4:8] != b"ftyp":
         return False
     box = header[8 : int.from_bytes(header[:4], "big")]
     brands = {box[start : start + 4] for start in range(0, len(box), 4)}
-    return not brands & {b"avif", b"avis"} and bool(brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"})
+    return not brands & {b"avif", b"avis"} and bool(
+        brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"}
+    )
 
 
 def check_pixels(path: Path, size: tuple[int, int], limit: int) -> None:

@@ -10,10 +10,11 @@ from impasto.images.image import UInt8
 
 
 def resized(pixels: UInt8, short: int) -> UInt8:
-    """Pixels, uint8 (H, W, 3) or (H, W), resampled (Lanczos) so that the shorter side has `short` pixels.
+    """Pixels, uint8 (H, W, 3) or (H, W), resampled (Lanczos) so that the shorter side has `short`
+    pixels.
 
-    The aspect stays, as nearly as whole pixels allow; both sides have at least 1. At the size asked for already, the array
-    itself is returned.
+    The aspect stays, as nearly as whole pixels allow; both sides have at least 1. At the size asked
+    for already, the array itself is returned.
 
     Raises:
         PictureError: `short` is less than 1.

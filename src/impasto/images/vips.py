@@ -1,4 +1,5 @@
-"""Huge picture files, read and written row by row by libvips, so that they need not fit in memory."""
+"""Huge picture files, read and written row by row by libvips, so that they need not fit in
+memory."""
 
 import os
 import shutil
@@ -12,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from impasto.errors import PictureError
-from impasto.files import os_reason, whole
+from impasto.files import atomic_write, os_reason
 from impasto.images.exif import exif_block
 from impasto.images.formats import FULL_CHROMA_QUALITY
 from impasto.images.image import Header, UInt8
-from impasto.images.rows import Pixels
+from impasto.images.rows import RowSource
 from impasto.images.writing import check_sides
 
-READS = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})  # formats, as Pillow calls them, that are decoded from the top down
-WRITES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})  # suffixes; other formats are encoded in memory
+READS = frozenset(
+    {"JPEG", "PNG", "TIFF", "WEBP"}
+)  # formats, as Pillow calls them, that are decoded from the top down
+WRITES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+)  # suffixes; other formats are encoded in memory
 BIG_TIFF = 4_000_000_000  # bytes of pixels from which TIFF counts in 64 bits
 BAND = 128  # rows that are read at once
 
@@ -30,12 +35,14 @@ def vips() -> Any:
     try:
         import pyvips
     except (ImportError, OSError) as error:  # OSError: the package without the library
-        raise PictureError(f'pictures this large need libvips ({error}); run: pip install "impasto[huge]"') from error
+        raise PictureError(
+            f'pictures this large need libvips ({error}); run: pip install "impasto[huge]"'
+        ) from error
     pyvips.cache_set_max(0)  # it keeps what was read for the next time, which does not come
     return pyvips
 
 
-class File(Pixels):
+class VipsRows(RowSource):
     """A picture file, upright in 8-bit sRGB.
 
     Args:
@@ -52,8 +59,8 @@ class File(Pixels):
         self._path, self._header, self._alpha = path, header, alpha
         vips()
 
-    def again(self) -> "File":
-        return File(self._path, self._header, self._alpha)
+    def reopen(self) -> "VipsRows":
+        return VipsRows(self._path, self._header, self._alpha)
 
     def bands(self) -> Iterator[UInt8]:
         pyvips = vips()
@@ -64,13 +71,19 @@ class File(Pixels):
                 band = np.frombuffer(region.fetch(0, top, self.width, count), np.uint8)
                 yield band.reshape(count, self.width, 3)
         except pyvips.Error as error:
-            reason = f"it is broken or cut short ({_reason(error)}); get a fresh copy or export it again"
+            reason = (
+                f"it is broken or cut short ({_reason(error)}); get a fresh copy or export it again"
+            )
             raise PictureError(f"cannot read {self._path}: {reason}") from error
 
     def _opened(self) -> Any:
         pyvips, header = vips(), self._header
-        # what lies on its side is not read from the top down: libvips then unpacks it into a temporary file
-        how: dict[str, Any] = {"access": "sequential" if header.orientation in (1, 2) else "random", "fail_on": "error"}
+        # what lies on its side is not read from the top down: libvips then unpacks it into a
+        # temporary file
+        how: dict[str, Any] = {
+            "access": "sequential" if header.orientation in (1, 2) else "random",
+            "fail_on": "error",
+        }
         if header.format in ("JPEG", "PNG"):
             how["unlimited"] = True
         image = pyvips.Image.new_from_file(str(self._path), **how).autorot()
@@ -86,36 +99,49 @@ def _srgb(image: Any, pyvips: Any) -> Any:
     if image.get_typeof("icc-profile-data"):
         try:
             return image.icc_transform("srgb", embedded=True, intent="perceptual")
-        except pyvips.Error:  # a broken profile, or one for other pixels, says nothing: it then counts as sRGB
+        except (
+            pyvips.Error
+        ):  # a broken profile, or one for other pixels, says nothing: it then counts as sRGB
             pass
     return image.colourspace("srgb")
 
 
 def _reason(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if not line.startswith("unable to call")), "libvips does not say why")
+    return next(
+        (line for line in lines if not line.startswith("unable to call")),
+        "libvips does not say why",
+    )
 
 
-def write(path: Path, picture: Pixels, alpha: Pixels | None, header: Header, quality: int) -> None:
-    """Write a picture, as it is made, in a format of `WRITES`, with the metadata of `header` (TIFF: its dots per inch alone).
+def write(
+    path: Path, picture: RowSource, alpha: RowSource | None, header: Header, quality: int
+) -> None:
+    """Write a picture, as it is made, in a format of `WRITES`, with the metadata of `header` (TIFF:
+    its dots per inch alone).
 
     The file appears whole or not at all, as in `impasto.images.writing.write`.
 
     Raises:
-        PictureError: a side is longer than the format allows, or the folder or disk does not take the file.
+        PictureError: a side is longer than the format allows, or the folder or disk does not take
+            the file.
     """
     check_sides(path, picture.width, picture.height)
     pyvips = vips()
     try:
-        with whole(path) as file:
-            _Saver(pyvips, Path(file.name), path.suffix.lower(), picture, header, quality).run(_rows(picture, alpha, path))
+        with atomic_write(path) as file:
+            _Saver(pyvips, Path(file.name), path.suffix.lower(), picture, header, quality).run(
+                _rows(picture, alpha, path)
+            )
     except OSError as error:
         raise PictureError(f"cannot write {path}: {os_reason(error)}") from error
     except pyvips.Error as error:
-        raise PictureError(f"cannot write {path}: {_reason(error)}; choose another folder or format") from error
+        raise PictureError(
+            f"cannot write {path}: {_reason(error)}; choose another folder or format"
+        ) from error
 
 
-def _rows(picture: Pixels, alpha: Pixels | None, path: Path) -> Iterator[UInt8]:
+def _rows(picture: RowSource, alpha: RowSource | None, path: Path) -> Iterator[UInt8]:
     """Bands (n, W, 3), or (n, W, 4) where there is alpha and the format has it; else on white."""
     row = 0
     for band in picture.bands():
@@ -132,12 +158,16 @@ def _rows(picture: Pixels, alpha: Pixels | None, path: Path) -> Iterator[UInt8]:
 
 
 class _Saver:
-    """libvips in a thread of its own, which takes the picture as an uncompressed PNG through a pipe.
+    """libvips in a thread of its own, which takes the picture as an uncompressed PNG through a
+    pipe.
 
-    Rows are made in the main thread, where Ctrl-C arrives; libvips would call for them from any of its threads.
+    Rows are made in the main thread, where Ctrl-C arrives; libvips would call for them from any of
+    its threads.
     """
 
-    def __init__(self, pyvips: Any, file: Path, suffix: str, picture: Pixels, header: Header, quality: int) -> None:
+    def __init__(
+        self, pyvips: Any, file: Path, suffix: str, picture: RowSource, header: Header, quality: int
+    ) -> None:
         self._pyvips, self._file, self._suffix, self._quality = pyvips, str(file), suffix, quality
         self._picture, self._header = picture, header
         self._error: Exception | None = None
@@ -149,7 +179,13 @@ class _Saver:
         thread.start()
         try:
             with open(sink, "wb", buffering=0) as pipe:  # noqa: PTH123  # a descriptor
-                _send_png(pipe.write, rows, self._picture.height, self._picture.width, lambda: self._error is None)
+                _send_png(
+                    pipe.write,
+                    rows,
+                    self._picture.height,
+                    self._picture.width,
+                    lambda: self._error is None,
+                )
         finally:
             thread.join()
         if self._error:
@@ -168,7 +204,9 @@ class _Saver:
     def _saved(self) -> None:
         pyvips, header = self._pyvips, self._header
         source = pyvips.Source.new_from_descriptor(self._source)
-        image = pyvips.Image.new_from_source(source, "", access="sequential", unlimited=True, fail_on="error")
+        image = pyvips.Image.new_from_source(
+            source, "", access="sequential", unlimited=True, fail_on="error"
+        )
         dpi = header.dpi or (72.0, 72.0)
         image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)  # dots per mm
         if exif := exif_block(header.exif, header.dpi, image.width, image.height):
@@ -188,11 +226,26 @@ class _Saver:
         return OSError(28, "No space left on device") if free < 1 << 20 else error
 
 
-def _send_png(send: Callable[[bytes], Any], rows: Iterator[UInt8], height: int, width: int, wanted: Callable[[], bool]) -> None:
+def _send_png(
+    send: Callable[[bytes], Any],
+    rows: Iterator[UInt8],
+    height: int,
+    width: int,
+    wanted: Callable[[], bool],
+) -> None:
     """Send bands of rows as a PNG (ISO 15948) that compresses nothing, while they are `wanted`."""
 
     def chunk(kind: bytes, data: bytes) -> None:
-        send(b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))]))
+        send(
+            b"".join(
+                [
+                    struct.pack(">I", len(data)),
+                    kind,
+                    data,
+                    struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))),
+                ]
+            )
+        )
 
     packer = zlib.compressobj(0)
     for number, band in enumerate(rows):
@@ -202,7 +255,9 @@ def _send_png(send: Callable[[bytes], Any], rows: Iterator[UInt8], height: int, 
             send(b"\x89PNG\r\n\x1a\n")
             kind = {3: 2, 4: 6}[band.shape[2]]  # color, with alpha
             chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-        lines = np.zeros((len(band), 1 + band.shape[1] * band.shape[2]), np.uint8)  # each begins with its filter: none
+        lines = np.zeros(
+            (len(band), 1 + band.shape[1] * band.shape[2]), np.uint8
+        )  # each begins with its filter: none
         lines[:, 1:] = band.reshape(len(band), -1)
         chunk(b"IDAT", packer.compress(lines.tobytes()))
     chunk(b"IDAT", packer.flush())

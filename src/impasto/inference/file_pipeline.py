@@ -1,4 +1,5 @@
-"""A picture file painted into another: whole in memory, or, if it is huge, row by row from file to file."""
+"""A picture file painted into another: whole in memory, or, if it is huge, row by row from file to
+file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,26 +12,31 @@ from impasto.errors import PictureError
 from impasto.images import formats, image, reading, vips, writing
 from impasto.images.image import Header, UInt8
 from impasto.images.reading import MAX_PIXELS
-from impasto.images.rows import Held, Pixels, resized
+from impasto.images.rows import ArrayRows, RowSource, at_size
 from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
 from impasto.inference.model import LoadedNetwork
-from impasto.inference.pipeline import painting, small
-from impasto.inference.settings import Manner
+from impasto.inference.pipeline import build_pipeline, reduced_copy
+from impasto.inference.settings import StylizeSettings
 from impasto.progress import Advance
 
-STREAMED = 30_000_000  # pixels from which a file is not read into memory, if libvips is here
-MOST_PIXELS = 1_000_000_000  # of a file that is read row by row
-RETRIES = 3  # in smaller tiles, where memory does not suffice
-AHEAD = 24_000_000  # pixels up to which a picture is read while another is painted
+MIN_STREAMED_PIXELS = (
+    30_000_000  # pixels from which a file is not read into memory, if libvips is here
+)
+MAX_STREAMED_PIXELS = 1_000_000_000  # of a file that is read row by row
+MEMORY_RETRIES = 3  # in smaller tiles, where memory does not suffice
+MAX_READ_AHEAD_PIXELS = 24_000_000  # pixels up to which a picture is read while another is painted
 MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, where it is a mask
-SPARSE = 200  # pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a decompression bomb
+# pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a
+# decompression bomb
+MAX_PIXELS_PER_BYTE = 200
 
 
 @dataclass(frozen=True)
-class Painted:
-    """What came of a picture: pixels across and down, and of what share of them, 0..1, the colors that the manner's color mode
-    wants were beyond 0..255, and were brought back; and what else there is to know.
+class FileResult:
+    """What came of a picture: pixels across and down, and of what share of them, 0..1, the colors
+    that the manner's color mode wants were beyond 0..255, and were brought back; and what else
+    there is to know.
     """
 
     width: int
@@ -40,15 +46,17 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Options:
+class FileOptions:
     """How a picture is read and written.
 
     Attributes:
-        size: pixels of the painting's shorter side; smaller photographs, and all if None, keep their size.
+        size: pixels of the painting's shorter side; smaller photographs, and all if None, keep
+            their size.
         quality: of JPEG, WebP and AVIF, 1..100.
-        max_pixels: refuse larger photographs; None: those of more than `MOST_PIXELS`, of more than `MAX_PIXELS` that can only
-            be read into memory, and decompression bombs.
-        memory: bytes that the process may take in all, as far as smaller tiles help; None: as much as is free.
+        max_pixels: refuse larger photographs; None: those of more than `MOST_PIXELS`, of more than
+            `MAX_PIXELS` that can only be read into memory, and decompression bombs.
+        memory: bytes that the process may take in all, as far as smaller tiles help; None: as much
+            as is free.
     """
 
     size: int | None = None
@@ -57,14 +65,14 @@ class Options:
     memory: int | None = None
 
 
-def stylize_picture(
+def stylize_file(
     source: Path,
     target: Path,
-    painter: LoadedNetwork,
-    manner: Manner,
-    options: Options | None = None,
+    model: LoadedNetwork,
+    settings: StylizeSettings,
+    options: FileOptions | None = None,
     advance: Advance = lambda _: None,
-) -> Painted:
+) -> FileResult:
     """Read a picture file, paint it and write it.
 
     Args:
@@ -79,17 +87,25 @@ def stylize_picture(
         PictureError: a file that cannot be read or written, or is too large.
         StyleError, MaskError, ValueError: as `impasto.inference.pipeline.painting`.
     """
-    return FilePainting(source, target, options or Options()).painted(painter, manner, advance)()
+    return FilePainting(source, target, options or FileOptions()).painted(
+        model, settings, advance
+    )()
 
 
 def stylize_bytes(
-    data: bytes, name: str, suffix: str, painter: LoadedNetwork, manner: Manner, options: Options | None = None
+    data: bytes,
+    name: str,
+    suffix: str,
+    model: LoadedNetwork,
+    settings: StylizeSettings,
+    options: FileOptions | None = None,
 ) -> tuple[bytes, str]:
     """Paint a picture from the bytes of its file to those of another.
 
     Args:
         data, name: the file, and what errors call it.
-        suffix: the format to write; if it is none, that which came, or JPEG where that is not written.
+        suffix: the format to write; if it is none, that which came, or JPEG where that is not
+            written.
         painter, manner, options: as of `stylize_picture`.
 
     Returns:
@@ -97,98 +113,127 @@ def stylize_bytes(
 
     Raises: as `stylize_picture`.
     """
-    options = options or Options()
+    options = options or FileOptions()
     picture = reading.decode(data, name, options.max_pixels or MAX_PIXELS)
     if suffix.lower() not in formats.WRITABLE:
         suffix = reading.suffix_of(data)
-    photo: Pixels = Held(picture.rgb)
+    photo: RowSource = ArrayRows(picture.rgb)
     width, height = _sized(photo, options.size)
-    work = painting(painter, resized(photo, height, width), manner, picture.alpha)
-    painted = replace(picture, rgb=work.pixels.whole(), alpha=_opacity(picture.alpha, height, width))
+    work = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
+    painted = replace(
+        picture, rgb=work.pixels.to_array(), alpha=_opacity(picture.alpha, height, width)
+    )
     return writing.encode(painted, suffix, options.quality), suffix
 
 
 class FilePainting:
-    """A picture file on its way to another; it is in memory when made, unless it is huge or, `ahead` of time, large."""
+    """A picture file on its way to another; it is in memory when made, unless it is huge or,
+    `ahead` of time, large."""
 
-    def __init__(self, source: Path, target: Path, options: Options, ahead: bool = False) -> None:
+    def __init__(
+        self, source: Path, target: Path, options: FileOptions, ahead: bool = False
+    ) -> None:
         self._source, self._target, self._options = source, target, options
         self._header = reading.look(source)
         self._streamed = _is_streamed(source, target, self._header, options)
         self._picture: image.Picture | None = None
-        if not self._streamed and (not ahead or self._header.width * self._header.height <= AHEAD):
+        if not self._streamed and (
+            not ahead or self._header.width * self._header.height <= MAX_READ_AHEAD_PIXELS
+        ):
             self._read()
 
     def _read(self) -> image.Picture:
-        self._picture = self._picture or reading.read(self._source, max(MAX_PIXELS, self._options.max_pixels or 0))
+        self._picture = self._picture or reading.read(
+            self._source, max(MAX_PIXELS, self._options.max_pixels or 0)
+        )
         return self._picture
 
-    def painted(self, painter: LoadedNetwork, manner: Manner, advance: Advance) -> Callable[[], Painted]:
+    def painted(
+        self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
+    ) -> Callable[[], FileResult]:
         """Paint it; what then writes it. A file that is painted row by row is written meanwhile.
 
         Where memory does not suffice, it is tried again in smaller tiles.
         """
-        limits, smaller = tile_grid.limits(self._options.memory), 0
+        limits, smaller = tile_grid.tile_limits(self._options.memory), 0
         while True:
             try:
-                with tile_grid.limited(limits):
-                    write = self._painted(painter, manner, advance)
+                with tile_grid.limit_tiles(limits):
+                    write = self._painted(model, settings, advance)
             except (MemoryError, RuntimeError) as error:
-                if smaller == RETRIES or not _lacks_memory(error):
+                if smaller == MEMORY_RETRIES or not _lacks_memory(error):
                     raise
                 limits, smaller = limits.less(), smaller + 1
             else:
-                return partial(_noted, write, f"{self._source}: {SHORT} {limits.tile} pixels") if smaller else write
+                return (
+                    partial(_noted, write, f"{self._source}: {SMALLER_TILES} {limits.tile} pixels")
+                    if smaller
+                    else write
+                )
 
-    def _painted(self, painter: LoadedNetwork, manner: Manner, advance: Advance) -> Callable[[], Painted]:
+    def _painted(
+        self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
+    ) -> Callable[[], FileResult]:
         source, header, options = self._source, self._header, self._options
-        photo: Pixels = vips.File(source, header) if self._streamed else Held(self._read().rgb)
+        photo: RowSource = (
+            vips.VipsRows(source, header) if self._streamed else ArrayRows(self._read().rgb)
+        )
         width, height = _sized(photo, options.size)
-        photo = resized(photo, height, width)
+        photo = at_size(photo, height, width)
         if self._streamed:
             alpha, transparent = None, None
             if header.alpha:
-                transparent = resized(vips.File(source, header, alpha=True), height, width)
-                if any(mask.name == ALPHA for mask in manner.masks):
-                    alpha = small(transparent.again(), MASK_SIDE)[..., 0]
-            work = painting(painter, photo, manner, alpha, advance)
+                transparent = at_size(vips.VipsRows(source, header, alpha=True), height, width)
+                if any(mask.name == ALPHA for mask in settings.masks):
+                    alpha = reduced_copy(transparent.reopen(), MASK_SIDE)[..., 0]
+            work = build_pipeline(model, photo, settings, alpha, advance)
             vips.write(self._target, work.pixels, transparent, header, options.quality)
-            return lambda: Painted(width, height, work.beyond)
+            return lambda: FileResult(width, height, work.beyond)
         picture = self._read()
-        work = painting(painter, photo, manner, picture.alpha, advance)
-        rgb, alpha = work.pixels.whole(), picture.alpha
+        work = build_pipeline(model, photo, settings, picture.alpha, advance)
+        rgb, alpha = work.pixels.to_array(), picture.alpha
 
-        def write() -> Painted:
-            writing.write(self._target, replace(picture, rgb=rgb, alpha=_opacity(alpha, height, width)), options.quality)
-            return Painted(width, height, work.beyond)
+        def write() -> FileResult:
+            writing.write(
+                self._target,
+                replace(picture, rgb=rgb, alpha=_opacity(alpha, height, width)),
+                options.quality,
+            )
+            return FileResult(width, height, work.beyond)
 
         return write
 
 
-SHORT = "memory was short, so it was painted in tiles of"
+SMALLER_TILES = "memory was short, so it was painted in tiles of"
 
 
-def _noted(write: Callable[[], Painted], note: str) -> Painted:
+def _noted(write: Callable[[], FileResult], note: str) -> FileResult:
     return replace(write(), note=note)
 
 
 def _lacks_memory(error: Exception) -> bool:
     """Whether it is memory that lacks; engines say so in words."""
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in ("alloc", "memory"))
+    return isinstance(error, MemoryError) or any(
+        word in str(error).lower() for word in ("alloc", "memory")
+    )
 
 
 def _opacity(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
     """A transparency at the size of a painting."""
-    return None if alpha is None else resized(Held(np.stack([alpha] * 3, axis=-1)), height, width).whole()[..., 0]
+    return (
+        None
+        if alpha is None
+        else at_size(ArrayRows(np.stack([alpha] * 3, axis=-1)), height, width).to_array()[..., 0]
+    )
 
 
-def _sized(photo: Pixels, short: int | None) -> tuple[int, int]:
+def _sized(photo: RowSource, short: int | None) -> tuple[int, int]:
     """Width and height of a painting whose shorter side is to have `short` pixels."""
     scale = 1.0 if short is None else min(1.0, short / min(photo.width, photo.height))
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
 
 
-def _is_streamed(source: Path, target: Path, header: Header, options: Options) -> bool:
+def _is_streamed(source: Path, target: Path, header: Header, options: FileOptions) -> bool:
     """Whether a file is painted row by row. Raises PictureError if it is too large, either way."""
     pixels, formats = header.width * header.height, header.format in vips.READS
     possible = formats and target.suffix.lower() in vips.WRITES
@@ -201,14 +246,14 @@ def _is_streamed(source: Path, target: Path, header: Header, options: Options) -
                 f"cannot paint {source} into {target.name}: of more than {MAX_PIXELS:,} pixels (it has {pixels:,}), pictures"
                 f" are painted from {kinds}; convert it, or read it into memory with --max-pixels {pixels}"
             )
-        reading.check_pixels(source, (header.width, header.height), MOST_PIXELS)
-        if pixels > SPARSE * (held := source.stat().st_size):
+        reading.check_pixels(source, (header.width, header.height), MAX_STREAMED_PIXELS)
+        if pixels > MAX_PIXELS_PER_BYTE * (held := source.stat().st_size):
             raise PictureError(
                 f"cannot read {source}: {held:,} bytes say they are {header.width} x {header.height} pixels, as a decompression"
                 f" bomb does; if you trust the file, --max-pixels {pixels} reads it"
             )
         vips.vips()
-    if not possible or pixels <= STREAMED:
+    if not possible or pixels <= MIN_STREAMED_PIXELS:
         return False
     try:
         vips.vips()

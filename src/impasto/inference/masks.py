@@ -1,4 +1,5 @@
-"""Masks: where a picture is painted, from not at all, 0, to wholly, 1; a grey picture, or a gradient across."""
+"""Masks: where a picture is painted, from not at all, 0, to wholly, 1; a grey picture, or a
+gradient across."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +19,9 @@ ALPHA = "alpha"  # the mask that a photograph's own transparency is
 NOT = "not:"  # before a mask that is meant the other way around
 THUMBNAIL = 64  # pixels a side, at which masks are looked at
 SOFT = 0.05, 0.95  # what is neither outside nor inside
-WIDE = 0.1  # part of a picture that is soft where a mask is a gradient, and no shape with soft edges
+WIDE = (
+    0.1  # part of a picture that is soft where a mask is a gradient, and no shape with soft edges
+)
 
 Float32 = NDArray[np.float32]
 
@@ -29,7 +32,9 @@ GRADIENTS: dict[str, Callable[[Float32, Float32], Float32]] = {
     "right-left": lambda down, across: 1 - across + 0 * down,
     "top-bottom": lambda down, across: down + 0 * across,
     "bottom-top": lambda down, across: 1 - down + 0 * across,
-    "radial": lambda down, across: 1 - np.hypot(down - 0.5, across - 0.5) / np.sqrt(0.5),  # 1 in the middle, 0 in the corners
+    "radial": lambda down, across: (
+        1 - np.hypot(down - 0.5, across - 0.5) / np.sqrt(0.5)
+    ),  # 1 in the middle, 0 in the corners
 }
 
 
@@ -39,8 +44,8 @@ class Mask:
 
     Attributes:
         name: as a user gave it.
-        pixels: uint8 (h, w) of any size, brought to that of what is painted; or None of a gradient, and of `ALPHA` before
-            `Mask.of` has told the photograph's.
+        pixels: uint8 (h, w) of any size, brought to that of what is painted; or None of a gradient,
+            and of `ALPHA` before `Mask.of` has told the photograph's.
         inverted: whether 1 is where the mask has 0.
     """
 
@@ -61,11 +66,14 @@ class Mask:
         if self.name != ALPHA or self.pixels is not None:
             return self
         if alpha is None:
-            raise MaskError("the mask alpha is the photograph's own transparency, and it has none; give a grey picture as mask")
+            raise MaskError(
+                "the mask alpha is the photograph's own transparency, and it has none; give a grey picture as mask"
+            )
         return replace(self, pixels=alpha)
 
     def rows(self, top: int, bottom: int, height: int, width: int) -> Float32:
-        """Rows from `top` to before `bottom` of the mask at this size: (bottom - top, width), 0..1."""
+        """Rows from `top` to before `bottom` of the mask at this size: (bottom - top, width),
+        0..1."""
         if self.pixels is None:
             down = ((np.arange(top, bottom)[:, None] + 0.5) / height).astype(np.float32)
             across = ((np.arange(width)[None] + 0.5) / width).astype(np.float32)
@@ -75,23 +83,26 @@ class Mask:
         else:
             scale = self.pixels.shape[0] / height
             box = (0, top * scale, self.pixels.shape[1], min(bottom * scale, self.pixels.shape[0]))
-            band = Image.fromarray(self.pixels).resize((width, bottom - top), Image.Resampling.BILINEAR, box)
+            band = Image.fromarray(self.pixels).resize(
+                (width, bottom - top), Image.Resampling.BILINEAR, box
+            )
             values = np.asarray(band, np.float32) / 255
         return 1 - values if self.inverted else values
 
-    def whole(self, height: int, width: int) -> Float32:
+    def at_size(self, height: int, width: int) -> Float32:
         """All of it at this size, (height, width), 0..1."""
         return self.rows(0, height, height, width)
 
     @property
     def is_wide(self) -> bool:
         """Whether it changes over a good part of the picture, as a gradient does."""
-        seen = self.whole(THUMBNAIL, THUMBNAIL)
+        seen = self.at_size(THUMBNAIL, THUMBNAIL)
         return float(((seen > SOFT[0]) & (seen < SOFT[1])).mean()) > WIDE
 
 
 def parse_mask(text: str) -> Mask:
-    """A mask as it is written: a picture's path, `alpha`, or a gradient's name; `not:` before it turns it around.
+    """A mask as it is written: a picture's path, `alpha`, or a gradient's name; `not:` before it
+    turns it around.
 
     Of a picture the brightness counts, or its transparency where it has some.
 
@@ -104,13 +115,21 @@ def parse_mask(text: str) -> Mask:
         return Mask(name, inverted=inverted)
     path = Path(os.path.expanduser(name))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
     if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113  # and `is_file` at long names
-        raise MaskError(f"{name!r} is no mask; give a grey picture, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}")
+        raise MaskError(
+            f"{name!r} is no mask; give a grey picture, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}"
+        )
     try:
         picture = read(path)
     except PictureError as error:
         raise MaskError(f"the mask: {error}") from error
-    pixels = np.asarray(Image.fromarray(picture.rgb).convert("L")) if picture.alpha is None else picture.alpha
+    pixels = (
+        np.asarray(Image.fromarray(picture.rgb).convert("L"))
+        if picture.alpha is None
+        else picture.alpha
+    )
     mask = Mask(name, np.ascontiguousarray(pixels), inverted)
     if (pixels == (255 if inverted else 0)).all():
-        raise MaskError(f"the mask {text} is {'white' if inverted else 'black'} all over, so nothing would be painted by it")
+        raise MaskError(
+            f"the mask {text} is {'white' if inverted else 'black'} all over, so nothing would be painted by it"
+        )
     return mask

@@ -1,7 +1,8 @@
 """A manner: all that is said of how a picture is painted, and the picture painted so.
 
-Every link is a `Pixels`, made in bands from the top down, so what is combined here has any size: a photograph is painted once
-for each style and strength that is needed, recolored (`Recolored`), and put together by masks (`Blended`).
+Every link is a `Pixels`, made in bands from the top down, so what is combined here has any size: a
+photograph is painted once for each style and strength that is needed, recolored (`Recolored`), and
+put together by masks (`Blended`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,26 +13,39 @@ import numpy as np
 from impasto.errors import StyleError
 from impasto.images.image import UInt8
 from impasto.images.resize import resized
-from impasto.images.rows import Held, Pixels, Resized
+from impasto.images.rows import ArrayRows, ResizedRows, RowSource
 from impasto.inference import stroke_size
-from impasto.inference.color import Color, Recoloring, after, palette, recolored, recolored_style, recoloring
+from impasto.inference.color import (
+    Color,
+    Recoloring,
+    color_after,
+    palette,
+    recolor,
+    recolor_style,
+    recoloring,
+)
 from impasto.inference.masks import Mask
-from impasto.inference.model import Brush, LoadedNetwork
-from impasto.inference.settings import Manner
+from impasto.inference.model import LoadedNetwork, PreparedStyle
+from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.progress import Advance
 
-# Where a mask is a gradient, mixtures in between are painted too, so that strokes change on the way and do not only fade.
-LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-STYLE_SIDE, PALETTE_SIDE = 512, 1024  # pixels of the short side, at which its colors are read: for styles, for paintings
-BAND = 1_000_000  # pixels that are put together at a time
+# Where a mask is a gradient, mixtures in between are painted too, so that strokes change on the way
+# and do not only fade.
+MIX_LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
+STYLE_PALETTE_SIDE, PALETTE_SIDE = (
+    512,
+    1024,
+)  # pixels of the short side, at which its colors are read: for styles, for paintings
+BAND_PIXELS = 1_000_000  # pixels that are put together at a time
 
 
-class Work:
-    """A painting that can be made: `pixels` of it, and when they are made, how many were `beyond` what colors there are."""
+class StylizedRows:
+    """A painting that can be made: `pixels` of it, and when they are made, how many were `beyond`
+    what colors there are."""
 
-    def __init__(self, pixels: Pixels, recolored: Sequence["Recolored"] = ()) -> None:
+    def __init__(self, pixels: RowSource, recolored: Sequence["RecoloredRows"] = ()) -> None:
         self.pixels, self._recolored = pixels, recolored
 
     @property
@@ -41,9 +55,13 @@ class Work:
         return count / max(1, len(self._recolored) * self.pixels.height * self.pixels.width)
 
 
-def painting(
-    painter: LoadedNetwork, photo: Pixels, manner: Manner, alpha: UInt8 | None = None, advance: Advance = lambda _: None
-) -> Work:
+def build_pipeline(
+    model: LoadedNetwork,
+    photo: RowSource,
+    settings: StylizeSettings,
+    alpha: UInt8 | None = None,
+    advance: Advance = lambda _: None,
+) -> StylizedRows:
     """A photograph painted in a manner.
 
     Args:
@@ -58,112 +76,149 @@ def painting(
         MaskError: the mask is the photograph's transparency, and it has none.
         ValueError: strength or stroke are out of range.
     """
-    mask = manner.mask.of(alpha) if manner.mask else None
-    regions = [replace(region, mask=region.mask.of(alpha)) for region in manner.regions]
-    manner = replace(manner, regions=regions, mask=mask)
-    if manner.color.when == "before":
-        manner = recolored_before(painter, manner, small(photo))
-    plan, put_together = _planned(manner)
+    mask = settings.mask.of(alpha) if settings.mask else None
+    regions = [replace(region, mask=region.mask.of(alpha)) for region in settings.regions]
+    settings = replace(settings, regions=regions, mask=mask)
+    if settings.color.when == "before":
+        settings = recolor_styles(model, settings, reduced_copy(photo))
+    plan, put_together = _planned(settings)
     share = 1 / max(1, sum(strength > 0 for _, strength in plan))
-    recolorings: list[Recolored] = []
+    recolorings: list[RecoloredRows] = []
     layers = []
     for style, strength in plan:
-        brush = painter.brush(style, strength)
-        layers.append(_layer(photo.again(), brush, manner, recolorings, lambda done: advance(done * share)))
-    return Work(put_together(layers), recolorings)
+        prepared = model.prepare(style, strength)
+        layers.append(
+            _layer(
+                photo.reopen(), prepared, settings, recolorings, lambda done: advance(done * share)
+            )
+        )
+    return StylizedRows(put_together(layers), recolorings)
 
 
-def _planned(manner: Manner) -> tuple[list[tuple[Mix, float]], Callable[[list[Pixels]], Pixels]]:
-    """Styles and strengths that the photograph is painted in, and what puts these paintings together."""
-    mask, regions, strength = manner.mask, manner.regions, manner.strength
+def _planned(
+    settings: StylizeSettings,
+) -> tuple[list[tuple[Mix, float]], Callable[[list[RowSource]], RowSource]]:
+    """Styles and strengths that the photograph is painted in, and what puts these paintings
+    together."""
+    mask, regions, strength = settings.mask, settings.regions, settings.strength
     if mask and mask.is_wide and not regions:
-        return [(manner.style, strength * level) for level in LEVELS], lambda layers: Blended(layers, mask)
-    plan = [(manner.style, 0.0)] if mask else []
-    if len(regions) == 1 and regions[0].mask.is_wide:  # from one style to another by way of their mixtures
-        plan += [(_between(manner.style, regions[0].style, level), strength) for level in LEVELS]
+        return [
+            (settings.style, strength * level) for level in MIX_LEVELS
+        ], lambda layers: BlendedRows(layers, mask)
+    plan = [(settings.style, 0.0)] if mask else []
+    if (
+        len(regions) == 1 and regions[0].mask.is_wide
+    ):  # from one style to another by way of their mixtures
+        plan += [
+            (_between(settings.style, regions[0].style, level), strength) for level in MIX_LEVELS
+        ]
     else:
-        plan += [(style, strength) for style in manner.mixes]
+        plan += [(style, strength) for style in settings.mixes]
     own = 1 if mask else 0  # the photograph comes first, where there is a mask
 
-    def put_together(layers: list[Pixels]) -> Pixels:
+    def put_together(layers: list[RowSource]) -> RowSource:
         if len(plan) - own > 1 + len(regions):
-            painted: Pixels = Blended(layers[own:], regions[0].mask)
+            painted: RowSource = BlendedRows(layers[own:], regions[0].mask)
         else:
             painted = layers[own]
             for region, layer in zip(regions, layers[own + 1 :], strict=True):
-                painted = Blended([painted, layer], region.mask)
-        return Blended([layers[0], painted], mask) if mask else painted
+                painted = BlendedRows([painted, layer], region.mask)
+        return BlendedRows([layers[0], painted], mask) if mask else painted
 
     return plan, put_together
 
 
-def _layer(photo: Pixels, brush: Brush, manner: Manner, recolorings: list["Recolored"], advance: Advance) -> Pixels:
+def _layer(
+    photo: RowSource,
+    prepared: PreparedStyle,
+    settings: StylizeSettings,
+    recolorings: list["RecoloredRows"],
+    advance: Advance,
+) -> RowSource:
     """The photograph painted in one style, in the colors that the manner says."""
-    painted, color = stroke_size.painting(photo, brush, manner.stroke, advance), manner.color
-    if not brush.jobs or not color.changes:
+    painted, color = (
+        stroke_size.apply_stroke_size(photo, prepared, settings.stroke, advance),
+        settings.color,
+    )
+    if not prepared.passes or not color.changes:
         return painted
     if color.mode == "luminance":
         change = recoloring(color.mode)
-    elif isinstance(photo, Held):
-        painted = Held(painted.whole())
-        change = recoloring(color.mode, palette(painted.whole()), palette(photo.whole()))
+    elif isinstance(photo, ArrayRows):
+        painted = ArrayRows(painted.to_array())
+        change = recoloring(color.mode, palette(painted.to_array()), palette(photo.to_array()))
     else:  # not in memory, and not painted twice: as its colors are at a small size
-        seen = small(photo, PALETTE_SIDE)
-        change = recoloring(color.mode, palette(stroke_size.painting(Held(seen), brush, manner.stroke).whole()), palette(seen))
-    recolorings.append(Recolored(painted, photo.again(), change, color.amount))
+        seen = reduced_copy(photo, PALETTE_SIDE)
+        change = recoloring(
+            color.mode,
+            palette(
+                stroke_size.apply_stroke_size(ArrayRows(seen), prepared, settings.stroke).to_array()
+            ),
+            palette(seen),
+        )
+    recolorings.append(RecoloredRows(painted, photo.reopen(), change, color.amount))
     return recolorings[-1]
 
 
-class Recolored(Pixels):
+class RecoloredRows(RowSource):
     """A painting in other colors; `beyond` counts pixels of which 0..255 does not have them."""
 
-    def __init__(self, painted: Pixels, photo: Pixels, change: Recoloring, amount: float) -> None:
+    def __init__(
+        self, painted: RowSource, photo: RowSource, change: Recoloring, amount: float
+    ) -> None:
         super().__init__(painted.height, painted.width)
         self._painted, self._photo, self._change, self._amount = painted, photo, change, amount
         self.beyond = 0
 
-    def again(self) -> "Recolored":
-        return Recolored(self._painted.again(), self._photo.again(), self._change, self._amount)
+    def reopen(self) -> "RecoloredRows":
+        return RecoloredRows(
+            self._painted.reopen(), self._photo.reopen(), self._change, self._amount
+        )
 
     def bands(self) -> Iterator[UInt8]:
         self.beyond = 0
         for top, bottom in _bands(self):
             painted, photo = self._painted.rows(top, bottom), self._photo.rows(top, bottom)
-            band, beyond = recolored(painted, photo, self._change, self._amount)
+            band, beyond = recolor(painted, photo, self._change, self._amount)
             self.beyond += beyond
             yield band
 
 
-class Blended(Pixels):
-    """Pictures of one size, the first where a mask is 0, the last where it is 1, those between in between."""
+class BlendedRows(RowSource):
+    """Pictures of one size, the first where a mask is 0, the last where it is 1, those between in
+    between."""
 
-    def __init__(self, pictures: Sequence[Pixels], mask: Mask) -> None:
+    def __init__(self, pictures: Sequence[RowSource], mask: Mask) -> None:
         super().__init__(pictures[0].height, pictures[0].width)
         self._pictures, self._mask = pictures, mask
 
-    def again(self) -> "Blended":
-        return Blended([picture.again() for picture in self._pictures], self._mask)
+    def reopen(self) -> "BlendedRows":
+        return BlendedRows([picture.reopen() for picture in self._pictures], self._mask)
 
     def bands(self) -> Iterator[UInt8]:
         for top, bottom in _bands(self):
-            place = self._mask.rows(top, bottom, self.height, self.width) * (len(self._pictures) - 1)
+            place = self._mask.rows(top, bottom, self.height, self.width) * (
+                len(self._pictures) - 1
+            )
             mixed = np.zeros((bottom - top, self.width, 3), np.float32)
             for number, picture in enumerate(self._pictures):
                 mixed += (1 - np.abs(place - number)).clip(0)[..., None] * picture.rows(top, bottom)
             yield (mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)
 
 
-def _bands(picture: Pixels) -> Iterator[tuple[int, int]]:
-    step = max(1, BAND // picture.width)
+def _bands(picture: RowSource) -> Iterator[tuple[int, int]]:
+    step = max(1, BAND_PIXELS // picture.width)
     return ((top, min(top + step, picture.height)) for top in range(0, picture.height, step))
 
 
-def small(photo: Pixels, side: int = STYLE_SIDE) -> UInt8:
+def reduced_copy(photo: RowSource, side: int = STYLE_PALETTE_SIDE) -> UInt8:
     """A photograph of no more than so many pixels on its short side, in memory."""
-    if isinstance(photo, Held):
-        return resized(photo.whole(), min(side, *photo.whole().shape[:2]))
+    if isinstance(photo, ArrayRows):
+        return resized(photo.to_array(), min(side, *photo.to_array().shape[:2]))
     scale = min(1.0, side / min(photo.height, photo.width))
-    return Resized(photo.again(), max(1, round(photo.height * scale)), max(1, round(photo.width * scale))).whole()
+    return ResizedRows(
+        photo.reopen(), max(1, round(photo.height * scale)), max(1, round(photo.width * scale))
+    ).to_array()
 
 
 def _between(one: Mix, other: Mix, share: float) -> Mix:
@@ -172,34 +227,41 @@ def _between(one: Mix, other: Mix, share: float) -> Mix:
     return Mix(tuple((style, weight) for style, weight in parts if weight > 0))
 
 
-def recolored_before(painter: LoadedNetwork, manner: Manner, photo: UInt8) -> Manner:
-    """A manner whose style pictures have the colors of a photograph, uint8 (h, w, 3), if it says so, and what is left to do.
+def recolor_styles(
+    model: LoadedNetwork, settings: StylizeSettings, photo: UInt8
+) -> StylizeSettings:
+    """A manner whose style pictures have the colors of a photograph, uint8 (h, w, 3), if it says
+    so, and what is left to do.
 
     Raises StyleError if a style has no picture.
     """
-    color, done = manner.color, dict[int, Style]()
+    color, done = settings.color, dict[int, Style]()
     if not color.changes or color.when == "after":
-        return manner
+        return settings
 
     def changed(mix: Mix) -> Mix:
         for style, _ in mix.parts:
             if id(style) not in done:
-                done[id(style)] = _recolored_style(painter, style, photo, color)
+                done[id(style)] = _recolored_style(model, style, photo, color)
         return Mix(tuple((done[id(style)], weight) for style, weight in mix.parts))
 
-    regions = [replace(region, style=changed(region.style)) for region in manner.regions]
-    return replace(manner, style=changed(manner.style), regions=regions, color=after(color))
+    regions = [replace(region, style=changed(region.style)) for region in settings.regions]
+    return replace(
+        settings, style=changed(settings.style), regions=regions, color=color_after(color)
+    )
 
 
-def _recolored_style(painter: LoadedNetwork, style: Style, photo: UInt8, color: Color) -> Style:
-    """A style whose picture has the colors of a photograph. What was learned of the picture beyond its prediction stays."""
+def _recolored_style(model: LoadedNetwork, style: Style, photo: UInt8, color: Color) -> Style:
+    """A style whose picture has the colors of a photograph. What was learned of the picture beyond
+    its prediction stays."""
     check_recolorable([style])
     assert style.picture is not None
-    return painter.repictured(style, recolored_style(style.picture, photo, color))
+    return model.repictured(style, recolor_style(style.picture, photo, color))
 
 
 def check_recolorable(styles: Iterable[Style]) -> None:
-    """Raises StyleError if a style has no picture that could be recolored, as those of the gallery."""
+    """Raises StyleError if a style has no picture that could be recolored, as those of the
+    gallery."""
     for style in styles:
         if style.picture is None or style.own:
             raise StyleError(

@@ -23,13 +23,14 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Manner:
+class StylizeSettings:
     """How a picture is painted.
 
     Attributes:
         style: in what.
         strength: 0 is the photograph, 1 the full style.
-        stroke: how large strokes are; 1 as the network paints (see `impasto.inference.stroke_size`).
+        stroke: how large strokes are; 1 as the network paints (see
+            `impasto.inference.stroke_size`).
         color: whose colors the painting has.
         mask: where it is painted, or as strongly; outside is the photograph.
         regions: other styles in places; a later one lies over an earlier.
@@ -50,7 +51,9 @@ class Manner:
     @property
     def files(self) -> list[Path]:
         """Of all that it is made of, those that are files: styles, pictures as styles, masks."""
-        masks = [Path(mask.name) for mask in self.masks if mask.pixels is not None and mask.name != ALPHA]
+        masks = [
+            Path(mask.name) for mask in self.masks if mask.pixels is not None and mask.name != ALPHA
+        ]
         return [*(part.file for mix in self.mixes for part, _ in mix.parts if part.file), *masks]
 
     @property
@@ -60,22 +63,26 @@ class Manner:
 
 
 def parse_region(text: str) -> Region:
-    """`MASK=STYLE`, as in `face.png=great-wave` or `left-right=tulip.jpg`. Raises MaskError or StyleError for any other."""
+    """`MASK=STYLE`, as in `face.png=great-wave` or `left-right=tulip.jpg`. Raises MaskError or
+    StyleError for any other."""
     mask, _, style = text.partition("=")
     if not mask or not style:
-        raise MaskError(f"{text!r} is no region; write MASK=STYLE, as in sky.png=starry-night or left-right=great-wave")
+        raise MaskError(
+            f"{text!r} is no region; write MASK=STYLE, as in sky.png=starry-night or left-right=great-wave"
+        )
     return Region(parse_mask(mask), find_mix(style))
 
 
-def find_manner(
+def parse_settings(
     style: str | Path | Style | Mix,
     strength: float = 1.0,
     stroke: float = 1.0,
     color: str | Color | None = None,
     mask: str | Path | UInt8 | Mask | None = None,
     regions: Sequence[str | Region] = (),
-) -> Manner:
-    """A manner as a caller says it, in words, files or objects; without a color, that with which the style was learned.
+) -> StylizeSettings:
+    """A manner as a caller says it, in words, files or objects; without a color, that with which
+    the style was learned.
 
     Raises StyleError, ColorError or MaskError.
     """
@@ -90,4 +97,4 @@ def find_manner(
     elif isinstance(mask, str | Path):
         mask = parse_mask(str(mask))
     found = [parse_region(region) if isinstance(region, str) else region for region in regions]
-    return Manner(mix, strength, stroke, color, mask, found)
+    return StylizeSettings(mix, strength, stroke, color, mask, found)

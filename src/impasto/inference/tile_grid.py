@@ -9,42 +9,52 @@ from typing import NamedTuple
 from impasto.hardware import available_memory, resident_memory
 from impasto.models.network import MULTIPLE
 
-WHOLE = 4_000_000  # pixels that a network paints and measures in one go
-TILE = 1024  # pixels a side of a tile; whose features of one layer are then 32 MB at most
-# Bytes of features that a pixel painted in one go takes in `base`, in float32, and the part of what is free that they may take.
-BYTES, SHARE = 220, 0.5
-SMALLEST_TILE = 512  # pixels a side: smaller ones are mostly what lies around them
+MAX_UNTILED_PIXELS = 4_000_000  # pixels that a network paints and measures in one go
+TILE_SIDE = 1024  # pixels a side of a tile; whose features of one layer are then 32 MB at most
+# Bytes of features that a pixel painted in one go takes in `base`, in float32, and the part of what
+# is free that they may take.
+BYTES_PER_PIXEL, MEMORY_SHARE = 220, 0.5
+MIN_TILE_SIDE = 512  # pixels a side: smaller ones are mostly what lies around them
 
 
-class Limits(NamedTuple):
+class TileLimits(NamedTuple):
     """Pixels that are painted in one go, and of the side of a tile of what is larger."""
 
-    whole: int
+    max_pixels: int
     tile: int
 
-    def less(self) -> "Limits":
+    def less(self) -> "TileLimits":
         """What takes a quarter of the memory."""
-        tile = max(SMALLEST_TILE, self.tile // 2)
-        return Limits(min(self.whole // 4, tile * tile), tile)
+        tile = max(MIN_TILE_SIDE, self.tile // 2)
+        return TileLimits(min(self.max_pixels // 4, tile * tile), tile)
 
 
-_limits: ContextVar[Limits | None] = ContextVar("limits", default=None)
+_limits: ContextVar[TileLimits | None] = ContextVar("limits", default=None)
 
 
-def limits(within: int | None = None) -> Limits:
-    """Those in force: of `limited`, or as many as fit into the memory that is free, or into `within` bytes for the process."""
+def tile_limits(within: int | None = None) -> TileLimits:
+    """Those in force: of `limited`, or as many as fit into the memory that is free, or into
+    `within` bytes for the process."""
     if set_ := _limits.get():
         return set_
     free = available_memory()
     if within is not None:
         left = max(0, within - resident_memory())
         free = left if free is None else min(free, left)
-    fit = WHOLE if free is None else min(WHOLE, max(SMALLEST_TILE**2, int(SHARE * free / BYTES)))
-    return Limits(fit, min(TILE, max(SMALLEST_TILE, math.isqrt(fit) // MULTIPLE * MULTIPLE)))
+    fit = (
+        MAX_UNTILED_PIXELS
+        if free is None
+        else min(
+            MAX_UNTILED_PIXELS, max(MIN_TILE_SIDE**2, int(MEMORY_SHARE * free / BYTES_PER_PIXEL))
+        )
+    )
+    return TileLimits(
+        fit, min(TILE_SIDE, max(MIN_TILE_SIDE, math.isqrt(fit) // MULTIPLE * MULTIPLE))
+    )
 
 
 @contextlib.contextmanager
-def limited(to: Limits) -> Iterator[None]:
+def limit_tiles(to: TileLimits) -> Iterator[None]:
     """Within it, these limits are in force."""
     token = _limits.set(to)
     try:
@@ -53,8 +63,9 @@ def limited(to: Limits) -> Iterator[None]:
         _limits.reset(token)
 
 
-class Span(NamedTuple):
-    """Where a tile lies along one side of a picture: pixels from `start` to `stop` are read, from `first` to `last` kept."""
+class TileSpan(NamedTuple):
+    """Where a tile lies along one side of a picture: pixels from `start` to `stop` are read, from
+    `first` to `last` kept."""
 
     start: int
     stop: int
@@ -74,12 +85,13 @@ class Span(NamedTuple):
         return slice((self.first - self.start) // step, (self.last - self.start) // step)
 
 
-def spans(height: int, width: int, margin: int) -> tuple[list[Span], list[Span]]:
-    """Tiles of a picture, down and across: all of one size, as engines compile for sizes, and about as large as `limits` says.
+def tile_spans(height: int, width: int, margin: int) -> tuple[list[TileSpan], list[TileSpan]]:
+    """Tiles of a picture, down and across: all of one size, as engines compile for sizes, and about
+    as large as `limits` says.
 
     Those of a strip are longer. Sides, margin and all places are multiples of 8.
     """
-    tile = limits().tile
+    tile = tile_limits().tile
     down = _spans(height, _limit(min(width, tile), tile), margin)
     return down, _spans(width, _limit(down[0].stop, tile), margin)
 
@@ -89,12 +101,17 @@ def _limit(side: int, tile: int) -> int:
     return max(tile, tile * tile // side // MULTIPLE * MULTIPLE)
 
 
-def _spans(length: int, limit: int, margin: int) -> list[Span]:
+def _spans(length: int, limit: int, margin: int) -> list[TileSpan]:
     if length <= limit:
-        return [Span(0, length, 0, length)]
+        return [TileSpan(0, length, 0, length)]
     count = math.ceil((length - 2 * margin) / (limit - 2 * margin))
     size = math.ceil((length + 2 * (count - 1) * margin) / count / MULTIPLE) * MULTIPLE
-    starts = [place * (length - size) // (count - 1) // MULTIPLE * MULTIPLE for place in range(count)]
+    starts = [
+        place * (length - size) // (count - 1) // MULTIPLE * MULTIPLE for place in range(count)
+    ]
     firsts = [0, *(start + margin for start in starts[1:])]
     lasts = [*firsts[1:], length]
-    return [Span(start, start + size, first, last) for start, first, last in zip(starts, firsts, lasts, strict=True)]
+    return [
+        TileSpan(start, start + size, first, last)
+        for start, first, last in zip(starts, firsts, lasts, strict=True)
+    ]

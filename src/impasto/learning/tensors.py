@@ -18,7 +18,11 @@ def best_dtype() -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = any(
         getattr(torch.cpu, check, bool)()
-        for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_amx_bf16_supported")
+        for check in (
+            "_is_avx512_bf16_supported",
+            "_is_amx_tile_supported",
+            "_is_amx_bf16_supported",
+        )
     )
     return torch.bfloat16 if native else torch.float32
 

@@ -21,7 +21,8 @@ def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
 
 @cache
 def gallery_style(name: str) -> Style:
-    """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this name."""
+    """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this
+    name."""
     if name not in gallery_names():
         near = _near(name.lower())
         hint = f"did you mean {' or '.join(near)}? " if near else ""
@@ -39,18 +40,24 @@ def _near(name: str) -> list[str]:
     names = gallery_names()
     if typos := difflib.get_close_matches(name, names, n=3, cutoff=0.6):
         return typos
-    words = difflib.get_close_matches(name, {word for known in names for word in known.split("-")}, cutoff=0.8)
-    return [known for known in names if len(name) > 2 and any(part in known for part in (name, *words))][:3]
+    words = difflib.get_close_matches(
+        name, {word for known in names for word in known.split("-")}, cutoff=0.8
+    )
+    return [
+        known for known in names if len(name) > 2 and any(part in known for part in (name, *words))
+    ][:3]
 
 
 def preview(name: str, gallery: Path = GALLERY) -> Path | None:
-    """The picture that shows what a style of the gallery looks like, a WebP file, if there is one."""
+    """The picture that shows what a style of the gallery looks like, a WebP file, if there is
+    one."""
     path = gallery / "previews" / f"{name}.webp"
     return path if path.is_file() else None
 
 
 def find_style(spec: str | Path) -> Style:
-    """A style by gallery name, by the path of a style file, or from any picture, which a network's predictor makes a style of.
+    """A style by gallery name, by the path of a style file, or from any picture, which a network's
+    predictor makes a style of.
 
     Raises:
         StyleError: there is no such style, or the file is broken.
@@ -68,7 +75,9 @@ def picture_style(path: Path) -> Style:
     try:
         state = path.stat()
     except (OSError, ValueError) as error:
-        raise StyleError(f"{path} does not exist" if isinstance(error, FileNotFoundError) else f"{path}: {error}") from error
+        raise StyleError(
+            f"{path} does not exist" if isinstance(error, FileNotFoundError) else f"{path}: {error}"
+        ) from error
     return _picture_style(path, state.st_mtime_ns, state.st_size)
 
 
@@ -82,6 +91,6 @@ def _picture_style(path: Path, changed: int, size: int) -> Style:
 
 
 def user_path(spec: str | Path) -> Path:
-    """A path as the user wrote it. `os.path`, here and in the questions asked of it, since `Path` raises at `~nobody` and at
-    names that are too long."""
+    """A path as the user wrote it. `os.path`, here and in the questions asked of it, since `Path`
+    raises at `~nobody` and at names that are too long."""
     return Path(os.path.expanduser(spec))  # noqa: PTH111

@@ -13,7 +13,8 @@ from impasto.models.style import SUFFIX, Style
 
 @dataclass(frozen=True)
 class Mix:
-    """Styles with weights that sum to 1; `given` is what they summed to as somebody wrote them, if somebody did."""
+    """Styles with weights that sum to 1; `given` is what they summed to as somebody wrote them, if
+    somebody did."""
 
     parts: tuple[tuple[Style, float], ...]
     given: float | None = field(default=None, compare=False)
@@ -27,7 +28,8 @@ class Mix:
 
 
 def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> Mix:
-    """What a user may call a style: a name, a file, a `Style`, or a mix `starry-night:0.7,great-wave:0.3`.
+    """What a user may call a style: a name, a file, a `Style`, or a mix
+    `starry-night:0.7,great-wave:0.3`.
 
     Weights need not sum to 1 and count as 1 where they are left out.
 
@@ -44,7 +46,9 @@ def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> 
     pairs = [(style, 1.0 if weight is None else weight) for style, weight in written]
     total = sum(weight for _, weight in pairs)
     if not pairs or any(not weight >= 0 for _, weight in pairs) or not 0 < total < float("inf"):
-        raise StyleError(f"weights of a mix must be positive numbers, as in starry-night:0.7,great-wave:0.3; got {spec!r}")
+        raise StyleError(
+            f"weights of a mix must be positive numbers, as in starry-night:0.7,great-wave:0.3; got {spec!r}"
+        )
     given = total if any(weight is not None for _, weight in written) else None
     return Mix(tuple((style, weight / total) for style, weight in pairs if weight > 0), given)
 
@@ -60,5 +64,7 @@ def _weighted(part: str) -> tuple[Style, float | None]:
     except ValueError as error:
         if Path(part).suffix.lower() in (SUFFIX, *EXTENSIONS):
             return find_style(part), None
-        raise StyleError(f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3") from error
+        raise StyleError(
+            f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3"
+        ) from error
     return find_style(name), number

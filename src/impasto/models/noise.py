@@ -14,8 +14,12 @@ def _noise() -> NDArray[np.float32]:
 
 
 def noise_at(height: int, width: int, top: int = 0, left: int = 0) -> NDArray[np.float32]:
-    """The noise of a picture of this size, or of the part of a larger one that begins at `top` and `left`, all in pixels and
-    even: (1, 1, height / 2, width / 2), mean 0, deviation 1. The same always: pictures repeat, and videos stand still.
+    """The noise of a picture of this size, or of the part of a larger one that begins at `top` and
+    `left`, all in pixels and even: (1, 1, height / 2, width / 2), mean 0, deviation 1. The same
+    always: pictures repeat, and videos stand still.
     """
-    rows, columns = (np.arange(start // 2, (start + side) // 2) % NOISE_SIDE for start, side in ((top, height), (left, width)))
+    rows, columns = (
+        np.arange(start // 2, (start + side) // 2) % NOISE_SIDE
+        for start, side in ((top, height), (left, width))
+    )
     return _noise()[rows][:, columns][None, None]

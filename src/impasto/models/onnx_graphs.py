@@ -10,7 +10,7 @@ from impasto.models.network import MULTIPLE
 
 STATISTICS = "statistics"  # the output of a measuring graph
 NORMALIZATION = "InstanceNormalization"
-GROWING = ("Resize", "ConvTranspose", "DepthToSpace")  # what makes features more, by node
+UPSAMPLING_OPS = ("Resize", "ConvTranspose", "DepthToSpace")  # what makes features more, by node
 COLORS = 3
 
 
@@ -23,7 +23,8 @@ def normalizations(model: Any) -> list[Any]:
 
 
 def with_statistics(model: Any, names: Sequence[str]) -> Any:
-    """With means and variances of features by name, all channels in order, as one more tensor (1, 2 channels)."""
+    """With means and variances of features by name, all channels in order, as one more tensor (1, 2
+    channels)."""
     from onnx import helper, numpy_helper
 
     measuring = _copy(model)
@@ -36,7 +37,9 @@ def with_statistics(model: Any, names: Sequence[str]) -> Any:
         add().CopyFrom(helper.make_node("ReduceMean", [name, axes.name], [mean], keepdims=1))
         add().CopyFrom(helper.make_node("Sub", [name, mean], [f"{name}.centred"]))
         add().CopyFrom(helper.make_node("Mul", [f"{name}.centred"] * 2, [f"{name}.squares"]))
-        add().CopyFrom(helper.make_node("ReduceMean", [f"{name}.squares", axes.name], [variance], keepdims=1))
+        add().CopyFrom(
+            helper.make_node("ReduceMean", [f"{name}.squares", axes.name], [variance], keepdims=1)
+        )
         means.append(mean)
         variances.append(variance)
     add().CopyFrom(helper.make_node("Concat", means + variances, ["statistics.stacked"], axis=1))
@@ -54,20 +57,24 @@ def without_normalizations(model: Any) -> Any:
     return plain
 
 
-def piece(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
-    """What leads to some tensors from others, serialized; by default, from the model's inputs to its outputs."""
+def extract_subgraph(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
+    """What leads to some tensors from others, serialized; by default, from the model's inputs to
+    its outputs."""
     from onnx import TensorProto, helper
 
     cut = _copy(model)
     if outputs:
         del cut.graph.output[:]
-        cut.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs)
+        cut.graph.output.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs
+        )
     given = {each.name: each for each in cut.graph.input}
     if inputs:
         del cut.graph.input[:]
         features = [None] * 4  # of any size
         cut.graph.input.extend(
-            given.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, features) for name in inputs
+            given.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, features)
+            for name in inputs
         )
     kept, needed = _leading(cut, inputs, [output.name for output in cut.graph.output])
     weights = [tensor for tensor in cut.graph.initializer if tensor.name in needed]
@@ -78,13 +85,15 @@ def piece(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -
     return cut.SerializeToString()
 
 
-def needed(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+def required_inputs(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
     """Of these inputs, those that these outputs are made of."""
     names = _leading(model, inputs, outputs)[1]
     return [name for name in inputs if name in names]
 
 
-def _leading(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[list[Any], set[str]]:
+def _leading(
+    model: Any, inputs: Sequence[str], outputs: Sequence[str]
+) -> tuple[list[Any], set[str]]:
     """The nodes that lead from some tensors to others, and all tensors on the way."""
     names, nodes = set(outputs), []
     for node in reversed(model.graph.node):
@@ -100,8 +109,9 @@ def _copy(model: Any) -> Any:
     return copied
 
 
-class Reach(NamedTuple):
-    """Where features come from: those at position i of pixels from `i * step - before` to `i * step + after`."""
+class ReceptiveField(NamedTuple):
+    """Where features come from: those at position i of pixels from `i * step - before` to `i * step
+    + after`."""
 
     step: float
     before: float
@@ -109,12 +119,14 @@ class Reach(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """Pixels around features that begin and end at multiples of 8 which count for them, as a multiple of 8."""
+        """Pixels around features that begin and end at multiples of 8 which count for them, as a
+        multiple of 8."""
         return math.ceil(max(self.before, self.after - self.step + 1) / MULTIPLE) * MULTIPLE
 
 
-def reaches(model: Any, given: dict[str, int] | None = None) -> dict[str, Reach]:
-    """How far the features of a graph see, by name; `given` are features to count from, too, and their steps.
+def receptive_fields(model: Any, given: dict[str, int] | None = None) -> dict[str, ReceptiveField]:
+    """How far the features of a graph see, by name; `given` are features to count from, too, and
+    their steps.
 
     Raises StopIteration or KeyError if the graph is of another kind.
     """
@@ -125,30 +137,38 @@ def reaches(model: Any, given: dict[str, int] | None = None) -> dict[str, Reach]
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     name = first.input[1]
     weight = constants.get(name) or constants[made_by[name].input[0]]  # in float16, and then cast
-    pixels = math.isqrt(weight.dims[1] // COLORS)  # a side, of which there are features: 1 where they are not unshuffled
-    found = {unpadded(first.input[0], made_by): Reach(pixels, 0, pixels - 1)}
-    found |= {name: Reach(step, 0, step - 1) for name, step in (given or {}).items()}
+    pixels = math.isqrt(
+        weight.dims[1] // COLORS
+    )  # a side, of which there are features: 1 where they are not unshuffled
+    found = {without_padding(first.input[0], made_by): ReceptiveField(pixels, 0, pixels - 1)}
+    found |= {name: ReceptiveField(step, 0, step - 1) for name, step in (given or {}).items()}
     for node in model.graph.node:
         inputs = [found[name] for name in node.input if name in found]
         if not inputs or found.keys() & set(node.output):
             continue
         step, before, after = (max(values) for values in zip(*inputs, strict=True))
         about = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if node.op_type in GROWING:
+        if node.op_type in UPSAMPLING_OPS:
             if node.op_type == "Resize":
                 factor, taps = int(numpy_helper.to_array(constants[node.input[2]])[2]), 0
             else:
-                factor = about["blocksize"] if node.op_type == "DepthToSpace" else about["strides"][0]
+                factor = (
+                    about["blocksize"] if node.op_type == "DepthToSpace" else about["strides"][0]
+                )
                 taps = about["kernel_shape"][0] - factor if "kernel_shape" in about else 0
             around = step / factor * taps / 2
-            before, after, step = before + around + step - step / factor, after + around, step / factor
+            before, after, step = (
+                before + around + step - step / factor,
+                after + around,
+                step / factor,
+            )
         elif "kernel_shape" in about:
             around = step * about.get("dilations", [1])[0] * (about["kernel_shape"][0] - 1) / 2
             before, after, step = before + around, after + around, step * about["strides"][0]
-        found |= dict.fromkeys(node.output, Reach(step, before, after))
+        found |= dict.fromkeys(node.output, ReceptiveField(step, before, after))
     return found
 
 
-def unpadded(name: str, made_by: dict[str, Any]) -> str:
+def without_padding(name: str, made_by: dict[str, Any]) -> str:
     """The features that others are, with a border around them."""
     return made_by[name].input[0] if made_by[name].op_type == "Pad" else name

@@ -28,8 +28,8 @@ class Frame:
         duration: how long, in the same units; 0 where nobody says.
         number: which one it is, counted from 1, or as its file is numbered.
         alpha: uint8 (H, W), where not all is opaque; at full size.
-        fine: where `rgb` is of a reduced size, what that leaves out of the light, int16 at full size (H, W): luma, in its 219
-            steps from black to white.
+        fine: where `rgb` is of a reduced size, what that leaves out of the light, int16 at full
+            size (H, W): luma, in its 219 steps from black to white.
     """
 
     rgb: UInt8
@@ -51,8 +51,9 @@ Item: TypeAlias = "Frame | list[Packet[Stream]]"
 
 
 @dataclass(frozen=True)
-class Span:
-    """A part of a clip, from `start` up to and without `end`, in seconds from its beginning; None: all there is."""
+class TimeSpan:
+    """A part of a clip, from `start` up to and without `end`, in seconds from its beginning; None:
+    all there is."""
 
     start: Fraction | None = None
     end: Fraction | None = None
@@ -60,10 +61,14 @@ class Span:
     def __post_init__(self) -> None:
         start, end = self.start or Fraction(0), self.end
         if start < 0 or (end is not None and end <= start):
-            raise VideoError(f"{self} is no part of a video; start at 0 or later, and end after the start")
+            raise VideoError(
+                f"{self} is no part of a video; start at 0 or later, and end after the start"
+            )
 
     def __str__(self) -> str:
-        return f"from {float(self.start or 0):g} s" + ("" if self.end is None else f" to {float(self.end):g} s")
+        return f"from {float(self.start or 0):g} s" + (
+            "" if self.end is None else f" to {float(self.end):g} s"
+        )
 
     def __bool__(self) -> bool:
         return self.start is not None or self.end is not None
@@ -88,7 +93,8 @@ BT709 = Colors(1, 1, 1)
 
 @dataclass(eq=False)
 class Clip:
-    """Frames in order of time, and what else the file holds. A context manager: leaving it closes the file.
+    """Frames in order of time, and what else the file holds. A context manager: leaving it closes
+    the file.
 
     Attributes:
         path: where it was read from.
@@ -100,7 +106,8 @@ class Clip:
         loop: how often an animation is played, 0: for ever; None for what is no animation.
         aspect: width of a pixel by its height, where it is not 1.
         colors: how the pixels were coded; a writer codes them so too, where it can.
-        tracks: sound, subtitles and attachments, as PyAV streams, whose packets come between the frames.
+        tracks: sound, subtitles and attachments, as PyAV streams, whose packets come between the
+            frames.
         metadata: title, artist, place and the like.
         chapters: as PyAV has them.
     """
@@ -132,7 +139,7 @@ class Clip:
         self.close()
 
 
-def within(frames: Iterator[Frame], span: Span, time_base: Fraction) -> Iterator[Frame]:
+def within(frames: Iterator[Frame], span: TimeSpan, time_base: Fraction) -> Iterator[Frame]:
     """The frames that begin within a span, timed from its start."""
     start = math.ceil((span.start or 0) / time_base)
     for frame in frames:

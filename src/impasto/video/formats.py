@@ -1,4 +1,5 @@
-"""What counts as a video, what one is written as, and how: all that can be said before PyAV is loaded."""
+"""What counts as a video, what one is written as, and how: all that can be said before PyAV is
+loaded."""
 
 import contextlib
 import os
@@ -11,17 +12,20 @@ from PIL import Image
 
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.reading import MAX_PIXELS
-from impasto.video.clip import Span
+from impasto.video.clip import TimeSpan
 from impasto.video.image_sequences import is_pattern, matching
 
 CodecName = Literal["auto", "h264", "vp9", "av1"]
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
 PRESETS: tuple[str, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container that videos are written in: its muxer, and the codecs that players expect in it, the usual one first."""
+    """A container that videos are written in: its muxer, and the codecs that players expect in it,
+    the usual one first."""
 
     muxer: str
     codecs: tuple[str, ...]
@@ -50,15 +54,15 @@ EXTENSIONS_READ = frozenset(
         *(".mpg", ".mpeg", ".vob", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".mxf"),
     )
 )
-"""Suffixes, in lower case, of what counts as a video in a folder; a file that is named may have any. Without .ts, which in
-most folders is TypeScript."""
+"""Suffixes, in lower case, of what counts as a video in a folder; a file that is named may have
+any. Without .ts, which in most folders is TypeScript."""
 
 EXTENSIONS_WRITTEN = frozenset(CONTAINERS) | ANIMATIONS
 """Suffixes, in lower case, that a video may be written with."""
 
 
 @dataclass(frozen=True)
-class Options:
+class VideoOptions:
     """How a clip is read and written.
 
     Attributes:
@@ -69,11 +73,12 @@ class Options:
         preset: speed against size, in the words of x264.
         threads: to decode and to encode with; None for all cores.
         max_pixels: refuse frames of more pixels.
-        stroke: how large strokes are, from 1 (as the network paints) to 16; frames are painted reduced by it, and what is given
-            to `paint` is so small. None: as large as suits the size (`impasto.video.large_strokes.usual_stroke`).
+        stroke: how large strokes are, from 1 (as the network paints) to 16; frames are painted
+            reduced by it, and what is given to `paint` is so small. None: as large as suits the
+            size (`impasto.video.large_strokes.usual_stroke`).
     """
 
-    span: Span = Span()
+    span: TimeSpan = TimeSpan()
     rate: Fraction | None = None
     codec: CodecName = "auto"
     quality: int = 92
@@ -84,7 +89,8 @@ class Options:
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a path is one of a video, an animation or numbered pictures; else it is a picture's, or nothing's.
+    """Whether a path is one of a video, an animation or numbered pictures; else it is a picture's,
+    or nothing's.
 
     Files of pictures and videos go by their suffixes, all others by their content.
     """
@@ -98,7 +104,10 @@ def is_clip(path: Path) -> bool:
 
 def is_animation(path: Path) -> bool:
     """Whether a file is a GIF or WebP of more than one frame."""
-    with contextlib.suppress(Exception), Image.open(path, formats=("GIF", "WEBP")) as image:  # Pillow raises anything
+    with (
+        contextlib.suppress(Exception),
+        Image.open(path, formats=("GIF", "WEBP")) as image,
+    ):  # Pillow raises anything
         return bool(getattr(image, "is_animated", False))
     return False
 
@@ -116,7 +125,8 @@ def _is_picture(path: Path) -> bool:
 
 
 def written_suffix(path: Path) -> str:
-    """The suffix of a clip's painting where nobody says: its own, or .mkv, which holds what all others do."""
+    """The suffix of a clip's painting where nobody says: its own, or .mkv, which holds what all
+    others do."""
     if path.is_dir():
         return ".mp4"
     written = WRITABLE if is_pattern(path) else EXTENSIONS_WRITTEN
@@ -128,9 +138,17 @@ def exists(target: Path) -> bool:
     return bool(matching(target)) if is_pattern(target) else target.exists()
 
 
-def same(source: Path, target: Path) -> bool:
+def is_same_file(source: Path, target: Path) -> bool:
     """Whether writing the target would write over the source."""
     if is_pattern(target):
-        sources = source.iterdir() if source.is_dir() else matching(source).values() if is_pattern(source) else [source]
-        return bool({p.resolve() for p in sources} & {p.resolve() for p in matching(target).values()})
+        sources = (
+            source.iterdir()
+            if source.is_dir()
+            else matching(source).values()
+            if is_pattern(source)
+            else [source]
+        )
+        return bool(
+            {p.resolve() for p in sources} & {p.resolve() for p in matching(target).values()}
+        )
     return target.exists() and source.exists() and target.samefile(source)

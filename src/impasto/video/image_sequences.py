@@ -10,7 +10,7 @@ from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.video.clip import Clip, Frame, Item, Span, within
+from impasto.video.clip import Clip, Frame, Item, TimeSpan, within
 
 _NUMBER = re.compile(r"%(0\d{1,2})?d")
 
@@ -25,7 +25,9 @@ def is_pattern(path: Path | str) -> bool:
 
 def numbered(pattern: Path, number: int) -> Path:
     """The file of a pattern with this number."""
-    return pattern.with_name(_NUMBER.sub(lambda found: f"%{found[1] or ''}d" % number, pattern.name, count=1))
+    return pattern.with_name(
+        _NUMBER.sub(lambda found: f"%{found[1] or ''}d" % number, pattern.name, count=1)
+    )
 
 
 def matching(pattern: Path) -> dict[int, Path]:
@@ -35,7 +37,9 @@ def matching(pattern: Path) -> dict[int, Path]:
     found = {}
     if pattern.parent.is_dir():
         for path in pattern.parent.iterdir():
-            if (match := fitting.fullmatch(path.name)) and numbered(pattern, int(match[1])).name == path.name:
+            if (match := fitting.fullmatch(path.name)) and numbered(
+                pattern, int(match[1])
+            ).name == path.name:
                 found[int(match[1])] = path
     return dict(sorted(found.items()))
 
@@ -55,14 +59,18 @@ class SequenceReader(Clip):
         VideoError: no such pictures.
     """
 
-    def __init__(self, path: Path, span: Span, rate: Fraction, max_pixels: int) -> None:
+    def __init__(self, path: Path, span: TimeSpan, rate: Fraction, max_pixels: int) -> None:
         if path.is_dir():
-            pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file())
+            pictures = sorted(
+                p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file()
+            )
             self._pictures = dict(enumerate(pictures, 1))
         else:
             self._pictures = matching(path)
         if not self._pictures:
-            raise VideoError(f"cannot read {path}: no picture there fits; check the folder and the number of digits")
+            raise VideoError(
+                f"cannot read {path}: no picture there fits; check the folder and the number of digits"
+            )
         super().__init__(path, 1 / rate, rate, None if span else len(self._pictures))
         self._span, self._max_pixels = span, max_pixels
 
@@ -78,7 +86,11 @@ class SequenceReader(Clip):
             begun = True
             yield frame
         if not begun:
-            raise VideoError(self.notes[-1] if self.notes else f"{self.path} has no picture in the part asked for")
+            raise VideoError(
+                self.notes[-1]
+                if self.notes
+                else f"{self.path} has no picture in the part asked for"
+            )
 
     def _frames(self) -> Iterator[Frame]:
         first = next(iter(self._pictures))
@@ -93,7 +105,8 @@ class SequenceReader(Clip):
 
 
 class SequenceWriter:
-    """Numbered pictures being written, each as soon as it is painted, by the numbers of their frames.
+    """Numbered pictures being written, each as soon as it is painted, by the numbers of their
+    frames.
 
     Raises:
         VideoError: no format of pictures has the pattern's suffix.
@@ -105,9 +118,12 @@ class SequenceWriter:
         self._pattern, self._quality = pattern, quality
 
     def write(self, item: Item) -> None:
-        """Write a painted frame. Raises PictureError where the folder or the disk does not take it."""
+        """Write a painted frame. Raises PictureError where the folder or the disk does not take
+        it."""
         if isinstance(item, Frame):
-            write(numbered(self._pattern, item.number), Picture(item.rgb, item.alpha), self._quality)
+            write(
+                numbered(self._pattern, item.number), Picture(item.rgb, item.alpha), self._quality
+            )
 
     def close(self) -> None:
         """Nothing is left to do."""

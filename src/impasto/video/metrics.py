@@ -1,6 +1,8 @@
-"""How much a painted clip flickers: the measures of temporal stability that the field has, beside those of the clip itself.
+"""How much a painted clip flickers: the measures of temporal stability that the field has, beside
+those of the clip itself.
 
-Frames are uint8 RGB (H, W, 3) of one size and come one by one, of any iterator: two of each clip are held at a time.
+Frames are uint8 RGB (H, W, 3) of one size and come one by one, of any iterator: two of each clip
+are held at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,13 +14,13 @@ import numpy as np
 
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
-from impasto.video.temporal.optical_flow import Motion, warped
+from impasto.video.temporal.optical_flow import OpticalFlow, warp
 
 T = TypeVar("T")
 
 
 @dataclass
-class Stability:
+class StabilityScores:
     """Sums over pairs of neighbouring frames, and the measures that are means of them.
 
     Attributes:
@@ -31,8 +33,11 @@ class Stability:
     _error: float = 0
     _seen: int = 0  # pairs of which something is visible in both frames
 
-    def add(self, first: UInt8, second: UInt8, own: float, motion: Motion | None = None) -> None:
-        """Add a pair of frames, given how much the clip itself differs there and, for the warping error, how it moves."""
+    def add(
+        self, first: UInt8, second: UInt8, own: float, motion: OpticalFlow | None = None
+    ) -> None:
+        """Add a pair of frames, given how much the clip itself differs there and, for the warping
+        error, how it moves."""
         self.pairs += 1
         self._flicker += difference(first, second)
         self._own += own
@@ -57,13 +62,15 @@ class Stability:
 
 
 def flicker(frames: Iterable[UInt8]) -> float:
-    """Mean absolute difference of neighbouring frames, levels of 0..1: of what moves as of what flickers."""
+    """Mean absolute difference of neighbouring frames, levels of 0..1: of what moves as of what
+    flickers."""
     (found,) = measure(frames, warping=False)
     return found.flicker
 
 
 def flicker_ratio(original: Iterable[UInt8], painted: Iterable[UInt8]) -> float:
-    """Flicker of a painted clip over that of the clip itself; 1 for the clip itself, NaN where that stands quite still."""
+    """Flicker of a painted clip over that of the clip itself; 1 for the clip itself, NaN where that
+    stands quite still."""
     _, found = measure(original, painted, warping=False)
     return found.flicker_ratio
 
@@ -74,12 +81,14 @@ def warping_error(original: Iterable[UInt8], painted: Iterable[UInt8]) -> float:
         E(V) = mean over t of E(V_t, V_t+1)
         E(V_t, V_t+1) = sum over x of M_t(x) |V_t(x) - V_t+1(x + w(x))|^2 / sum over x of M_t(x)
 
-    V is the painted clip, levels of 0..1; w the flow from frame t of the *original* clip to frame t+1, M_t is 0 where that
-    frame does not show what frame t does, by `impasto.video.temporal.optical_flow.unseen`, and 1 elsewhere. The square is the
-    mean over channels, as in the published code and in published figures. Departures: flow by DIS and not by FlowNet2, so that
-    figures compare only with others of this kind; what leaves the frame counts as unseen; pairs of which nothing is seen (cuts)
-    are left out of the mean, where the code counts them as 0. Flow and noise leave an error in the original itself, so figures
-    stand beside `warping_error(original, original)`.
+    V is the painted clip, levels of 0..1; w the flow from frame t of the *original* clip to frame
+    t+1, M_t is 0 where that frame does not show what frame t does, by
+    `impasto.video.temporal.optical_flow.unseen`, and 1 elsewhere. The square is the mean over
+    channels, as in the published code and in published figures. Departures: flow by DIS and not by
+    FlowNet2, so that figures compare only with others of this kind; what leaves the frame counts as
+    unseen; pairs of which nothing is seen (cuts) are left out of the mean, where the code counts
+    them as 0. Flow and noise leave an error in the original itself, so figures stand beside
+    `warping_error(original, original)`.
 
     Raises VideoError where OpenCV is missing, or frames differ in size.
     """
@@ -92,8 +101,9 @@ def measure(
     *painted: Iterable[UInt8],
     warping: bool = True,
     told: Callable[[int], None] = lambda pairs: None,
-) -> list[Stability]:
-    """The stability of a clip and of its paintings, in this order, in one pass; each as far as both it and the clip go.
+) -> list[StabilityScores]:
+    """The stability of a clip and of its paintings, in this order, in one pass; each as far as both
+    it and the clip go.
 
     Args:
         original: frames of the clip.
@@ -103,10 +113,10 @@ def measure(
 
     Raises VideoError where frames differ in size, or OpenCV is missing and is needed.
     """
-    clip, others = Stability(), [Stability() for _ in painted]
+    clip, others = StabilityScores(), [StabilityScores() for _ in painted]
     for pairs, (ours, *theirs) in enumerate(_together(original, painted), 1):
         assert ours is not None
-        motion = Motion.between(*ours) if warping else None
+        motion = OpticalFlow.between(*ours) if warping else None
         own = difference(*ours)
         clip.add(*ours, own, motion)
         for other, pair in zip(others, theirs, strict=True):
@@ -119,20 +129,24 @@ def measure(
 
 
 def difference(first: UInt8, second: UInt8) -> float:
-    """Mean absolute difference of two frames, levels of 0..1. Raises VideoError where they differ in size."""
+    """Mean absolute difference of two frames, levels of 0..1. Raises VideoError where they differ
+    in size."""
     _check_size(second, first)
     larger, smaller = np.maximum(first, second), np.minimum(first, second)
     return float(np.mean(larger - smaller, dtype=np.float64)) / 255
 
 
-def _warping_error(first: UInt8, second: UInt8, motion: Motion) -> float:
-    found = warped(second.astype(np.float32), motion.flow)
+def _warping_error(first: UInt8, second: UInt8, motion: OpticalFlow) -> float:
+    found = warp(second.astype(np.float32), motion.flow)
     apart = (found - first)[motion.visible] / 255
     return float(np.mean(apart * apart, dtype=np.float64))
 
 
-def _together(original: Iterable[UInt8], painted: Sequence[Iterable[UInt8]]) -> Iterator[list[tuple[UInt8, UInt8] | None]]:
-    """Pairs of neighbouring frames of all clips at a time, until the first or all others end; None for those that ended."""
+def _together(
+    original: Iterable[UInt8], painted: Sequence[Iterable[UInt8]]
+) -> Iterator[list[tuple[UInt8, UInt8] | None]]:
+    """Pairs of neighbouring frames of all clips at a time, until the first or all others end; None
+    for those that ended."""
     going = [pairwise(frames) for frames in painted]
     for ours in pairwise(original):
         theirs = [next(pairs, None) for pairs in going]
@@ -144,7 +158,9 @@ def _together(original: Iterable[UInt8], painted: Sequence[Iterable[UInt8]]) -> 
 def _check_size(frame: UInt8, like: UInt8) -> None:
     if frame.shape != like.shape:
         sizes = [f"{each.shape[1]}x{each.shape[0]}" for each in (frame, like)]
-        raise VideoError(f"frames of {sizes[0]} and {sizes[1]} pixels do not compare; give clips of one size")
+        raise VideoError(
+            f"frames of {sizes[0]} and {sizes[1]} pixels do not compare; give clips of one size"
+        )
 
 
 def _mean(total: float, count: float) -> float:

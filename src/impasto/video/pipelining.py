@@ -1,4 +1,5 @@
-"""Work ahead and behind: threads with bounded queues, so that reading, painting and writing overlap."""
+"""Work ahead and behind: threads with bounded queues, so that reading, painting and writing
+overlap."""
 
 import contextlib
 import queue
@@ -9,7 +10,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_PATIENCE = 0.1  # seconds of waiting at a time: Windows delivers no Ctrl-C to a thread that waits for a lock
+# seconds of waiting at a time: Windows delivers no Ctrl-C to a thread that waits for a lock
+_PATIENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class _Item(Generic[T]):
 
 
 @contextlib.contextmanager
-def ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
+def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     """The same items, made by a thread of their own at most `depth` ahead of who takes them.
 
-    What making them raises is raised where the next is taken. Leaving the block ends the thread, wherever it is.
+    What making them raises is raised where the next is taken. Leaving the block ends the thread,
+    wherever it is.
     """
     ready: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
     left = threading.Event()
@@ -59,11 +62,12 @@ def ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
 
 
 @contextlib.contextmanager
-def behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T], None]]:
-    """A function that hands items over to `take`, which runs in a thread of its own, at most `depth` behind.
+def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T], None]]:
+    """A function that hands items over to `take`, which runs in a thread of its own, at most
+    `depth` behind.
 
-    What `take` raises is raised where the next item is handed over, or at the end of the block. Whatever happens in the
-    block, what was handed over before is taken before it is left.
+    What `take` raises is raised where the next item is handed over, or at the end of the block.
+    Whatever happens in the block, what was handed over before is taken before it is left.
     """
     waiting: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
     failures: list[BaseException] = []
@@ -93,7 +97,9 @@ def behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T], None
         raise failures[0]
 
 
-def _put(to: "queue.Queue[_Item[T] | _End]", item: "_Item[T] | _End", left: threading.Event | None = None) -> bool:
+def _put(
+    to: "queue.Queue[_Item[T] | _End]", item: "_Item[T] | _End", left: threading.Event | None = None
+) -> bool:
     """Whether the item found room before everybody left."""
     while not (left and left.is_set()):
         with contextlib.suppress(queue.Full):

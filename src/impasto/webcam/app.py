@@ -11,9 +11,9 @@ from impasto.errors import PictureError
 from impasto.images.image import Picture, UInt8
 from impasto.images.writing import write
 from impasto.models.mix import Mix
-from impasto.webcam.capture import Lens
-from impasto.webcam.controls import Session, help_lines
-from impasto.webcam.latest_frame import Clock, Newest, Patience
+from impasto.webcam.capture import FramePreprocessor
+from impasto.webcam.controls import WebcamControls, help_lines
+from impasto.webcam.latest_frame import Clock, LatestFrame, Watchdog
 from impasto.webcam.recorder import Recorder, Recording, fresh
 from impasto.webcam.window import Window
 
@@ -69,7 +69,7 @@ class Outputs:
         return fresh(self.folder / f"impasto-{style}-{_now()}.jpg")
 
 
-class Show:
+class WebcamApp:
     """The loop of a live view.
 
     Attributes:
@@ -77,7 +77,15 @@ class Show:
         fps: how many a second lately.
     """
 
-    def __init__(self, session: Session, paint: Paint, lens: Lens, window: Window, outputs: Outputs, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: WebcamControls,
+        paint: Paint,
+        lens: FramePreprocessor,
+        window: Window,
+        outputs: Outputs,
+        clock: Clock,
+    ) -> None:
         self._session, self._paint, self._lens, self._window = session, paint, lens, window
         self._outputs, self._clock = outputs, clock
         self._recorder: Recorder | None = None
@@ -92,8 +100,9 @@ class Show:
         passed = self._times[-1] - self._times[0] if self._times else 0
         return (len(self._times) - 1) / passed if passed > 0 else 0.0
 
-    def run(self, newest: Newest, patience: Patience, seconds: float | None = None) -> None:
-        """Go on until the user, the file or so many seconds end it; a recording is ended whatever happens.
+    def run(self, newest: LatestFrame, patience: Watchdog, seconds: float | None = None) -> None:
+        """Go on until the user, the file or so many seconds end it; a recording is ended whatever
+        happens.
 
         Raises:
             VideoError: the camera is gone.
@@ -117,7 +126,9 @@ class Show:
                 if seconds is not None and now - begun >= seconds:
                     return
                 if shot is not None:
-                    self._last = self._paint(self._lens(shot.frame, session.mirror), session.style, session.strength)
+                    self._last = self._paint(
+                        self._lens(shot.frame, session.mirror), session.style, session.strength
+                    )
                     self._keep(self._last, shot.at)
                 if self._last is not None and (shot or keys):
                     title = f"impasto: {session.style.name}, {self.fps:.0f} frames a second"

@@ -15,26 +15,26 @@ from av.video.stream import VideoStream
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
 from impasto.video.frame_conversion import matrix_of, rgb_of, turned
-from impasto.webcam.sources import Input, why_not
+from impasto.webcam.sources import CameraSource, explain_failure
 
 _TIMEOUT = 10.0  # seconds that an address may take to answer
 _AGAIN = 0.002  # seconds; avfoundation does not wait for a frame but says that there is none yet
 
 
-class Timed(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame, and when it is shown, seconds from the feed's beginning."""
 
     seconds: float
     frame: VideoFrame
 
 
-class Feed(Protocol):
+class FrameFeed(Protocol):
     """What frames come from."""
 
     name: str
     live: bool  # frames come when they are there; else each has its time, which is waited for
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         """Frames, in order. Raises VideoError where they end and should not."""
         ...
 
@@ -43,7 +43,7 @@ class Feed(Protocol):
         ...
 
 
-class OpenFeed:
+class OpenCamera:
     """A camera, file or address.
 
     Args:
@@ -54,7 +54,7 @@ class OpenFeed:
         VideoError: none can be opened, or what opens has no pictures.
     """
 
-    def __init__(self, inputs: Sequence[Input], loop: bool = False) -> None:
+    def __init__(self, inputs: Sequence[CameraSource], loop: bool = False) -> None:
         self._input, self._container, self._video = _first(inputs)
         self.name, self.live, self._loop = self._input.name, self._input.device is not None, loop
 
@@ -63,7 +63,7 @@ class OpenFeed:
         """Pixels across and down, as they are coded."""
         return self._video.codec_context.width, self._video.codec_context.height
 
-    def frames(self) -> Iterator[Timed]:
+    def frames(self) -> Iterator[TimedFrame]:
         """Frames, in order."""
         offset, step = 0.0, 1 / float(self._video.average_rate or 25)
         while True:
@@ -75,11 +75,15 @@ class OpenFeed:
                 elif given - first <= last:  # where streams were joined, times fall back
                     first = given - last - step
                 begun, last = True, given - first
-                yield Timed(offset + last, frame)
+                yield TimedFrame(offset + last, frame)
             if self.live:
-                raise VideoError(f"{self.name} is gone: it gives no more pictures; plug it in and start again")
+                raise VideoError(
+                    f"{self.name} is gone: it gives no more pictures; plug it in and start again"
+                )
             if not begun:
-                raise VideoError(f"{self.name} holds no frame that can be decoded; it is broken or cut short, get a fresh copy")
+                raise VideoError(
+                    f"{self.name} holds no frame that can be decoded; it is broken or cut short, get a fresh copy"
+                )
             if not self._loop:
                 return
             offset += last + step
@@ -92,7 +96,10 @@ class OpenFeed:
                 for packet in self._container.demux(self._video):
                     try:
                         frames = self._video.decode(packet)
-                    except (FFmpegError, EOFError):  # a damaged packet, of which there will be others
+                    except (
+                        FFmpegError,
+                        EOFError,
+                    ):  # a damaged packet, of which there will be others
                         continue
                     yield from frames
                 return
@@ -101,7 +108,9 @@ class OpenFeed:
             except (FFmpegError, OSError) as error:
                 reason = error.strerror or type(error).__name__
                 if self.live:
-                    raise VideoError(f"{self.name} is gone ({reason}); plug it in and start again") from error
+                    raise VideoError(
+                        f"{self.name} is gone ({reason}); plug it in and start again"
+                    ) from error
                 raise VideoError(f"{self.name} cannot be read further ({reason})") from error
 
     def close(self) -> None:
@@ -109,19 +118,27 @@ class OpenFeed:
         self._container.close()
 
 
-def _first(inputs: Sequence[Input]) -> tuple[Input, InputContainer, VideoStream]:
-    failures = list[tuple[Input, Exception]]()
+def _first(inputs: Sequence[CameraSource]) -> tuple[CameraSource, InputContainer, VideoStream]:
+    failures = list[tuple[CameraSource, Exception]]()
     for given in inputs:
         try:
             return given, *_opened(given)
         except (FFmpegError, OSError, ValueError) as error:
             failures.append((given, error))
-    failed, reason = min(failures, key=lambda pair: not isinstance(pair[1], PermissionError))  # what is told of several
-    tried = f" ({len(failures)} were tried: {', '.join(given.url for given, _ in failures)})" if len(failures) > 1 else ""
-    raise VideoError(f"cannot open {failed.name}: {why_not(failed, reason)}{tried}") from reason
+    failed, reason = min(
+        failures, key=lambda pair: not isinstance(pair[1], PermissionError)
+    )  # what is told of several
+    tried = (
+        f" ({len(failures)} were tried: {', '.join(given.url for given, _ in failures)})"
+        if len(failures) > 1
+        else ""
+    )
+    raise VideoError(
+        f"cannot open {failed.name}: {explain_failure(failed, reason)}{tried}"
+    ) from reason
 
 
-def _opened(given: Input) -> tuple[InputContainer, VideoStream]:
+def _opened(given: CameraSource) -> tuple[InputContainer, VideoStream]:
     """Raises what FFmpeg does, of the last settings, or ValueError where there are no pictures."""
     for last, settings in enumerate(given.settings, 1 - len(given.settings)):
         try:
@@ -142,7 +159,7 @@ def _opened(given: Input) -> tuple[InputContainer, VideoStream]:
     return container, video
 
 
-def _open(given: Input, settings: dict[str, str]) -> InputContainer:
+def _open(given: CameraSource, settings: dict[str, str]) -> InputContainer:
     if given.device:
         return av.open(given.url, format=given.device, options=settings)
     if given.is_address:
@@ -152,8 +169,9 @@ def _open(given: Input, settings: dict[str, str]) -> InputContainer:
     return av.open(f"file:{given.url}", metadata_errors="replace", container_options=files)
 
 
-class Lens:
-    """Makes upright pictures of one size of frames: uint8 (H, W, 3), sides even, as recordings need them.
+class FramePreprocessor:
+    """Makes upright pictures of one size of frames: uint8 (H, W, 3), sides even, as recordings need
+    them.
 
     Args:
         short_side: pixels; smaller frames are not enlarged.
@@ -162,13 +180,18 @@ class Lens:
     def __init__(self, short_side: int) -> None:
         self._short = short_side
         self._reformatter = VideoReformatter()
-        self._size: tuple[int, int] | None = None  # before it is turned; that of the first frame, whatever comes later
+        self._size: tuple[int, int] | None = (
+            None  # before it is turned; that of the first frame, whatever comes later
+        )
         self._turn: tuple[int, ...] = ()
 
     def __call__(self, frame: VideoFrame, mirror: bool) -> UInt8:
         """The picture, as a mirror shows it if asked for."""
         if self._size is None:
-            self._size, self._turn = fitted(frame.width, frame.height, self._short), matrix_of(frame)
+            self._size, self._turn = (
+                fitted(frame.width, frame.height, self._short),
+                matrix_of(frame),
+            )
         picture = turned(rgb_of(frame, self._reformatter, self._size), self._turn)
         return np.ascontiguousarray(picture[:, ::-1] if mirror else picture)
 

@@ -9,7 +9,7 @@ STEP = 0.1  # of strength
 
 
 @dataclass
-class Session:
+class WebcamControls:
     """The state of the live view.
 
     Attributes:
@@ -63,7 +63,7 @@ class Action:
 
     keys: tuple[str, ...]
     purpose: str
-    do: Callable[[Session], None]
+    do: Callable[[WebcamControls], None]
 
 
 KEYS = (

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from av.video.frame import VideoFrame
 
 from impasto.errors import VideoError
-from impasto.webcam.capture import Feed, Timed
+from impasto.webcam.capture import FrameFeed, TimedFrame
 
 _LEAP = 10.0  # seconds between frames that are not waited for: times were set anew
 _FAREWELL = 2.0  # seconds to wait for a thread that may hang in a driver
@@ -26,15 +26,18 @@ class Clock:
         stop.wait(seconds)
 
 
-class Shot(NamedTuple):
+class CapturedFrame(NamedTuple):
     """A frame, and when it came by the clock."""
 
     at: float
     frame: VideoFrame
 
 
-def paced(frames: Iterator[Timed], clock: Clock, stop: threading.Event) -> Iterator[VideoFrame]:
-    """Frames when their time has come; those that are late at once, so that the feed keeps its pace."""
+def paced(
+    frames: Iterator[TimedFrame], clock: Clock, stop: threading.Event
+) -> Iterator[VideoFrame]:
+    """Frames when their time has come; those that are late at once, so that the feed keeps its
+    pace."""
     begin = None
     for seconds, frame in frames:
         now = clock.now()
@@ -44,7 +47,7 @@ def paced(frames: Iterator[Timed], clock: Clock, stop: threading.Event) -> Itera
         yield frame
 
 
-class Newest:
+class LatestFrame:
     """The newest frame of a feed. A context manager: within it a thread reads.
 
     Attributes:
@@ -52,11 +55,11 @@ class Newest:
         dropped: frames that nobody took before the next one came.
     """
 
-    def __init__(self, feed: Feed, clock: Clock) -> None:
+    def __init__(self, feed: FrameFeed, clock: Clock) -> None:
         self._feed, self._clock = feed, clock
         self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._shot: Shot | None = None
+        self._shot: CapturedFrame | None = None
         self._end = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
@@ -72,7 +75,7 @@ class Newest:
         if not self._thread.is_alive():  # else a driver holds it, and what it reads must stay open
             self._feed.close()
 
-    def take(self, patience: float) -> Shot | None:
+    def take(self, patience: float) -> CapturedFrame | None:
         """The newest frame that nobody took before; None if none comes within so many seconds.
 
         Raises:
@@ -92,12 +95,16 @@ class Newest:
         error: BaseException | None = None
         try:
             frames = self._feed.frames()
-            for frame in (timed.frame for timed in frames) if self._feed.live else paced(frames, self._clock, self._stop):
+            for frame in (
+                (timed.frame for timed in frames)
+                if self._feed.live
+                else paced(frames, self._clock, self._stop)
+            ):
                 if self._stop.is_set():
                     return
                 with self._changed:
                     self.dropped += self._shot is not None
-                    self._shot = Shot(self._clock.now(), frame)
+                    self._shot = CapturedFrame(self._clock.now(), frame)
                     self.seen += 1
                     self._changed.notify_all()
         except BaseException as raised:
@@ -107,10 +114,10 @@ class Newest:
             self._changed.notify_all()
 
 
-class Patience:
+class Watchdog:
     """Gives a camera up that is silent for too long, as a driver may hang."""
 
-    def __init__(self, feed: Feed, clock: Clock, seconds: float = 10.0) -> None:
+    def __init__(self, feed: FrameFeed, clock: Clock, seconds: float = 10.0) -> None:
         self._feed, self._clock, self._seconds = feed, clock, seconds
         self._last = clock.now()
 
@@ -120,4 +127,6 @@ class Patience:
         if anything:
             self._last = now
         elif self._feed.live and now - self._last > self._seconds:  # files may stand still
-            raise VideoError(f"{self._feed.name} gave no picture for {self._seconds:.0f} s; unplug it, plug it in, start again")
+            raise VideoError(
+                f"{self._feed.name} gave no picture for {self._seconds:.0f} s; unplug it, plug it in, start again"
+            )

@@ -1,4 +1,5 @@
-"""The recorder: painted pictures into a video at the times at which they were seen, in a thread of its own."""
+"""The recorder: painted pictures into a video at the times at which they were seen, in a thread of
+its own."""
 
 import contextlib
 import os
@@ -28,7 +29,8 @@ _PRESET, _QUALITY = "superfast", 92  # what paints needs the cores
 
 @dataclass(frozen=True)
 class Recording:
-    """What was recorded: the file, pixels across and down, frames, seconds, and frames that the encoder had no time for."""
+    """What was recorded: the file, pixels across and down, frames, seconds, and frames that the
+    encoder had no time for."""
 
     path: Path
     width: int
@@ -39,7 +41,8 @@ class Recording:
 
 
 class Recorder:
-    """A video being recorded. The file is written where it is to stay, and can be played as far as it got at any time.
+    """A video being recorded. The file is written where it is to stay, and can be played as far as
+    it got at any time.
 
     Args:
         path: the file, with a suffix of a video; it is begun anew.
@@ -61,7 +64,8 @@ class Recorder:
         self._first = first
 
     def start(self) -> "Recorder":
-        """Begin with the first picture. By itself, so that whoever ends the recording knows of it before there is a file."""
+        """Begin with the first picture. By itself, so that whoever ends the recording knows of it
+        before there is a file."""
         self._thread.start()
         self.add(self._first, self._begin)
         return self
@@ -74,7 +78,8 @@ class Recorder:
             self._dropped += 1
 
     def finish(self, at: float) -> Recording | None:
-        """End the file with what was added; None if nothing of it could be written, in which case there is no file."""
+        """End the file with what was added; None if nothing of it could be written, in which case
+        there is no file."""
         if self._thread.ident is None:
             return None
         self._queue.put((None, at))  # soon has room: the thread takes everything, whatever happens
@@ -140,20 +145,31 @@ class Recorder:
         clip = Clip(self.path, _UNIT, _RATE)
         threads = max(1, available_cores() // 4)
         to = cast(IO[bytes], file)
-        return VideoWriter(to, self.path, clip, first, "auto", _QUALITY, _PRESET, threads, recording=True)
+        return VideoWriter(
+            to, self.path, clip, first, "auto", _QUALITY, _PRESET, threads, recording=True
+        )
 
 
 def playable(path: Path) -> tuple[int, float, int]:
-    """Of a video that was cut short: whole frames, the seconds at which the last one ends, the byte from which it is torn."""
+    """Of a video that was cut short: whole frames, the seconds at which the last one ends, the byte
+    from which it is torn."""
     whole: list[tuple[float, int]] = []  # end of each frame, and where it begins in the file
     torn = path.stat().st_size
-    with contextlib.suppress(FFmpegError, OSError, IndexError), av.open(str(path.absolute())) as clip:
+    with (
+        contextlib.suppress(FFmpegError, OSError, IndexError),
+        av.open(str(path.absolute())) as clip,
+    ):
         for packet in clip.demux(video=0):
             if packet.is_corrupt:
                 torn = packet.pos or torn
                 break
             if packet.size and packet.pts is not None:
-                whole.append((float((packet.pts + (packet.duration or 0)) * packet.time_base), packet.pos or torn))
+                whole.append(
+                    (
+                        float((packet.pts + (packet.duration or 0)) * packet.time_base),
+                        packet.pos or torn,
+                    )
+                )
         if whole and clip.format.name == "mpegts":  # which does not say how long a frame is
             torn = whole.pop()[1]
     return len(whole), whole[-1][0] if whole else 0.0, torn

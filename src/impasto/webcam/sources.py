@@ -13,7 +13,11 @@ from av.error import FFmpegError
 from impasto.errors import VideoError
 from impasto.video.reader import unreadable
 
-_SYSTEMS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}  # the input devices of FFmpeg
+_SYSTEMS = {
+    "linux": "v4l2",
+    "darwin": "avfoundation",
+    "win32": "dshow",
+}  # the input devices of FFmpeg
 _ELSE = "or name a file or an address that is played instead: impasto webcam clip.mp4"
 _SIZES = ("1280x720", "1920x1080", "3840x2160")  # asked of cameras, the least that is enough
 
@@ -21,7 +25,7 @@ Settings = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Input:
+class CameraSource:
     """Something to open.
 
     Attributes:
@@ -42,11 +46,12 @@ class Input:
         return self.device is None and _is_address(self.url)
 
 
-def find_inputs(camera: str | None, short_side: int) -> list[Input]:
+def find_sources(camera: str | None, short_side: int) -> list[CameraSource]:
     """What a name may stand for, the most likely first: the first that opens is meant.
 
     Args:
-        camera: a number, a device's path or name, a file, an address; None for the first camera that works.
+        camera: a number, a device's path or name, a file, an address; None for the first camera
+            that works.
         short_side: pixels that are wanted of a camera.
 
     Raises:
@@ -60,28 +65,42 @@ def find_inputs(camera: str | None, short_side: int) -> list[Input]:
             return [_camera(camera, camera, system, short_side)]
         if system and system != "v4l2" and not _is_address(camera) and not is_there:
             named = [(name, url) for name, url in _cameras(system) if camera in (name, url)]
-            return [_camera(name, url, system, short_side) for name, url in named] or [Input(camera, camera)]
-        return [Input(camera, camera)]
+            return [_camera(name, url, system, short_side) for name, url in named] or [
+                CameraSource(camera, camera)
+            ]
+        return [CameraSource(camera, camera)]
     if system is None:
-        raise VideoError(f"cameras of {sys.platform} are not known to impasto; name a file or an address")
+        raise VideoError(
+            f"cameras of {sys.platform} are not known to impasto; name a file or an address"
+        )
     there = list(_cameras(system))
     chosen = there if number is None else [pair for pair in there if _number(there, pair) == number]
     if not chosen:
         none = "no camera" if number is None else f"no camera {number}"
         known = ", ".join(f"{_number(there, pair)} ({pair[0]})" for pair in there)
-        seen = f"there are {known}" if there else f"{system} finds none" + (" at /dev/video*" if system == "v4l2" else "")
-        raise VideoError(f"{none} here: {seen}; {'take another number' if there else 'plug one in'}, {_ELSE}")
+        seen = (
+            f"there are {known}"
+            if there
+            else f"{system} finds none" + (" at /dev/video*" if system == "v4l2" else "")
+        )
+        raise VideoError(
+            f"{none} here: {seen}; {'take another number' if there else 'plug one in'}, {_ELSE}"
+        )
     return [_camera(name, url, system, short_side) for name, url in chosen]
 
 
 def _is_address(text: str) -> bool:
-    return bool(re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE))  # two letters at least: C:\ is a disk
+    return bool(
+        re.match(r"[a-z][a-z0-9+.-]+://", text, re.IGNORECASE)
+    )  # two letters at least: C:\ is a disk
 
 
 def _cameras(system: str) -> Iterator[tuple[str, str]]:
     """Cameras that this system has: what messages and FFmpeg call them."""
     if system == "v4l2":
-        for path in sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: (len(path.name), path.name)):
+        for path in sorted(
+            Path("/dev").glob("video[0-9]*"), key=lambda path: (len(path.name), path.name)
+        ):
             yield str(path), str(path)
         return
     try:
@@ -91,7 +110,10 @@ def _cameras(system: str) -> Iterator[tuple[str, str]]:
     for device in found:
         # a list of both kinds where the system keeps no order; a camera may bring a microphone
         if "video" in device.media_types or not device.media_types:
-            yield device.description or device.name, device.name if system == "avfoundation" else f"video={device.name}"
+            yield (
+                device.description or device.name,
+                device.name if system == "avfoundation" else f"video={device.name}",
+            )
 
 
 def _number(there: list[tuple[str, str]], pair: tuple[str, str]) -> int:
@@ -100,18 +122,27 @@ def _number(there: list[tuple[str, str]], pair: tuple[str, str]) -> int:
     return int(digits[1]) if digits else there.index(pair)
 
 
-def _camera(name: str, url: str, system: str, short_side: int) -> Input:
+def _camera(name: str, url: str, system: str, short_side: int) -> CameraSource:
     size = next((size for size in _SIZES if int(size.partition("x")[2]) >= short_side), _SIZES[-1])
     wanted = {"video_size": size, "framerate": "30"}
     # by v4l2, many cameras send large pictures at full rate as JPEG only
     best = [wanted | {"input_format": "mjpeg"}] if system == "v4l2" else []
-    return Input(f"the camera {name}", url, system, (*best, wanted, {"video_size": "640x480", "framerate": "30"}, {}))
+    return CameraSource(
+        f"the camera {name}",
+        url,
+        system,
+        (*best, wanted, {"video_size": "640x480", "framerate": "30"}, {}),
+    )
 
 
-def why_not(given: Input, error: BaseException) -> str:
+def explain_failure(given: CameraSource, error: BaseException) -> str:
     """Why something cannot be opened, and what to do."""
-    reason: str = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-    if given.is_address or (given.device is None and type(error) is ValueError):  # opened, and without pictures
+    reason: str = (
+        getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    )
+    if given.is_address or (
+        given.device is None and type(error) is ValueError
+    ):  # opened, and without pictures
         return f"{reason}; name a video, or an address that answers with one"
     if given.device is None:
         return unreadable(Path(given.url), error).replace("no such file", "no such camera or file")

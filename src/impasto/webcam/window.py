@@ -11,8 +11,13 @@ import numpy as np
 from impasto.errors import DisplayError
 from impasto.images.image import UInt8
 
-_REMEDY = "run it on a desktop, or record without a window: impasto webcam --no-window --record live.mp4"
-_UNSEEN = ("offscreen", "dummy")  # drivers of SDL that show nothing, which it takes where there is no display
+_REMEDY = (
+    "run it on a desktop, or record without a window: impasto webcam --no-window --record live.mp4"
+)
+_UNSEEN = (
+    "offscreen",
+    "dummy",
+)  # drivers of SDL that show nothing, which it takes where there is no display
 _MOST = 0.9  # of the screen's sides, that the window takes at first
 _TEXT, _SMALLEST_TEXT = 0.045, 16  # height of text, as a share of the window's, and pixels
 _MARGIN = 8  # pixels
@@ -22,11 +27,13 @@ class Window(Protocol):
     """Where pictures are shown and keys are pressed."""
 
     def keys(self) -> list[str]:
-        """Names of the keys that were pressed since last time; "escape" where the window was closed."""
+        """Names of the keys that were pressed since last time; "escape" where the window was
+        closed."""
         ...
 
     def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
-        """Show uint8 (H, W, 3), with lines of text at its lower edge; filling the screen or in a window."""
+        """Show uint8 (H, W, 3), with lines of text at its lower edge; filling the screen or in a
+        window."""
         ...
 
     def close(self) -> None:
@@ -49,7 +56,8 @@ class NoWindow:
 
 
 class PygameWindow:
-    """A window by SDL. It appears with the first picture and can be made larger; pictures keep their shape.
+    """A window by SDL. It appears with the first picture and can be made larger; pictures keep
+    their shape.
 
     Raises:
         DisplayError: pygame is not installed, or there is no display.
@@ -60,7 +68,9 @@ class PygameWindow:
         try:
             import pygame
         except ImportError as error:
-            raise DisplayError(f"a window needs pygame ({error}): pip install 'impasto[webcam]'") from error
+            raise DisplayError(
+                f"a window needs pygame ({error}): pip install 'impasto[webcam]'"
+            ) from error
         self._pygame: Any = pygame
         if _is_without_display():
             raise DisplayError(f"there is no display here; {_REMEDY}")
@@ -106,7 +116,8 @@ class PygameWindow:
         pygame.display.flip()
 
     def _opened(self, size: tuple[int, int], full: bool) -> Any:
-        """The window's surface, anew. Not one that SDL scales: pygame 2.5 may crash where such a window is opened again."""
+        """The window's surface, anew. Not one that SDL scales: pygame 2.5 may crash where such a
+        window is opened again."""
         pygame = self._pygame
         try:
             if full:
@@ -127,7 +138,9 @@ class PygameWindow:
             self._font, self._font_height = pygame.font.Font(None, height), height
         rendered = [self._font.render(line, True, (255, 255, 255)) for line in lines]
         step = self._font.get_linesize()
-        ground = pygame.Surface((max(text.get_width() for text in rendered) + 2 * _MARGIN, step * len(lines) + _MARGIN))
+        ground = pygame.Surface(
+            (max(text.get_width() for text in rendered) + 2 * _MARGIN, step * len(lines) + _MARGIN)
+        )
         ground.set_alpha(140)
         top = screen.get_height() - ground.get_height()
         screen.blit(ground, (0, top))
@@ -140,7 +153,8 @@ class PygameWindow:
 
 
 def fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where a picture of a size lies in the middle of a room, as large as it can: left, top, width, height."""
+    """Where a picture of a size lies in the middle of a room, as large as it can: left, top, width,
+    height."""
     share = min(room[0] / size[0], room[1] / size[1])
     width, height = (max(1, round(side * share)) for side in size)
     return (room[0] - width) // 2, (room[1] - height) // 2, width, height
@@ -152,6 +166,12 @@ def _asked_for() -> str:
 
 
 def _is_without_display() -> bool:
-    """Whether a Linux machine has no display for certain; asked first, as libraries print lines of their own otherwise."""
-    there = _asked_for() or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or Path("/dev/dri").exists()
+    """Whether a Linux machine has no display for certain; asked first, as libraries print lines of
+    their own otherwise."""
+    there = (
+        _asked_for()
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+        or Path("/dev/dri").exists()
+    )
     return sys.platform == "linux" and not there

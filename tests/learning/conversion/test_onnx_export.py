@@ -40,52 +40,67 @@ def test_there_and_back(tiny_network: TransformerNetwork, tiny_graph: bytes) -> 
 def test_engines_paint_what_pytorch_paints(
     name: str, height: int, width: int, tiny_network: TransformerNetwork, tiny_graph: bytes
 ) -> None:
-    if name not in base.available():
+    if name not in base.available_engines():
         pytest.skip(f"{name} is not installed")
     image, embedding = pictures(1, height=height, width=width), random_embedding(tiny_network)[None]
     with torch.no_grad():
         expected = tiny_network(image, embedding).numpy()
-    got = base.load(tiny_graph, name, threads=1, precision="f32").run(image.numpy(), embedding.numpy())
+    got = base.load_engine(tiny_graph, name, threads=1, precision="f32").run(
+        image.numpy(), embedding.numpy()
+    )
     assert got.dtype == np.float32
     assert expected.std() > 0.05
     # by weights in float16, and where those were not rounded
-    assert np.abs(got - onnx_export.from_onnx(tiny_graph).eval()(image, embedding).detach().numpy()).max() < 1e-3
+    assert (
+        np.abs(
+            got - onnx_export.from_onnx(tiny_graph).eval()(image, embedding).detach().numpy()
+        ).max()
+        < 1e-3
+    )
     assert np.abs(got - expected).max() < 0.02
 
 
 @pytest.mark.parametrize("name", base.ENGINES)
 def test_noise_comes_through(name: str, tiny_network: TransformerNetwork) -> None:
-    if name not in base.available():
+    if name not in base.available_engines():
         pytest.skip(f"{name} is not installed")
     network = tiny_network.with_noise().eval()
     graph, embedding = onnx_export.to_onnx(network), random_embedding(network)
     back = onnx_export.from_onnx(graph).eval()
-    assert back.architecture.noise and onnx_export.network_hash(back) == onnx_export.network_hash(network)
-    engine = base.load(graph, name, threads=1, precision="f32")
+    assert back.architecture.noise and onnx_export.network_hash(back) == onnx_export.network_hash(
+        network
+    )
+    engine = base.load_engine(graph, name, threads=1, precision="f32")
     assert engine.inputs == ("image", "embedding", "noise")
     image, noise = pictures(1, height=72, width=96), noise_at(72, 96, 8, 40)
     with torch.no_grad():
         expected = back(image, embedding[None], torch.from_numpy(noise)).numpy()
     assert np.abs(engine.run(image.numpy(), embedding[None].numpy(), noise) - expected).max() < 1e-3
-    assert np.abs(engine.run(image.numpy(), embedding[None].numpy(), -noise) - expected).max() > 0.01
+    assert (
+        np.abs(engine.run(image.numpy(), embedding[None].numpy(), -noise) - expected).max() > 0.01
+    )
     onnx_export.parity(network, graph, embedding)
 
 
-@pytest.mark.parametrize("name", base.available())
+@pytest.mark.parametrize("name", base.available_engines())
 def test_a_last_convolution_of_one_position_comes_through(name: str) -> None:
-    """Its weights are in the graph as they are, not as one with the filter, which exporters would fold them into; and the graph
-    is of operations that are let run.
+    """Its weights are in the graph as they are, not as one with the filter, which exporters would
+    fold them into; and the graph is of operations that are let run.
     """
     torch.manual_seed(0)
     network = TransformerNetwork(replace(ARCHITECTURE, last=1)).eval()
     graph, embedding = onnx_export.to_onnx(network), random_embedding(network)
     back = onnx_export.from_onnx(graph).eval()
-    assert back.architecture.last == 1 and onnx_export.network_hash(back) == onnx_export.network_hash(network)
+    assert back.architecture.last == 1 and onnx_export.network_hash(
+        back
+    ) == onnx_export.network_hash(network)
     check(Network("own", onnx_export.network_hash(network), network.embedding_size, graph, {}))
     image = pictures(1, height=72, width=96)
     with torch.no_grad():
         expected = back(image, embedding[None]).numpy()
-    painted = base.load(graph, name, threads=1, precision="f32").run(image.numpy(), embedding[None].numpy())
+    painted = base.load_engine(graph, name, threads=1, precision="f32").run(
+        image.numpy(), embedding[None].numpy()
+    )
     assert np.abs(painted - expected).max() < 1e-3
 
 
@@ -93,14 +108,21 @@ def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) 
     said = properties(tiny_graph)
     assert said["hash"] == onnx_export.network_hash(tiny_network)
     assert int(said["embedding_size"]) == tiny_network.embedding_size
-    assert json.loads(said["architecture"]) == {"widths": [4, 8, 8], "blocks": 1, "noise": False, "last": 3}
+    assert json.loads(said["architecture"]) == {
+        "widths": [4, 8, 8],
+        "blocks": 1,
+        "noise": False,
+        "last": 3,
+    }
     graph = onnx.load_model_from_string(tiny_graph).graph
     assert tuple(node.name for node in graph.input) == INPUTS[:2]
     assert [node.name for node in graph.output] == [OUTPUT]
 
 
 def test_weights_are_stored_in_float16(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
-    stored = {w.name: w.data_type for w in onnx.load_model_from_string(tiny_graph).graph.initializer}
+    stored = {
+        w.name: w.data_type for w in onnx.load_model_from_string(tiny_graph).graph.initializer
+    }
     for name in tiny_network.state_dict():
         assert stored[f"{name}.float16"] == TensorProto.FLOAT16
         assert name not in stored
@@ -117,7 +139,9 @@ def test_export_leaves_the_network_alone(exported: tuple[TransformerNetwork, byt
 
 def test_hash_is_of_weights_alone() -> None:
     network = tiny_network()
-    assert onnx_export.network_hash(network.double().train()) == onnx_export.network_hash(tiny_network().eval())
+    assert onnx_export.network_hash(network.double().train()) == onnx_export.network_hash(
+        tiny_network().eval()
+    )
 
 
 def test_hash_changes_with_the_weights_as_they_ship() -> None:
@@ -169,7 +193,9 @@ def test_parity_tells_a_graph_of_another_network(tiny_graph: bytes) -> None:
         onnx_export.parity(other, tiny_graph, random_embedding(other))
 
 
-def test_parity_tells_a_picture_that_is_not_finite(tiny_graph: bytes, tiny_network: TransformerNetwork) -> None:
+def test_parity_tells_a_picture_that_is_not_finite(
+    tiny_graph: bytes, tiny_network: TransformerNetwork
+) -> None:
     embedding = random_embedding(tiny_network)
     embedding[-1] = torch.nan
     with pytest.raises(NetworkError, match="differs from the network by nan"):
@@ -180,9 +206,9 @@ def test_what_is_exported_paints_in_tiles(monkeypatch: pytest.MonkeyPatch) -> No
     """Graphs as they are made now, where those of the gallery may be older."""
     shipped = find_network("small")
     graph = onnx_export.to_onnx(onnx_export.from_onnx(shipped.graph))
-    painter = Stylizer(replace(shipped, graph=graph), precision="f32")
+    stylizer = Stylizer(replace(shipped, graph=graph), precision="f32")
     picture = np.random.default_rng(0).integers(0, 255, (264, 300, 3), np.uint8)
-    whole = painter.stylize(picture, "starry-night")
-    monkeypatch.setattr(tile_grid, "WHOLE", 0)
-    monkeypatch.setattr(tile_grid, "TILE", 240)
-    assert np.abs(painter.stylize(picture, "starry-night").astype(int) - whole).max() <= 1
+    whole = stylizer.stylize(picture, "starry-night")
+    monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 0)
+    monkeypatch.setattr(tile_grid, "TILE_SIDE", 240)
+    assert np.abs(stylizer.stylize(picture, "starry-night").astype(int) - whole).max() <= 1

@@ -1,4 +1,5 @@
-"""State dicts of PyTorch, ours and those of imported networks: plain tensors, which paint the same when they are read back."""
+"""State dicts of PyTorch, ours and those of imported networks: plain tensors, which paint the same
+when they are read back."""
 
 import io
 from pathlib import Path
@@ -15,13 +16,13 @@ from impasto.inference.model import MARGIN
 from impasto.learning.conversion import onnx_export, pytorch_examples, state_dict
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
 from impasto.models.gallery import gallery_style
-from impasto.models.network import Network, shipped
+from impasto.models.network import Network, load_shipped
 from impasto.models.noise import noise_at
 from learning.tiny import johnson, random_embedding
 
 
 def test_as_the_help_says() -> None:
-    network = shipped("base")
+    network = load_shipped("base")
     style = gallery_style("starry-night").embedding(network)
     exported = state_dict.files(network, style, ".pth")
     assert exported.difference < 1e-4
@@ -38,16 +39,23 @@ def test_as_the_help_says() -> None:
 
 
 def test_safetensors_say_the_dimensions(tmp_path: Path) -> None:
-    network = shipped("small")
+    network = load_shipped("small")
     exported = state_dict.files(network, None, ".safetensors")
     (tmp_path / "a.safetensors").write_bytes(exported.files[".safetensors"])
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
-        assert file.metadata()["architecture"] == '{"widths": [8, 24, 48], "blocks": 3, "noise": true, "last": 1}'
-        assert set(file.keys()) == TransformerNetwork(ARCHITECTURES["small"]).state_dict().keys()  # and no embedding
+        assert (
+            file.metadata()["architecture"]
+            == '{"widths": [8, 24, 48], "blocks": 3, "noise": true, "last": 1}'
+        )
+        assert (
+            set(file.keys()) == TransformerNetwork(ARCHITECTURES["small"]).state_dict().keys()
+        )  # and no embedding
 
 
 def test_a_network_without_noise(tiny_network: TransformerNetwork, tiny_graph: bytes) -> None:
-    network = Network("own", onnx_export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {})
+    network = Network(
+        "own", onnx_export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {}
+    )
     exported = state_dict.files(network, random_embedding(tiny_network).numpy(), ".pt")
     assert exported.difference < 1e-4
 
@@ -56,7 +64,9 @@ def test_an_imported_network_goes_back_as_it_came() -> None:
     came = johnson((8, 4, 6), 1)
     embedding = pytorch_examples.embedding_of(came).numpy()
     exported = state_dict.files(
-        Network("own", "x", len(embedding), pytorch_examples.to_onnx(came), {}), embedding, ".safetensors"
+        Network("own", "x", len(embedding), pytorch_examples.to_onnx(came), {}),
+        embedding,
+        ".safetensors",
     )
     assert exported.difference < 1e-4
     state = load(exported.files[".safetensors"])
@@ -65,8 +75,10 @@ def test_an_imported_network_goes_back_as_it_came() -> None:
 
 
 def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = shipped("small")
+    network = load_shipped("small")
     style = gallery_style("starry-night").embedding(network)
-    monkeypatch.setattr(exporting, "painted", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32))
+    monkeypatch.setattr(
+        exporting, "painted", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32)
+    )
     with pytest.raises(NetworkError, match="differs from the network by"):
         state_dict.files(network, style, ".pth")

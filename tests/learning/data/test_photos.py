@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.errors import TrainingError
-from impasto.learning.data.photos import Content, Photos, random_crop
+from impasto.learning.data.photos import ContentImages, PhotoFolder, random_crop
 from learning.tiny import texture
 
 
@@ -35,9 +35,9 @@ def break_some(folder: Path) -> set[str]:
 
 
 def test_every_picture_of_a_tree(folder: Path) -> None:
-    content: Content = Photos(folder)
+    content: ContentImages = PhotoFolder(folder)
     assert content.pool == 3
-    assert Photos(folder, crops=2).pool == 6
+    assert PhotoFolder(folder, crops=2).pool == 6
     assert content.description == "3 photographs"
     assert content.crop(0, 64).shape == (64, 64, 3)
     assert content.crop(0, 64).dtype == np.uint8
@@ -54,34 +54,43 @@ def test_same_seed_number_and_size_same_picture(
         folder.mkdir()
         for n in range(2):
             Image.fromarray(texture(n, 90, 120)).save(folder / f"{n}.png")
-    one, other = Photos(folder, seed), Photos(folder, seed)
+    one, other = PhotoFolder(folder, seed), PhotoFolder(folder, seed)
     one.crop(number + 1, size)  # what came before does not matter
     np.testing.assert_array_equal(one.crop(number, size), other.crop(number, size))
 
 
 def test_numbers_and_seeds_give_other_crops(folder: Path) -> None:
-    crops = {Photos(folder, seed).crop(number, 64).tobytes() for seed in range(3) for number in range(6)}
+    crops = {
+        PhotoFolder(folder, seed).crop(number, 64).tobytes()
+        for seed in range(3)
+        for number in range(6)
+    }
     assert len(crops) == 18
 
 
 def test_all_photographs_are_used(folder: Path) -> None:
-    means = {tuple(np.round(Photos(folder).crop(number, 256).mean((0, 1)) / 12)) for number in range(3)}
+    means = {
+        tuple(np.round(PhotoFolder(folder).crop(number, 256).mean((0, 1)) / 12))
+        for number in range(3)
+    }
     assert len(means) == 3
 
 
 def test_broken_pictures_are_skipped_and_remembered(folder: Path) -> None:
     broken = break_some(folder)
-    content = Photos(folder)
+    content = PhotoFolder(folder)
     crops = [content.crop(number, 64) for number in range(content.pool)]
     assert content.broken == broken
     assert all(crop.std() > 1 for crop in crops)
-    again = Photos(folder)
+    again = PhotoFolder(folder)
     for number in reversed(range(content.pool)):
-        np.testing.assert_array_equal(again.crop(number, 64), crops[number], err_msg="broken ones do not shift the others")
+        np.testing.assert_array_equal(
+            again.crop(number, 64), crops[number], err_msg="broken ones do not shift the others"
+        )
 
 
 def test_pictures_that_vanish_are_skipped_too(folder: Path) -> None:
-    content = Photos(folder)
+    content = PhotoFolder(folder)
     (folder / "b.jpg").unlink()
     for number in range(content.pool):
         content.crop(number, 64)
@@ -90,7 +99,7 @@ def test_pictures_that_vanish_are_skipped_too(folder: Path) -> None:
 
 def test_nothing_but_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("this is no JPEG")
-    content = Photos(tmp_path)
+    content = PhotoFolder(tmp_path)
     with pytest.raises(TrainingError, match="none of the pictures"):
         content.crop(0, 64)
 
@@ -99,10 +108,11 @@ def test_empty_folder_and_missing_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(TrainingError, match=rf"{folder} holds no pictures .*--photos"):
-            Photos(folder)
+            PhotoFolder(folder)
 
 
-# --- random_crop --------------------------------------------------------------------------------------------------------
+# --- random_crop
+# --------------------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=60)
@@ -114,7 +124,9 @@ def test_empty_folder_and_missing_folder(tmp_path: Path) -> None:
     more=st.integers(0, 100),
     seed=st.integers(0, 2**31),
 )
-def test_crops_of_pictures_of_any_size(width: int, height: int, size: int, least: int, more: int, seed: int) -> None:
+def test_crops_of_pictures_of_any_size(
+    width: int, height: int, size: int, least: int, more: int, seed: int
+) -> None:
     picture = Image.new("RGB", (width, height), (200, 100, 50))
     crop = random_crop(picture, size, np.random.default_rng(seed), (least, least + more))
     assert crop.shape == (size, size, 3)
@@ -122,7 +134,8 @@ def test_crops_of_pictures_of_any_size(width: int, height: int, size: int, least
 
 
 def slopes(seed: int, short: float, size: int) -> tuple[float, float]:
-    """Rise per pixel, across and down, in a crop of a picture, 200 x 100, whose red rises by 1 across and green by 2 down."""
+    """Rise per pixel, across and down, in a crop of a picture, 200 x 100, whose red rises by 1
+    across and green by 2 down."""
     across, down = np.meshgrid(np.arange(200), 2 * np.arange(100))
     picture = Image.fromarray(np.stack([across, down, 0 * down], -1).astype(np.uint8))
     crop = random_crop(picture, size, np.random.default_rng(seed), (short, short)).astype(float)
@@ -146,7 +159,10 @@ def test_half_of_the_crops_are_mirrored() -> None:
 def test_crops_come_from_everywhere() -> None:
     across = np.tile(np.arange(200, dtype=np.uint8), (100, 1))
     picture = Image.fromarray(np.stack([across] * 3, -1))
-    lefts = [random_crop(picture, 40, np.random.default_rng(seed), (100, 100)).min() for seed in range(200)]
+    lefts = [
+        random_crop(picture, 40, np.random.default_rng(seed), (100, 100)).min()
+        for seed in range(200)
+    ]
     assert min(lefts) < 10
     assert max(lefts) > 145
 
@@ -154,6 +170,9 @@ def test_crops_come_from_everywhere() -> None:
 def test_flat_parts_are_avoided() -> None:
     pixels = texture(0, 100, 200)
     pixels[:, 70:] = 128
-    drawn = [random_crop(Image.fromarray(pixels), 40, np.random.default_rng(seed), (100, 100)).std() for seed in range(100)]
+    drawn = [
+        random_crop(Image.fromarray(pixels), 40, np.random.default_rng(seed), (100, 100)).std()
+        for seed in range(100)
+    ]
     flat = sum(deviation <= 1 for deviation in drawn)
     assert flat < 20, "of 90 starts across a part of 56 %, five in a row are 6 %"

@@ -8,27 +8,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from impasto.learning.data.photos import Photos
-from impasto.learning.data.sampler import VIEW_STRIDE, VIEW_USES, VIEW_WINDOW, Draw, Draws, ahead
-from impasto.learning.data.style_crops import Art
+from impasto.learning.data.photos import PhotoFolder
+from impasto.learning.data.sampler import (
+    VIEW_STRIDE,
+    VIEW_USES,
+    VIEW_WINDOW,
+    BatchSampler,
+    TrainingBatch,
+    prefetch_batches,
+)
+from impasto.learning.data.style_crops import StyleCrops
 from learning.tiny import texture
 
 
 @pytest.fixture(scope="module")
-def draws(tmp_path_factory: pytest.TempPathFactory) -> Draws:
+def draws(tmp_path_factory: pytest.TempPathFactory) -> BatchSampler:
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(3):
         Image.fromarray(texture(number, 96, 120)).save(folder / f"{number}.png")
     (folder / "broken.jpg").write_bytes(b"no picture")
-    return Draws(5, 4, styles=3, content=Photos(folder), takes_noise=True, art=Art([folder]), predicted=2, alone=0.5)
+    return BatchSampler(
+        5,
+        4,
+        styles=3,
+        content=PhotoFolder(folder),
+        takes_noise=True,
+        art=StyleCrops([folder]),
+        predicted=2,
+        alone=0.5,
+    )
 
 
-def assert_same(one: Draw, other: Draw) -> None:
+def assert_same(one: TrainingBatch, other: TrainingBatch) -> None:
     for field in ("numbers", "photos", "rows", "alone", "views", "noise"):
         assert torch.equal(getattr(one, field), getattr(other, field)), field
 
 
-def test_a_step_draws_the_same_always_and_another_something_else(draws: Draws) -> None:
+def test_a_step_draws_the_same_always_and_another_something_else(draws: BatchSampler) -> None:
     drawn = draws.draw(7, 64)
     assert_same(drawn, draws.draw(7, 64))
     assert not torch.equal(drawn.photos, draws.draw(8, 64).photos)
@@ -38,14 +54,16 @@ def test_a_step_draws_the_same_always_and_another_something_else(draws: Draws) -
     assert set(drawn.rows.tolist()) <= {0, 1, 2}
 
 
-def test_photographs_are_the_content_of_their_numbers(draws: Draws) -> None:
+def test_photographs_are_the_content_of_their_numbers(draws: BatchSampler) -> None:
     drawn = draws.draw(3, 72)
     for number, photo in zip(drawn.numbers.tolist(), drawn.photos, strict=True):
         assert (draws.content.crop(number, 72) == photo.numpy()).all()
 
 
-def test_without_art_or_noise_there_are_neither(draws: Draws) -> None:
-    plain = Draws(5, 4, 3, draws.content, takes_noise=False, art=None, predicted=0, alone=0.0)
+def test_without_art_or_noise_there_are_neither(draws: BatchSampler) -> None:
+    plain = BatchSampler(
+        5, 4, 3, draws.content, takes_noise=False, art=None, predicted=0, alone=0.0
+    )
     drawn = plain.draw(0, 64)
     assert drawn.noise is None and len(drawn.views) == 0 and len(drawn.rows) == 4
     assert plain.fresh(0, first=True) == {}
@@ -56,7 +74,7 @@ def test_without_art_or_noise_there_are_neither(draws: Draws) -> None:
 def test_views_are_there_before_they_are_drawn_each_once(start: int, steps: int) -> None:
     """Whatever step a run begins at."""
 
-    class Numbered(Draws):
+    class Numbered(BatchSampler):
         def view(self, number: int) -> torch.Tensor:
             return torch.tensor(number)
 
@@ -78,8 +96,8 @@ def test_views_are_there_before_they_are_drawn_each_once(start: int, steps: int)
     assert len(there) <= VIEW_WINDOW * 4 + (steps + 2 * VIEW_STRIDE) * 4 / VIEW_USES
 
 
-def test_other_processes_draw_the_same_ahead(draws: Draws) -> None:
-    loader = ahead(draws, 31, 64, processes=2)
+def test_other_processes_draw_the_same_ahead(draws: BatchSampler) -> None:
+    loader = prefetch_batches(draws, 31, 64, processes=2)
     for step in range(31, 35):
         made = next(loader)
         assert_same(made, draws.draw(step, 64))

@@ -25,19 +25,24 @@ def features(seed: int, channels: int = 5, height: int = 6, width: int = 7) -> t
     return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(seed)) * 4
 
 
-# --- AdaIN --------------------------------------------------------------------------------------------------------------
+# --- AdaIN
+# --------------------------------------------------------------------------------------------------------------
 
 
 @given(seed=seeds)
 def test_adain_content(seed: int) -> None:
     a, b = features(seed), features(seed + 1)
-    assert metrics.adain_content(a, b) == pytest.approx(float(np.mean((a.numpy() - b.numpy()) ** 2)), rel=1e-4)
+    assert metrics.adain_content(a, b) == pytest.approx(
+        float(np.mean((a.numpy() - b.numpy()) ** 2)), rel=1e-4
+    )
     assert metrics.adain_content(a, a) == 0
 
 
 def test_adain_style_compares_means_and_deviations() -> None:
     network = tiny_perceptual()
-    a, b = (network(picture, metrics.ADAIN_LAYERS) for picture in (pictures(1), pictures(2, height=80)))
+    a, b = (
+        network(picture, metrics.ADAIN_LAYERS) for picture in (pictures(1), pictures(2, height=80))
+    )
     expected = 0.0
     for layer in ("relu1_1", "relu2_1", "relu3_1", "relu4_1"):
         x, y = (each[layer][0].flatten(1).double().numpy() for each in (a, b))
@@ -47,7 +52,8 @@ def test_adain_style_compares_means_and_deviations() -> None:
     assert metrics.adain_style(b, painting) == 0
 
 
-# --- CFSD ---------------------------------------------------------------------------------------------------------------
+# --- CFSD
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=20)
@@ -61,13 +67,16 @@ def test_cfsd_is_the_divergence_of_correlations(seed: int, height: int, width: i
         distributions.append(weights / weights.sum(1, keepdims=True))
     p, q = distributions
     expected = sum(
-        (row_p[row_p > 0] * np.log(row_p[row_p > 0] / row_q[row_p > 0])).sum() for row_p, row_q in zip(p, q, strict=True)
+        (row_p[row_p > 0] * np.log(row_p[row_p > 0] / row_q[row_p > 0])).sum()
+        for row_p, row_q in zip(p, q, strict=True)
     )
     got = metrics.cfsd(torch.from_numpy(picture), torch.from_numpy(photo))
     assert got == pytest.approx(expected, rel=1e-2, abs=1e-3)
 
 
-def test_cfsd_does_not_depend_on_how_many_rows_are_taken_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cfsd_does_not_depend_on_how_many_rows_are_taken_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     a, b = features(1), features(2)
     whole = metrics.cfsd(a, b)
     monkeypatch.setattr(metrics, "CFSD_ROWS", 5)
@@ -76,14 +85,18 @@ def test_cfsd_does_not_depend_on_how_many_rows_are_taken_at_a_time(monkeypatch: 
     assert metrics.cfsd(a, a) == 0
 
 
-# --- SSIM ---------------------------------------------------------------------------------------------------------------
+# --- SSIM
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def test_ssim_is_one_for_the_photograph_and_falls_with_noise() -> None:
     photo = texture(1)
     assert metrics.ssim(photo, photo) == pytest.approx(1)
     noise = np.random.default_rng(0).normal(0, 1, photo.shape)
-    found = [metrics.ssim((photo + scale * noise).clip(0, 255).astype(np.uint8), photo) for scale in (5, 20, 60)]
+    found = [
+        metrics.ssim((photo + scale * noise).clip(0, 255).astype(np.uint8), photo)
+        for scale in (5, 20, 60)
+    ]
     assert 1 > found[0] > found[1] > found[2] > 0
 
 
@@ -93,13 +106,16 @@ def test_ssim_of_flat_pictures_by_the_formula() -> None:
     assert metrics.ssim(a, b) == pytest.approx((2 * 100 * 150 + c1) / (100**2 + 150**2 + c1))
 
 
-# --- LPIPS --------------------------------------------------------------------------------------------------------------
+# --- LPIPS
+# --------------------------------------------------------------------------------------------------------------
 
 
 @given(seed=seeds)
 def test_lpips_without_heads_is_by_cosines(seed: int) -> None:
     a, b = ([features(seed + i), features(seed + i + 2, 9, 3, 4)] for i in (0, 1))
-    expected = sum(2 - 2 * F.cosine_similarity(x, y).mean().item() for x, y in zip(a, b, strict=True))
+    expected = sum(
+        2 - 2 * F.cosine_similarity(x, y).mean().item() for x, y in zip(a, b, strict=True)
+    )
     assert metrics.lpips(a, b) == pytest.approx(expected, rel=1e-3, abs=1e-5)
     assert metrics.lpips(a, a) == 0
 
@@ -119,15 +135,23 @@ def test_squeezenet_by_the_definition() -> None:
     tensors, picture = squeeze_tensors(), pictures(1, height=70, width=91)
 
     def convolved(x: torch.Tensor, name: str, **options: int) -> torch.Tensor:
-        return F.relu(F.conv2d(x, tensors[f"features.{name}.weight"], tensors[f"features.{name}.bias"], **options))
+        return F.relu(
+            F.conv2d(
+                x, tensors[f"features.{name}.weight"], tensors[f"features.{name}.bias"], **options
+            )
+        )
 
     def fire(x: torch.Tensor, index: int) -> torch.Tensor:
         x = convolved(x, f"{index}.squeeze")
-        return torch.cat([convolved(x, f"{index}.expand1x1"), convolved(x, f"{index}.expand3x3", padding=1)], 1)
+        return torch.cat(
+            [convolved(x, f"{index}.expand1x1"), convolved(x, f"{index}.expand3x3", padding=1)], 1
+        )
 
     pool = torch.nn.MaxPool2d(3, 2, ceil_mode=True)
     x = 2 * picture - 1  # as LPIPS takes pictures and scales them
-    x = (x - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
+    x = (x - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor(
+        [0.458, 0.448, 0.450]
+    ).view(3, 1, 1)
     relu1 = convolved(x, "0", stride=2)
     relu2 = fire(fire(pool(relu1), 3), 4)
     relu3 = fire(fire(pool(relu2), 6), 7)
@@ -136,20 +160,31 @@ def test_squeezenet_by_the_definition() -> None:
     relu6 = fire(relu5, 11)
     got = SqueezeNet(tensors)(picture)
     assert [f.shape[1] for f in got] == list(CHANNELS)
-    for found, expected in zip(got, (relu1, relu2, relu3, relu4, relu5, relu6, fire(relu6, 12)), strict=True):
+    for found, expected in zip(
+        got, (relu1, relu2, relu3, relu4, relu5, relu6, fire(relu6, 12)), strict=True
+    ):
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_squeezenet_is_found_or_the_error_says_where_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_squeezenet_is_found_or_the_error_says_where_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IMPASTO_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
-    with pytest.raises(WeightsError, match=r"download\.pytorch\.org.*put it into .*IMPASTO_WEIGHTS"):
+    with pytest.raises(
+        WeightsError, match=r"download\.pytorch\.org.*put it into .*IMPASTO_WEIGHTS"
+    ):
         lpips.load()
     torch.save(squeeze_tensors(), tmp_path / "squeezenet1_1-b8a52dc0.pth")
     by_torchvision = lpips.load()
-    save_file(squeeze_tensors() | {"classifier.1.bias": torch.zeros(3)}, tmp_path / "squeezenet1_1.safetensors")
+    save_file(
+        squeeze_tensors() | {"classifier.1.bias": torch.zeros(3)},
+        tmp_path / "squeezenet1_1.safetensors",
+    )
     assert lpips.load().identity == by_torchvision.identity
-    save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "squeezenet1_1.safetensors")
+    save_file(
+        {"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "squeezenet1_1.safetensors"
+    )
     with pytest.raises(WeightsError, match="does not hold SqueezeNet"):
         lpips.load()
 
@@ -166,11 +201,16 @@ def test_weights_of_more_than_there_can_be(tmp_path: Path) -> None:
 
 
 def test_heads_are_read_by_their_published_names(tmp_path: Path) -> None:
-    heads = {f"lin{i}.model.1.weight": torch.rand(1, channels, 1, 1) for i, channels in enumerate(CHANNELS)}
+    heads = {
+        f"lin{i}.model.1.weight": torch.rand(1, channels, 1, 1)
+        for i, channels in enumerate(CHANNELS)
+    }
     torch.save(heads, tmp_path / "squeeze.pth")
     read = lpips.read_heads(tmp_path / "squeeze.pth")
     assert all(torch.equal(found, heads[f"lin{i}.model.1.weight"]) for i, found in enumerate(read))
-    torch.save({f"lin{i}.model.1.weight": torch.rand(1, 64, 1, 1) for i in range(5)}, tmp_path / "alex.pth")
+    torch.save(
+        {f"lin{i}.model.1.weight": torch.rand(1, 64, 1, 1) for i in range(5)}, tmp_path / "alex.pth"
+    )
     with pytest.raises(WeightsError, match=r"squeeze\.pth of the lpips package"):
         lpips.read_heads(tmp_path / "alex.pth")
     with pytest.raises(WeightsError, match="does not exist"):
@@ -191,12 +231,16 @@ def test_real_squeezenet_sees_stronger_noise_as_farther(monkeypatch: pytest.Monk
     noise = torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         target = network(photo)
-        found = [metrics.lpips(network((photo + scale * noise).clamp(0, 1)), target) for scale in (0, 0.02, 0.1, 0.4)]
+        found = [
+            metrics.lpips(network((photo + scale * noise).clamp(0, 1)), target)
+            for scale in (0, 0.02, 0.1, 0.4)
+        ]
     assert found[0] == 0
     assert found == sorted(found)
 
 
-# --- FID ----------------------------------------------------------------------------------------------------------------
+# --- FID
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=20)
@@ -205,7 +249,9 @@ def test_frechet_distance_by_the_matrix_root(seed: int, n: int, m: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(0, 1, (n, 6)), rng.normal(0.5, 2, (m, 6)) @ rng.normal(0, 1, (6, 6))
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(
+        cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real
+    )
     assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
 
 
@@ -233,7 +279,9 @@ def test_inception_takes_the_published_shapes(fid: bool) -> None:
     assert found.shape == (2, 2048 // 16)
     assert found.isfinite().all()
     assert found.std() > 0
-    torch.testing.assert_close(network(pictures(2, height=96, width=120)), found[1:], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        network(pictures(2, height=96, width=120)), found[1:], rtol=1e-3, atol=1e-4
+    )
 
 
 def test_fids_network_sees_299_pixels_in_minus_one_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,11 +302,15 @@ def test_fids_network_sees_299_pixels_in_minus_one_to_one(monkeypatch: pytest.Mo
 def test_an_inception_convolution_by_torchs_own_layers() -> None:
     tensors = inception_tensors()
     layer = torch.nn.BatchNorm2d(2, eps=0.001).eval()
-    layer.load_state_dict({k.removeprefix("Conv2d_1a_3x3.bn."): v for k, v in tensors.items() if "1a_3x3.bn" in k})
+    layer.load_state_dict(
+        {k.removeprefix("Conv2d_1a_3x3.bn."): v for k, v in tensors.items() if "1a_3x3.bn" in k}
+    )
     picture = pictures(1)
     with torch.no_grad():
         expected = layer(F.conv2d(picture, tensors["Conv2d_1a_3x3.conv.weight"], stride=2)).relu()
-    torch.testing.assert_close(Inception(tensors)._conv("Conv2d_1a_3x3", picture, 2, same=False), expected)
+    torch.testing.assert_close(
+        Inception(tensors)._conv("Conv2d_1a_3x3", picture, 2, same=False), expected
+    )
 
 
 def test_a_file_without_inception(tmp_path: Path) -> None:

@@ -23,7 +23,11 @@ def test_boldness_is_that_of_edges() -> None:
 
 
 PAINTINGS = {
-    "grey": {"boldness": 0.02, "ours": {"C": 0.5, "S": 0.3, "J": 2.0}, "half": {"C": 0.5, "S": 0.3, "J": 2.0}},
+    "grey": {
+        "boldness": 0.02,
+        "ours": {"C": 0.5, "S": 0.3, "J": 2.0},
+        "half": {"C": 0.5, "S": 0.3, "J": 2.0},
+    },
     "loud": {"boldness": 0.2, "ours": {"C": 0.5, "S": 0.1, "J": 1.0}},
     "mild": {"boldness": 0.03, "ours": {"C": 0.5, "S": 0.2, "J": 1.5}},
     "hard": {"boldness": 0.1, "ours": {"C": 0.5, "S": 0.1, "J": 0.75}},
@@ -43,9 +47,16 @@ def test_the_table_of_both_groups_has_methods_that_painted_all() -> None:
 
 
 def test_both_groups_beside_optimization() -> None:
-    """Over the J of most iterations, pair by pair: what is hard for all counts as much as what is easy."""
-    near, far = {"loud": 0.5, "hard": 0.25, "mild": 0.75, "grey": 0.5}, dict.fromkeys(PAINTINGS, 9.0)
-    rows = {name: entry | {"lbfgs-9": {"J": far[name]}, "lbfgs-50": {"J": near[name]}} for name, entry in PAINTINGS.items()}
+    """Over the J of most iterations, pair by pair: what is hard for all counts as much as what is
+    easy."""
+    near, far = (
+        {"loud": 0.5, "hard": 0.25, "mild": 0.75, "grey": 0.5},
+        dict.fromkeys(PAINTINGS, 9.0),
+    )
+    rows = {
+        name: entry | {"lbfgs-9": {"J": far[name]}, "lbfgs-50": {"J": near[name]}}
+        for name, entry in PAINTINGS.items()
+    }
     table = bold_and_subdued(rows)
     assert "subdued, over lbfgs-50" in table
     assert "| ours | 0.875 | 1.750 | 2.00 | 2.500 | 3.000 | 1.20 |" in table

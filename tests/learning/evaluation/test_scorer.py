@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.learning.evaluation import scorer
-from impasto.learning.evaluation.scorer import Judge, Score
+from impasto.learning.evaluation.scorer import ObjectiveScorer, Score
 from impasto.learning.losses.objective import Objective
-from impasto.learning.networks.perceptual import Perceptual
+from impasto.learning.networks.perceptual import PerceptualNetwork
 from learning.tiny import pictures, texture
 
 
@@ -36,9 +36,9 @@ def test_pictures_come_at_512(photo: Path, painting: Path) -> None:
 
 
 def test_the_photograph_loses_no_content_and_the_painting_no_style(
-    photo: Path, painting: Path, tiny_perceptual: Perceptual
+    photo: Path, painting: Path, tiny_perceptual: PerceptualNetwork
 ) -> None:
-    judge = Judge(tiny_perceptual)
+    judge = ObjectiveScorer(tiny_perceptual)
     c, s, j = astuple(judge.score(scorer.load(photo), photo, painting))
     assert c == pytest.approx(0, abs=1e-9)
     assert s > 0.01
@@ -52,14 +52,16 @@ def test_the_photograph_loses_no_content_and_the_painting_no_style(
     assert j == pytest.approx(c)
 
 
-def test_scores_are_those_of_the_objective(photo: Path, painting: Path, tiny_perceptual: Perceptual) -> None:
+def test_scores_are_those_of_the_objective(
+    photo: Path, painting: Path, tiny_perceptual: PerceptualNetwork
+) -> None:
     """And do not depend on what was scored before."""
 
     def tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
         return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
 
     picture = texture(5, 549, 512)
-    objective, judge = Objective(tiny_perceptual), Judge(tiny_perceptual)
+    objective, judge = Objective(tiny_perceptual), ObjectiveScorer(tiny_perceptual)
     terms = objective.terms(
         tensor(picture),
         objective.content_target(tensor(scorer.load(photo))),
@@ -68,20 +70,26 @@ def test_scores_are_those_of_the_objective(photo: Path, painting: Path, tiny_per
     judge.score(scorer.load(painting), painting, photo)
     for _ in range(2):
         c, s, j = astuple(judge.score(picture, photo, painting))
-        assert (c, s, j) == pytest.approx((terms["content"].item(), terms["style"].item(), c + 5 * s))
+        assert (c, s, j) == pytest.approx(
+            (terms["content"].item(), terms["style"].item(), c + 5 * s)
+        )
 
 
 def test_mean() -> None:
     assert scorer.mean([Score(1, 2, 11), Score(3, 6, 33), Score(2, 1, 7)]) == Score(2, 3, 17)
 
 
-# --- baselines ----------------------------------------------------------------------------------------------------------
+# --- baselines
+# ----------------------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 10_000), height=st.integers(8, 60), width=st.integers(8, 60))
 def test_recolored_has_the_styles_colours(seed: int, height: int, width: int) -> None:
-    photo, style = pictures(seed, height=height, width=width), pictures(seed + 1, height=40, width=50)
+    photo, style = (
+        pictures(seed, height=height, width=width),
+        pictures(seed + 1, height=40, width=50),
+    )
     got = scorer.recolored(photo, style)
     assert got.shape == photo.shape
     (x, s) = (t[0].flatten(1).double().numpy() for t in (got, style))

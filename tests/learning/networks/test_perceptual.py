@@ -19,7 +19,7 @@ from torch import Tensor
 from impasto.errors import WeightsError
 from impasto.learning.evaluation.scorer import CANONICAL
 from impasto.learning.networks import perceptual, pretrained
-from impasto.learning.networks.perceptual import Perceptual
+from impasto.learning.networks.perceptual import PerceptualNetwork
 from learning.tiny import STYLE_LAYERS, pictures, tiny_perceptual, vgg_tensors
 
 
@@ -31,7 +31,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "weights"
 
 
-# --- layers -------------------------------------------------------------------------------------------------------------
+# --- layers
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_layers_have_torchvisions_numbers(network: str, layer: str, index: int) -> None:
     everywhere = {f"features.{i}.weight": torch.zeros(1, 1, 3, 3) for i in range(40)}
     everywhere |= {f"features.{i}.bias": torch.zeros(1) for i in range(40)}
-    assert Perceptual(network, everywhere).layers[layer] == index
+    assert PerceptualNetwork(network, everywhere).layers[layer] == index
 
 
 def test_features_by_the_definition() -> None:
@@ -70,9 +71,13 @@ def test_features_by_the_definition() -> None:
             model.append(torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1))
         else:
             model.append(torch.nn.ReLU())
-    model.load_state_dict({key.removeprefix("features."): tensor for key, tensor in tensors.items()})
+    model.load_state_dict(
+        {key.removeprefix("features."): tensor for key, tensor in tensors.items()}
+    )
     got = tiny_perceptual()(picture, STYLE_LAYERS)
-    x = (picture - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    x = (picture - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    )[:, None, None]
     with torch.no_grad():
         for layer, end in (("relu1_1", 2), ("relu2_1", 7), ("relu3_1", 12), ("relu4_1", 21)):
             torch.testing.assert_close(got[layer], model[:end](x), rtol=1e-4, atol=1e-5)
@@ -104,15 +109,16 @@ def test_frozen_but_differentiable() -> None:
     assert gradient.abs().sum() > 0
 
 
-# --- identity -----------------------------------------------------------------------------------------------------------
+# --- identity
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_identity_is_of_the_tensors_not_of_their_order_or_the_type_computed_in() -> None:
     tensors = vgg_tensors()
-    identity = Perceptual("vgg19", tensors).identity
+    identity = PerceptualNetwork("vgg19", tensors).identity
     assert identity.startswith("vgg19-")
-    assert Perceptual("vgg19", dict(reversed(tensors.items()))).identity == identity
-    assert Perceptual("vgg19", tensors, torch.bfloat16).identity == identity
+    assert PerceptualNetwork("vgg19", dict(reversed(tensors.items()))).identity == identity
+    assert PerceptualNetwork("vgg19", tensors, torch.bfloat16).identity == identity
 
 
 @settings(deadline=None, max_examples=20)
@@ -128,7 +134,13 @@ def test_identity_differs_when_any_number_differs(data: st.DataObject) -> None:
 
 def test_identity_differs_with_name_shape_and_type() -> None:
     one = torch.arange(6.0)
-    versions = [{"a": one}, {"b": one}, {"a": one.reshape(2, 3)}, {"a": one.reshape(3, 2)}, {"a": one.view(torch.int32)}]
+    versions = [
+        {"a": one},
+        {"b": one},
+        {"a": one.reshape(2, 3)},
+        {"a": one.reshape(3, 2)},
+        {"a": one.view(torch.int32)},
+    ]
     assert len({perceptual.tensors_hash(version) for version in versions}) == len(versions)
 
 
@@ -139,7 +151,8 @@ def test_identity_does_not_depend_on_memory_format() -> None:
     )
 
 
-# --- weights on this machine --------------------------------------------------------------------------------------------
+# --- weights on this machine
+# --------------------------------------------------------------------------------------------
 
 
 def put(folder: Path, name: str, seed: int) -> Path:
@@ -155,7 +168,7 @@ def put(folder: Path, name: str, seed: int) -> Path:
 
 
 def expected_identity(seed: int) -> str:
-    return Perceptual("vgg19", vgg_tensors(seed)).identity
+    return PerceptualNetwork("vgg19", vgg_tensors(seed)).identity
 
 
 @pytest.mark.parametrize("file", ["vgg19.safetensors", "vgg19-dcbb9e9d.pth"])
@@ -163,16 +176,18 @@ def test_weights_in_the_folder_given_then_in_the_cache(
     file: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(cache, file, 1)
-    assert pretrained.load("vgg19").identity == expected_identity(1)
+    assert pretrained.load_perceptual("vgg19").identity == expected_identity(1)
     monkeypatch.setenv("IMPASTO_WEIGHTS", str(tmp_path / "given"))
-    assert pretrained.load("vgg19").identity == expected_identity(1), "the folder given holds none"
+    assert pretrained.load_perceptual("vgg19").identity == expected_identity(1), (
+        "the folder given holds none"
+    )
     put(tmp_path / "given", file, 2)
-    assert pretrained.load("vgg19").identity == expected_identity(2)
+    assert pretrained.load_perceptual("vgg19").identity == expected_identity(2)
 
 
 def test_unknown_network() -> None:
     with pytest.raises(WeightsError, match=r"'vgg11'; there are vgg16, vgg19, lite"):
-        pretrained.load("vgg11")
+        pretrained.load_perceptual("vgg11")
 
 
 class Malicious:
@@ -191,7 +206,7 @@ def test_weights_never_run_code(cache: Path, tmp_path: Path) -> None:
     path = cache / "vgg19-dcbb9e9d.pth"
     torch.save({**vgg_tensors(), "features.40.weight": Malicious(trap)}, path)
     with pytest.raises(WeightsError, match=str(path)) as caught:
-        pretrained.load("vgg19")
+        pretrained.load_perceptual("vgg19")
     assert "weights_only" not in str(caught.value), "never advise to run it"
     assert not trap.exists()
     torch.load(path, weights_only=False)
@@ -203,11 +218,17 @@ def test_weights_never_run_code(cache: Path, tmp_path: Path) -> None:
 def test_broken_weights_say_what_to_do(file: str, content: str, cache: Path) -> None:
     path = put(cache, file, 0)
     if content == "other":
-        save_file({"conv.weight": torch.zeros(3)}, path) if path.suffix == ".safetensors" else torch.save({"a": 1}, path)
+        save_file(
+            {"conv.weight": torch.zeros(3)}, path
+        ) if path.suffix == ".safetensors" else torch.save({"a": 1}, path)
     else:
-        path.write_bytes({"cut": path.read_bytes()[:-3000], "text": b"no weights", "empty": b""}[content])
-    with pytest.raises(WeightsError, match=f"{path} does not hold a perceptual network .*delete it") as caught:
-        pretrained.load("vgg19")
+        path.write_bytes(
+            {"cut": path.read_bytes()[:-3000], "text": b"no weights", "empty": b""}[content]
+        )
+    with pytest.raises(
+        WeightsError, match=f"{path} does not hold a perceptual network .*delete it"
+    ) as caught:
+        pretrained.load_perceptual("vgg19")
     assert "weights_only" not in str(caught.value), "never advise to run what is in a file"
 
 
@@ -241,23 +262,31 @@ def test_weights_of_another_network_or_damaged_ones(kind: str, reason: str, cach
     path = cache / "vgg19.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in damaged(kind).items()}, path)
     with pytest.raises(WeightsError, match=f"{path} does not hold vgg19: {reason}; delete it"):
-        pretrained.load("vgg19")
+        pretrained.load_perceptual("vgg19")
 
 
 def test_weights_that_are_too_large(cache: Path) -> None:
-    for name, most in (("vgg19.safetensors", "1,073,741,824"), ("vgg16-397923af.pth", "1,073,741,824")):
+    for name, most in (
+        ("vgg19.safetensors", "1,073,741,824"),
+        ("vgg16-397923af.pth", "1,073,741,824"),
+    ):
         path = put(cache, name, 0)
         with path.open("r+b") as file:
-            file.truncate(pretrained.MOST_BYTES + 1)  # takes no room
-        with pytest.raises(WeightsError, match=f"{path} does not hold a perceptual network .*{most} are the most.*delete it"):
-            pretrained.load(name[:5])
+            file.truncate(pretrained.MAX_WEIGHT_BYTES + 1)  # takes no room
+        with pytest.raises(
+            WeightsError,
+            match=f"{path} does not hold a perceptual network .*{most} are the most.*delete it",
+        ):
+            pretrained.load_perceptual(name[:5])
 
 
-# --- fetching -----------------------------------------------------------------------------------------------------------
+# --- fetching
+# -----------------------------------------------------------------------------------------------------------
 
 
 class Server(HTTPServer):
-    """Serves `body` at any address, says it is `promised` bytes, and may end in the middle of a piece."""
+    """Serves `body` at any address, says it is `promised` bytes, and may end in the middle of a
+    piece."""
 
     body, promised, chunked = b"", 0, False
 
@@ -291,7 +320,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
         server.body, server.promised = buffer.getvalue(), len(buffer.getvalue())
         start = hashlib.sha256(server.body).hexdigest()[:8]
-        monkeypatch.setitem(pretrained.PUBLISHED, "vgg19", f"http://127.0.0.1:{server.server_port}/vgg19-{start}.pth")
+        monkeypatch.setitem(
+            pretrained.PUBLISHED,
+            "vgg19",
+            f"http://127.0.0.1:{server.server_port}/vgg19-{start}.pth",
+        )
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield server
         server.shutdown()
@@ -299,19 +332,23 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def test_fetched_once_and_kept(server: Server, cache: Path) -> None:
     seen: list[tuple[int, int]] = []
-    network = pretrained.load("vgg19", progress=lambda done, total: seen.append((done, total)))
+    network = pretrained.load_perceptual(
+        "vgg19", progress=lambda done, total: seen.append((done, total))
+    )
     assert network.identity == expected_identity(5)
     size = len(server.body)
     assert seen[-1] == (size, size)
-    assert [path.name for path in cache.iterdir()] == [pretrained.PUBLISHED["vgg19"].rsplit("/", 1)[1]]
+    assert [path.name for path in cache.iterdir()] == [
+        pretrained.PUBLISHED["vgg19"].rsplit("/", 1)[1]
+    ]
     server.body, server.promised = b"", 0
-    assert pretrained.load("vgg19").identity == expected_identity(5), "from the cache"
+    assert pretrained.load_perceptual("vgg19").identity == expected_identity(5), "from the cache"
 
 
 def test_fetched_weights_that_are_not_the_published_ones(server: Server, cache: Path) -> None:
     server.body = server.body[:-1] + b"!"
     with pytest.raises(WeightsError, match=r"SHA-256 .*by hand: get http://"):
-        pretrained.load("vgg19")
+        pretrained.load_perceptual("vgg19")
     assert list(cache.iterdir()) == []
 
 
@@ -319,10 +356,14 @@ def test_fetched_weights_that_are_not_the_published_ones(server: Server, cache: 
 def test_connection_that_breaks(chunked: bool, server: Server, cache: Path) -> None:
     server.chunked, server.body = chunked, server.body[: len(server.body) // 2]
     with pytest.raises(WeightsError) as caught:
-        pretrained.load("vgg19")
+        pretrained.load_perceptual("vgg19")
     message = str(caught.value)
     assert "could not be fetched" in message
-    assert f"get {pretrained.PUBLISHED['vgg19']}" in message and str(cache) in message and "IMPASTO_WEIGHTS" in message
+    assert (
+        f"get {pretrained.PUBLISHED['vgg19']}" in message
+        and str(cache) in message
+        and "IMPASTO_WEIGHTS" in message
+    )
     assert "--perceptual lite" in message
     assert list(cache.iterdir()) == []
 
@@ -332,23 +373,26 @@ def test_no_connection(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setitem(pretrained.PUBLISHED, "vgg16", f"http://127.0.0.1:{port}/vgg16-397923af.pth")
+    monkeypatch.setitem(
+        pretrained.PUBLISHED, "vgg16", f"http://127.0.0.1:{port}/vgg16-397923af.pth"
+    )
     with pytest.raises(WeightsError, match=r"vgg16 are not on this machine .*--perceptual lite"):
-        pretrained.load("vgg16")
+        pretrained.load_perceptual("vgg16")
     assert list(cache.iterdir()) == []
 
 
 def test_cache_that_cannot_be_written(cache: Path) -> None:
     cache.parent.write_text("a file where the folder should be")
     with pytest.raises(WeightsError, match="--perceptual lite"):
-        pretrained.load("vgg16")
+        pretrained.load_perceptual("vgg16")
 
 
-# --- the networks there are ---------------------------------------------------------------------------------------------
+# --- the networks there are
+# ---------------------------------------------------------------------------------------------
 
 
 def test_lite_ships_with_read_outs_for_the_teachers_channels(cache: Path) -> None:
-    lite = pretrained.load("lite")
+    lite = pretrained.load_perceptual("lite")
     assert lite.identity.startswith("lite-")
     read = {layer: lite.read(layer, f) for layer, f in lite(pictures(1), STYLE_LAYERS).items()}
     assert {layer: f.shape[1:] for layer, f in read.items()} == {
@@ -360,8 +404,18 @@ def test_lite_ships_with_read_outs_for_the_teachers_channels(cache: Path) -> Non
     assert not cache.exists(), "nothing was fetched"
 
 
-def test_vgg19_by_its_shapes_and_identity(vgg19: Perceptual) -> None:
+def test_vgg19_by_its_shapes_and_identity(vgg19: PerceptualNetwork) -> None:
     layers = ["relu1_2", "relu2_2", "relu3_4", "relu4_1"]
-    shapes = {layer: tuple(f.shape[1:]) for layer, f in vgg19(pictures(1, height=50, width=65), layers).items()}
-    assert shapes == {"relu1_2": (64, 50, 65), "relu2_2": (128, 25, 32), "relu3_4": (256, 12, 16), "relu4_1": (512, 6, 8)}
-    assert vgg19.identity == CANONICAL, "the Oxford weights, by which figures in the docs were measured"
+    shapes = {
+        layer: tuple(f.shape[1:])
+        for layer, f in vgg19(pictures(1, height=50, width=65), layers).items()
+    }
+    assert shapes == {
+        "relu1_2": (64, 50, 65),
+        "relu2_2": (128, 25, 32),
+        "relu3_4": (256, 12, 16),
+        "relu4_1": (512, 6, 8),
+    }
+    assert vgg19.identity == CANONICAL, (
+        "the Oxford weights, by which figures in the docs were measured"
+    )

@@ -12,7 +12,7 @@ from impasto.errors import NetworkError
 from impasto.learning.conversion import onnx_export
 from impasto.learning.losses.statistics import moments
 from impasto.learning.networks.predictor import Dimensions, StylePredictor, new_predictor
-from impasto.models.network import NETWORKS, shipped
+from impasto.models.network import NETWORKS, load_shipped
 from learning.tiny import pictures
 
 START = torch.linspace(-1, 1, 20)
@@ -35,10 +35,14 @@ def test_before_training_every_picture_gives_the_start() -> None:
     torch.testing.assert_close(untrained(pictures(50, 51)), START.expand(2, -1))
 
 
-def test_readings_are_about_0_with_deviation_1_over_the_usual_pictures(predictor: StylePredictor) -> None:
+def test_readings_are_about_0_with_deviation_1_over_the_usual_pictures(
+    predictor: StylePredictor,
+) -> None:
     statistics = predictor.statistics
     readings = torch.cat([statistics(picture) for picture in several(12)]) / statistics.gain
-    torch.testing.assert_close(readings.mean(0), torch.zeros(readings.shape[1]), atol=0.15, rtol=0)  # but for what is clamped
+    torch.testing.assert_close(
+        readings.mean(0), torch.zeros(readings.shape[1]), atol=0.15, rtol=0
+    )  # but for what is clamped
     varied = readings.std(0)
     assert varied.max() < 1.05 and varied.median() > 0.9
 
@@ -62,10 +66,15 @@ def test_balancing_changes_no_prediction(predictor: StylePredictor) -> None:
     torch.testing.assert_close(uneven(pictures(5)), before, atol=1e-4, rtol=1e-4)
 
 
-def test_covariances_are_read_along_directions_in_which_the_average_is_the_identity(predictor: StylePredictor) -> None:
+def test_covariances_are_read_along_directions_in_which_the_average_is_the_identity(
+    predictor: StylePredictor,
+) -> None:
     statistics = predictor.statistics
     for layer in statistics.dimensions.kept:
-        found = [moments(statistics.perceptual(picture, [layer])[layer]).cov[0] for picture in several(12)]
+        found = [
+            moments(statistics.perceptual(picture, [layer])[layer]).cov[0]
+            for picture in several(12)
+        ]
         average = torch.stack(found).mean(0)
         directions = getattr(statistics, f"directions_{layer}")
         values = torch.linalg.eigvalsh(average)[-directions.shape[1] :]
@@ -76,7 +85,11 @@ def test_covariances_are_read_along_directions_in_which_the_average_is_the_ident
 
 def test_a_picture_of_more_of_the_same_is_read_as_the_same(predictor: StylePredictor) -> None:
     picture = pictures(3, height=96, width=96)
-    change = (predictor.statistics(picture.repeat(1, 1, 3, 2)) - predictor.statistics(picture)).abs().mean()
+    change = (
+        (predictor.statistics(picture.repeat(1, 1, 3, 2)) - predictor.statistics(picture))
+        .abs()
+        .mean()
+    )
     other = (predictor.statistics(pictures(9)) - predictor.statistics(picture)).abs().mean()
     assert change < 0.7 * other
 
@@ -86,15 +99,19 @@ def test_only_the_head_learns(predictor: StylePredictor) -> None:
     assert learning == {"inner", "middle", "outer"}
 
 
-def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(predictor: StylePredictor) -> None:
+def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(
+    predictor: StylePredictor,
+) -> None:
     graph = onnx_export.predictor_to_onnx(predictor)
     back = onnx_export.predictor_from_onnx(graph)
     for height, width in ((64, 64), (72, 101)):
         picture = pictures(7, height=height, width=width)
         with torch.no_grad():
             expected = predictor(picture)
-            torch.testing.assert_close(back(picture), expected, atol=2e-2, rtol=0)  # weights are rounded to float16
-        for engine in base.available():
+            torch.testing.assert_close(
+                back(picture), expected, atol=2e-2, rtol=0
+            )  # weights are rounded to float16
+        for engine in base.available_engines():
             (found,) = base.run_each(graph, [picture.numpy()], engine)
             np.testing.assert_allclose(found, back(picture).detach().numpy(), atol=2e-3)
     assert onnx_export.predictor_to_onnx(back) == graph  # what is read back is what was written
@@ -107,16 +124,18 @@ def test_a_graph_that_is_no_predictor_is_told(tiny_graph: bytes) -> None:
 
 
 def test_how_many_numbers_a_picture_is_read_as() -> None:
-    assert Dimensions({"a": 4, "b": 6}, {"a": 2, "b": 3}, 8, 10).statistics == (4 + 4 + 3) + (6 + 6 + 6)
+    assert Dimensions({"a": 4, "b": 6}, {"a": 2, "b": 3}, 8, 10).statistics == (4 + 4 + 3) + (
+        6 + 6 + 6
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_ships_can_be_trained_on(name: str) -> None:
-    graph = shipped(name).predictor
+    graph = load_shipped(name).predictor
     back = onnx_export.predictor_from_onnx(graph)
     back.balance()
     picture = pictures(7, height=96, width=128)
     expected = back(picture).detach().numpy()
-    for engine in base.available():
-        found = base.load(graph, engine, 1, "f32").run(picture.numpy())
+    for engine in base.available_engines():
+        found = base.load_engine(graph, engine, 1, "f32").run(picture.numpy())
         np.testing.assert_allclose(found, expected, rtol=0, atol=3e-3)

@@ -1,4 +1,5 @@
-"""Smaller networks made of larger ones: what is left out where nothing is lost by it, and what is predicted of it."""
+"""Smaller networks made of larger ones: what is left out where nothing is lost by it, and what is
+predicted of it."""
 
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto.learning.networks.pruning import Batch, chosen, pruned
+from impasto.learning.networks.pruning import Batch, choose_channels, prune
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
 from learning.tiny import pictures, random_embedding
 
@@ -31,8 +32,10 @@ def batch_of(teacher: TransformerNetwork, embedding: torch.Tensor) -> Batch:
 def test_channels_that_follow_from_others_are_predicted(seed: int, kept: int, more: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(400, kept, generator=generator)
-    x = torch.cat([x, x @ torch.randn(kept, more, generator=generator)], 1)[:, torch.randperm(kept + more, generator=generator)]
-    numbers, predicts = chosen(x, torch.ones(kept + more, dtype=torch.float64), kept)
+    x = torch.cat([x, x @ torch.randn(kept, more, generator=generator)], 1)[
+        :, torch.randperm(kept + more, generator=generator)
+    ]
+    numbers, predicts = choose_channels(x, torch.ones(kept + more, dtype=torch.float64), kept)
     assert numbers.tolist() == sorted(set(numbers.tolist())) and len(numbers) == kept
     x = x - x.mean(0)
     assert (x[:, numbers] @ predicts.T - x).square().mean() < 1e-3 * x.square().mean()
@@ -40,13 +43,13 @@ def test_channels_that_follow_from_others_are_predicted(seed: int, kept: int, mo
 
 def test_channels_count_by_their_weight() -> None:
     x = torch.randn(500, 3, generator=torch.Generator().manual_seed(0))
-    numbers, _ = chosen(x, torch.tensor([0.1, 5.0, 0.1], dtype=torch.float64), 1)
+    numbers, _ = choose_channels(x, torch.tensor([0.1, 5.0, 0.1], dtype=torch.float64), 1)
     assert numbers.tolist() == [1]
 
 
 def test_with_nothing_left_out_it_is_the_same_network(teacher: TransformerNetwork) -> None:
     batch = batch_of(teacher, random_embedding(teacher))
-    student, numbers = pruned(teacher, SHAPE, [0, 1], [batch])
+    student, numbers = prune(teacher, SHAPE, [0, 1], [batch])
     assert numbers.tolist() == list(range(teacher.embedding_size))
     with torch.no_grad():
         assert (student.eval()(*batch) - teacher(*batch)).abs().max() < 2e-3
@@ -60,9 +63,12 @@ def test_a_block_that_adds_nothing_is_not_missed(teacher: TransformerNetwork) ->
     )
     photos, embeddings, noise = batch_of(teacher, embedding)
     shape = Architecture((4, 8, 8), blocks=1, noise=True)
-    student, numbers = pruned(teacher, shape, [1], [(photos, embeddings, noise)])
+    student, numbers = prune(teacher, shape, [1], [(photos, embeddings, noise)])
     with torch.no_grad():
-        expected, painted = teacher(photos, embeddings, noise), student.eval()(photos, embeddings[:, numbers], noise)
+        expected, painted = (
+            teacher(photos, embeddings, noise),
+            student.eval()(photos, embeddings[:, numbers], noise),
+        )
     assert (painted - expected).abs().max() < 2e-3
 
 
@@ -70,12 +76,13 @@ def test_a_narrower_network_paints_as_nearly_as_it_can(teacher: TransformerNetwo
     """Much nearer than one whose weights are cut out without regard to what is left out."""
     batch = photos, embeddings, noise = batch_of(teacher, random_embedding(teacher))
     shape = Architecture((4, 6, 6), blocks=2, noise=True, last=1)
-    student, numbers = pruned(teacher, shape, [0, 1], [batch])
+    student, numbers = prune(teacher, shape, [0, 1], [batch])
     assert student.architecture == shape and len(numbers) == student.embedding_size
     other = TransformerNetwork(shape).eval()
     with torch.no_grad():
         expected = teacher(*batch)
         near, far = (
-            (each.eval()(photos, embeddings[:, numbers], noise) - expected).square().mean() for each in (student, other)
+            (each.eval()(photos, embeddings[:, numbers], noise) - expected).square().mean()
+            for each in (student, other)
         )
     assert near < far

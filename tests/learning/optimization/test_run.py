@@ -1,4 +1,5 @@
-"""Optimization of the picture itself: the plain curve is that of the pictures; a run from coarse to fine ends well."""
+"""Optimization of the picture itself: the plain curve is that of the pictures; a run from coarse to
+fine ends well."""
 
 from itertools import islice
 from pathlib import Path
@@ -12,12 +13,18 @@ from hypothesis import strategies as st
 
 from impasto.errors import TrainingError
 from impasto.inference.color import When, parse_color
-from impasto.inference.settings import find_manner
+from impasto.inference.settings import parse_settings
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
-from impasto.learning.networks.perceptual import Perceptual
-from impasto.learning.optimization.baseline import State, lbfgs, worth
-from impasto.learning.optimization.picture_objective import Terms
-from impasto.learning.optimization.run import Optimization, Settings, StylePicture, scales_to, style_pictures
+from impasto.learning.networks.perceptual import PerceptualNetwork
+from impasto.learning.optimization.baseline import OptimizerState, equivalent_iterations, lbfgs
+from impasto.learning.optimization.picture_objective import OptimizationTerms
+from impasto.learning.optimization.run import (
+    Optimization,
+    OptimizationSettings,
+    StylePicture,
+    scales_to,
+    style_pictures,
+)
 from impasto.models.style import Style
 from learning.tiny import UInt8, pictures, texture, tiny_perceptual, vgg_tensors
 
@@ -30,7 +37,7 @@ def problem() -> Problem:
     return objective, objective.content_target(pictures(1)), objective.style_target(pictures(2))
 
 
-def states(problem: Problem, count: int) -> list[State]:
+def states(problem: Problem, count: int) -> list[OptimizerState]:
     objective, content, style = problem
     return list(islice(lbfgs(objective, pictures(1), content, style), count + 1))
 
@@ -41,11 +48,14 @@ def test_the_photograph_stands_at_the_start(problem: Problem) -> None:
     assert first.iteration == 0
     torch.testing.assert_close(first.picture, photo)
     objective, content, style = problem
-    assert first.total == pytest.approx(objective.total(objective.terms(photo, content, style)).item())
+    assert first.total == pytest.approx(
+        objective.total(objective.terms(photo, content, style)).item()
+    )
 
 
 def test_the_curve_is_that_of_the_pictures(problem: Problem) -> None:
-    """J after k iterations is that of what PyTorch's optimizer, run for k steps by itself, leaves."""
+    """J after k iterations is that of what PyTorch's optimizer, run for k steps by itself,
+    leaves."""
     objective, content, style = problem
     found = states(problem, 6)
     assert [state.iteration for state in found] == list(range(7))
@@ -61,28 +71,37 @@ def test_the_curve_is_that_of_the_pictures(problem: Problem) -> None:
 
         for _ in range(state.iteration):
             optimizer.step(closure)
-        assert state.total == pytest.approx(objective.total(objective.terms(y, content, style)).item(), rel=1e-4)
+        assert state.total == pytest.approx(
+            objective.total(objective.terms(y, content, style)).item(), rel=1e-4
+        )
         torch.testing.assert_close(state.picture, y.detach().clamp(0, 1), rtol=0, atol=1e-4)
 
 
 def test_it_comes_nearer(problem: Problem) -> None:
     curve = [state.total for state in states(problem, 20)]
     assert curve[20] < 0.5 * curve[0]
-    assert worth(curve[20], curve) == next(k for k in range(21) if curve[k] <= curve[20])
+    assert equivalent_iterations(curve[20], curve) == next(
+        k for k in range(21) if curve[k] <= curve[20]
+    )
 
 
 def test_numbers_that_are_not_finite() -> None:
     tensors = vgg_tensors()
     tensors["features.0.weight"] = tensors["features.0.weight"] * float("nan")
-    objective = Objective(Perceptual("vgg19", tensors))
-    content, style = objective.content_target(pictures(1)), Objective(tiny_perceptual()).style_target(pictures(2))
+    objective = Objective(PerceptualNetwork("vgg19", tensors))
+    content, style = (
+        objective.content_target(pictures(1)),
+        Objective(tiny_perceptual()).style_target(pictures(2)),
+    )
     with pytest.raises(TrainingError, match="after 0 iterations"):
         next(lbfgs(objective, pictures(1), content, style))
 
 
 @given(curve=st.lists(st.floats(0, 10), min_size=1, max_size=30), total=st.floats(0, 10))
-def test_worth_is_the_first_time_that_the_optimizer_is_as_low(curve: list[float], total: float) -> None:
-    found = worth(total, curve)
+def test_worth_is_the_first_time_that_the_optimizer_is_as_low(
+    curve: list[float], total: float
+) -> None:
+    found = equivalent_iterations(total, curve)
     if found is None:
         assert min(curve) > total
     else:
@@ -94,11 +113,16 @@ def test_worth_is_the_first_time_that_the_optimizer_is_as_low(curve: list[float]
 
 
 def optimization(photo: UInt8 | None = None, mask: Any = None, **options: Any) -> Optimization:
-    """A run that always begins the same: a photograph of 96 x 64 pixels, two scales, three iterations each."""
+    """A run that always begins the same: a photograph of 96 x 64 pixels, two scales, three
+    iterations each."""
     photo = texture(1, 64, 96) if photo is None else photo
-    settings = Settings(**{"iterations": 3, "scales": (32, 64), "start": "photo", **options})
+    settings = OptimizationSettings(
+        **{"iterations": 3, "scales": (32, 64), "start": "photo", **options}
+    )
     paint = (lambda picture: 255 - picture) if settings.start == "painted" else None
-    return Optimization(photo, [StylePicture(texture(2), mask=mask)], tiny_perceptual(), settings, paint, mask)
+    return Optimization(
+        photo, [StylePicture(texture(2), mask=mask)], tiny_perceptual(), settings, paint, mask
+    )
 
 
 def run(of: Optimization, steps: int | None = None) -> Optimization:
@@ -108,7 +132,10 @@ def run(of: Optimization, steps: int | None = None) -> Optimization:
     return of
 
 
-@pytest.mark.parametrize(("short", "scales"), [(512, (512,)), (1000, (500, 1000)), (2000, (500, 1000, 2000)), (16, (16,))])
+@pytest.mark.parametrize(
+    ("short", "scales"),
+    [(512, (512,)), (1000, (500, 1000)), (2000, (500, 1000, 2000)), (16, (16,))],
+)
 def test_scales_are_halves(short: int, scales: tuple[int, ...]) -> None:
     assert scales_to(short) == scales
 
@@ -152,11 +179,18 @@ def test_minutes_are_kept() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"solver": "adam", "ema": 0.9}, {"terms": Terms(style_loss="sliced", histogram=0.5)}, {"tile": 32}],
+    [
+        {},
+        {"solver": "adam", "ema": 0.9},
+        {"terms": OptimizationTerms(style_loss="sliced", histogram=0.5)},
+        {"tile": 32},
+    ],
     ids=["lbfgs", "adam", "sliced", "tiles"],
 )
 @pytest.mark.parametrize("steps", [2, 4])
-def test_a_run_that_goes_on_ends_in_the_same_picture(tmp_path: Path, options: dict[str, Any], steps: int) -> None:
+def test_a_run_that_goes_on_ends_in_the_same_picture(
+    tmp_path: Path, options: dict[str, Any], steps: int
+) -> None:
     whole = run(optimization(**options))
     run(optimization(**options), steps).save(tmp_path / "checkpoint")
     again = optimization(**options)
@@ -170,7 +204,7 @@ def test_a_run_that_goes_on_ends_in_the_same_picture(tmp_path: Path, options: di
     ("other", "named"),
     [
         ({"photo": texture(5, 64, 96)}, "pictures"),
-        ({"terms": Terms(tv=1.0)}, "terms"),
+        ({"terms": OptimizationTerms(tv=1.0)}, "terms"),
         ({"scales": (64,)}, "scales"),
     ],
 )
@@ -211,7 +245,12 @@ def test_a_photograph_that_is_its_style_stays() -> None:
 def test_a_flat_style_and_a_flat_photograph() -> None:
     grey = np.full((64, 64, 3), 128, np.uint8)
     for photo, style in ((texture(1), grey), (grey, texture(1))):
-        of = Optimization(photo, [StylePicture(style)], tiny_perceptual(), Settings(iterations=4, scales=(64,), start="photo"))
+        of = Optimization(
+            photo,
+            [StylePicture(style)],
+            tiny_perceptual(),
+            OptimizationSettings(iterations=4, scales=(64,), start="photo"),
+        )
         assert np.isfinite(run(of).progress.total)
 
 
@@ -224,17 +263,25 @@ def picture_style(name: str, picture: UInt8) -> Style:
 
 def test_styles_of_a_manner() -> None:
     photo = texture(1, 80, 120)
-    mix = [(picture_style("a", texture(2, 200, 100)), 3.0), (picture_style("b", texture(3, 40, 20)), 1.0)]
-    found = style_pictures(find_manner(mix), photo)  # type: ignore[arg-type]
+    mix = [
+        (picture_style("a", texture(2, 200, 100)), 3.0),
+        (picture_style("b", texture(3, 40, 20)), 1.0),
+    ]
+    found = style_pictures(parse_settings(mix), photo)  # type: ignore[arg-type]
     assert [style.weight for style in found] == [0.75, 0.25]
-    assert [style.picture.shape for style in found] == [(160, 80, 3), (128, 64, 3)]  # small ones are enlarged a little
+    assert [style.picture.shape for style in found] == [
+        (160, 80, 3),
+        (128, 64, 3),
+    ]  # small ones are enlarged a little
     assert [style.mask for style in found] == [None, None]
-    assert style_pictures(find_manner(mix), photo, 90)[0].picture.shape == (180, 90, 3)  # type: ignore[arg-type]
+    assert style_pictures(parse_settings(mix), photo, 90)[0].picture.shape == (180, 90, 3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("when", ["after", "before"])
 def test_styles_in_colors_of_the_photograph(when: When) -> None:
     photo = texture(1, 80, 120)
-    manner = find_manner(picture_style("a", texture(2)), color=parse_color("linear-mkl", when))
+    style_settings = parse_settings(
+        picture_style("a", texture(2)), color=parse_color("linear-mkl", when)
+    )
     colors = (photo if when == "before" else texture(2)).mean((0, 1))
-    assert np.abs(style_pictures(manner, photo)[0].picture.mean((0, 1)) - colors).max() < 3
+    assert np.abs(style_pictures(style_settings, photo)[0].picture.mean((0, 1)) - colors).max() < 3

@@ -1,4 +1,5 @@
-"""Solvers lower an objective within 0..1, and go on from what they kept as if they had not stopped."""
+"""Solvers lower an objective within 0..1, and go on from what they kept as if they had not
+stopped."""
 
 from collections.abc import Callable
 
@@ -68,7 +69,9 @@ def test_lbfgs_is_done_where_nothing_helps() -> None:
 def test_going_on_from_what_was_kept(make: Make) -> None:
     objective, start = distance(pictures(1, height=12, width=10)), pictures(2, height=12, width=10)
     whole = run(make(objective, start), 0, 20)
-    kept = {name: tensor.clone() for name, tensor in run(make(objective, start), 0, 9).state().items()}
+    kept = {
+        name: tensor.clone() for name, tensor in run(make(objective, start), 0, 9).state().items()
+    }
     again = make(objective, kept["picture"])
     again.restore(kept)
     run(again, 9, 20)
@@ -86,7 +89,9 @@ def test_numbers_that_are_not_finite(make: Make) -> None:
 
 def test_the_metric_is_symmetric_and_weighs_coarse_changes_more() -> None:
     one, other = pictures(1, height=20, width=31) - 0.5, pictures(2, height=20, width=31) - 0.5
-    assert (one * smoothed(other)).sum().item() == pytest.approx((other * smoothed(one)).sum().item(), rel=1e-4)
+    assert (one * smoothed(other)).sum().item() == pytest.approx(
+        (other * smoothed(one)).sum().item(), rel=1e-4
+    )
     assert (one * smoothed(one)).sum() > 0
     flat, fine = torch.ones(1, 3, 16, 16), torch.ones(1, 3, 16, 16)
     fine[..., ::2] = -1

@@ -10,8 +10,8 @@ from PIL import Image
 from impasto.errors import StyleError
 from impasto.images.image import Picture
 from impasto.inference.color import Color, keep_color
-from impasto.inference.settings import Manner, find_manner
-from impasto.learning.optimization.stylizer import Followed, Kind
+from impasto.inference.settings import StylizeSettings, parse_settings
+from impasto.learning.optimization.stylizer import Kind, OptimizationStylizer
 from impasto.stylizer import Stylizer
 
 
@@ -26,16 +26,23 @@ def tulip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("kind", ["lbfgs", "optimize"])
 def test_it_paints(kind: Kind, tulip: str, scene: UInt8) -> None:
-    follower, manner = Followed(kind, 2, Stylizer("small")), find_manner(tulip)
+    follower, style_settings = (
+        OptimizationStylizer(kind, 2, Stylizer("small")),
+        parse_settings(tulip),
+    )
     shares: list[float] = []
 
     def paint(**changes: object) -> UInt8:
-        return follower(picture, Manner(manner.style, **changes), shares.append)  # type: ignore[arg-type]
+        return follower(picture, StylizeSettings(style_settings.style, **changes), shares.append)  # type: ignore[arg-type]
 
     picture = Picture(scene[:64, :80].copy())
     painted = paint()
     assert follower.perceptual.name == "lite"
-    assert painted.shape == picture.rgb.shape and painted.dtype == np.uint8 and (painted != picture.rgb).any()
+    assert (
+        painted.shape == picture.rgb.shape
+        and painted.dtype == np.uint8
+        and (painted != picture.rgb).any()
+    )
     assert sum(shares) == pytest.approx(1)
     assert (paint(strength=0.0) == picture.rgb).all()
     half = (painted.astype(float) + picture.rgb) / 2
@@ -48,9 +55,15 @@ def test_it_paints(kind: Kind, tulip: str, scene: UInt8) -> None:
 
 
 def test_what_it_cannot_paint(tulip: str) -> None:
-    follower = Followed("lbfgs", 2, Stylizer("small"))
-    for manner in (find_manner(tulip, stroke=2), find_manner(tulip, mask="radial"), find_manner(f"{tulip}:1,{tulip}:1")):
-        with pytest.raises(StyleError, match=r"lbfgs-2 cannot paint .*mixes, strokes, masks or regions"):
-            follower.check(manner)
+    follower = OptimizationStylizer("lbfgs", 2, Stylizer("small"))
+    for style_settings in (
+        parse_settings(tulip, stroke=2),
+        parse_settings(tulip, mask="radial"),
+        parse_settings(f"{tulip}:1,{tulip}:1"),
+    ):
+        with pytest.raises(
+            StyleError, match=r"lbfgs-2 cannot paint .*mixes, strokes, masks or regions"
+        ):
+            follower.check(style_settings)
     with pytest.raises(StyleError, match="udnie has no picture that lbfgs-2 could follow"):
-        follower.check(find_manner("udnie"))
+        follower.check(parse_settings("udnie"))

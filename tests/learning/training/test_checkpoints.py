@@ -1,4 +1,5 @@
-"""Checkpoints: whole or not at all, each beside the one before it, which serves where it is broken."""
+"""Checkpoints: whole or not at all, each beside the one before it, which serves where it is
+broken."""
 
 from pathlib import Path
 
@@ -6,15 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from impasto.errors import (  # noqa: E402
-    LostCheckpointWarning,
-    TrainingError,
-)
+from impasto.errors import LostCheckpointWarning, TrainingError
 from impasto.learning.training import checkpoints  # noqa: E402
-from impasto.learning.training.checkpoints import (  # noqa: E402
-    finish,
-    one_before,
-    unfinished,
+from impasto.learning.training.checkpoints import (
+    has_checkpoint,
+    previous_checkpoint,
+    remove_checkpoints,
 )
 
 SETTINGS = {"seed": 1, "steps": 4}
@@ -34,16 +32,19 @@ def load(path: Path) -> int:
 def path(tmp_path: Path) -> Path:
     """A checkpoint of step 2, and the one before it."""
     path = tmp_path / "run.checkpoint"
-    assert not unfinished(path)
+    assert not has_checkpoint(path)
     for step in (1, 2):
         save(path, step)
     return path
 
 
 def test_the_last_one_is_read(path: Path) -> None:
-    assert load(path) == 2 and unfinished(path)
-    assert sorted(each.name for each in path.parent.iterdir()) == [path.name, one_before(path).name]
-    finish(path)
+    assert load(path) == 2 and has_checkpoint(path)
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        path.name,
+        previous_checkpoint(path).name,
+    ]
+    remove_checkpoints(path)
     assert not list(path.parent.iterdir())
 
 
@@ -51,23 +52,28 @@ def test_the_last_one_is_read(path: Path) -> None:
 def test_of_one_cut_short_the_one_before_is_read_and_it_is_said(path: Path, share: float) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.warns(LostCheckpointWarning, match=rf"{path} is broken .*going on from the one before it"):
+    with pytest.warns(
+        LostCheckpointWarning, match=rf"{path} is broken .*going on from the one before it"
+    ):
         assert load(path) == 1
     save(path, 3)
     assert load(path) == 3
 
 
 def test_a_kill_between_the_two_renames_loses_nothing(path: Path) -> None:
-    path.replace(one_before(path))
-    assert unfinished(path)
+    path.replace(previous_checkpoint(path))
+    assert has_checkpoint(path)
     with pytest.warns(LostCheckpointWarning, match="is gone"):
         assert load(path) == 2
 
 
 def test_where_both_are_broken_it_is_an_error(path: Path) -> None:
-    for each in (path, one_before(path)):
+    for each in (path, previous_checkpoint(path)):
         each.write_bytes(b"none")
-    with pytest.raises(TrainingError, match="is not a checkpoint of this run"), checkpoints.resuming(path):
+    with (
+        pytest.raises(TrainingError, match="is not a checkpoint of this run"),
+        checkpoints.resuming(path),
+    ):
         load(path)
 
 

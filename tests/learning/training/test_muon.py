@@ -9,15 +9,25 @@ from impasto.learning.training.muon import UPDATE, Muon, orthogonal
 
 
 @settings(deadline=None)
-@given(rows=st.integers(2, 12), columns=st.integers(2, 12), scale=st.sampled_from([1e-6, 1.0, 1e6]), seed=st.integers(0, 99))
+@given(
+    rows=st.integers(2, 12),
+    columns=st.integers(2, 12),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    seed=st.integers(0, 99),
+)
 def test_all_singular_values_come_near_1(rows: int, columns: int, scale: float, seed: int) -> None:
-    u, _, v = torch.linalg.svd(torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)), full_matrices=False)
+    u, _, v = torch.linalg.svd(
+        torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)),
+        full_matrices=False,
+    )
     values = torch.linspace(0.2, 1, len(v))
     made = orthogonal(scale * u * values @ v)
     found = torch.linalg.svdvals(made)
     assert found.min() > 0.6 and found.max() < 1.3
     # and the directions are the matrix's own
-    torch.testing.assert_close(u.T @ made @ v.T, torch.diag((u.T @ made @ v.T).diagonal()), atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        u.T @ made @ v.T, torch.diag((u.T @ made @ v.T).diagonal()), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("shape", [(8, 4, 3, 3), (4, 30), (40, 6)])
@@ -41,7 +51,9 @@ def test_the_first_step_goes_against_the_gradient_and_later_ones_along_its_mean(
     torch.testing.assert_close(optimizer.state[kernel]["momentum"], mean)
     kernel.grad = torch.eye(3)
     optimizer.step()
-    torch.testing.assert_close(optimizer.state[kernel]["momentum"], 0.95 * mean + 0.05 * torch.eye(3))
+    torch.testing.assert_close(
+        optimizer.state[kernel]["momentum"], 0.95 * mean + 0.05 * torch.eye(3)
+    )
 
 
 def test_parameters_without_a_gradient_stay() -> None:
@@ -66,7 +78,9 @@ def test_a_badly_scaled_least_squares_problem_is_solved_sooner_than_by_plain_des
             optimizer.step()
         return (matrix.detach() - wanted).square().mean().item()
 
-    assert error_after(Muon, 0.2) < 0.3 * min(error_after(torch.optim.SGD, lr) for lr in (0.1, 1.0, 3.0))
+    assert error_after(Muon, 0.2) < 0.3 * min(
+        error_after(torch.optim.SGD, lr) for lr in (0.1, 1.0, 3.0)
+    )
 
 
 def test_matrices_of_a_shape_are_stepped_as_each_would_be_alone() -> None:
@@ -75,7 +89,9 @@ def test_matrices_of_a_shape_are_stepped_as_each_would_be_alone() -> None:
 
     def stepped(together: bool) -> list[torch.Tensor]:
         matrices = [torch.nn.Parameter(each.clone()) for each in start]
-        optimizers = [Muon(matrices, lr=0.1)] if together else [Muon([each], lr=0.1) for each in matrices]
+        optimizers = (
+            [Muon(matrices, lr=0.1)] if together else [Muon([each], lr=0.1) for each in matrices]
+        )
         for gradient in gradients:
             for matrix, each in zip(matrices, gradient, strict=True):
                 matrix.grad = each.clone()

@@ -20,10 +20,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import TrainingError
-from impasto.learning.losses.objective import Weights
+from impasto.learning.losses.objective import LossWeights
 from impasto.learning.tensors import best_dtype, to_tensor
-from impasto.learning.training.settings import Progress, Settings
-from impasto.learning.training.trainer import HELD, Trainer, tempered
+from impasto.learning.training.settings import TrainingProgress, TrainingSettings
+from impasto.learning.training.trainer import CONTENT_LIMIT_SHARE, Trainer, log_compress
 from learning.killable import STEPS
 from learning.tiny import (
     Textures,
@@ -43,7 +43,10 @@ def state(trainer: Trainer) -> dict[str, Tensor]:
     tensors |= {f"average.{name}": tensor.clone() for name, tensor in trainer.averages.items()}
     for optimizer in trainer.optimizers:
         for number, kept in optimizer.state_dict()["state"].items():
-            tensors |= {f"{type(optimizer).__name__}.{number}.{key}": value.clone() for key, value in kept.items()}
+            tensors |= {
+                f"{type(optimizer).__name__}.{number}.{key}": value.clone()
+                for key, value in kept.items()
+            }
     return tensors
 
 
@@ -66,10 +69,15 @@ def loss(trainer: Trainer) -> float:
     with torch.no_grad():
         painted = trainer.paint(photos, trainer.embeddings[:2])
         target = trainer.objective.content_target(photos)
-        return trainer.objective.total(trainer.objective.terms(painted, target, trainer.style_targets)).mean().item()
+        return (
+            trainer.objective.total(trainer.objective.terms(painted, target, trainer.style_targets))
+            .mean()
+            .item()
+        )
 
 
-# --- a step -------------------------------------------------------------------------------------------------------------
+# --- a step
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("whole_network", [True, False])
@@ -96,7 +104,9 @@ def test_a_run_is_worth_as_much_of_what_it_learned_as_is_trusted() -> None:
     learned = trainer.averaged()["embeddings"]
     for trust in (0.0, 0.25):
         trainer.trust = trust
-        torch.testing.assert_close(trainer.averaged()["embeddings"], start + trust * (learned - start))
+        torch.testing.assert_close(
+            trainer.averaged()["embeddings"], start + trust * (learned - start)
+        )
 
 
 def test_everything_learns_with_the_whole_network() -> None:
@@ -117,11 +127,13 @@ def test_every_style_learns_its_own_picture() -> None:
 
 
 def test_total_variation_is_a_term_when_weighted() -> None:
-    plain, smooth = tiny_trainer(), tiny_trainer(weights=Weights(tv=10.0))
+    plain, smooth = tiny_trainer(), tiny_trainer(weights=LossWeights(tv=10.0))
     assert set(train(plain, 1).progress.terms) == {"content", "style"}
     assert set(train(smooth, 1).progress.terms) == {"content", "style", "tv"}
     terms = smooth.progress.terms
-    assert smooth.progress.total == pytest.approx(terms["content"] + 5 * terms["style"] + 10 * terms["tv"], rel=1e-4)
+    assert smooth.progress.total == pytest.approx(
+        terms["content"] + 5 * terms["style"] + 10 * terms["tv"], rel=1e-4
+    )
 
 
 def flicker(trainer: Trainer) -> float:
@@ -129,12 +141,17 @@ def flicker(trainer: Trainer) -> float:
     photo = pictures(7)
     noise = 0.03 * torch.randn(2, *photo.shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        one, other = (trainer.paint((photo + each).clamp(0, 1), trainer.embeddings[:1]) for each in noise)
+        one, other = (
+            trainer.paint((photo + each).clamp(0, 1), trainer.embeddings[:1]) for each in noise
+        )
     return float((one - other).square().mean() / one.var())
 
 
 def test_strokes_learn_to_stay_where_only_noise_moves() -> None:
-    runs = [train(tiny_trainer(steps=30, weights=Weights(stability=weight)), 30) for weight in (0.0, 20.0)]
+    runs = [
+        train(tiny_trainer(steps=30, weights=LossWeights(stability=weight)), 30)
+        for weight in (0.0, 20.0)
+    ]
     assert "stability" not in runs[0].progress.terms
     assert runs[1].progress.terms["stability"] > 0
     plain, steady = map(flicker, runs)
@@ -157,7 +174,9 @@ def test_more_styles_than_a_batch_has_pictures() -> None:
 def spoil_loss(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     original = trainer.objective.terms
     monkeypatch.setattr(
-        trainer.objective, "terms", lambda *args: {k: v * math.nan if k == "style" else v for k, v in original(*args).items()}
+        trainer.objective,
+        "terms",
+        lambda *args: {k: v * math.nan if k == "style" else v for k, v in original(*args).items()},
     )
 
 
@@ -192,7 +211,8 @@ def test_weights_that_are_not_finite_are_noticed() -> None:
     assert_equal(before, state(trainer))
 
 
-# --- schedules and averages ---------------------------------------------------------------------------------------------
+# --- schedules and averages
+# ---------------------------------------------------------------------------------------------
 
 
 def test_running_mean_of_weights_by_the_definition() -> None:
@@ -201,7 +221,10 @@ def test_running_mean_of_weights_by_the_definition() -> None:
     for step in range(1, 7):
         trainer.train_step()
         decay = min(0.3, step / (step + 10))
-        averages = {name: decay * averages[name] + (1 - decay) * p.detach() for name, p in trainer.parameters.items()}
+        averages = {
+            name: decay * averages[name] + (1 - decay) * p.detach()
+            for name, p in trainer.parameters.items()
+        }
     for name, tensor in trainer.averaged().items():
         torch.testing.assert_close(tensor, averages[name], rtol=1e-5, atol=1e-6)
 
@@ -257,15 +280,17 @@ def test_progress() -> None:
     train(trainer, 2)
     progress = trainer.progress
     assert (progress.step, progress.fraction) == (2, 0.25)
-    assert progress.total == pytest.approx(progress.terms["content"] + 5 * progress.terms["style"], rel=1e-4)
+    assert progress.total == pytest.approx(
+        progress.terms["content"] + 5 * progress.terms["style"], rel=1e-4
+    )
     assert progress.seconds_left == pytest.approx(3 * progress.seconds)
-    assert Progress(0, 0.0, 0.0, {}, math.nan).seconds_left == 0
+    assert TrainingProgress(0, 0.0, 0.0, {}, math.nan).seconds_left == 0
 
 
 @pytest.mark.parametrize("length", [{}, {"steps": 3, "minutes": 1.0}])
 def test_length_of_a_run_is_said_once(length: dict[str, Any]) -> None:
     with pytest.raises(TrainingError, match="--steps or --minutes"):
-        Settings(**length)
+        TrainingSettings(**length)
 
 
 def test_to_tensor() -> None:
@@ -280,14 +305,19 @@ def test_best_dtype_is_one_that_perceptual_networks_run_in() -> None:
     assert features["relu1_1"].dtype in (torch.float32, torch.bfloat16)
 
 
-# --- stopping and going on ----------------------------------------------------------------------------------------------
+# --- stopping and going on
+# ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("whole_network", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_resumed_run_ends_in_the_same_weights(whole_network: bool, dtype: torch.dtype, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_in_the_same_weights(
+    whole_network: bool, dtype: torch.dtype, tmp_path: Path
+) -> None:
     def fresh() -> Trainer:
-        return tiny_trainer(perceptual=tiny_perceptual(dtype=dtype), whole_network=whole_network, crop=128)
+        return tiny_trainer(
+            perceptual=tiny_perceptual(dtype=dtype), whole_network=whole_network, crop=128
+        )
 
     straight = train(fresh(), 6)
     first = train(fresh(), 3)
@@ -334,19 +364,25 @@ def spoiled(name: str, path: Path) -> None:
     others[name]()
 
 
-@pytest.mark.parametrize("name", ["cut", "empty", "text", "missing", "embeddings only", "one style", "three styles"])
+@pytest.mark.parametrize(
+    "name", ["cut", "empty", "text", "missing", "embeddings only", "one style", "three styles"]
+)
 def test_a_checkpoint_that_does_not_fit(name: str, tmp_path: Path) -> None:
     path = tmp_path / "run.checkpoint"
     train(tiny_trainer(), 1).save(path)
     spoiled(name, path)
     trainer = tiny_trainer()
     before = state(trainer)
-    with pytest.raises(TrainingError, match=rf"{path} is not a checkpoint of this run: .*--overwrite"):
+    with pytest.raises(
+        TrainingError, match=rf"{path} is not a checkpoint of this run: .*--overwrite"
+    ):
         trainer.load(path)
     assert_equal(before, state(trainer))
 
 
-@pytest.mark.parametrize("change", [{"batch": 1}, {"crop": 64}, {"seed": 9}, {"weights": Weights(style=2.0)}])
+@pytest.mark.parametrize(
+    "change", [{"batch": 1}, {"crop": 64}, {"seed": 9}, {"weights": LossWeights(style=2.0)}]
+)
 def test_a_run_goes_on_under_its_own_settings(change: dict[str, Any], tmp_path: Path) -> None:
     """Anything else would end in weights that no command gives again."""
     path = tmp_path / "run"
@@ -387,7 +423,9 @@ def test_a_killed_process_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "learning.killable", str(killed)]
     starts, rng = [], random.Random()
     for end in (*(f"{rng.randint(2, 4)} {rng.uniform(0, 0.03)}" for _ in range(2)), ""):
-        run = subprocess.run([*command, *end.split()], env=environment, stdout=subprocess.PIPE, text=True)
+        run = subprocess.run(
+            [*command, *end.split()], env=environment, stdout=subprocess.PIPE, text=True
+        )
         assert run.returncode == (-signal.SIGKILL if end else 0), end
         starts.append(int(run.stdout))
     assert 0 == starts[0] < starts[1] < starts[2], "each went on from where the last was killed"
@@ -405,7 +443,8 @@ def test_content_targets_do_not_depend_on_what_came_before() -> None:
         assert torch.equal(got.features, fresh._content_target(3, photo).features)
 
 
-# --- with a style predictor ---------------------------------------------------------------------------------------------
+# --- with a style predictor
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -417,7 +456,9 @@ def predicting(tmp_path: Path) -> Callable[..., Trainer]:
     return make
 
 
-def test_styles_start_where_they_were_whatever_is_predicted(predicting: Callable[..., Trainer]) -> None:
+def test_styles_start_where_they_were_whatever_is_predicted(
+    predicting: Callable[..., Trainer],
+) -> None:
     trainer = predicting()
     network = tiny_network()
     for row, embedding in enumerate(trainer.averaged()["embeddings"]):
@@ -432,7 +473,8 @@ def test_asking_what_a_run_is_worth_changes_nothing(predicting: Callable[..., Tr
 
 
 def test_a_batch_has_gallery_styles_and_predicted_ones(predicting: Callable[..., Trainer]) -> None:
-    """Half and half; predicted embeddings are the predictor's own, of views that the targets belong to."""
+    """Half and half; predicted embeddings are the predictor's own, of views that the targets belong
+    to."""
     trainer = predicting(alone=0.0)
     _, _, _, embeddings, styles = trainer._batch()
     assert len(embeddings) == 4 and len(styles["relu1_1"].moments.mean) == 4
@@ -440,11 +482,18 @@ def test_a_batch_has_gallery_styles_and_predicted_ones(predicting: Callable[...,
     start = trainer.predictor.outer.bias  # nothing is learned yet: all predictions are the start
     torch.testing.assert_close(embeddings[2:], start.expand(2, -1))
     targets = trainer.style_targets["relu2_1"].moments.mean
-    rows = [int((targets - styles["relu2_1"].moments.mean[i]).abs().sum(1).argmin()) for i in range(2)]
+    rows = [
+        int((targets - styles["relu2_1"].moments.mean[i]).abs().sum(1).argmin()) for i in range(2)
+    ]
     full = trainer.averaged()["embeddings"][rows]
     torch.testing.assert_close(embeddings[:2], full, atol=1e-5, rtol=0)
     for i in (2, 3):
-        found = [trainer.objective.style_target(to_tensor([trainer.art.view(n)]))["relu2_1"].moments.mean[0] for n in range(48)]
+        found = [
+            trainer.objective.style_target(to_tensor([trainer.art.view(n)]))[
+                "relu2_1"
+            ].moments.mean[0]
+            for n in range(48)
+        ]
         assert any(torch.equal(mean, styles["relu2_1"].moments.mean[i]) for mean in found)
 
 
@@ -460,13 +509,20 @@ def test_predictor_network_and_styles_all_learn(predicting: Callable[..., Traine
     before = state(trainer)
     train(trainer, 4)
     after = state(trainer)
-    for name in ("embeddings", "network.down1.weight", "predictor.inner.weight", "predictor.outer.weight"):
+    for name in (
+        "embeddings",
+        "network.down1.weight",
+        "predictor.inner.weight",
+        "predictor.outer.weight",
+    ):
         assert not torch.equal(before[name], after[name]), name
     assert trainer.predictor
     assert not any(p.requires_grad for p in trainer.predictor.statistics.parameters())
 
 
-def test_a_run_with_a_predictor_goes_on_bit_for_bit(predicting: Callable[..., Trainer], tmp_path: Path) -> None:
+def test_a_run_with_a_predictor_goes_on_bit_for_bit(
+    predicting: Callable[..., Trainer], tmp_path: Path
+) -> None:
     whole = train(predicting(), 6)
     first = train(predicting(), 3)
     first.save(tmp_path / "run")
@@ -480,13 +536,16 @@ def test_a_run_with_a_predictor_goes_on_bit_for_bit(predicting: Callable[..., Tr
 def test_tempered_errors(error: float) -> None:
     """As they are up to 1; beyond they grow as a logarithm, without a step or a kink."""
     value = torch.tensor(error, dtype=torch.float64, requires_grad=True)
-    found = tempered(value)
+    found = log_compress(value)
     found.backward()
     assert found.item() == pytest.approx(error if error <= 1 else 1 + math.log(error))
-    assert value.grad is not None and value.grad.item() == pytest.approx(1 if error <= 1 else 1 / error)
+    assert value.grad is not None and value.grad.item() == pytest.approx(
+        1 if error <= 1 else 1 / error
+    )
 
 
-# --- content held where it was ------------------------------------------------------------------------------------------
+# --- content held where it was
+# ------------------------------------------------------------------------------------------
 
 
 def content_error(trainer: Trainer) -> float:
@@ -494,20 +553,29 @@ def content_error(trainer: Trainer) -> float:
     with torch.no_grad():
         painted = trainer.paint(photos, trainer.embeddings[:1].expand(6, -1))
         target = trainer.objective.content_target(photos)
-        styles = {layer: style.rows(torch.zeros(6, dtype=torch.long)) for layer, style in trainer.style_targets.items()}
-        return tempered(trainer.objective.terms(painted, target, styles)["content"]).mean().item()
+        styles = {
+            layer: style.rows(torch.zeros(6, dtype=torch.long))
+            for layer, style in trainer.style_targets.items()
+        }
+        return (
+            log_compress(trainer.objective.terms(painted, target, styles)["content"]).mean().item()
+        )
 
 
 def test_content_is_held_where_it_was() -> None:
     """A style weight that would give up the subject does not, once the content is held."""
     ends = {}
     for held in (False, True):
-        options: dict[str, Any] = {"weights": Weights(0.05, 30.0), "embedding_rate": 0.05, "learning_rate": 0.01}
+        options: dict[str, Any] = {
+            "weights": LossWeights(0.05, 30.0),
+            "embedding_rate": 0.05,
+            "learning_rate": 0.01,
+        }
         trainer = tiny_trainer([texture(1)], steps=120, batch=4, **options)
         start = content_error(trainer)
         if held:
             trainer.hold_content(6)
-            assert trainer.ceiling == pytest.approx(HELD * start, rel=0.01)
+            assert trainer.ceiling == pytest.approx(CONTENT_LIMIT_SHARE * start, rel=0.01)
         ends[held] = content_error(train(trainer, 120)) / start
     assert ends[True] < ends[False] and ends[True] < 1.1
 
@@ -524,7 +592,9 @@ def test_the_price_of_content_rises_above_the_ceiling_and_falls_back_below() -> 
     assert trainer.price == 1
 
 
-def test_draws_ahead_and_targets_in_batches_teach_the_same(predicting: Callable[..., Trainer]) -> None:
+def test_draws_ahead_and_targets_in_batches_teach_the_same(
+    predicting: Callable[..., Trainer],
+) -> None:
     """As with a GPU; there targets are rounded otherwise."""
     alone, together = predicting(steps=40), predicting(steps=40)
     together.together = True
@@ -537,7 +607,14 @@ def test_draws_ahead_and_targets_in_batches_teach_the_same(predicting: Callable[
 
 @pytest.mark.parametrize(
     "length, is_long",
-    [({"steps": 100}, False), ({"steps": 5000}, True), ({"minutes": 1.0}, False), ({"minutes": 30.0}, True)],
+    [
+        ({"steps": 100}, False),
+        ({"steps": 5000}, True),
+        ({"minutes": 1.0}, False),
+        ({"minutes": 30.0}, True),
+    ],
 )
-def test_what_takes_a_while_to_compile_is_for_long_runs(length: dict[str, Any], is_long: bool) -> None:
-    assert Settings(**length).is_long == is_long
+def test_what_takes_a_while_to_compile_is_for_long_runs(
+    length: dict[str, Any], is_long: bool
+) -> None:
+    assert TrainingSettings(**length).is_long == is_long

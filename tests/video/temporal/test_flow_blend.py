@@ -12,7 +12,7 @@ from impasto.errors import VideoError
 from impasto.stylizer import Stylizer
 from impasto.video.metrics import measure
 from impasto.video.temporal import flow_blend
-from impasto.video.temporal.flow_blend import FlowBrush
+from impasto.video.temporal.flow_blend import FlowStyle
 
 pytest.importorskip("cv2")
 
@@ -25,14 +25,17 @@ def exact() -> Stylizer:
 
 
 @pytest.fixture
-def carrying(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[UInt8]], FlowBrush]:
-    """A brush that paints these frames one after the other, whatever it is given, in place of a network."""
+def carrying(
+    exact: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[list[UInt8]], FlowStyle]:
+    """A brush that paints these frames one after the other, whatever it is given, in place of a
+    network."""
 
-    def made(painted: list[UInt8]) -> FlowBrush:
+    def made(painted: list[UInt8]) -> FlowStyle:
         coming: Iterator[UInt8] = iter(painted)
-        brush = FlowBrush(exact.brush("starry-night"))
-        monkeypatch.setattr(brush, "_steady", lambda frame: next(coming))
-        return brush
+        prepared = FlowStyle(exact.prepare("starry-night"))
+        monkeypatch.setattr(prepared, "_steady", lambda frame: next(coming))
+        return prepared
 
     return made
 
@@ -44,55 +47,60 @@ def contrast(frame: UInt8) -> float:
 
 def test_what_is_painted_goes_with_what_moves(exact: Stylizer) -> None:
     frames = pan(6, 96, 128, 3, 1)
-    held, moved = exact.brush("starry-night"), FlowBrush(exact.brush("starry-night"))
+    held, moved = exact.prepare("starry-night"), FlowStyle(exact.prepare("starry-night"))
     statistics = held.measure(frames[0])
-    alone = [held.hold(statistics).paint(frame) for frame in frames]
+    alone = [held.freeze(statistics).paint(frame) for frame in frames]
     _, before, after = measure(frames, alone, [moved(frame) for frame in frames])
     assert after.warping_error < 0.6 * before.warping_error
     assert after.flicker < before.flicker
 
 
-def test_blending_is_towards_the_last_painting(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:
+def test_blending_is_towards_the_last_painting(
+    carrying: Callable[[list[UInt8]], FlowStyle],
+) -> None:
     still = texture(64, 96)
     painted = [np.full_like(still, level) for level in (0, 100, 100)]
-    brush = carrying(painted)
-    means = [float(brush(still)[12:-12, 12:-12].mean()) for _ in painted]
+    prepared = carrying(painted)
+    means = [float(prepared(still)[12:-12, 12:-12].mean()) for _ in painted]
     weight = flow_blend.STANDS
     assert means == pytest.approx([0, 100 * (1 - weight), 100 * (1 - weight**2)], abs=2)
 
 
-def test_what_was_hidden_is_painted_anew(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:
+def test_what_was_hidden_is_painted_anew(carrying: Callable[[list[UInt8]], FlowStyle]) -> None:
     second, first = covering()  # backwards: the thing uncovers what it covered
     painted = [np.zeros_like(first), np.full_like(first, 200)]
-    brush = carrying(painted)
-    brush(first)
-    found = brush(second)
+    prepared = carrying(painted)
+    prepared(first)
+    found = prepared(second)
     assert found[70:110, COVERED].mean() > 180
     assert found[:, 160:220].mean() == pytest.approx(200 * (1 - flow_blend.STANDS), abs=10)
 
 
-def test_a_cut_starts_anew(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:
+def test_a_cut_starts_anew(carrying: Callable[[list[UInt8]], FlowStyle]) -> None:
     frames = [texture(64, 96, 1), texture(64, 96, 2)]
     painted = [np.zeros_like(frames[0]), texture(64, 96, 3)]
-    brush = carrying(painted)
-    brush(frames[0])
-    np.testing.assert_array_equal(brush(frames[1]), painted[1])
+    prepared = carrying(painted)
+    prepared(frames[0])
+    np.testing.assert_array_equal(prepared(frames[1]), painted[1])
 
 
-def test_other_sizes_start_anew(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:
+def test_other_sizes_start_anew(carrying: Callable[[list[UInt8]], FlowStyle]) -> None:
     frames = [texture(64, 96), texture(48, 96)]
-    brush = carrying(frames)
-    brush(frames[0])
-    np.testing.assert_array_equal(brush(frames[1]), frames[1])
+    prepared = carrying(frames)
+    prepared(frames[0])
+    np.testing.assert_array_equal(prepared(frames[1]), frames[1])
 
 
-def test_blur_does_not_pile_up(carrying: Callable[[list[UInt8]], FlowBrush]) -> None:
-    """Strokes that move with the clip by parts of a pixel are as sharp after 24 frames as after 4."""
+def test_blur_does_not_pile_up(carrying: Callable[[list[UInt8]], FlowStyle]) -> None:
+    """Strokes that move with the clip by parts of a pixel are as sharp after 24 frames as after
+    4."""
     wide = pan(24, 192, 256, 3, 1)  # 1.5 and 0.5 pixels of the reduced frames
     frames = [np.ascontiguousarray(frame[::2, ::2]) for frame in wide]
-    brush = carrying(frames)
-    blended = [brush(frame) for frame in frames]
-    kept = [contrast(after) / contrast(before) for after, before in zip(blended, frames, strict=True)]
+    prepared = carrying(frames)
+    blended = [prepared(frame) for frame in frames]
+    kept = [
+        contrast(after) / contrast(before) for after, before in zip(blended, frames, strict=True)
+    ]
     assert kept[-1] > 0.9
     assert kept[-1] > kept[3] - 0.05
 
@@ -105,29 +113,33 @@ def test_flow_is_of_reduced_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     assert flow_blend.reduced(small) is small
 
 
-def test_reduced_flow_carries_as_far(carrying: Callable[[list[UInt8]], FlowBrush], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reduced_flow_carries_as_far(
+    carrying: Callable[[list[UInt8]], FlowStyle], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(flow_blend, "LONG", 96)
     frames = pan(5, 144, 192, 4, 0)
     strokes = noisy([255 - frame for frame in frames], 25)
-    brush = carrying(strokes)
-    _, before, after = measure(frames, strokes, [brush(frame) for frame in frames])
+    prepared = carrying(strokes)
+    _, before, after = measure(frames, strokes, [prepared(frame) for frame in frames])
     assert after.warping_error < 0.5 * before.warping_error
 
 
 def test_strength_0_gives_the_frames_back(exact: Stylizer) -> None:
-    brush = FlowBrush(exact.brush("great-wave", 0))
+    prepared = FlowStyle(exact.prepare("great-wave", 0))
     for frame in pan(3, 64, 96, 2, 0):
-        assert np.array_equal(brush(frame), frame)
+        assert np.array_equal(prepared(frame), frame)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 3), (5, 400)])
 def test_any_size(exact: Stylizer, size: tuple[int, int]) -> None:
-    brush = FlowBrush(exact.brush("great-wave"))
+    prepared = FlowStyle(exact.prepare("great-wave"))
     for frame in pan(2, *size, 1, 0):
-        assert brush(frame).shape == (*size, 3)
+        assert prepared(frame).shape == (*size, 3)
 
 
-def test_without_opencv_there_is_one_clear_line(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_opencv_there_is_one_clear_line(
+    exact: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(VideoError, match=r"pip install 'impasto\[flow\]'"):
-        FlowBrush(exact.brush("great-wave"))
+        FlowStyle(exact.prepare("great-wave"))

@@ -1,4 +1,5 @@
-"""What each step of training draws, from nothing but the seed and the step's number; read ahead where a GPU would wait."""
+"""What each step of training draws, from nothing but the seed and the step's number; read ahead
+where a GPU would wait."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from impasto.learning.data.photos import Content
-from impasto.learning.data.style_crops import Art
+from impasto.learning.data.photos import ContentImages
+from impasto.learning.data.style_crops import StyleCrops
 from impasto.models.noise import NOISE_SIDE, noise_at
 
 VIEW_USES = 4  # how often each view of art is painted; its target costs a third of a step
@@ -20,7 +21,7 @@ VIEW_STRIDE = 32  # steps after which the window moves on: a GPU reads views tog
 ENDLESS = 1 << 40  # steps
 
 
-class Draw(NamedTuple):
+class TrainingBatch(NamedTuple):
     """What one step paints, and in which styles."""
 
     numbers: Tensor  # of content pictures, (B,)
@@ -34,7 +35,7 @@ class Draw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Draws:
+class BatchSampler:
     """The draws of a run, by step.
 
     Args:
@@ -51,27 +52,42 @@ class Draws:
     seed: int
     batch: int
     styles: int
-    content: Content
+    content: ContentImages
     takes_noise: bool
-    art: Art | None
+    art: StyleCrops | None
     predicted: int
     alone: float
 
-    def draw(self, step: int, crop: int) -> Draw:
+    def draw(self, step: int, crop: int) -> TrainingBatch:
         """What a step paints, on crops of this size; without views."""
         rng = np.random.default_rng([self.seed, step])
         numbers = rng.integers(self.content.pool, size=self.batch)
-        rows = rng.permutation(max(self.styles, self.batch))[: self.batch - self.predicted] % self.styles
+        rows = (
+            rng.permutation(max(self.styles, self.batch))[: self.batch - self.predicted]
+            % self.styles
+        )
         alone = rng.random(len(rows)) < self.alone
-        views = self._window(step).start + rng.integers(VIEW_WINDOW * max(1, self.predicted), size=self.predicted)
+        views = self._window(step).start + rng.integers(
+            VIEW_WINDOW * max(1, self.predicted), size=self.predicted
+        )
         photos = np.stack([self.content.crop(int(number), crop) for number in numbers])
         noise = self.noise(step, self.batch, crop) if self.takes_noise else None
         broken = sorted(self.content.broken | (self.art.broken if self.art else set()))
         tensor = torch.from_numpy
-        return Draw(tensor(numbers), tensor(photos), tensor(rows), tensor(alone), tensor(views), noise, {}, broken)
+        return TrainingBatch(
+            tensor(numbers),
+            tensor(photos),
+            tensor(rows),
+            tensor(alone),
+            tensor(views),
+            noise,
+            {},
+            broken,
+        )
 
     def fresh(self, step: int, first: bool) -> dict[int, Tensor]:
-        """A step's share of the views that come into the window when it moves next; and all that a run's first step needs."""
+        """A step's share of the views that come into the window when it moves next; and all that a
+        run's first step needs."""
         window, coming = self._window(step), self._window(step + VIEW_STRIDE)
         new = range(window.stop, coming.stop)
         done, share = (len(new) * (step % VIEW_STRIDE + more) // VIEW_STRIDE for more in (0, 1))
@@ -92,26 +108,33 @@ class Draws:
         return self._window(step).start
 
     def noise(self, step: int, count: int, crop: int) -> Tensor:
-        """Of the noise that pictures are painted with, other parts for each photograph and step: (count, 1, S / 2, S / 2)."""
-        rng = np.random.default_rng([self.seed, step, 2])  # 2: others draw from the first two, and from 1
+        """Of the noise that pictures are painted with, other parts for each photograph and step:
+        (count, 1, S / 2, S / 2)."""
+        rng = np.random.default_rng(
+            [self.seed, step, 2]
+        )  # 2: others draw from the first two, and from 1
         corners = 2 * rng.integers(NOISE_SIDE, size=(count, 2))
-        return torch.from_numpy(np.concatenate([noise_at(crop, crop, int(top), int(left)) for top, left in corners]))
+        return torch.from_numpy(
+            np.concatenate([noise_at(crop, crop, int(top), int(left)) for top, left in corners])
+        )
 
 
 @dataclass(frozen=True)
-class _Steps(Dataset[Draw]):
+class _Steps(Dataset[TrainingBatch]):
     """Draws as a loader's processes make them: with the views that are new."""
 
-    draws: Draws
+    draws: BatchSampler
     crop: int
     first: int
 
-    def __getitem__(self, step: int) -> Draw:
+    def __getitem__(self, step: int) -> TrainingBatch:
         fresh = self.draws.fresh(step, first=step == self.first)
         return self.draws.draw(step, self.crop)._replace(fresh=fresh)
 
 
-def ahead(draws: Draws, step: int, crop: int, processes: int) -> Iterator[Draw]:
+def prefetch_batches(
+    draws: BatchSampler, step: int, crop: int, processes: int
+) -> Iterator[TrainingBatch]:
     """Draws from a step on, in memory that a GPU reads quickly, made ahead by other processes."""
     loader = DataLoader(
         _Steps(draws, crop, step),
@@ -120,6 +143,8 @@ def ahead(draws: Draws, step: int, crop: int, processes: int) -> Iterator[Draw]:
         num_workers=processes,
         pin_memory=torch.cuda.is_available(),
         prefetch_factor=3,
-        multiprocessing_context="fork" if "fork" in get_all_start_methods() else None,  # quicker; they never touch the GPU
+        multiprocessing_context="fork"
+        if "fork" in get_all_start_methods()
+        else None,  # quicker; they never touch the GPU
     )
     return iter(loader)

@@ -1,7 +1,8 @@
-"""Pictures x paintings x methods: painted, saved, read back, scored; resumable, since every figure is written down at once.
+"""Pictures x paintings x methods: painted, saved, read back, scored; resumable, since every figure
+is written down at once.
 
-A line of `scores.jsonl` is what one measure says of one picture, under its conditions: all that the figures depend on. What
-stands there under the same conditions is not computed again.
+A line of `scores.jsonl` is what one measure says of one picture, under its conditions: all that the
+figures depend on. What stands there under the same conditions is not computed again.
 """
 
 import json
@@ -22,11 +23,11 @@ from impasto.images.writing import write
 from impasto.learning.evaluation import metrics, scorer
 from impasto.learning.evaluation.inception import Inception
 from impasto.learning.evaluation.lpips import SqueezeNet
-from impasto.learning.evaluation.methods import Method, Optimized, Optimizer, Pair, file_hash
+from impasto.learning.evaluation.methods import LBFGSMethod, Method, Optimizer, Pair, file_hash
 from impasto.learning.evaluation.metrics import ADAIN_CONTENT_LAYER, ADAIN_LAYERS, CFSD_LAYER
-from impasto.learning.evaluation.scorer import Judge
+from impasto.learning.evaluation.scorer import ObjectiveScorer
 from impasto.learning.networks.perceptual import tensors_hash
-from impasto.learning.optimization.baseline import worth
+from impasto.learning.optimization.baseline import equivalent_iterations
 from impasto.learning.tensors import to_tensor
 
 Measure = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
@@ -34,7 +35,10 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 Values = dict[str, Any]
 
 SCORES = "scores.jsonl"
-PAINTED, CURVE = "painted", "curve"  # lines that are no measures: a picture, and the optimizer's J by iteration
+PAINTED, CURVE = (
+    "painted",
+    "curve",
+)  # lines that are no measures: a picture, and the optimizer's J by iteration
 
 
 class Records:
@@ -64,7 +68,9 @@ class Records:
             path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def _add(self, line: Mapping[str, Any]) -> None:
-        key = tuple(str(line[name]) for name in ("photo", "painting", "method", "measure", "conditions"))
+        key = tuple(
+            str(line[name]) for name in ("photo", "painting", "method", "measure", "conditions")
+        )
         self._values[key] = dict(line["values"])
 
     def get(self, pair: Pair, method: str, measure: str, conditions: str) -> Values | None:
@@ -87,11 +93,13 @@ class Records:
         return values
 
 
-class Scorer:
-    """Measures of pictures. What a photograph and a painting give is computed once, and so are a picture's features.
+class MeasureScorer:
+    """Measures of pictures. What a photograph and a painting give is computed once, and so are a
+    picture's features.
 
     Args:
-        judge: the canonical objective; its perceptual network is that of AdaIN's measures and CFSD too.
+        judge: the canonical objective; its perceptual network is that of AdaIN's measures and CFSD
+            too.
         wanted: measures to take.
         squeeze: network of LPIPS, where that is wanted.
         heads: of LPIPS; see `measures.lpips`.
@@ -99,7 +107,7 @@ class Scorer:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: ObjectiveScorer,
         wanted: Sequence[Measure],
         squeeze: SqueezeNet | None = None,
         heads: Sequence[torch.Tensor] | None = None,
@@ -124,16 +132,24 @@ class Scorer:
 
     @torch.no_grad()
     def score(self, picture: UInt8, pair: Pair, wanted: Sequence[Measure]) -> dict[Measure, Values]:
-        """What these measures say of a picture (H, W, 3) as large as the photograph. Raises PictureError if it is not."""
+        """What these measures say of a picture (H, W, 3) as large as the photograph. Raises
+        PictureError if it is not."""
         if picture.shape != pair.pixels.shape:
-            raise PictureError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is not as large as the photograph")
+            raise PictureError(
+                f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is not as large as the photograph"
+            )
         found: dict[Measure, Values] = {}
         if "canonical" in wanted:
             found["canonical"] = asdict(self.judge.score(picture, pair.photo, pair.painting))
         if "adain" in wanted or "cfsd" in wanted:
-            features, photo = self.perceptual(self.judge.tensor(picture), ADAIN_LAYERS), self._photo_features(pair)
+            features, photo = (
+                self.perceptual(self.judge.tensor(picture), ADAIN_LAYERS),
+                self._photo_features(pair),
+            )
             if "adain" in wanted:
-                content = metrics.adain_content(features[ADAIN_CONTENT_LAYER], photo[ADAIN_CONTENT_LAYER])
+                content = metrics.adain_content(
+                    features[ADAIN_CONTENT_LAYER], photo[ADAIN_CONTENT_LAYER]
+                )
                 style = metrics.adain_style(features, self._painting_moments(pair))
                 found["adain"] = {"AdaIN content": content, "AdaIN style": style}
             if "cfsd" in wanted:
@@ -142,7 +158,9 @@ class Scorer:
             found["ssim"] = {"SSIM": metrics.ssim(picture, pair.pixels)}
         if "lpips" in wanted:
             assert self.squeeze is not None
-            distance = metrics.lpips(self.squeeze(to_tensor([picture])), self._photo_squeezed(pair), self.heads)
+            distance = metrics.lpips(
+                self.squeeze(to_tensor([picture])), self._photo_squeezed(pair), self.heads
+            )
             found["lpips"] = {self.lpips_name: distance}
         return found
 
@@ -153,7 +171,10 @@ class Scorer:
 
     def _photo_features(self, pair: Pair) -> dict[str, torch.Tensor]:
         if self._photo[0] != pair.photo:
-            self._photo = pair.photo, self.perceptual(self.judge.tensor(pair.pixels), [CFSD_LAYER, ADAIN_CONTENT_LAYER])
+            self._photo = (
+                pair.photo,
+                self.perceptual(self.judge.tensor(pair.pixels), [CFSD_LAYER, ADAIN_CONTENT_LAYER]),
+            )
         return self._photo[1]
 
     def _photo_squeezed(self, pair: Pair) -> list[torch.Tensor]:
@@ -164,13 +185,17 @@ class Scorer:
 
     def _painting_moments(self, pair: Pair) -> dict[str, torch.Tensor]:
         if pair.painting not in self._moments:
-            features = self.perceptual(self.judge.tensor(scorer.load(pair.painting, pair.short)), ADAIN_LAYERS)
-            self._moments[pair.painting] = {layer: metrics.mean_and_deviation(f) for layer, f in features.items()}
+            features = self.perceptual(
+                self.judge.tensor(scorer.load(pair.painting, pair.short)), ADAIN_LAYERS
+            )
+            self._moments[pair.painting] = {
+                layer: metrics.mean_and_deviation(f) for layer, f in features.items()
+            }
         return self._moments[pair.painting]
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """All that is known of one method on one pair."""
 
     pair: Pair
@@ -180,7 +205,7 @@ class Row:
     minutes: float | None  # of training
 
 
-class Comparison:
+class Experiment:
     """A run over pairs and methods.
 
     Args:
@@ -195,20 +220,33 @@ class Comparison:
     """
 
     def __init__(
-        self, photos: Sequence[Path], paintings: Sequence[Path], methods: Sequence[Method], scorer: Scorer, folder: Path
+        self,
+        photos: Sequence[Path],
+        paintings: Sequence[Path],
+        methods: Sequence[Method],
+        scorer: MeasureScorer,
+        folder: Path,
     ) -> None:
         for paths in (photos, paintings):
             stems = [path.stem for path in paths]
             if twice := next((path for path in paths if stems.count(path.stem) > 1), None):
-                raise ImpastoError(f"two pictures are called {twice.stem}, which names what is painted of them; rename one")
-        self.photos, self.paintings, self.methods, self.scorer, self.folder = photos, paintings, methods, scorer, folder
+                raise ImpastoError(
+                    f"two pictures are called {twice.stem}, which names what is painted of them; rename one"
+                )
+        self.photos, self.paintings, self.methods, self.scorer, self.folder = (
+            photos,
+            paintings,
+            methods,
+            scorer,
+            folder,
+        )
         self.records = Records(folder / SCORES)
         self._hashes: dict[Path, str] = {}
 
     def __len__(self) -> int:
         return len(self.photos) * len(self.paintings) * len(self.methods)
 
-    def run(self) -> Iterator[Row | ImpastoError]:
+    def run(self) -> Iterator[ScoreRow | ImpastoError]:
         """Rows, photograph by photograph, as they are done; where a pair failed, why."""
         for photo in self.photos:
             for painting in self.paintings:
@@ -219,36 +257,47 @@ class Comparison:
                     except ImpastoError as error:
                         yield error
 
-    def _row(self, pair: Pair, method: Method) -> Row:
+    def _row(self, pair: Pair, method: Method) -> ScoreRow:
         conditions = f"{pair.short} pixels, photo {self._hash(pair.photo)}, painting {self._hash(pair.painting)}"
         identity = f"{conditions}, {method.identity(pair)}"
         path = self.folder / "pictures" / f"{pair.short}" / method.label / f"{pair.name}.png"
         painted = self.records.get(pair, method.label, PAINTED, f"{pair.short} pixels")
-        if painted is None or painted["identity"] != identity or not path.is_file():  # the file holds what was painted last
+        if (
+            painted is None or painted["identity"] != identity or not path.is_file()
+        ):  # the file holds what was painted last
             done = method.paint(pair)
             write(path, Picture(done.picture))
             seen = {"identity": identity, "milliseconds": done.seconds and 1000 * done.seconds}
             painted = self.records.put(pair, method.label, PAINTED, f"{pair.short} pixels", seen)
         values: Values = {"milliseconds": painted["milliseconds"]}
-        by = {measure: f"{identity}; by {self.scorer.by(measure)}" for measure in self.scorer.wanted}
-        known = {measure: self.records.get(pair, method.label, measure, by[measure]) for measure in by}
+        by = {
+            measure: f"{identity}; by {self.scorer.by(measure)}" for measure in self.scorer.wanted
+        }
+        known = {
+            measure: self.records.get(pair, method.label, measure, by[measure]) for measure in by
+        }
         if missing := [measure for measure, found in known.items() if found is None]:
             for measure, scored in self.scorer.score(read(path).rgb, pair, missing).items():
                 known[measure] = self.records.put(pair, method.label, measure, by[measure], scored)
         for found in known.values():
             values |= found or {}
         if self._optimizer and "J" in values:
-            values["worth"] = worth(values["J"], self._curve(pair, conditions, self._optimizer))
-        return Row(pair, method.label, path, values, method.minutes(pair.painting))
+            values["worth"] = equivalent_iterations(
+                values["J"], self._curve(pair, conditions, self._optimizer)
+            )
+        return ScoreRow(pair, method.label, path, values, method.minutes(pair.painting))
 
     @cached_property
     def _optimizer(self) -> Optimizer | None:
         """The L-BFGS that pictures are worth iterations of, if any is among the methods."""
-        return next((method.optimizer for method in self.methods if isinstance(method, Optimized)), None)
+        return next(
+            (method.optimizer for method in self.methods if isinstance(method, LBFGSMethod)), None
+        )
 
     @property
     def iterations(self) -> int:
-        """How far the optimizer goes: what is worth more is not told from what is worth much more."""
+        """How far the optimizer goes: what is worth more is not told from what is worth much
+        more."""
         return self._optimizer.counts[-1] if self._optimizer else 0
 
     def _curve(self, pair: Pair, conditions: str, optimizer: Optimizer) -> list[float]:
@@ -268,8 +317,11 @@ class Comparison:
         return self._hashes[path]
 
 
-def frechet(rows: Sequence[Row], inception: Inception, kept: dict[Path, NDArray[np.floating]]) -> float | None:
-    """Frechet distance of the pictures in `rows` to their paintings, one for each; None where they are too few.
+def frechet(
+    rows: Sequence[ScoreRow], inception: Inception, kept: dict[Path, NDArray[np.floating]]
+) -> float | None:
+    """Frechet distance of the pictures in `rows` to their paintings, one for each; None where they
+    are too few.
 
     Args:
         rows: of one method.
@@ -282,10 +334,14 @@ def frechet(rows: Sequence[Row], inception: Inception, kept: dict[Path, NDArray[
         if row.picture not in kept:
             kept[row.picture] = inception(to_tensor([read(row.picture).rgb]))[0].numpy()
         if row.pair.painting not in kept:
-            kept[row.pair.painting] = inception(to_tensor([scorer.load(row.pair.painting, row.pair.short)]))[0].numpy()
-    pictures, paintings = (np.stack([kept[path] for path in paths]) for paths in zip(*_files(rows), strict=True))
+            kept[row.pair.painting] = inception(
+                to_tensor([scorer.load(row.pair.painting, row.pair.short)])
+            )[0].numpy()
+    pictures, paintings = (
+        np.stack([kept[path] for path in paths]) for paths in zip(*_files(rows), strict=True)
+    )
     return metrics.frechet_distance(pictures, paintings)
 
 
-def _files(rows: Sequence[Row]) -> list[tuple[Path, Path]]:
+def _files(rows: Sequence[ScoreRow]) -> list[tuple[Path, Path]]:
     return [(row.picture, row.pair.painting) for row in rows]

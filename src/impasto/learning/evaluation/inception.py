@@ -1,8 +1,9 @@
 """Inception v3 (Szegedy et al. 2016) as FID and ArtFID take it: a picture to 2048 numbers.
 
-Both have it in torchvision's key layout and differ in details, which are kept since figures depend on them: FID's network
-(ported from TensorFlow for pytorch-fid) takes pictures of 299 pixels in -1..1, leaves padding out of averages and ends in a
-maximum; ArtFID's (trained on art) takes pictures as they are, in 0..1, and does neither.
+Both have it in torchvision's key layout and differ in details, which are kept since figures depend
+on them: FID's network (ported from TensorFlow for pytorch-fid) takes pictures of 299 pixels in
+-1..1, leaves padding out of averages and ends in a maximum; ArtFID's (trained on art) takes
+pictures as they are, in 0..1, and does neither.
 """
 
 from collections.abc import Mapping
@@ -26,17 +27,21 @@ class Inception:
     """A frozen Inception v3. Takes RGB in 0..1, (B, 3, H, W); gives (B, 2048).
 
     Args:
-        tensors: in torchvision's key layout; FID's network is known by its 1008 classes, any other is taken as ArtFID's.
+        tensors: in torchvision's key layout; FID's network is known by its 1008 classes, any other
+            is taken as ArtFID's.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self.tensors = {key: tensor.float() for key, tensor in tensors.items() if tensor.is_floating_point()}
+        self.tensors = {
+            key: tensor.float() for key, tensor in tensors.items() if tensor.is_floating_point()
+        }
         self.fid = len(self.tensors.get("fc.weight", ())) == FID_CLASSES
         self.identity = f"{'fid' if self.fid else 'art'}-inception-{tensors_hash(self.tensors)}"
 
     @torch.no_grad()
     def __call__(self, picture: Tensor) -> Tensor:
-        """Raises KeyError or RuntimeError if a tensor is missing or has another shape than Inception v3 takes."""
+        """Raises KeyError or RuntimeError if a tensor is missing or has another shape than
+        Inception v3 takes."""
         x = picture
         if self.fid:
             x = 2 * F.interpolate(x, size=(SIDE, SIDE), mode="bilinear") - 1
@@ -55,11 +60,15 @@ class Inception:
         return x.mean((2, 3))
 
     def _conv(self, name: str, x: Tensor, stride: int = 1, same: bool = True) -> Tensor:
-        """Convolution without bias, normalization by the statistics of training, ReLU; `same` keeps the size."""
+        """Convolution without bias, normalization by the statistics of training, ReLU; `same` keeps
+        the size."""
         weight = self.tensors[f"{name}.conv.weight"]
         padding = (weight.shape[2] // 2, weight.shape[3] // 2) if same else 0
         x = F.conv2d(x, weight, None, stride, padding)
-        mean, var, scale, shift = (self.tensors[f"{name}.bn.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
+        mean, var, scale, shift = (
+            self.tensors[f"{name}.bn.{k}"]
+            for k in ("running_mean", "running_var", "weight", "bias")
+        )
         return F.relu(F.batch_norm(x, mean, var, scale, shift, eps=0.001))
 
     def _chain(self, block: str, names: str, x: Tensor) -> Tensor:
@@ -71,13 +80,22 @@ class Inception:
         return F.avg_pool2d(x, 3, 1, 1, count_include_pad=not self.fid)
 
     def _a(self, block: str, x: Tensor) -> Tensor:
-        chains = "branch1x1", "branch5x5_1 branch5x5_2", "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3"
+        chains = (
+            "branch1x1",
+            "branch5x5_1 branch5x5_2",
+            "branch3x3dbl_1 branch3x3dbl_2 branch3x3dbl_3",
+        )
         branches = [self._chain(block, chain, x) for chain in chains]
         return torch.cat([*branches, self._conv(f"{block}branch_pool", self._average(x))], 1)
 
     def _b(self, block: str, x: Tensor) -> Tensor:
         one = self._conv(f"{block}branch3x3", x, 2, same=False)
-        two = self._conv(f"{block}branch3x3dbl_3", self._chain(block, "branch3x3dbl_1 branch3x3dbl_2", x), 2, same=False)
+        two = self._conv(
+            f"{block}branch3x3dbl_3",
+            self._chain(block, "branch3x3dbl_1 branch3x3dbl_2", x),
+            2,
+            same=False,
+        )
         return torch.cat([one, two, F.max_pool2d(x, 3, 2)], 1)
 
     def _c(self, block: str, x: Tensor) -> Tensor:
@@ -92,7 +110,10 @@ class Inception:
     def _d(self, block: str, x: Tensor) -> Tensor:
         one = self._conv(f"{block}branch3x3_2", self._conv(f"{block}branch3x3_1", x), 2, same=False)
         seven = self._chain(block, "branch7x7x3_1 branch7x7x3_2 branch7x7x3_3", x)
-        return torch.cat([one, self._conv(f"{block}branch7x7x3_4", seven, 2, same=False), F.max_pool2d(x, 3, 2)], 1)
+        return torch.cat(
+            [one, self._conv(f"{block}branch7x7x3_4", seven, 2, same=False), F.max_pool2d(x, 3, 2)],
+            1,
+        )
 
     def _e(self, block: str, x: Tensor, pooled: Tensor) -> Tensor:
         three = self._conv(f"{block}branch3x3_1", x)
@@ -104,7 +125,8 @@ class Inception:
 
 
 def load(path: Path) -> Inception:
-    """The Inception network in a file, FID's or ArtFID's. Raises WeightsError, which says what file is meant."""
+    """The Inception network in a file, FID's or ArtFID's. Raises WeightsError, which says what file
+    is meant."""
     network = Inception(read_weights(path))
     try:
         network(torch.zeros(1, 3, SIDE, SIDE))

@@ -1,4 +1,5 @@
-"""What is compared: methods that paint a photograph in the manner of a painting, by the names that a user gives them."""
+"""What is compared: methods that paint a photograph in the manner of a painting, by the names that
+a user gives them."""
 
 import hashlib
 import re
@@ -18,9 +19,9 @@ from impasto.images.image import UInt8
 from impasto.images.reading import read
 from impasto.inference import predictor
 from impasto.learning.evaluation import scorer
-from impasto.learning.evaluation.scorer import Judge, to_uint8
+from impasto.learning.evaluation.scorer import ObjectiveScorer, to_uint8
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import Settings, optimization, scales_to
+from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
 from impasto.models.network import NETWORKS, network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
@@ -61,7 +62,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Painted:
+class MethodOutput:
     """A picture as large as the photograph, and how long the painting took, where that was seen."""
 
     picture: UInt8
@@ -74,13 +75,14 @@ class Method(Protocol):
     label: str
 
     def identity(self, pair: Pair) -> str:
-        """All that the picture depends on but the pair itself: pictures of another identity are painted anew.
+        """All that the picture depends on but the pair itself: pictures of another identity are
+        painted anew.
 
         Raises ImpastoError if the method cannot paint in this manner.
         """
         ...
 
-    def paint(self, pair: Pair) -> Painted:
+    def paint(self, pair: Pair) -> MethodOutput:
         """Paint. Raises ImpastoError."""
         ...
 
@@ -89,7 +91,7 @@ class Method(Protocol):
         ...
 
 
-class Baseline:
+class BaselineMethod:
     """What one gets without painting."""
 
     def __init__(self, label: str) -> None:
@@ -98,14 +100,16 @@ class Baseline:
     def identity(self, pair: Pair) -> str:
         return self.label
 
-    def paint(self, pair: Pair) -> Painted:
-        return Painted(BASELINES[self.label](pair.pixels, scorer.load(pair.painting, pair.short)))
+    def paint(self, pair: Pair) -> MethodOutput:
+        return MethodOutput(
+            BASELINES[self.label](pair.pixels, scorer.load(pair.painting, pair.short))
+        )
 
     def minutes(self, painting: Path) -> float | None:
         return None
 
 
-class Elsewhere:
+class ExternalImages:
     """Pictures that another tool painted, brought to the photograph's size if they have another."""
 
     def __init__(self, label: str, folder: Path) -> None:
@@ -115,34 +119,41 @@ class Elsewhere:
         places = [self.folder / f"{pair.name}{suffix}" for suffix in OF_OTHERS]
         found = next((place for place in places if place.is_file()), None)
         if found is None:
-            raise PictureError(f"{self.label}: {places[0]} does not exist, nor with {' or '.join(OF_OTHERS[1:])}")
+            raise PictureError(
+                f"{self.label}: {places[0]} does not exist, nor with {' or '.join(OF_OTHERS[1:])}"
+            )
         return found
 
     def identity(self, pair: Pair) -> str:
         return f"picture {file_hash(self._file(pair))}"
 
-    def paint(self, pair: Pair) -> Painted:
+    def paint(self, pair: Pair) -> MethodOutput:
         picture = read(self._file(pair)).rgb
         height, width = pair.pixels.shape[:2]
         if picture.shape[:2] != (height, width):
-            picture = np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-        return Painted(picture)
+            picture = np.array(
+                Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+            )
+        return MethodOutput(picture)
 
     def minutes(self, painting: Path) -> float | None:
         return None
 
 
-class Stylized:
+class StylizerMethod:
     """Pictures of a stylizer, in styles found for the painting.
 
     Args:
         label: name in tables.
         stylizer: what paints.
-        styles: style of each painting by its file's stem, or None to give the stylizer the painting itself.
+        styles: style of each painting by its file's stem, or None to give the stylizer the painting
+            itself.
         where: where those styles were found, in words.
     """
 
-    def __init__(self, label: str, stylizer: Stylizer, styles: Mapping[str, Style] | None, where: str = "") -> None:
+    def __init__(
+        self, label: str, stylizer: Stylizer, styles: Mapping[str, Style] | None, where: str = ""
+    ) -> None:
         self.label, self.stylizer, self.styles, self.where = label, stylizer, styles, where
         self._warm = False
 
@@ -158,40 +169,55 @@ class Stylized:
 
     def identity(self, pair: Pair) -> str:
         style, engine = self._style(pair.painting), self.stylizer.engine
-        parts = [self.stylizer.network.name, self.stylizer.network.hash, engine.name, engine.precision]
+        parts = [
+            self.stylizer.network.name,
+            self.stylizer.network.hash,
+            engine.name,
+            engine.precision,
+        ]
         digest = hashlib.sha256()
         if isinstance(style, Style):
             for network in sorted(style.embeddings):
-                digest.update(f"{network} {style.hashes[network]} ".encode() + style.embeddings[network].tobytes())
+                digest.update(
+                    f"{network} {style.hashes[network]} ".encode()
+                    + style.embeddings[network].tobytes()
+                )
         else:
             digest.update(predictor.predict(read(style).rgb, self.stylizer.network).tobytes())
         return " ".join((*parts, digest.hexdigest()[:12]))
 
-    def paint(self, pair: Pair) -> Painted:
+    def paint(self, pair: Pair) -> MethodOutput:
         style = self._style(pair.painting)
         if not self._warm:  # the first picture waits for the engine to load and settle
             self.stylizer.stylize(pair.pixels, style)
             self._warm = True
         start = time.perf_counter()
         picture = self.stylizer.stylize(pair.pixels, style)
-        return Painted(picture, time.perf_counter() - start)
+        return MethodOutput(picture, time.perf_counter() - start)
 
     def minutes(self, painting: Path) -> float | None:
         style = self._style(painting)
         if isinstance(style, Style):
-            return _minutes(style.metadata.get("own.trained" if style.own else f"{self.stylizer.network.name}.trained", ""))
+            return _minutes(
+                style.metadata.get(
+                    "own.trained" if style.own else f"{self.stylizer.network.name}.trained", ""
+                )
+            )
         return _minutes(self.stylizer.network.metadata.get("trained", ""))
 
 
 class Optimizer:
-    """L-BFGS from the photograph; one run of a pair gives its curve and the pictures at all counts of iterations wanted."""
+    """L-BFGS from the photograph; one run of a pair gives its curve and the pictures at all counts
+    of iterations wanted."""
 
-    def __init__(self, judge: Judge, counts: Sequence[int]) -> None:
+    def __init__(self, judge: ObjectiveScorer, counts: Sequence[int]) -> None:
         self.judge, self.counts = judge, sorted(counts)
         perceptual = judge.objective.perceptual
-        self.identity = f"L-BFGS, {perceptual.identity} {str(perceptual.dtype).removeprefix('torch.')}"
+        self.identity = (
+            f"L-BFGS, {perceptual.identity} {str(perceptual.dtype).removeprefix('torch.')}"
+        )
         self._pair: Pair | None = None
-        self._painted: dict[int, Painted] = {}
+        self._painted: dict[int, MethodOutput] = {}
         self._curve: list[float] = []
 
     def curve(self, pair: Pair) -> list[float]:
@@ -199,7 +225,7 @@ class Optimizer:
         self._run(pair)
         return self._curve
 
-    def painted(self, pair: Pair, count: int) -> Painted:
+    def painted(self, pair: Pair, count: int) -> MethodOutput:
         """The picture after so many iterations."""
         self._run(pair)
         return self._painted[count]
@@ -207,18 +233,20 @@ class Optimizer:
     def _run(self, pair: Pair) -> None:
         if pair == self._pair:
             return
-        painted: dict[int, Painted] = {}
+        painted: dict[int, MethodOutput] = {}
         content, style = self.judge.content(pair.photo), self.judge.style(pair.painting)
         start, curve = time.perf_counter(), []
         states = lbfgs(self.judge.objective, self.judge.tensor(pair.pixels), content, style)
         for state in islice(states, self.counts[-1] + 1):
             curve.append(state.total)
             if state.iteration in self.counts:
-                painted[state.iteration] = Painted(to_uint8(state.picture), time.perf_counter() - start)
+                painted[state.iteration] = MethodOutput(
+                    to_uint8(state.picture), time.perf_counter() - start
+                )
         self._pair, self._painted, self._curve = pair, painted, curve
 
 
-class Optimized:
+class LBFGSMethod:
     """Pictures after some iterations of L-BFGS."""
 
     def __init__(self, optimizer: Optimizer, count: int) -> None:
@@ -227,39 +255,57 @@ class Optimized:
     def identity(self, pair: Pair) -> str:
         return f"{self.optimizer.identity}, {self.count} iterations"
 
-    def paint(self, pair: Pair) -> Painted:
+    def paint(self, pair: Pair) -> MethodOutput:
         return self.optimizer.painted(pair, self.count)
 
     def minutes(self, painting: Path) -> float | None:
         return None
 
 
-class Painstaking:
-    """`impasto optimize` with its defaults, but for the network that compares, which is the judge's."""
+class OptimizeMethod:
+    """`impasto optimize` with its defaults, but for the network that compares, which is the
+    judge's."""
 
-    def __init__(self, label: str, judge: Judge, iterations: int, stylizer: Callable[..., Stylizer]) -> None:
-        self.label, self.judge, self.iterations, self.stylizer = label, judge, iterations, stylizer("base")
+    def __init__(
+        self, label: str, judge: ObjectiveScorer, iterations: int, stylizer: Callable[..., Stylizer]
+    ) -> None:
+        self.label, self.judge, self.iterations, self.stylizer = (
+            label,
+            judge,
+            iterations,
+            stylizer("base"),
+        )
 
-    def _settings(self, pair: Pair) -> Settings:
-        return Settings(iterations=self.iterations, scales=scales_to(min(pair.pixels.shape[:2])))
+    def _settings(self, pair: Pair) -> OptimizationSettings:
+        return OptimizationSettings(
+            iterations=self.iterations, scales=scales_to(min(pair.pixels.shape[:2]))
+        )
 
     def identity(self, pair: Pair) -> str:
         perceptual = self.judge.objective.perceptual
-        start = Stylized("", self.stylizer, None).identity(pair)
+        start = StylizerMethod("", self.stylizer, None).identity(pair)
         return f"{self._settings(pair)}, {perceptual.identity} {perceptual.dtype}, {start}"
 
-    def paint(self, pair: Pair) -> Painted:
+    def paint(self, pair: Pair) -> MethodOutput:
         start = time.perf_counter()
-        run = optimization(pair.pixels, pair.painting, self.judge.objective.perceptual, self._settings(pair), self.stylizer)
+        run = new_optimization(
+            pair.pixels,
+            pair.painting,
+            self.judge.objective.perceptual,
+            self._settings(pair),
+            self.stylizer,
+        )
         while run.fraction < 1:
             run.train_step()
-        return Painted(run.painted(), time.perf_counter() - start)
+        return MethodOutput(run.painted(), time.perf_counter() - start)
 
     def minutes(self, painting: Path) -> float | None:
         return None
 
 
-def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] = Stylizer) -> list[Method]:
+def find_methods(
+    specs: Sequence[str], judge: ObjectiveScorer, stylizer: Callable[..., Stylizer] = Stylizer
+) -> list[Method]:
     """Methods by what a user calls them; see `KINDS`.
 
     Args:
@@ -268,7 +314,8 @@ def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] =
         stylizer: makes a stylizer of a network.
 
     Raises:
-        ValueError: a method is unknown, names a folder that is none, or two have one label; says what there is.
+        ValueError: a method is unknown, names a folder that is none, or two have one label; says
+            what there is.
         ImpastoError: a network or a style file is broken.
     """
     counts = [int(match[1]) for spec in specs if (match := LBFGS.fullmatch(spec))]
@@ -277,13 +324,13 @@ def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] =
     for spec in specs:
         name, equals, folder = spec.partition("=")
         if equals and re.fullmatch(r"[\w.+-]+", name):
-            methods.append(Elsewhere(name, _folder(folder)))
+            methods.append(ExternalImages(name, _folder(folder)))
         elif spec in BASELINES:
-            methods.append(Baseline(spec))
+            methods.append(BaselineMethod(spec))
         elif match := LBFGS.fullmatch(spec):
-            methods.append(Optimized(optimizer, int(match[1])))
+            methods.append(LBFGSMethod(optimizer, int(match[1])))
         elif match := OPTIMIZED.fullmatch(spec):
-            methods.append(Painstaking(spec, judge, int(match[1]), stylizer))
+            methods.append(OptimizeMethod(spec, judge, int(match[1]), stylizer))
         elif match := STYLIZER.fullmatch(spec):
             methods.append(_stylized(match[1], match[2], stylizer))
         else:
@@ -294,16 +341,23 @@ def find(specs: Sequence[str], judge: Judge, stylizer: Callable[..., Stylizer] =
     return methods
 
 
-def _stylized(network: str, where: str | None, stylizer: Callable[..., Stylizer]) -> Stylized:
-    """`base`, `base@gallery`, or `base@FOLDER` of style files; a folder that is a gallery brings its own network."""
+def _stylized(network: str, where: str | None, stylizer: Callable[..., Stylizer]) -> StylizerMethod:
+    """`base`, `base@gallery`, or `base@FOLDER` of style files; a folder that is a gallery brings
+    its own network."""
     if where is None:
-        return Stylized(network, stylizer(network), None)
+        return StylizerMethod(network, stylizer(network), None)
     folder = GALLERY if where == "gallery" else _folder(where)
     own = network_path(network, folder)
     files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
-    styles = {style.metadata.get("source", ""): style for style in map(read_style, files) if style.name != PHOTO}
+    styles = {
+        style.metadata.get("source", ""): style
+        for style in map(read_style, files)
+        if style.name != PHOTO
+    }
     label = f"{network}@{'gallery' if where == 'gallery' else folder.resolve().name}"
-    return Stylized(label, stylizer(read_network(own) if own.exists() else network), styles, where)
+    return StylizerMethod(
+        label, stylizer(read_network(own) if own.exists() else network), styles, where
+    )
 
 
 def _folder(text: str) -> Path:

@@ -1,8 +1,10 @@
-"""The field's own measures of painted pictures, as their papers define them; lower is better, but for SSIM.
+"""The field's own measures of painted pictures, as their papers define them; lower is better, but
+for SSIM.
 
-Where equation and published code differ, the code's scaling is taken, as published figures have it. Unlike the
-canonical objective they are not relative to a target's norm: figures depend on the network, on the scale of its weights and on
-the size of pictures, so they compare only within a table. Features are (1, C, H, W).
+Where equation and published code differ, the code's scaling is taken, as published figures have it.
+Unlike the canonical objective they are not relative to a target's norm: figures depend on the
+network, on the scale of its weights and on the size of pictures, so they compare only within a
+table. Features are (1, C, H, W).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +26,12 @@ CFSD_ROWS = 128  # positions at a time: all against all would be gigabytes
 
 
 def adain_content(f: Tensor, photo: Tensor) -> float:
-    """Content loss of AdaIN: mean squared distance of relu4_1 features. Huang and Belongie 2017, eq. 12.
+    """Content loss of AdaIN: mean squared distance of relu4_1 features. Huang and Belongie 2017,
+    eq. 12.
 
-    Against the photograph's features and not against the AdaIN target of the paper's training, which other methods do not
-    have; the mean over positions and channels, as in its published code, not the norm that the equation has.
+    Against the photograph's features and not against the AdaIN target of the paper's training,
+    which other methods do not have; the mean over positions and channels, as in its published code,
+    not the norm that the equation has.
     """
     return (f.float() - photo.float()).square().mean().item()
 
@@ -39,24 +43,32 @@ def mean_and_deviation(f: Tensor) -> Tensor:
 
 
 def adain_style(f: Mapping[str, Tensor], painting: Mapping[str, Tensor]) -> float:
-    """Style loss of AdaIN: sum over relu1_1 to relu4_1 of the mean squared distances, over channels, of `mean_and_deviation`.
+    """Style loss of AdaIN: sum over relu1_1 to relu4_1 of the mean squared distances, over
+    channels, of `mean_and_deviation`.
 
-    Huang and Belongie 2017, eq. 13; means of squares, as in its published code, not the norms that the equation has.
+    Huang and Belongie 2017, eq. 13; means of squares, as in its published code, not the norms that
+    the equation has.
 
     Args:
         f: features of the picture by layer.
         painting: `mean_and_deviation` of the painting's, by layer.
     """
-    errors = [(mean_and_deviation(f[layer]) - painting[layer]).square().mean(1).sum() for layer in ADAIN_LAYERS]
+    errors = [
+        (mean_and_deviation(f[layer]) - painting[layer]).square().mean(1).sum()
+        for layer in ADAIN_LAYERS
+    ]
     return torch.stack(errors).sum().item()
 
 
 def cfsd(f: Tensor, photo: Tensor) -> float:
-    """Content feature structural distance: how differently the places of a picture resemble each other.
+    """Content feature structural distance: how differently the places of a picture resemble each
+    other.
 
-    Every position's softmax over its products with all positions, of the photograph against those of the picture, by the
-    Kullback-Leibler divergence. Chung et al. 2024 ("Style Injection in Diffusion"); with the scaling of its published code,
-    which its figures have: relu3_1 features over the number of channels, and the sum over positions.
+    Every position's softmax over its products with all positions, of the photograph against those
+    of the picture, by the Kullback-Leibler divergence. Chung et al. 2024 ("Style Injection in
+    Diffusion"); with the scaling of its published code,
+    which its figures have: relu3_1 features over the number of channels, and the sum over
+        positions.
     """
     x, y = (each.float().flatten(2)[0].T / each.shape[1] for each in (photo, f))  # (positions, C)
     total = torch.zeros((), dtype=torch.float64)
@@ -67,30 +79,42 @@ def cfsd(f: Tensor, photo: Tensor) -> float:
 
 
 def ssim(picture: UInt8, photo: UInt8) -> float:
-    """Structural similarity, 1 for the photograph itself; Wang et al. 2004, in Gaussian windows, mean over RGB."""
+    """Structural similarity, 1 for the photograph itself; Wang et al. 2004, in Gaussian windows,
+    mean over RGB."""
     return float(
         structural_similarity(
-            picture, photo, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+            picture,
+            photo,
+            channel_axis=2,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
         )
     )
 
 
 def boldness(painting: UInt8) -> float:
-    """How strong the edges of a painting are: mean magnitude of the Sobel gradient of its luminance (0..1), about 0.01 to 0.2.
+    """How strong the edges of a painting are: mean magnitude of the Sobel gradient of its luminance
+    (0..1), about 0.01 to 0.2.
 
     Bold paintings, of hard contours and contrast, are told from subdued ones by it.
     """
     return float(np.mean(sobel(rgb2gray(painting))))
 
 
-def lpips(f: Sequence[Tensor], photo: Sequence[Tensor], heads: Sequence[Tensor] | None = None) -> float:
-    """Learned perceptual distance: features of unit length at each position, their squared differences weighted by the heads,
-    mean over positions, sum over layers. Zhang et al. 2018, eq. 1.
+def lpips(
+    f: Sequence[Tensor], photo: Sequence[Tensor], heads: Sequence[Tensor] | None = None
+) -> float:
+    """Learned perceptual distance: features of unit length at each position, their squared
+    differences weighted by the heads, mean over positions, sum over layers. Zhang et al. 2018, eq.
+    1.
 
     Args:
         f: features of the picture, layer by layer.
         photo: those of the photograph.
-        heads: weights of the channels, (1, C, 1, 1) each; without them all are 1, the paper's uncalibrated variant.
+        heads: weights of the channels, (1, C, 1, 1) each; without them all are 1, the paper's
+            uncalibrated variant.
     """
     total = 0.0
     for layer, (a, b) in enumerate(zip(f, photo, strict=True)):
@@ -106,12 +130,13 @@ def _unit(f: Tensor) -> Tensor:
 
 
 def frechet_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Frechet distance of two samples, (n, size) and (m, size), taken as Gaussian. Heusel et al. 2017 (FID), eq. 6.
+    """Frechet distance of two samples, (n, size) and (m, size), taken as Gaussian. Heusel et al.
+    2017 (FID), eq. 6.
 
         |mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2)),  A and B the covariances
 
-    With A = X^T X and B = Y^T Y the last trace is the sum of singular values of X Y^T, (n, m): exact where samples are fewer
-    than their numbers, where the root of a singular matrix is not.
+    With A = X^T X and B = Y^T Y the last trace is the sum of singular values of X Y^T, (n, m):
+    exact where samples are fewer than their numbers, where the root of a singular matrix is not.
 
     Raises:
         ValueError: a sample has fewer than two rows, and so no covariance.
@@ -120,7 +145,9 @@ def frechet_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
         raise ValueError(f"a covariance takes two pictures at least, not {min(len(a), len(b))}")
     (mean_a, x), (mean_b, y) = (_centred(np.asarray(each, np.float64)) for each in (a, b))
     root_trace = np.linalg.svd(x @ y.T, compute_uv=False).sum()
-    return float(np.square(mean_a - mean_b).sum() + np.square(x).sum() + np.square(y).sum() - 2 * root_trace)
+    return float(
+        np.square(mean_a - mean_b).sum() + np.square(x).sum() + np.square(y).sum() - 2 * root_trace
+    )
 
 
 def _centred(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -130,5 +157,6 @@ def _centred(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def art_fid(content: float, style: float) -> float:
-    """(1 + LPIPS) (1 + FID): mean LPIPS to the photographs, FID to the paintings. Wright and Ommer 2022, eq. 3."""
+    """(1 + LPIPS) (1 + FID): mean LPIPS to the photographs, FID to the paintings. Wright and Ommer
+    2022, eq. 3."""
     return (1 + content) * (1 + style)

@@ -1,7 +1,7 @@
 """What a comparison comes to: a summary, a Markdown table, plots and a contact sheet.
 
-Single pairs can rule a mean, so medians and spread stand beside it; and every figure is taken over the same pairs, those that
-all methods painted.
+Single pairs can rule a mean, so medians and spread stand beside it; and every figure is taken over
+the same pairs, those that all methods painted.
 """
 
 import io
@@ -20,11 +20,22 @@ from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.evaluation import scorer
-from impasto.learning.evaluation.experiment import Row
+from impasto.learning.evaluation.experiment import ScoreRow
 from impasto.learning.evaluation.metrics import art_fid, boldness
 from impasto.sheets.contact_sheet import contact_sheet
 
-COLUMNS = ("C", "S", "J", "AdaIN content", "AdaIN style", "CFSD", "SSIM", "LPIPS", "LPIPS-style (no heads)", "milliseconds")
+COLUMNS = (
+    "C",
+    "S",
+    "J",
+    "AdaIN content",
+    "AdaIN style",
+    "CFSD",
+    "SSIM",
+    "LPIPS",
+    "LPIPS-style (no heads)",
+    "milliseconds",
+)
 WORTH, FID, ART_FID = "worth", "FID", "ArtFID"
 OPTIMIZED = "lbfgs-"  # what labels of optimization start with; iterations follow
 FEW_PAINTINGS = 4  # below which they are not split into bold and subdued
@@ -45,7 +56,9 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread:
     """Mean, median, standard deviation (over n), 10th and 90th percentile."""
     low, median, high = np.percentile(values, [10, 50, 90])
-    return Spread(float(np.mean(values)), float(median), float(np.std(values)), float(low), float(high))
+    return Spread(
+        float(np.mean(values)), float(median), float(np.std(values)), float(low), float(high)
+    )
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,8 @@ class Summary:
         method: its label.
         pairs: how many.
         columns: spread by column.
-        worth: median of iterations of L-BFGS, infinite where most pairs are worth more than it was run for; None without it.
+        worth: median of iterations of L-BFGS, infinite where most pairs are worth more than it was
+            run for; None without it.
         fid: Frechet distance to the paintings, if it was asked for.
         minutes: of training, mean over paintings, where it is known.
     """
@@ -74,20 +88,29 @@ class Summary:
         return art_fid(content.mean, self.fid) if content and self.fid is not None else None
 
 
-def common(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def common(rows: Sequence[ScoreRow]) -> dict[str, list[ScoreRow]]:
     """Rows by method, of the pairs alone that all methods have which have any."""
-    methods: dict[str, list[Row]] = {}
+    methods: dict[str, list[ScoreRow]] = {}
     for row in rows:
         methods.setdefault(row.method, []).append(row)
     pairs = [{row.pair.name for row in each} for each in methods.values()]
     shared = set.intersection(*pairs) if pairs else set()
-    return {method: [row for row in each if row.pair.name in shared] for method, each in methods.items()}
+    return {
+        method: [row for row in each if row.pair.name in shared] for method, each in methods.items()
+    }
 
 
-def summarize(method: str, rows: Sequence[Row], fid: float | None = None) -> Summary:
+def summarize(method: str, rows: Sequence[ScoreRow], fid: float | None = None) -> Summary:
     """The summary of one method's rows."""
-    known = {column: [row.values[column] for row in rows if row.values.get(column) is not None] for column in COLUMNS}
-    worths = [math.inf if row.values[WORTH] is None else row.values[WORTH] for row in rows if WORTH in row.values]
+    known = {
+        column: [row.values[column] for row in rows if row.values.get(column) is not None]
+        for column in COLUMNS
+    }
+    worths = [
+        math.inf if row.values[WORTH] is None else row.values[WORTH]
+        for row in rows
+        if WORTH in row.values
+    ]
     minutes = {row.pair.painting: row.minutes for row in rows if row.minutes is not None}
     return Summary(
         method,
@@ -112,11 +135,18 @@ def shown_worth(summary: Summary, iterations: int) -> str:
 
 
 def record(summary: Summary, iterations: int) -> dict[str, Any]:
-    """A summary as JSON has it; `worth` is null where the optimizer, so many iterations long, did not come so low."""
-    columns = {column: {key: _rounded(value) for key, value in vars(s).items()} for column, s in summary.columns.items()}
+    """A summary as JSON has it; `worth` is null where the optimizer, so many iterations long, did
+    not come so low."""
+    columns = {
+        column: {key: _rounded(value) for key, value in vars(s).items()}
+        for column, s in summary.columns.items()
+    }
     found: dict[str, Any] = {"method": summary.method, "pairs": summary.pairs, **columns}
     if summary.worth is not None:
-        found |= {WORTH: None if math.isinf(summary.worth) else summary.worth, "iterations": iterations}
+        found |= {
+            WORTH: None if math.isinf(summary.worth) else summary.worth,
+            "iterations": iterations,
+        }
     extra = {FID: summary.fid, ART_FID: summary.art_fid, "minutes": summary.minutes}
     return found | {key: _rounded(value) for key, value in extra.items() if value is not None}
 
@@ -125,16 +155,23 @@ def _rounded(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def by_painting(methods: Mapping[str, Sequence[Row]]) -> dict[str, dict[str, Any]]:
-    """Of each painting its boldness, and the mean C, S and J of each method over the photographs."""
+def by_painting(methods: Mapping[str, Sequence[ScoreRow]]) -> dict[str, dict[str, Any]]:
+    """Of each painting its boldness, and the mean C, S and J of each method over the
+    photographs."""
     found: dict[str, dict[str, Any]] = {}
     for method, rows in methods.items():
         for painting in dict.fromkeys(row.pair.painting for row in rows):
             short = rows[0].pair.short
-            entry = found.setdefault(painting.stem, {"boldness": _rounded(boldness(scorer.load(painting, short)))})
-            values = [row.values for row in rows if row.pair.painting == painting and "J" in row.values]
+            entry = found.setdefault(
+                painting.stem, {"boldness": _rounded(boldness(scorer.load(painting, short)))}
+            )
+            values = [
+                row.values for row in rows if row.pair.painting == painting and "J" in row.values
+            ]
             if values:
-                entry[method] = {key: _rounded(float(np.mean([v[key] for v in values]))) for key in "CSJ"}
+                entry[method] = {
+                    key: _rounded(float(np.mean([v[key] for v in values]))) for key in "CSJ"
+                }
     return found
 
 
@@ -146,16 +183,20 @@ def groups(paintings: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[
 
 
 def bold_and_subdued(paintings: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table of the mean J of each method over both groups; nothing if there are too few paintings to speak of groups.
+    """A table of the mean J of each method over both groups; nothing if there are too few paintings
+    to speak of groups.
 
-    With L-BFGS among the methods also of J over that of its most iterations: paintings differ in how near anything can come.
+    With L-BFGS among the methods also of J over that of its most iterations: paintings differ in
+    how near anything can come.
     """
     if len(paintings) < FEW_PAINTINGS:
         return ""
     both = groups(paintings)
     bold = both[0]
     entries = paintings.values()
-    methods = [m for m in next(iter(entries)) if m != "boldness" and all(m in entry for entry in entries)]
+    methods = [
+        m for m in next(iter(entries)) if m != "boldness" and all(m in entry for entry in entries)
+    ]
     if not methods:
         return ""
     counts = [int(m.removeprefix(OPTIMIZED)) for m in methods if m.startswith(OPTIMIZED)]
@@ -167,39 +208,83 @@ def bold_and_subdued(paintings: Mapping[str, Mapping[str, Any]]) -> str:
         cells = [method]
         for under in [None, reference] if counts else [None]:
             means = [
-                float(np.mean([paintings[s][method]["J"] / (paintings[s][under]["J"] if under else 1) for s in group]))
+                float(
+                    np.mean(
+                        [
+                            paintings[s][method]["J"] / (paintings[s][under]["J"] if under else 1)
+                            for s in group
+                        ]
+                    )
+                )
                 for group in both
             ]
             cells += [*map(_number, means), f"{means[1] / means[0]:.2f}"]
         rows.append(cells)
     least = min(paintings[stem]["boldness"] for stem in bold)
-    said = (
-        f"The {len(bold)} paintings whose edges are strongest (mean Sobel gradient of luminance {least:.3f} or more), the rest."
-    )
+    said = f"The {len(bold)} paintings whose edges are strongest (mean Sobel gradient of luminance {least:.3f} or more), the rest."
     return f"## J of bold and of subdued paintings\n\n{said}\n\n" + _table(head, rows)
 
 
 def markdown(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterations: int) -> str:
-    """Two tables, the canonical objective and the field's measures, each under what it was measured on."""
+    """Two tables, the canonical objective and the field's measures, each under what it was measured
+    on."""
     fields = [column for column in COLUMNS[3:-1] if any(column in s.columns for s in summaries)]
-    sets = [name for name, key in ((FID, "fid"), (ART_FID, "art_fid")) if any(getattr(s, key) is not None for s in summaries)]
+    sets = [
+        name
+        for name, key in ((FID, "fid"), (ART_FID, "art_fid"))
+        if any(getattr(s, key) is not None for s in summaries)
+    ]
     said = "; ".join(f"{key}: {value}" for key, value in conditions.items() if key != "measures")
     networks = conditions.get("measures", {})
     parts = ["# Painted pictures, measured\n"]
     if any("J" in s.columns for s in summaries):
         parts.append("## The canonical objective, J = C + 5 S (lower is better)\n")
-        parts.append(f"{said}; by {networks.get('canonical')}. Mean / median ± standard deviation over pairs.\n")
-        head = ["method", "C", "S", "J", "J, 10th to 90th percentile", "worth in L-BFGS iterations (median)", "ms (median)"]
+        parts.append(
+            f"{said}; by {networks.get('canonical')}. Mean / median ± standard deviation over pairs.\n"
+        )
+        head = [
+            "method",
+            "C",
+            "S",
+            "J",
+            "J, 10th to 90th percentile",
+            "worth in L-BFGS iterations (median)",
+            "ms (median)",
+        ]
         rows = [
-            [s.method, *(_cell(s, column) for column in "CSJ"), _range(s), shown_worth(s, iterations), _ms(s)]
+            [
+                s.method,
+                *(_cell(s, column) for column in "CSJ"),
+                _range(s),
+                shown_worth(s, iterations),
+                _ms(s),
+            ]
             for s in summaries
         ]
-        parts.append(_table([*head, "minutes of training"], [[*r, _minutes(s)] for r, s in zip(rows, summaries, strict=True)]))
+        parts.append(
+            _table(
+                [*head, "minutes of training"],
+                [[*r, _minutes(s)] for r, s in zip(rows, summaries, strict=True)],
+            )
+        )
     if fields or sets:
         parts.append("## The field's measures (SSIM: higher is better; all others: lower)\n")
-        by = "; ".join(f"{measure} by {network}" for measure, network in networks.items() if measure != "canonical")
-        parts.append(f"{said}; {by}. Mean / median ± standard deviation over pairs; they compare within this table only.\n")
-        cells = [[s.method, *(_cell(s, c) for c in fields), *(_number(getattr(s, _KEYS[n])) for n in sets)] for s in summaries]
+        by = "; ".join(
+            f"{measure} by {network}"
+            for measure, network in networks.items()
+            if measure != "canonical"
+        )
+        parts.append(
+            f"{said}; {by}. Mean / median ± standard deviation over pairs; they compare within this table only.\n"
+        )
+        cells = [
+            [
+                s.method,
+                *(_cell(s, c) for c in fields),
+                *(_number(getattr(s, _KEYS[n])) for n in sets),
+            ]
+            for s in summaries
+        ]
         parts.append(_table(["method", *fields, *sets], cells))
     return "\n".join(parts)
 
@@ -213,7 +298,11 @@ def _number(value: float | None) -> str:
 
 def _cell(summary: Summary, column: str) -> str:
     found = summary.columns.get(column)
-    return f"{_number(found.mean)} / {_number(found.median)} ± {_number(found.deviation)}" if found else "-"
+    return (
+        f"{_number(found.mean)} / {_number(found.median)} ± {_number(found.deviation)}"
+        if found
+        else "-"
+    )
 
 
 def _range(summary: Summary) -> str:
@@ -236,10 +325,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def plots(summaries: Sequence[Summary], said: str) -> dict[str, bytes]:
-    """PNG files by name: S against C, J against milliseconds, J against minutes of training; those that have a mark."""
+    """PNG files by name: S against C, J against milliseconds, J against minutes of training; those
+    that have a mark."""
     drawn = {
         "style-against-content.png": _plot(
-            [(s.method, s.columns["C"].mean, s.columns["S"].mean) for s in summaries if "J" in s.columns],
+            [
+                (s.method, s.columns["C"].mean, s.columns["S"].mean)
+                for s in summaries
+                if "J" in s.columns
+            ],
             ("C, content error", "S, style error"),
             said,
         ),
@@ -254,7 +348,11 @@ def plots(summaries: Sequence[Summary], said: str) -> dict[str, bytes]:
             logarithmic=True,
         ),
         "quality-against-training.png": _plot(
-            [(s.method, s.minutes, s.columns["J"].mean) for s in summaries if "J" in s.columns and s.minutes],
+            [
+                (s.method, s.minutes, s.columns["J"].mean)
+                for s in summaries
+                if "J" in s.columns and s.minutes
+            ],
             ("minutes of training", "J = C + 5 S"),
             said,
             logarithmic=True,
@@ -263,7 +361,12 @@ def plots(summaries: Sequence[Summary], said: str) -> dict[str, bytes]:
     return {name: data for name, data in drawn.items() if data}
 
 
-def _plot(marks: Sequence[tuple[str, float, float]], axes: tuple[str, str], said: str, logarithmic: bool = False) -> bytes:
+def _plot(
+    marks: Sequence[tuple[str, float, float]],
+    axes: tuple[str, str],
+    said: str,
+    logarithmic: bool = False,
+) -> bytes:
     """One mark a method, named beside it; nothing if there is no mark."""
     if not marks:
         return b""
@@ -283,34 +386,46 @@ def _plot(marks: Sequence[tuple[str, float, float]], axes: tuple[str, str], said
     return data.getvalue()
 
 
-def sheet(methods: Mapping[str, Sequence[Row]]) -> Picture:
+def sheet(methods: Mapping[str, Sequence[ScoreRow]]) -> Picture:
     """Some pairs, a row each: photograph, painting, and what each method made of them."""
     first = next(iter(methods.values()))
     chosen = [round(i) for i in np.linspace(0, len(first) - 1, min(SHEET_PAIRS, len(first)))]
     cells = []
     for i in chosen:
         pair = first[i].pair
-        cells += [("photograph", pair.pixels), (pair.painting.stem, scorer.load(pair.painting, pair.short))]
+        cells += [
+            ("photograph", pair.pixels),
+            (pair.painting.stem, scorer.load(pair.painting, pair.short)),
+        ]
         cells += [(method, read(rows[i].picture).rgb) for method, rows in methods.items()]
     return Picture(contact_sheet(cells, columns=2 + len(methods), width=256))
 
 
 def write_all(
     folder: Path,
-    methods: Mapping[str, Sequence[Row]],
+    methods: Mapping[str, Sequence[ScoreRow]],
     summaries: Sequence[Summary],
     conditions: Mapping[str, Any],
     iterations: int,
 ) -> list[Path]:
-    """Write results.md, results.json, the plots and sheet.png into a folder; the files. Raises OSError or PictureError."""
-    said = "; ".join(f"{key}: {value}" for key, value in conditions.items() if key in ("short side", "pairs", "perceptual"))
+    """Write results.md, results.json, the plots and sheet.png into a folder; the files. Raises
+    OSError or PictureError."""
+    said = "; ".join(
+        f"{key}: {value}"
+        for key, value in conditions.items()
+        if key in ("short side", "pairs", "perceptual")
+    )
     paintings = by_painting(methods)
     everything = {
         "conditions": dict(conditions),
         "methods": [record(summary, iterations) for summary in summaries],
         "paintings": paintings,
     }
-    text = "\n".join(part for part in (markdown(summaries, conditions, iterations), bold_and_subdued(paintings)) if part)
+    text = "\n".join(
+        part
+        for part in (markdown(summaries, conditions, iterations), bold_and_subdued(paintings))
+        if part
+    )
     files = {
         "results.md": text.encode(),
         "results.json": (json.dumps(everything, indent=2, ensure_ascii=False) + "\n").encode(),

@@ -1,5 +1,6 @@
-"""The image transformation network of Johnson et al. 2016 as the PyTorch examples have it (`fast_neural_style`): the yardstick
-of speed, and what their checkpoints are read into (`impasto.learning.conversion.pytorch_examples`).
+"""The image transformation network of Johnson et al. 2016 as the PyTorch examples have it
+(`fast_neural_style`): the yardstick of speed, and what their checkpoints are read into
+(`impasto.learning.conversion.pytorch_examples`).
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 WIDTHS, BLOCKS = (32, 64, 128), 5  # of the examples
 
 
-class Conv(nn.Module):
+class JohnsonConv(nn.Module):
     """Reflection padding, convolution."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
@@ -23,7 +24,7 @@ class Conv(nn.Module):
         return out
 
 
-class UpConv(Conv):
+class JohnsonUpConv(JohnsonConv):
     """The same over features brought to twice their size, each position four times."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,8 +34,8 @@ class UpConv(Conv):
 class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1, self.in1 = Conv(channels, channels, 3), _norm(channels)
-        self.conv2, self.in2 = Conv(channels, channels, 3), _norm(channels)
+        self.conv1, self.in1 = JohnsonConv(channels, channels, 3), _norm(channels)
+        self.conv2, self.in2 = JohnsonConv(channels, channels, 3), _norm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
@@ -46,23 +47,24 @@ def _norm(channels: int) -> nn.InstanceNorm2d:
 
 
 class Johnson(nn.Module):
-    """RGB (B, 3, H, W) to (B, 3, H, W), both 0..255 in the checkpoints, the result beyond it too; sides multiples of 4.
+    """RGB (B, 3, H, W) to (B, 3, H, W), both 0..255 in the checkpoints, the result beyond it too;
+    sides multiples of 4.
 
-    9x9 convolutions at full size, residual blocks at a quarter of it. Layers have the names that the checkpoints give them.
-    `widths` are the channels at full size, a half and a quarter.
+    9x9 convolutions at full size, residual blocks at a quarter of it. Layers have the names that
+    the checkpoints give them. `widths` are the channels at full size, a half and a quarter.
     """
 
     def __init__(self, widths: Sequence[int] = WIDTHS, blocks: int = BLOCKS) -> None:
         super().__init__()
         a, b, c = widths
-        self.conv1, self.in1 = Conv(3, a, 9), _norm(a)
-        self.conv2, self.in2 = Conv(a, b, 3, 2), _norm(b)
-        self.conv3, self.in3 = Conv(b, c, 3, 2), _norm(c)
+        self.conv1, self.in1 = JohnsonConv(3, a, 9), _norm(a)
+        self.conv2, self.in2 = JohnsonConv(a, b, 3, 2), _norm(b)
+        self.conv3, self.in3 = JohnsonConv(b, c, 3, 2), _norm(c)
         for number in range(1, blocks + 1):
             self.add_module(f"res{number}", Residual(c))
-        self.deconv1, self.in4 = UpConv(c, b, 3), _norm(b)
-        self.deconv2, self.in5 = UpConv(b, a, 3), _norm(a)
-        self.deconv3 = Conv(a, 3, 9)
+        self.deconv1, self.in4 = JohnsonUpConv(c, b, 3), _norm(b)
+        self.deconv2, self.in5 = JohnsonUpConv(b, a, 3), _norm(a)
+        self.deconv3 = JohnsonConv(a, 3, 9)
 
     @property
     def residuals(self) -> list[Residual]:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto.errors import WeightsError
-from impasto.learning.networks.perceptual import BLOCKS, NAMES, Perceptual, layer_names
+from impasto.learning.networks.perceptual import BLOCKS, NAMES, PerceptualNetwork, layer_names
 from impasto.paths import PACKAGE, home, weights_folders
 from impasto.tensor_files import check_header, check_size
 
@@ -24,15 +24,22 @@ PUBLISHED = {  # torchvision's file names end in the first 8 hex digits of their
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 }
 LITE_FILE = PACKAGE / "learning" / "networks" / "lite.safetensors"
-MOST_BYTES = 1 << 30  # of weights; torchvision's VGG-19, with layers that are not read, has 575 MB
+MAX_WEIGHT_BYTES = (
+    1 << 30
+)  # of weights; torchvision's VGG-19, with layers that are not read, has 575 MB
 
 
-def load(name: str, dtype: torch.dtype = torch.float32, progress: Callable[[int, int], None] | None = None) -> Perceptual:
+def load_perceptual(
+    name: str,
+    dtype: torch.dtype = torch.float32,
+    progress: Callable[[int, int], None] | None = None,
+) -> PerceptualNetwork:
     """A perceptual network by name.
 
-    `lite` ships inside the package. `vgg19` and `vgg16` are looked for as `<name>.safetensors` or under torchvision's file
-    name in `IMPASTO_WEIGHTS` and then in the cache; if neither has them they are fetched from torchvision's address into the
-    cache, checked against the SHA-256 in their name.
+    `lite` ships inside the package. `vgg19` and `vgg16` are looked for as `<name>.safetensors` or
+    under torchvision's file name in `IMPASTO_WEIGHTS` and then in the cache; if neither has them
+    they are fetched from torchvision's address into the cache, checked against the SHA-256 in their
+    name.
 
     Args:
         name: "vgg19", "vgg16" or "lite".
@@ -40,19 +47,25 @@ def load(name: str, dtype: torch.dtype = torch.float32, progress: Callable[[int,
         progress: called with (bytes so far, bytes in all or 0) while fetching.
 
     Raises:
-        WeightsError: the name is unknown, or the weights are broken or cannot be fetched; says how to get them by hand.
+        WeightsError: the name is unknown, or the weights are broken or cannot be fetched; says how
+            to get them by hand.
     """
     if name not in BLOCKS:
-        raise WeightsError(f"no perceptual network is called {name!r}; there are {', '.join(NAMES)}")
-    path = find(name) or fetch(name, progress)
+        raise WeightsError(
+            f"no perceptual network is called {name!r}; there are {', '.join(NAMES)}"
+        )
+    path = find_weights(name) or fetch_weights(name, progress)
     tensors = read_tensors(path)
     if said := _misfit(name, tensors):
-        raise WeightsError(f"{path} does not hold {name}: {said}; delete it to have it fetched anew")
-    return Perceptual(name, tensors, dtype)
+        raise WeightsError(
+            f"{path} does not hold {name}: {said}; delete it to have it fetched anew"
+        )
+    return PerceptualNetwork(name, tensors, dtype)
 
 
 def _misfit(name: str, tensors: Mapping[str, Tensor]) -> str | None:
-    """What a network cannot be made of; None if there is nothing. Weights may stop early, and be of any width."""
+    """What a network cannot be made of; None if there is nothing. Weights may stop early, and be of
+    any width."""
     index, channels = 0, 3
     for layer in layer_names(name):
         if layer != "pool":
@@ -65,22 +78,32 @@ def _misfit(name: str, tensors: Mapping[str, Tensor]) -> str | None:
                 return f"features.{index} has the shape {list(weight.shape)} and a bias of {list(bias.shape)}"
             channels, index = len(bias), index + 1
         index += 1
-    broken = next((key for key, each in tensors.items() if not each.is_floating_point() or not each.isfinite().all()), None)
+    broken = next(
+        (
+            key
+            for key, each in tensors.items()
+            if not each.is_floating_point() or not each.isfinite().all()
+        ),
+        None,
+    )
     return broken and f"{broken} is not of finite numbers"
 
 
-def find(name: str) -> Path | None:
+def find_weights(name: str) -> Path | None:
     """The file that holds a perceptual network on this machine, or None."""
     if name == "lite":
         return LITE_FILE
     published = PUBLISHED[name].rsplit("/", 1)[1]
-    places = [folder / file for folder in weights_folders() for file in (f"{name}.safetensors", published)]
+    places = [
+        folder / file for folder in weights_folders() for file in (f"{name}.safetensors", published)
+    ]
     return next((place for place in places if place.is_file()), None)
 
 
-def stored(path: Path) -> dict[str, Tensor]:
-    """What a file of weights holds, tensors by name if it is sound; never runs code from the file. Raises whatever is wrong."""
-    check_size(path, MOST_BYTES)
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """What a file of weights holds, tensors by name if it is sound; never runs code from the file.
+    Raises whatever is wrong."""
+    check_size(path, MAX_WEIGHT_BYTES)
     if path.suffix == ".safetensors":
         check_header(path)
         return load_file(path)
@@ -88,9 +111,10 @@ def stored(path: Path) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Convolutions (and read-outs) from a safetensors file or from a torchvision state dict; never runs code from the file."""
+    """Convolutions (and read-outs) from a safetensors file or from a torchvision state dict; never
+    runs code from the file."""
     try:
-        tensors = stored(path)
+        tensors = load_tensors(path)
         wanted = {k: v for k, v in tensors.items() if k.startswith(("features.", "readout."))}
         if "features.0.weight" not in wanted:
             raise KeyError("features.0.weight")
@@ -103,8 +127,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return wanted
 
 
-def fetch(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Fetch torchvision's weights into the cache: to a temporary name, checked, then renamed, so no half file stands there."""
+def fetch_weights(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
+    """Fetch torchvision's weights into the cache: to a temporary name, checked, then renamed, so no
+    half file stands there."""
     url = PUBLISHED[name]
     target = home() / "weights" / url.rsplit("/", 1)[1]
     expected = target.stem.rsplit("-", 1)[1]
@@ -114,7 +139,10 @@ def fetch(name: str, progress: Callable[[int, int], None] | None = None) -> Path
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
         digest = hashlib.sha256()
-        with os.fdopen(descriptor, "wb") as out, urllib.request.urlopen(url, timeout=60) as response:
+        with (
+            os.fdopen(descriptor, "wb") as out,
+            urllib.request.urlopen(url, timeout=60) as response,
+        ):
             total, done = int(response.headers.get("Content-Length") or 0), 0
             while block := response.read(1 << 20):
                 out.write(block)
@@ -125,7 +153,9 @@ def fetch(name: str, progress: Callable[[int, int], None] | None = None) -> Path
         if done < total:  # urllib says nothing
             raise ConnectionError(f"the connection broke after {done} of {total} bytes")
         if not digest.hexdigest().startswith(expected):
-            raise WeightsError(f"what {url} gave has SHA-256 {digest.hexdigest()[:8]}..., not {expected}...; {by_hand}")
+            raise WeightsError(
+                f"what {url} gave has SHA-256 {digest.hexdigest()[:8]}..., not {expected}...; {by_hand}"
+            )
         shutil.move(part, target)
         return target
     except (OSError, HTTPException) as error:

@@ -1,9 +1,11 @@
-"""Smaller networks made of larger ones: channels and blocks left out, so that what is left paints as nearly as it can.
+"""Smaller networks made of larger ones: channels and blocks left out, so that what is left paints
+as nearly as it can.
 
-Of every layer those channels stay by which all others are predicted best, by linear regression on features that a network has
-when it paints, and weights that took the others take what is predicted of them (as in He, Zhang and Sun 2017, "Channel pruning
-for accelerating very deep neural networks", with channels found one after another). So embeddings, and a style predictor, of
-the smaller network are parts of those of the larger.
+Of every layer those channels stay by which all others are predicted best, by linear regression on
+features that a network has when it paints, and weights that took the others take what is predicted
+of them (as in He, Zhang and Sun 2017, "Channel pruning for accelerating very deep neural networks",
+with channels found one after another). So embeddings, and a style predictor, of the smaller network
+are parts of those of the larger.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,14 +20,23 @@ Batch = tuple[Tensor, Tensor, Tensor]  # image, embedding, noise
 
 
 @torch.no_grad()
-def taken(network: TransformerNetwork, batch: Batch) -> Iterator[tuple[str, Tensor]]:
-    """The features that a network's convolutions take, beside the name of the group of channels that they share."""
+def take_channels(network: TransformerNetwork, batch: Batch) -> Iterator[tuple[str, Tensor]]:
+    """The features that a network's convolutions take, beside the name of the group of channels
+    that they share."""
     found: list[tuple[str, Tensor]] = []
-    convolutions: list[tuple[nn.Module, str]] = [(network.down2, "half"), (network.down3, "quarter"), (network.up2, "stream")]
-    convolutions += [(conv, f"inner{i // 2}" if i % 2 else "stream") for i, conv in enumerate(network.convs)]
+    convolutions: list[tuple[nn.Module, str]] = [
+        (network.down2, "half"),
+        (network.down3, "quarter"),
+        (network.up2, "stream"),
+    ]
+    convolutions += [
+        (conv, f"inner{i // 2}" if i % 2 else "stream") for i, conv in enumerate(network.convs)
+    ]
     convolutions += [(network.up1, "up2"), (network.out, "up1")]
     hooks = [
-        module.register_forward_hook(lambda _, given, __, group=group: found.append((group, given[0].detach())))
+        module.register_forward_hook(
+            lambda _, given, __, group=group: found.append((group, given[0].detach()))
+        )
         for module, group in convolutions
     ]
     network(*batch)
@@ -34,8 +45,9 @@ def taken(network: TransformerNetwork, batch: Batch) -> Iterator[tuple[str, Tens
     yield from found
 
 
-def chosen(x: Tensor, weight: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Of features (n, channels) the channels that predict all best, each of which counts by its weight (channels,), found one
+def choose_channels(x: Tensor, weight: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Of features (n, channels) the channels that predict all best, each of which counts by its
+    weight (channels,), found one
     after another: their numbers (count,), and the linear map from them to all, (channels, count).
     """
     x = x.double() - x.double().mean(0)
@@ -53,11 +65,14 @@ def chosen(x: Tensor, weight: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def pruned(
-    teacher: TransformerNetwork, shape: Architecture, blocks: Sequence[int], batches: Sequence[Batch]
+def prune(
+    teacher: TransformerNetwork,
+    shape: Architecture,
+    blocks: Sequence[int],
+    batches: Sequence[Batch],
 ) -> tuple[TransformerNetwork, Tensor]:
-    """A network of another shape that paints as nearly as the teacher as leaving out allows, and where its embeddings' numbers
-    stand in the teacher's, (embedding_size,).
+    """A network of another shape that paints as nearly as the teacher as leaving out allows, and
+    where its embeddings' numbers stand in the teacher's, (embedding_size,).
 
     Args:
         teacher: takes noise, and its last convolution is one of 3x3.
@@ -77,7 +92,7 @@ def pruned(
     }
     seen: dict[str, list[Tensor]] = {group: [] for group in takers}
     for batch in batches:
-        for group, x in taken(teacher, batch):
+        for group, x in take_channels(teacher, batch):
             if group in seen:
                 flat = x.permute(0, 2, 3, 1).flatten(0, 2)
                 seen[group].append(flat[torch.randperm(len(flat))[:4000]])
@@ -86,7 +101,9 @@ def pruned(
     kept, maps = {}, {}
     for group, weights in takers.items():
         weight = torch.stack([w.square().sum((0, 2, 3)) / w.square().sum() for w in weights]).sum(0)
-        kept[group], maps[group] = chosen(torch.cat(seen[group]), weight.double(), sizes.get(group, c))
+        kept[group], maps[group] = choose_channels(
+            torch.cat(seen[group]), weight.double(), sizes.get(group, c)
+        )
 
     student = TransformerNetwork(shape)
     numbers = torch.zeros(student.embedding_size, dtype=torch.long)
@@ -100,13 +117,17 @@ def pruned(
             parts.append(torch.einsum("oikl,is->oskl", part, maps[group]) if group else part)
             start += width
         weight = torch.cat(parts, 1)
-        to.weight.copy_(weight if to.kernel_size == of.kernel_size else weight.sum((2, 3), keepdim=True))
+        to.weight.copy_(
+            weight if to.kernel_size == of.kernel_size else weight.sum((2, 3), keepdim=True)
+        )
         if to.bias is not None and of.bias is not None:
             to.bias.copy_(of.bias[rows])
 
     def embed(to: Any, of: Any, group: str) -> None:
         for part in range(2):
-            numbers[to.start + part * to.channels :][: to.channels] = of.start + part * of.channels + kept[group]
+            numbers[to.start + part * to.channels :][: to.channels] = (
+                of.start + part * of.channels + kept[group]
+            )
 
     layers: list[tuple[str, str, tuple[str | None, ...]]] = [
         ("down1", "half", (None,)),

@@ -14,7 +14,7 @@ HISTORY = 20  # gradients that L-BFGS remembers
 
 
 @dataclass(frozen=True)
-class State:
+class OptimizerState:
     """A picture after some iterations, and what the objective says of it."""
 
     iteration: int  # 0 is the start itself
@@ -22,11 +22,15 @@ class State:
     picture: Tensor  # (1, 3, H, W), RGB, clamped to 0..1
 
 
-def lbfgs(objective: Objective, start: Tensor, content: ContentTarget, style: StyleTarget) -> Iterator[State]:
-    """The picture after 0, 1, 2, ... iterations of L-BFGS, without an end: take as many as are wanted.
+def lbfgs(
+    objective: Objective, start: Tensor, content: ContentTarget, style: StyleTarget
+) -> Iterator[OptimizerState]:
+    """The picture after 0, 1, 2, ... iterations of L-BFGS, without an end: take as many as are
+    wanted.
 
-    PyTorch's L-BFGS (Liu and Nocedal 1989) in unit steps, without a line search, so that an iteration costs one evaluation of
-    the objective and its gradient, and the evaluation that starts iteration k + 1 is the J of the picture after k.
+    PyTorch's L-BFGS (Liu and Nocedal 1989) in unit steps, without a line search, so that an
+    iteration costs one evaluation of the objective and its gradient, and the evaluation that starts
+    iteration k + 1 is the J of the picture after k.
 
     Args:
         objective: what to lower.
@@ -52,13 +56,16 @@ def lbfgs(objective: Objective, start: Tensor, content: ContentTarget, style: St
         before = picture.detach().clone()
         total = float(optimizer.step(closure))  # what it was before the step
         if not math.isfinite(total):
-            raise TrainingError(f"L-BFGS left the finite numbers: J is {total} after {iteration} iterations; ask for fewer")
-        yield State(iteration, total, before.clamp(0, 1))
+            raise TrainingError(
+                f"L-BFGS left the finite numbers: J is {total} after {iteration} iterations; ask for fewer"
+            )
+        yield OptimizerState(iteration, total, before.clamp(0, 1))
         iteration += 1
 
 
-def worth(total: float, curve: list[float]) -> int | None:
-    """How many iterations the optimizer takes to come as low as `total`, by its curve of J after 0, 1, 2, ... iterations.
+def equivalent_iterations(total: float, curve: list[float]) -> int | None:
+    """How many iterations the optimizer takes to come as low as `total`, by its curve of J after 0,
+    1, 2, ... iterations.
 
     None if it never does within the curve.
     """

@@ -1,9 +1,11 @@
-"""The objective of one picture and its gradient, tile by tile, so that memory hardly grows with the picture.
+"""The objective of one picture and its gradient, tile by tile, so that memory hardly grows with the
+picture.
 
-What the losses compare are means over positions, of features and of their products (Galerne et al. 2023). So a first pass
-adds these up over tiles, without gradients; the derivative of the losses with respect to them is taken once; and a second pass
-takes it back to the pixels of each tile. Tiles overlap by what a feature sees, so that the result is that of the whole, to
-rounding. A picture that is one tile is passed once.
+What the losses compare are means over positions, of features and of their products (Galerne et al.
+2023). So a first pass adds these up over tiles, without gradients; the derivative of the losses
+with respect to them is taken once; and a second pass takes it back to the pixels of each tile.
+Tiles overlap by what a feature sees, so that the result is that of the whole, to rounding. A
+picture that is one tile is passed once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +16,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.learning.losses.objective import FLAT, STYLE_LAYERS, STYLE_WEIGHT, ContentTarget
-from impasto.learning.losses.statistics import Moments, normalized, quantiles, random_directions, silence_floor, transported
+from impasto.learning.losses.objective import (
+    MIN_CONTENT_SQUARE,
+    STYLE_LAYERS,
+    STYLE_WEIGHT,
+    ContentTarget,
+)
+from impasto.learning.losses.statistics import (
+    Moments,
+    match_sorted,
+    normalize,
+    quantiles,
+    random_directions,
+    silence_floor,
+)
 from impasto.learning.losses.terms import moment_loss, total_variation_loss, wasserstein_loss
-from impasto.learning.networks.perceptual import Perceptual
-from impasto.learning.optimization.feature_tiles import CONTENT, Tile, Tiles, rows_of, sampled
+from impasto.learning.networks.perceptual import PerceptualNetwork
+from impasto.learning.optimization.feature_tiles import (
+    CONTENT,
+    FeatureTile,
+    FeatureTiles,
+    rows_of,
+    sampled,
+)
 
 StyleLoss = Literal["gram", "wasserstein", "sliced"]
 DISTANCES = {"gram": moment_loss, "wasserstein": wasserstein_loss}
@@ -27,13 +47,14 @@ DIRECTIONS = 64  # of a sliced Wasserstein distance at a layer
 
 
 @dataclass(frozen=True)
-class Terms:
+class OptimizationTerms:
     """What a picture is optimized for; the defaults are the canonical objective, J = C + 5 S.
 
     Attributes:
         content, style, tv, histogram: weights.
-        style_loss: what S is the mean of over layers: `moment_loss` ("gram"), `wasserstein_loss`, or "sliced", the squared
-            Wasserstein distance of features along random directions (Heitz et al. 2021), over their mean square.
+        style_loss: what S is the mean of over layers: `moment_loss` ("gram"), `wasserstein_loss`,
+            or "sliced", the squared Wasserstein distance of features along random directions (Heitz
+            et al. 2021), over their mean square.
         layers: weights of layers in that mean.
     """
 
@@ -46,7 +67,8 @@ class Terms:
 
     @property
     def transports(self) -> dict[str, dict[str, float]]:
-        """Of the terms that compare values in order, the weights of their layers, which sum to 1."""
+        """Of the terms that compare values in order, the weights of their layers, which sum to
+        1."""
         kinds = {"style": self.shares if self.style_loss == "sliced" else {}}
         if self.histogram:
             kinds["histogram"] = dict.fromkeys(HISTOGRAM_LAYERS, 1 / len(HISTOGRAM_LAYERS))
@@ -59,7 +81,7 @@ class Terms:
         return {layer: weight / total for layer, weight in self.layers.items() if weight}
 
 
-class Sums:
+class MomentSums:
     """Mean and covariance of features over positions that come in parts (Chan et al. 1983)."""
 
     def __init__(self) -> None:
@@ -76,7 +98,11 @@ class Sums:
         centred = f - mean
         spread = (centred if weight is None else weight * centred).T @ centred
         way = mean.double() - self.mean
-        self.spread = self.spread + spread.double() + way[:, None] * way * (self.count * count / (self.count + count))
+        self.spread = (
+            self.spread
+            + spread.double()
+            + way[:, None] * way * (self.count * count / (self.count + count))
+        )
         self.mean = self.mean + way * (count / (self.count + count))
         self.count += count
 
@@ -87,17 +113,24 @@ class Sums:
 
 
 class StyleReading(NamedTuple):
-    """What the style terms compare with at a layer: moments as `Perceptual.read_moments` gives them, and features (m, C)."""
+    """What the style terms compare with at a layer: moments as `Perceptual.read_moments` gives
+    them, and features (m, C)."""
 
     moments: Moments
     sample: Tensor
 
 
-def read_style(perceptual: Perceptual, terms: Terms, picture: Tensor, side: int | None = None) -> dict[str, StyleReading]:
-    """A style picture (1, 3, h, w), RGB in 0..1, as the style terms of an objective need it, read in tiles of `side` pixels."""
-    tiles = Tiles(perceptual, picture.shape[2], picture.shape[3], side)
+def read_style(
+    perceptual: PerceptualNetwork,
+    terms: OptimizationTerms,
+    picture: Tensor,
+    side: int | None = None,
+) -> dict[str, StyleReading]:
+    """A style picture (1, 3, h, w), RGB in 0..1, as the style terms of an objective need it, read
+    in tiles of `side` pixels."""
+    tiles = FeatureTiles(perceptual, picture.shape[2], picture.shape[3], side)
     transported = {layer for weights in terms.transports.values() for layer in weights}
-    sums = {layer: Sums() for layer in STYLE_LAYERS}
+    sums = {layer: MomentSums() for layer in STYLE_LAYERS}
     samples: dict[str, list[Tensor]] = {layer: [torch.zeros(0)] for layer in STYLE_LAYERS}
     for tile, features in tiles.read(picture):
         for layer in STYLE_LAYERS:
@@ -105,13 +138,17 @@ def read_style(perceptual: Perceptual, terms: Terms, picture: Tensor, side: int 
             if layer in transported:
                 samples[layer].append(rows_of(sampled(features[layer], tiles, layer, tile)).float())
     return {
-        layer: StyleReading(_as_read(perceptual, layer, sums[layer].moments), torch.cat(samples[layer][1:] or samples[layer]))
+        layer: StyleReading(
+            _as_read(perceptual, layer, sums[layer].moments),
+            torch.cat(samples[layer][1:] or samples[layer]),
+        )
         for layer in STYLE_LAYERS
     }
 
 
-def read_content(tiles: Tiles, photo: Tensor) -> ContentTarget:
-    """The target of the content term for a photograph (1, 3, H, W), as `Objective.content_target` has it."""
+def read_content(tiles: FeatureTiles, photo: Tensor) -> ContentTarget:
+    """The target of the content term for a photograph (1, 3, H, W), as `Objective.content_target`
+    has it."""
     stride = tiles.strides[CONTENT]
     whole = torch.zeros(0)
     for tile, features in tiles.read(photo):
@@ -120,15 +157,16 @@ def read_content(tiles: Tiles, photo: Tensor) -> ContentTarget:
             whole = f.new_zeros(1, f.shape[1], tiles.height // stride, tiles.width // stride)
         tile.part(whole, stride).copy_(f)
     floor = silence_floor(whole)
-    return ContentTarget(normalized(whole, floor), floor)
+    return ContentTarget(normalize(whole, floor), floor)
 
 
-def _as_read(perceptual: Perceptual, layer: str, moments: Moments) -> Moments:
+def _as_read(perceptual: PerceptualNetwork, layer: str, moments: Moments) -> Moments:
     return Moments(*perceptual.read_moments(layer, moments.mean, moments.cov))
 
 
-class Share(NamedTuple):
-    """One of the styles of a picture: how it was read, its weight, and where it is, (H, W) in 0..1, if not everywhere."""
+class WeightedStyle(NamedTuple):
+    """One of the styles of a picture: how it was read, its weight, and where it is, (H, W) in 0..1,
+    if not everywhere."""
 
     style: Mapping[str, StyleReading]
     weight: float = 1.0
@@ -151,27 +189,46 @@ class PictureObjective:
 
     def __init__(
         self,
-        perceptual: Perceptual,
-        terms: Terms,
+        perceptual: PerceptualNetwork,
+        terms: OptimizationTerms,
         photo: Tensor,
-        styles: Sequence[Share],
+        styles: Sequence[WeightedStyle],
         side: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.perceptual, self.terms, self.photo, self.styles, self.seed = perceptual, terms, photo, styles, seed
-        used = {layer for weights in (terms.shares, *terms.transports.values()) for layer in weights}
-        self.tiles = Tiles(perceptual, photo.shape[2], photo.shape[3], side, [layer for layer in STYLE_LAYERS if layer in used])
+        self.perceptual, self.terms, self.photo, self.styles, self.seed = (
+            perceptual,
+            terms,
+            photo,
+            styles,
+            seed,
+        )
+        used = {
+            layer for weights in (terms.shares, *terms.transports.values()) for layer in weights
+        }
+        self.tiles = FeatureTiles(
+            perceptual,
+            photo.shape[2],
+            photo.shape[3],
+            side,
+            [layer for layer in STYLE_LAYERS if layer in used],
+        )
         self.content = read_content(self.tiles, photo)
         masks = list({id(share.mask): share.mask for share in styles}.values())
         self.places = [self._place(mask) for mask in masks]  # where moments are taken
-        self.place_of = [next(i for i, mask in enumerate(masks) if mask is share.mask) for share in styles]
+        self.place_of = [
+            next(i for i, mask in enumerate(masks) if mask is share.mask) for share in styles
+        ]
         self.draw(0)
 
     def _place(self, mask: Tensor | None) -> dict[str, Tensor] | None:
         """A mask at the positions of each layer."""
         if mask is None:
             return None
-        return {layer: F.avg_pool2d(mask[None, None], self.tiles.strides[layer]) for layer in self.tiles.layers}
+        return {
+            layer: F.avg_pool2d(mask[None, None], self.tiles.strides[layer])
+            for layer in self.tiles.layers
+        }
 
     def draw(self, number: int) -> None:
         """Draw directions, and which positions are sampled, anew."""
@@ -185,7 +242,8 @@ class PictureObjective:
                 self._directions[kind, layer] = directions
 
     def _drawn(self, layer: str, generator: torch.Generator) -> Tensor:
-        """Directions (C, K) of features as they are, that are random ones of those that `Perceptual.read` makes of them."""
+        """Directions (C, K) of features as they are, that are random ones of those that
+        `Perceptual.read` makes of them."""
         perceptual = self.perceptual
         if layer in perceptual.readouts:
             weight: Tensor = getattr(perceptual, f"readout_{layer}_weight")
@@ -193,7 +251,8 @@ class PictureObjective:
         return random_directions(self.styles[0].style[layer].sample.shape[1], DIRECTIONS, generator)
 
     def __call__(self, picture: Tensor) -> tuple[dict[str, float], Tensor]:
-        """Terms by name with their weighted sum as "total", and its gradient, of a picture (1, 3, H, W)."""
+        """Terms by name with their weighted sum as "total", and its gradient, of a picture (1, 3,
+        H, W)."""
         whole = len(self.tiles.tiles) == 1
         gradient, passed = torch.zeros_like(picture), _Passed(self)
         for tile in self.tiles.tiles:
@@ -218,26 +277,37 @@ class PictureObjective:
             assert free.grad is not None
             gradient += free.grad
         weights = self.terms
-        return terms | {"total": sum(getattr(weights, name) * value for name, value in terms.items())}, gradient
+        return terms | {
+            "total": sum(getattr(weights, name) * value for name, value in terms.items())
+        }, gradient
 
 
 class _Passed:
-    """What passes over the tiles of a picture gather, and the derivative of its terms with respect to that."""
+    """What passes over the tiles of a picture gather, and the derivative of its terms with respect
+    to that."""
 
     def __init__(self, of: PictureObjective) -> None:
         self.of, self.terms = of, of.terms
         layers = self.terms.shares if self.terms.style_loss in DISTANCES else {}
-        self.sums = {(layer, place): Sums() for layer in layers for place in range(len(of.places))}
-        self.content = torch.zeros(3, 1, dtype=torch.float64)  # of each channel f: sums of f, f f and f t, with the target t
-        self.samples: dict[str, list[Tensor]] = {layer: [] for weights in self.terms.transports.values() for layer in weights}
+        self.sums = {
+            (layer, place): MomentSums() for layer in layers for place in range(len(of.places))
+        }
+        self.content = torch.zeros(
+            3, 1, dtype=torch.float64
+        )  # of each channel f: sums of f, f f and f t, with the target t
+        self.samples: dict[str, list[Tensor]] = {
+            layer: [] for weights in self.terms.transports.values() for layer in weights
+        }
         self.inside: dict[tuple[str, int], list[Tensor]] = {
             (layer, place): [] for layer in self.samples for place in range(len(of.places))
         }  # which of the sampled positions are in a place
         stride = of.tiles.strides[CONTENT]
-        self.target = of.content.features.unflatten(2, (of.tiles.height // stride, of.tiles.width // stride))
+        self.target = of.content.features.unflatten(
+            2, (of.tiles.height // stride, of.tiles.width // stride)
+        )
         self.count = self.target[0, 0].numel()
 
-    def add(self, tile: Tile, features: Mapping[str, Tensor]) -> None:
+    def add(self, tile: FeatureTile, features: Mapping[str, Tensor]) -> None:
         """First pass: the features inside a tile."""
         for (layer, place), sums in self.sums.items():
             weight = self._weight(tile, layer, place)
@@ -255,19 +325,22 @@ class _Passed:
         f, t = rows_of(features[CONTENT].detach()).double(), self._wanted(tile).double()
         self.content = self.content + torch.stack([f.sum(0), f.square().sum(0), (f * t).sum(0)])
 
-    def _weight(self, tile: Tile, layer: str, place: int) -> Tensor | None:
+    def _weight(self, tile: FeatureTile, layer: str, place: int) -> Tensor | None:
         where = self.of.places[place]
         return None if where is None else tile.part(where[layer], self.of.tiles.strides[layer])
 
-    def _sampled(self, f: Tensor, layer: str, tile: Tile) -> Tensor:
+    def _sampled(self, f: Tensor, layer: str, tile: FeatureTile) -> Tensor:
         return sampled(f, self.of.tiles, layer, tile, self.of.offset)
 
-    def _wanted(self, tile: Tile) -> Tensor:
+    def _wanted(self, tile: FeatureTile) -> Tensor:
         return rows_of(tile.part(self.target, self.of.tiles.strides[CONTENT]))
 
     def derive(self) -> dict[str, float]:
         """Terms, once all tiles are added."""
-        moments = {key: Moments(*(part.requires_grad_(True) for part in sums.moments)) for key, sums in self.sums.items()}
+        moments = {
+            key: Moments(*(part.requires_grad_(True) for part in sums.moments))
+            for key, sums in self.sums.items()
+        }
         means = (self.content / self.count).requires_grad_(True)
         content = self._content(means)
         style = torch.zeros(())
@@ -278,28 +351,41 @@ class _Passed:
                     error = DISTANCES[self.terms.style_loss](read, share.style[layer].moments).sum()
                     style = style + share.weight * self.terms.shares[layer] * error
         leaves = [means, *(part for each in moments.values() for part in each)]
-        found = iter(torch.autograd.grad(self.terms.content * content + self.terms.style * style, leaves, allow_unused=True))
+        found = iter(
+            torch.autograd.grad(
+                self.terms.content * content + self.terms.style * style, leaves, allow_unused=True
+            )
+        )
         self.of_content = next(found)
         self.of_moments = {key: (next(found), next(found)) for key in moments}
         terms = {"content": content.item(), "style": style.item()}
-        self.of_samples = {layer: torch.zeros_like(torch.cat(parts)) for layer, parts in self.samples.items()}
+        self.of_samples = {
+            layer: torch.zeros_like(torch.cat(parts)) for layer, parts in self.samples.items()
+        }
         for kind, weights in self.terms.transports.items():
             if weights:
-                terms[kind] = sum(weight * self._transport(kind, layer, weight) for layer, weight in weights.items())
+                terms[kind] = sum(
+                    weight * self._transport(kind, layer, weight)
+                    for layer, weight in weights.items()
+                )
         return terms
 
     def _content(self, means: Tensor) -> Tensor:
-        """`relative_error` of normalized features: a mean over positions of (f - mean)^2 / s^2 - 2 (f - mean) t / s + t^2."""
+        """`relative_error` of normalized features: a mean over positions of (f - mean)^2 / s^2 - 2
+        (f - mean) t / s + t^2."""
         floor, target = self.of.content.floor.double().flatten(), self.target.double()
         mean, square, product = means
         variance = square - mean.square()
         scale = (variance.clamp_min(0) + 1e-12).sqrt() + floor
         both = product - mean * target.mean((0, 2, 3))
         power = target.square().mean()
-        return ((variance / scale.square() - 2 * both / scale).mean() + power) / power.clamp_min(FLAT)
+        return ((variance / scale.square() - 2 * both / scale).mean() + power) / power.clamp_min(
+            MIN_CONTENT_SQUARE
+        )
 
     def _transport(self, kind: str, layer: str, share_of_layer: float) -> float:
-        """A layer's squared Wasserstein distance along directions; adds its derivative to `of_samples`."""
+        """A layer's squared Wasserstein distance along directions; adds its derivative to
+        `of_samples`."""
         of, directions = self.of, self.of._directions[kind, layer]
         weight = getattr(self.terms, kind) * share_of_layer
         features, error = torch.cat(self.samples[layer]), 0.0
@@ -308,17 +394,20 @@ class _Passed:
             values = features[inside] if directions is None else features[inside] @ directions
             if (kind, layer, number) not in of._ordered:
                 sample = share.style[layer].sample
-                of._ordered[kind, layer, number] = quantiles(sample if directions is None else sample @ directions, len(values))
+                of._ordered[kind, layer, number] = quantiles(
+                    sample if directions is None else sample @ directions, len(values)
+                )
             ordered = of._ordered[kind, layer, number]
-            way = values - transported(values, ordered)
+            way = values - match_sorted(values, ordered)
             power = ordered.square().mean().clamp_min(1e-12)
             error += share.weight * (way.square().mean() / power).item()
             pull = (2 * weight * share.weight / (way.numel() * power)) * way
             self.of_samples[layer][inside] += pull if directions is None else pull @ directions.T
         return error
 
-    def pulls(self, number: int, tile: Tile, features: Mapping[str, Tensor]) -> list[Tensor]:
-        """Second pass: the derivative of the total with respect to the features inside the tile of this number."""
+    def pulls(self, number: int, tile: FeatureTile, features: Mapping[str, Tensor]) -> list[Tensor]:
+        """Second pass: the derivative of the total with respect to the features inside the tile of
+        this number."""
         pulled = []
         for name, f in features.items():
             rows = rows_of(f.detach()).float()
@@ -334,12 +423,18 @@ class _Passed:
             if name in self.samples:
                 counts = [len(part) for part in self.samples[name]]
                 sampled = self._sampled(back, name, tile)
-                sampled += self.of_samples[name].split(counts)[number].unflatten(0, sampled.shape[2:]).permute(2, 0, 1)
+                sampled += (
+                    self.of_samples[name]
+                    .split(counts)[number]
+                    .unflatten(0, sampled.shape[2:])
+                    .permute(2, 0, 1)
+                )
             pulled.append(back.to(f.dtype))
         return pulled
 
     def _of_place(self, rows: Tensor, layer: str, place: int, weight: Tensor | None) -> Tensor:
-        """Of moments: (f - mean) (G + G^T) / n + g / n, for derivatives g by the mean and G by the covariance."""
+        """Of moments: (f - mean) (G + G^T) / n + g / n, for derivatives g by the mean and G by the
+        covariance."""
         sums, (by_mean, by_cov) = self.sums[layer, place], self.of_moments[layer, place]
         both = (by_cov[0] + by_cov[0].T) / sums.count
         pull = torch.addmm((by_mean[0] / sums.count - sums.mean @ both).float(), rows, both.float())

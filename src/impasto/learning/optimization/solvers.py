@@ -1,4 +1,5 @@
-"""What lowers the objective of a picture: L-BFGS and Adam, both within 0..1, both able to go on from what they kept."""
+"""What lowers the objective of a picture: L-BFGS and Adam, both within 0..1, both able to go on
+from what they kept."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,9 +10,14 @@ from torch import Tensor
 
 from impasto.errors import TrainingError
 
-Objective = Callable[[Tensor], tuple[dict[str, float], Tensor]]  # of a picture: terms with their "total", and its gradient
+Objective = Callable[
+    [Tensor], tuple[dict[str, float], Tensor]
+]  # of a picture: terms with their "total", and its gradient
 
-HISTORY, HISTORY_BYTES = 20, 1_200_000_000  # most pairs of steps and changes that L-BFGS remembers, and most memory for them
+HISTORY, HISTORY_BYTES = (
+    20,
+    1_200_000_000,
+)  # most pairs of steps and changes that L-BFGS remembers, and most memory for them
 TRIALS = 6  # of a step, each shorter than the one before
 FIRST = 0.02  # mean change of pixels in a first step, of which nothing is known
 SMOOTH, COARSEST = 0.75, 1 / 64  # see `smoothed`
@@ -32,7 +38,8 @@ class Solver(Protocol):
     done: bool
 
     def step(self, fraction: float) -> None:
-        """One step, when so much of what there is to do is done, 0..1. Raises TrainingError where the total is not finite."""
+        """One step, when so much of what there is to do is done, 0..1. Raises TrainingError where
+        the total is not finite."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -47,11 +54,15 @@ class Solver(Protocol):
 def smoothed(gradient: Tensor) -> Tensor:
     """A gradient (1, 3, H, W) whose frequencies f weigh as f^-0.75, from 1/64 of a pixel up.
 
-    As metric of L-BFGS it says that pictures change most in what is coarse, as natural ones do (their spectrum is 1/f); the
-    plain gradient knows only single pixels, and takes many steps to change what is coarse.
+    As metric of L-BFGS it says that pictures change most in what is coarse, as natural ones do
+    (their spectrum is 1/f); the plain gradient knows only single pixels, and takes many steps to
+    change what is coarse.
     """
     height, width = gradient.shape[2:]
-    down, across = torch.fft.fftfreq(height, device=gradient.device), torch.fft.rfftfreq(width, device=gradient.device)
+    down, across = (
+        torch.fft.fftfreq(height, device=gradient.device),
+        torch.fft.rfftfreq(width, device=gradient.device),
+    )
     weight = (2 * torch.hypot(down[:, None], across[None]).clamp_min(COARSEST)) ** -SMOOTH
     return torch.fft.irfft2(torch.fft.rfft2(gradient) * weight, s=(height, width))
 
@@ -61,14 +72,18 @@ def checked(objective: Objective, picture: Tensor) -> tuple[dict[str, float], Te
     terms, gradient = objective(picture)
     if not (math.isfinite(terms["total"]) and bool(gradient.isfinite().all())):
         values = ", ".join(f"{name} {value:.3g}" for name, value in terms.items())
-        raise TrainingError(f"the objective left the finite numbers ({values}); lower its weights, or take --precision f32")
+        raise TrainingError(
+            f"the objective left the finite numbers ({values}); lower its weights, or take --precision f32"
+        )
     return terms, gradient
 
 
 class LBFGS:
-    """L-BFGS (Liu and Nocedal 1989) in the metric of `smoothed`, each step brought back into 0..1 and shortened until it helps.
+    """L-BFGS (Liu and Nocedal 1989) in the metric of `smoothed`, each step brought back into 0..1
+    and shortened until it helps.
 
-    Brought back at each step and not in the end, since what lies beyond 0..1 by then was paid for and is not seen.
+    Brought back at each step and not in the end, since what lies beyond 0..1 by then was paid for
+    and is not seen.
     """
 
     def __init__(self, objective: Objective, picture: Tensor) -> None:
@@ -114,33 +129,46 @@ class LBFGS:
             return
         step, change = picture - self.picture, gradient - self.gradient
         if (step * change).sum() > 1e-10 * change.square().sum():
-            self.steps, self.changes = [*self.steps, step][-self.history :], [*self.changes, change][-self.history :]
+            self.steps, self.changes = (
+                [*self.steps, step][-self.history :],
+                [*self.changes, change][-self.history :],
+            )
         self.picture, self.terms, self.gradient = picture, terms, gradient
 
     def state(self) -> dict[str, Tensor]:
         """All but the gradient, which is found again."""
         pairs = {"steps": self.steps, "changes": self.changes}
-        return {"picture": self.picture} | {name: torch.cat(kept) for name, kept in pairs.items() if kept}
+        return {"picture": self.picture} | {
+            name: torch.cat(kept) for name, kept in pairs.items() if kept
+        }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         self.picture = state["picture"]
-        self.steps, self.changes = (list(state[name].split(1)) if name in state else [] for name in ("steps", "changes"))
+        self.steps, self.changes = (
+            list(state[name].split(1)) if name in state else [] for name in ("steps", "changes")
+        )
         self.look()
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015), its rate falling to 0 by half a cosine, with a running mean of its pictures if so asked.
+    """Adam (Kingma and Ba 2015), its rate falling to 0 by half a cosine, with a running mean of its
+    pictures if so asked.
 
     Args:
         objective: what to lower.
         picture: where to start.
         rate: how far pixels move in a step, at first.
-        ema: decay of the running mean, shorter at first; 0: none, and `picture` is the best there was.
+        ema: decay of the running mean, shorter at first; 0: none, and `picture` is the best there
+            was.
     """
 
-    def __init__(self, objective: Objective, picture: Tensor, rate: float, ema: float = 0.0) -> None:
+    def __init__(
+        self, objective: Objective, picture: Tensor, rate: float, ema: float = 0.0
+    ) -> None:
         self.objective, self.rate, self.ema, self.done = objective, rate, ema, False
-        self.current = picture.clamp(0, 1).contiguous()  # sums depend on the order in memory, and a checkpoint keeps this one
+        self.current = picture.clamp(
+            0, 1
+        ).contiguous()  # sums depend on the order in memory, and a checkpoint keeps this one
         self.picture = self.current.clone()
         self.mean, self.square = torch.zeros_like(self.current), torch.zeros_like(self.current)
         self.count, self.least = 0, math.inf
@@ -153,15 +181,25 @@ class Adam:
         self.count += 1
         self.mean.lerp_(gradient, 1 - BETAS[0])
         self.square.lerp_(gradient.square(), 1 - BETAS[1])
-        mean, square = (kept / (1 - beta**self.count) for kept, beta in zip((self.mean, self.square), BETAS, strict=True))
+        mean, square = (
+            kept / (1 - beta**self.count)
+            for kept, beta in zip((self.mean, self.square), BETAS, strict=True)
+        )
         rate = self.rate * 0.5 * (1 + math.cos(math.pi * fraction))
         self.current = (self.current - rate * mean / (square.sqrt() + TINY)).clamp(0, 1)
         if self.ema:
-            self.picture = self.picture.lerp(self.current, 1 - min(self.ema, self.count / (self.count + 10)))
+            self.picture = self.picture.lerp(
+                self.current, 1 - min(self.ema, self.count / (self.count + 10))
+            )
 
     def state(self) -> dict[str, Tensor]:
         numbers = torch.tensor([self.count, self.least], dtype=torch.float64)
-        kept = {"picture": self.picture, "current": self.current, "mean": self.mean, "square": self.square}
+        kept = {
+            "picture": self.picture,
+            "current": self.current,
+            "mean": self.mean,
+            "square": self.square,
+        }
         return kept | {"numbers": numbers}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

@@ -10,23 +10,30 @@ import numpy as np
 from impasto.errors import StyleError
 from impasto.images.image import Picture, UInt8
 from impasto.images.resize import resized
-from impasto.inference.color import Color, after, keep_color, recolored_style
-from impasto.inference.settings import Manner
+from impasto.inference.color import Color, color_after, keep_color, recolor_style
+from impasto.inference.settings import StylizeSettings
 from impasto.learning.evaluation.scorer import to_uint8
 from impasto.learning.losses.objective import Objective
-from impasto.learning.networks.pretrained import find
+from impasto.learning.networks.pretrained import find_weights
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import Optimization, Settings, painter_of, scales_to, style_pictures
+from impasto.learning.optimization.run import (
+    Optimization,
+    OptimizationSettings,
+    scales_to,
+    start_painter,
+    style_pictures,
+)
 from impasto.learning.tensors import to_tensor
-from impasto.learning.training.inputs import perceptual
+from impasto.learning.training.inputs import load_losses
 from impasto.progress import Advance
 from impasto.stylizer import Stylizer
 
 Kind = Literal["lbfgs", "optimize"]
 
 
-class Followed:
-    """Paints by optimization towards the pictures of styles, as VGG-19 sees them or, without its weights, `lite`.
+class OptimizationStylizer:
+    """Paints by optimization towards the pictures of styles, as VGG-19 sees them or, without its
+    weights, `lite`.
 
     Strengths mix pixels. Colors are kept as those of networks' paintings.
 
@@ -47,38 +54,56 @@ class Followed:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.kind, self.iterations, self._start = kind, iterations, start
-        self.perceptual = perceptual("vgg19" if find("vgg19") else "lite", precision, progress)
-        # by photograph, style and what changes its picture: neither strengths nor kept colors paint anew
+        self.perceptual = load_losses(
+            "vgg19" if find_weights("vgg19") else "lite", precision, progress
+        )
+        # by photograph, style and what changes its picture: neither strengths nor kept colors paint
+        # anew
         self._painted: dict[tuple[int, int, Color], UInt8] = {}
 
-    def check(self, manner: Manner) -> None:
-        """Raises StyleError if the manner is more than styles with pictures or, of L-BFGS, one with a picture."""
+    def check(self, style_settings: StylizeSettings) -> None:
+        """Raises StyleError if the manner is more than styles with pictures or, of L-BFGS, one with
+        a picture."""
         name = f"{self.kind}-{self.iterations}"
-        if manner.masks or manner.stroke != 1 or (self.kind == "lbfgs" and len(manner.style.parts) > 1):
+        if (
+            style_settings.masks
+            or style_settings.stroke != 1
+            or (self.kind == "lbfgs" and len(style_settings.style.parts) > 1)
+        ):
             mixes = "mixes, " if self.kind == "lbfgs" else ""
-            raise StyleError(f"{name} cannot paint {manner.style.name} so: it takes no {mixes}strokes, masks or regions")
-        for style, _ in manner.style.parts:
+            raise StyleError(
+                f"{name} cannot paint {style_settings.style.name} so: it takes no {mixes}strokes, masks or regions"
+            )
+        for style, _ in style_settings.style.parts:
             if style.picture is None:
                 raise StyleError(
                     f"{style.name} has no picture that {name} could follow, as those of the gallery; give the picture itself"
                 )
 
-    def __call__(self, photo: Picture, manner: Manner, advance: Advance) -> UInt8:
-        """Paint: uint8 (H, W, 3). Raises StyleError as `check`, and TrainingError where figures are no longer finite."""
-        self.check(manner)
-        key = id(photo), id(manner.style), manner.color if manner.color.when == "before" else Color()
+    def __call__(self, photo: Picture, style_settings: StylizeSettings, advance: Advance) -> UInt8:
+        """Paint: uint8 (H, W, 3). Raises StyleError as `check`, and TrainingError where figures are
+        no longer finite."""
+        self.check(style_settings)
+        key = (
+            id(photo),
+            id(style_settings.style),
+            style_settings.color if style_settings.color.when == "before" else Color(),
+        )
         if key not in self._painted:
             paint = self._by_lbfgs if self.kind == "lbfgs" else self._by_scales
-            self._painted[key] = paint(photo.rgb, manner, advance)
-        painted, _ = keep_color(self._painted[key], photo.rgb, after(manner.color))
-        mixed = manner.strength * painted.astype(np.float32) + (1 - manner.strength) * photo.rgb
+            self._painted[key] = paint(photo.rgb, style_settings, advance)
+        painted, _ = keep_color(self._painted[key], photo.rgb, color_after(style_settings.color))
+        mixed = (
+            style_settings.strength * painted.astype(np.float32)
+            + (1 - style_settings.strength) * photo.rgb
+        )
         return np.asarray(mixed + np.float32(0.5)).astype(np.uint8)
 
-    def _by_lbfgs(self, photo: UInt8, manner: Manner, advance: Advance) -> UInt8:
-        picture = manner.style.parts[0][0].picture
+    def _by_lbfgs(self, photo: UInt8, style_settings: StylizeSettings, advance: Advance) -> UInt8:
+        picture = style_settings.style.parts[0][0].picture
         assert picture is not None
-        if manner.color.when == "before":
-            picture = recolored_style(picture, photo, manner.color)
+        if style_settings.color.when == "before":
+            picture = recolor_style(picture, photo, style_settings.color)
         objective, start = Objective(self.perceptual), to_tensor([photo])
         content = objective.content_target(start)
         style = objective.style_target(to_tensor([resized(picture, min(photo.shape[:2]))]))
@@ -88,10 +113,12 @@ class Followed:
             advance(1 / (self.iterations + 1))
         return to_uint8(painted)
 
-    def _by_scales(self, photo: UInt8, manner: Manner, advance: Advance) -> UInt8:
-        settings = Settings(iterations=self.iterations, scales=scales_to(min(photo.shape[:2])))
-        models = style_pictures(manner, photo)
-        begin = painter_of(self._start, replace(manner, strength=1.0))
+    def _by_scales(self, photo: UInt8, style_settings: StylizeSettings, advance: Advance) -> UInt8:
+        settings = OptimizationSettings(
+            iterations=self.iterations, scales=scales_to(min(photo.shape[:2]))
+        )
+        models = style_pictures(style_settings, photo)
+        begin = start_painter(self._start, replace(style_settings, strength=1.0))
         run = Optimization(photo, models, self.perceptual, settings, begin)
         while (done := run.fraction) < 1:
             run.train_step()

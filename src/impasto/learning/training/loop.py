@@ -14,14 +14,14 @@ import torch
 
 from impasto.images.image import UInt8
 from impasto.learning.tensors import to_tensor
-from impasto.learning.training.settings import Progress
+from impasto.learning.training.settings import TrainingProgress
 from impasto.learning.training.style import trained_network
 from impasto.learning.training.trainer import Trainer
 
-SAVE_EVERY = 60.0  # seconds between checkpoints
+CHECKPOINT_SECONDS = 60.0  # seconds between checkpoints
 
 
-class Run(Protocol):
+class ResumableRun(Protocol):
     """What goes on step by step: a `Trainer`, or an `Optimization`."""
 
     @property
@@ -30,7 +30,7 @@ class Run(Protocol):
         ...
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> TrainingProgress:
         """Where it stands."""
         ...
 
@@ -44,14 +44,14 @@ class Run(Protocol):
 
 
 def keep_training(
-    trainer: Run,
+    trainer: ResumableRun,
     checkpoint: Path,
-    on_step: Callable[[Progress], None],
+    on_step: Callable[[TrainingProgress], None],
     preview: Callable[[], None] | None = None,
     preview_every: float = 30.0,
 ) -> None:
-    """Train to the end of a run with a checkpoint every minute, and one more whatever ends it: Ctrl-C, or a loss that is not
-    finite, leaves the last good state there.
+    """Train to the end of a run with a checkpoint every minute, and one more whatever ends it:
+    Ctrl-C, or a loss that is not finite, leaves the last good state there.
     """
     saved = shown = time.monotonic()
     try:
@@ -60,7 +60,7 @@ def keep_training(
                 trainer.train_step()
                 on_step(trainer.progress)
                 now = time.monotonic()
-                if now - saved > SAVE_EVERY:
+                if now - saved > CHECKPOINT_SECONDS:
                     trainer.save(checkpoint)
                     saved = time.monotonic()
                 if preview and now - shown > preview_every:
@@ -73,8 +73,9 @@ def keep_training(
 
 @contextlib.contextmanager
 def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
-    """Holds Ctrl-C, and SIGTERM, back until the function that is given is called, so that they never cut a step in two: half a
-    step's weights would be kept as a whole one's. A second one comes through at once.
+    """Holds Ctrl-C, and SIGTERM, back until the function that is given is called, so that they
+    never cut a step in two: half a step's weights would be kept as a whole one's. A second one
+    comes through at once.
     """
     held = False
 
@@ -88,8 +89,12 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
         if held:
             raise KeyboardInterrupt
 
-    # another handler, or none (in the background), is somebody's choice; and only the main thread may set one
-    usual: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    # another handler, or none (in the background), is somebody's choice; and only the main thread
+    # may set one
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
     ours = [number for number, handler in usual.items() if signal.getsignal(number) is handler]
     if current_thread() is not main_thread():
         ours = []
@@ -103,13 +108,19 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
 
 
 def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:
-    """Content pictures above what the running means of the weights make of them: uint8 (2 size, pictures size, 3)."""
+    """Content pictures above what the running means of the weights make of them: uint8 (2 size,
+    pictures size, 3)."""
     photos = [trainer.content.crop(number, size) for number in range(pictures)]
     averaged = trainer.averaged()
-    network = trained_network(trainer, averaged) if trainer.settings.whole_network else trainer.network
+    network = (
+        trained_network(trainer, averaged) if trainer.settings.whole_network else trainer.network
+    )
     with torch.no_grad():
         embeddings = averaged["embeddings"][style].expand(pictures, -1)
         painted = network.eval().cpu()(to_tensor(photos), embeddings, network.noise(size, size))
     trainer.network.to(trainer.device).train()
-    rows = [np.concatenate(photos, 1), (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)]
+    rows = [
+        np.concatenate(photos, 1),
+        (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8),
+    ]
     return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])

@@ -1,8 +1,9 @@
 """Muon: steps of convolution kernels and other matrices that move all their directions alike.
 
-Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Where the losses cost far more than the
-network, as perceptual losses do, the matrix products of a better step are nearly free. PyTorch's own Muon (2.9 and later)
-takes matrices only; here a kernel (out, in, h, w) is the matrix (out, in h w).
+Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Where the losses cost
+far more than the network, as perceptual losses do, the matrix products of a better step are nearly
+free. PyTorch's own Muon (2.9 and later) takes matrices only; here a kernel (out, in, h, w) is the
+matrix (out, in h w).
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,9 @@ from torch import Tensor
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of the quintic iteration, from the authors
 ITERATIONS = 5
-UPDATE = 0.2  # root mean square of a step at a learning rate of 1: about Adam's (Liu et al. 2025, "Muon is scalable", eq. 4)
+# root mean square of a step at a learning rate of 1: about Adam's (Liu et al. 2025, "Muon is
+# scalable", eq. 4)
+UPDATE = 0.2
 
 
 class Muon(torch.optim.Optimizer):
@@ -31,7 +34,9 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            alike: dict[torch.Size, list[Tensor]] = {}  # stepped together: a GPU has little to do for each
+            alike: dict[
+                torch.Size, list[Tensor]
+            ] = {}  # stepped together: a GPU has little to do for each
             for p in group["params"]:
                 if p.grad is not None:
                     alike.setdefault(p.shape, []).append(p)
@@ -48,7 +53,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """About U V^T of matrices U S V^T (..., n, m): singular values near 1 (0.7 to 1.2), by Newton and Schulz's iteration."""
+    """About U V^T of matrices U S V^T (..., n, m): singular values near 1 (0.7 to 1.2), by Newton
+    and Schulz's iteration."""
     a, b, c = NEWTON_SCHULZ
     x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
     tall = x.shape[-2] > x.shape[-1]

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 
 from impasto.errors import TrainingError
-from impasto.learning.losses.objective import Weights
+from impasto.learning.losses.objective import LossWeights
 
-# until this fraction of a run, crops of this part of the full size: many cheap steps teach the rough manner
+# until this fraction of a run, crops of this part of the full size: many cheap steps teach the
+# rough manner
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How to train. Give `steps` (then a resumed run ends in the same weights) or `minutes`."""
 
     steps: int | None = None
@@ -20,14 +21,20 @@ class Settings:
     curriculum: tuple[tuple[float, float], ...] = CURRICULUM
     learning_rate: float = 4e-3  # peak, of the network
     embedding_rate: float = 1.5e-2  # peak, of embeddings: each meets only some of the steps
-    predictor_rate: float = 2e-4  # peak, of the style predictor, whose many inputs make every step a large one
-    predicted: float = 0.5  # of a batch, painted in styles predicted from `art`, where there is some
+    predictor_rate: float = (
+        2e-4  # peak, of the style predictor, whose many inputs make every step a large one
+    )
+    predicted: float = (
+        0.5  # of a batch, painted in styles predicted from `art`, where there is some
+    )
     alone: float = 0.25  # of the pictures in the gallery's styles, painted as they are predicted
     warmup: float = 0.02  # of the run
     ema: float = 0.995  # decay of the running mean of weights, shorter at the start
     clip: float = 1.0  # largest norm of a step's gradient
-    weights: Weights = field(default_factory=Weights)
-    even_content: bool = True  # a content error that costs more where it is gathered in a few places
+    weights: LossWeights = field(default_factory=LossWeights)
+    even_content: bool = (
+        True  # a content error that costs more where it is gathered in a few places
+    )
     seed: int = 0
     whole_network: bool = True  # False: only embeddings learn
 
@@ -42,7 +49,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Where a run stands: one record feeds the bar, the log and TensorBoard."""
 
     step: int

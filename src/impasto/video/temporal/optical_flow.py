@@ -1,4 +1,5 @@
-"""Motion from one frame to another: optical flow, what it carries where, and where it cannot be trusted.
+"""Motion from one frame to another: optical flow, what it carries where, and where it cannot be
+trusted.
 
 Flow is by dense inverse search (DIS, Kroeger et al. 2016) as OpenCV has it, which an extra brings.
 """
@@ -26,12 +27,14 @@ def opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise VideoError(f"optical flow needs OpenCV ({error}): pip install 'impasto[flow]'") from error
+        raise VideoError(
+            f"optical flow needs OpenCV ({error}): pip install 'impasto[flow]'"
+        ) from error
     return cv2
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class OpticalFlow:
     """How one frame becomes another.
 
     Attributes:
@@ -44,11 +47,15 @@ class Motion:
 
     @classmethod
     def between(cls, first: UInt8, second: UInt8) -> Self:
-        """Of two frames of one size, uint8 RGB (H, W, 3). Raises VideoError where OpenCV is missing."""
+        """Of two frames of one size, uint8 RGB (H, W, 3). Raises VideoError where OpenCV is
+        missing."""
         cv2 = opencv()
-        one, other = (cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in (first, second))
+        one, other = (
+            cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+            for frame in (first, second)
+        )
         flow, back = (_flow(*pair) for pair in ((one, other), (other, one)))
-        return cls(flow, ~unseen(flow, back))
+        return cls(flow, ~occluded(flow, back))
 
 
 def _flow(first: UInt8, second: UInt8) -> Flow:
@@ -62,10 +69,12 @@ def _flow(first: UInt8, second: UInt8) -> Flow:
     return flow[:height, :width]
 
 
-def unseen(flow: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Pixels of a frame that another does not show, or where the flow to it is not to be trusted: bool (H, W).
+def occluded(flow: Flow, back: Flow) -> NDArray[np.bool_]:
+    """Pixels of a frame that another does not show, or where the flow to it is not to be trusted:
+    bool (H, W).
 
-    With w the flow and w' the flow back, read where w leads, these are (Ruder et al. 2016, section 3.3)
+    With w the flow and w' the flow back, read where w leads, these are (Ruder et al. 2016, section
+    3.3)
 
         |w + w'|^2 > 0.01 (|w|^2 + |w'|^2) + 0.5      occluded: there and back leads elsewhere
         |grad u|^2 + |grad v|^2 > 0.01 |w|^2 + 0.002  motion boundaries, w = (u, v)
@@ -75,7 +84,7 @@ def unseen(flow: Flow, back: Flow) -> NDArray[np.bool_]:
     height, width = flow.shape[:2]
     there = _places(flow)
     inside = (there >= 0) & (there <= np.array([width - 1, height - 1], np.float32))
-    returned = warped(back, flow)
+    returned = warp(back, flow)
     occluded = _square(flow + returned) > 0.01 * (_square(flow) + _square(returned)) + 0.5
     # forward differences, none across the last row and column
     down, across = (np.diff(flow, axis=axis, append=flow.take([-1], axis)) for axis in (0, 1))
@@ -83,11 +92,14 @@ def unseen(flow: Flow, back: Flow) -> NDArray[np.bool_]:
     return np.asarray(occluded | boundary | ~inside.all(-1))
 
 
-def warped(picture: NDArray[Any], flow: Flow, cubic: bool = False) -> NDArray[Any]:
-    """picture(x + flow(x)) for every x of the flow; beyond its edges, the edge. Bilinear, or bicubic, which blurs less."""
+def warp(picture: NDArray[Any], flow: Flow, cubic: bool = False) -> NDArray[Any]:
+    """picture(x + flow(x)) for every x of the flow; beyond its edges, the edge. Bilinear, or
+    bicubic, which blurs less."""
     cv2 = opencv()
     how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    moved: NDArray[Any] = cv2.remap(np.ascontiguousarray(picture), _places(flow), None, how, borderMode=cv2.BORDER_REPLICATE)
+    moved: NDArray[Any] = cv2.remap(
+        np.ascontiguousarray(picture), _places(flow), None, how, borderMode=cv2.BORDER_REPLICATE
+    )
     return moved
 
 
@@ -98,7 +110,10 @@ def _places(flow: Flow) -> Flow:
 
 @lru_cache(maxsize=2)
 def _grid(height: int, width: int) -> Flow:
-    return np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=-1)
+    return np.stack(
+        np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)),
+        axis=-1,
+    )
 
 
 def _square(vectors: Flow) -> NDArray[np.float32]:

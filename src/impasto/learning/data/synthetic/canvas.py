@@ -42,7 +42,9 @@ def _noise(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Arra
     fy, fx = np.meshgrid(np.fft.fftfreq(TILE), np.fft.fftfreq(TILE), indexing="ij")
     frequency = np.hypot(fy, fx * stretch)
     frequency[0, 0] = np.inf
-    noise = np.fft.ifft2(np.fft.fft2(rng.normal(size=(TILE, TILE))) * frequency ** (-slope / 2)).real
+    noise = np.fft.ifft2(
+        np.fft.fft2(rng.normal(size=(TILE, TILE))) * frequency ** (-slope / 2)
+    ).real
     return np.asarray(noise / noise.std())
 
 
@@ -55,7 +57,9 @@ def textures() -> Array:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:TILE, :TILE] * (2 * math.pi / TILE)
     cloud = _noise(rng, 3.2)
-    bricks = np.maximum(np.cos(32 * y) > 0.85, np.cos(16 * x + math.pi * (np.floor(16 * y / math.pi) % 2)) > 0.96)
+    bricks = np.maximum(
+        np.cos(32 * y) > 0.85, np.cos(16 * x + math.pi * (np.floor(16 * y / math.pi) % 2)) > 0.96
+    )
     stack = [
         _noise(rng, 0.4),  # grain
         _noise(rng, 2.0),
@@ -81,9 +85,13 @@ def outlines() -> list[Array]:
     for kind in range(72):
         corners = np.linspace(0, 2 * math.pi, 3 + kind % 4, endpoint=False)
         angle = (turn, corners, turn)[kind % 3]
-        waves = [rng.normal(0, 0.28 / k) * np.cos(k * turn + rng.uniform(0, 6.3)) for k in range(2, 8)]
+        waves = [
+            rng.normal(0, 0.28 / k) * np.cos(k * turn + rng.uniform(0, 6.3)) for k in range(2, 8)
+        ]
         radius = 1 + sum(waves) if kind % 3 == 2 else np.ones_like(angle)
-        stretched = np.stack([radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.35, 1)], -1)
+        stretched = np.stack(
+            [radius * np.cos(angle), radius * np.sin(angle) * rng.uniform(0.35, 1)], -1
+        )
         shapes.append(stretched @ _rotation(rng.uniform(0, 6.3)))
     return shapes
 
@@ -93,14 +101,17 @@ def _rotation(angle: float) -> Array:
 
 
 class Canvas:
-    """A scene as a map of labels, drawn back to front; every label is a material, and all are filled and lit at once.
+    """A scene as a map of labels, drawn back to front; every label is a material, and all are
+    filled and lit at once.
 
     A higher label is nearer, which gives shadows and depth of field for nothing.
     """
 
     def __init__(self, side: int, rng: random.Random, least: float = 0) -> None:
         self.side, self.rng = side, rng
-        self.scale = max(side, least) * max(1, rng.uniform(0.5, 1.7))  # pixels a side of the scene, of which a part may be seen
+        self.scale = max(side, least) * max(
+            1, rng.uniform(0.5, 1.7)
+        )  # pixels a side of the scene, of which a part may be seen
         self.corner = tuple(rng.uniform(0, 1 - side / self.scale) for _ in range(2))
         self.palette = rng.choice(PALETTES)
         self.labels = Image.new("I", (side, side))
@@ -110,7 +121,8 @@ class Canvas:
         self.paint(self.colour())  # label 0 is everywhere
 
     def colour(self, index: int | None = None) -> Colour:
-        """A colour of the palette, by chance or the one at `index`, darker or lighter and a little off."""
+        """A colour of the palette, by chance or the one at `index`, darker or lighter and a little
+        off."""
         base = self.rng.choice(self.palette) if index is None else self.palette[index]
         red, green, blue = scaled(base, self.rng.lognormvariate(0, 0.25))
         return red + self.rng.gauss(0, 0.03), green, blue + self.rng.gauss(0, 0.03)
@@ -122,7 +134,8 @@ class Canvas:
         radius: float = 0.7,
         *,
         texture: int | None = None,  # index into textures(), else by chance
-        amount: float | None = None,  # how much of the `other` colour the texture mixes in, else by chance
+        amount: float
+        | None = None,  # how much of the `other` colour the texture mixes in, else by chance
         other: Colour | None = None,
         blend: float = 0.0,  # how much of the `other` colour is added from the centre down
         relief: float = 0.3,  # from 0, flat, to 1, a ball
@@ -134,7 +147,12 @@ class Canvas:
         turn, zoom = rng.uniform(0, 6.3), rng.uniform(0.5, 1.3)
         texture = rng.randrange(len(textures())) if texture is None else texture
         amount = min(0.6, rng.expovariate(5)) if amount is None else amount
-        place = (*self.pixels(centre), 1 / (radius * self.scale), zoom * math.cos(turn), zoom * math.sin(turn))
+        place = (
+            *self.pixels(centre),
+            1 / (radius * self.scale),
+            zoom * math.cos(turn),
+            zoom * math.sin(turn),
+        )
         self.materials.append((*colour, *change, *place, texture, amount, blend, relief, shade))
         return len(self.materials) - 1
 
@@ -151,10 +169,14 @@ class Canvas:
 
     def ellipse(self, centre: Point, width: float, height: float, label: int) -> None:
         x, y = centre
-        self.pen.ellipse(self.pixels([(x - width, y - height), (x + width, y + height)]), fill=label)
+        self.pen.ellipse(
+            self.pixels([(x - width, y - height), (x + width, y + height)]), fill=label
+        )
 
     def line(self, start: Point, end: Point, width: float, label: int) -> None:
-        self.pen.line(self.pixels([start, end]), fill=label, width=max(1, round(width * self.scale)))
+        self.pen.line(
+            self.pixels([start, end]), fill=label, width=max(1, round(width * self.scale))
+        )
 
     def blob(self, centre: Point, radius: float, label: int) -> None:
         self.polygon(self.rng.choice(outlines()) * radius + centre, label)
@@ -171,21 +193,33 @@ class Canvas:
         x, y = x * nearness, y * nearness
         mix = (mix + blend * y).clip(-0.3, 1)
         angle = self.rng.uniform(-2.8, -0.3)  # the light comes from above
-        light = 1 + relief * (0.5 * (x * math.cos(angle) + y * math.sin(angle)) - 0.35 * (x * x + y * y))
+        light = 1 + relief * (
+            0.5 * (x * math.cos(angle) + y * math.sin(angle)) - 0.35 * (x * x + y * y)
+        )
         light = light.clip(0.4, 1.5) * (1 - shade * self._shadow(labels, angle))
         picture = np.stack([(colours[i] + mix * colours[i + 3]) * light for i in range(3)], -1)
         return self._focused(Image.fromarray((picture.clip(0, 1) * 255).astype(np.uint8)), labels)
 
     def _shadow(self, labels: Array, angle: float) -> Array:
-        """1 where something nearer stands between a place and the light, 0 where not, soft between."""
+        """1 where something nearer stands between a place and the light, 0 where not, soft
+        between."""
         at, reach = np.arange(self.side), 0.015 * self.scale
-        rows, columns = (np.clip(at + round(reach * part), 0, self.side - 1) for part in (math.sin(angle), math.cos(angle)))
+        rows, columns = (
+            np.clip(at + round(reach * part), 0, self.side - 1)
+            for part in (math.sin(angle), math.cos(angle))
+        )
         hidden = labels[np.ix_(rows, columns)] > labels
         return np.asarray(_mask(hidden).filter(ImageFilter.BoxBlur(reach / 2)), np.float32) / 255
 
     def _focused(self, picture: Image.Image, labels: Array) -> Image.Image:
-        blurred = picture.filter(ImageFilter.BoxBlur(self.scale * self.rng.uniform(0.003, 0.01))) if self.focus else picture
-        return Image.composite(blurred, picture, _mask(labels < self.focus).filter(ImageFilter.BoxBlur(1)))
+        blurred = (
+            picture.filter(ImageFilter.BoxBlur(self.scale * self.rng.uniform(0.003, 0.01)))
+            if self.focus
+            else picture
+        )
+        return Image.composite(
+            blurred, picture, _mask(labels < self.focus).filter(ImageFilter.BoxBlur(1))
+        )
 
 
 def _mask(where: Array) -> Image.Image:

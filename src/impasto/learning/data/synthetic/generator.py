@@ -1,4 +1,5 @@
-"""Pictures to train on when there is no dataset: drawn ones, and crops of the photographs that installed packages carry."""
+"""Pictures to train on when there is no dataset: drawn ones, and crops of the photographs that
+installed packages carry."""
 
 import functools
 import importlib.util
@@ -17,25 +18,34 @@ Array = np.ndarray
 
 # photographs inside the wheels of scikit-image (which would download others) and scikit-learn
 CARRIED = (
-    *(f"skimage/data/{name}.png" for name in ("astronaut", "camera", "chelsea", "coffee", "motorcycle_left")),
+    *(
+        f"skimage/data/{name}.png"
+        for name in ("astronaut", "camera", "chelsea", "coffee", "motorcycle_left")
+    ),
     *(f"skimage/data/{name}.jpg" for name in ("hubble_deep_field", "rocket")),
     *(f"sklearn/datasets/images/{name}.jpg" for name in ("china", "flower")),
 )
 CARRIED_SHARE = 0.4  # of the crops, where all of them are installed
-SCALE = (256, 640)  # pixels, short side of a carried photograph: few of them, so a wider range than in Photos
-SCENE = 256  # pixels, least side of a drawn scene, so that its objects have the same sizes in small crops
+SCALE = (
+    256,
+    640,
+)  # pixels, short side of a carried photograph: few of them, so a wider range than in Photos
+# pixels, least side of a drawn scene, so that its objects have the same sizes in small crops
+SCENE = 256
 SUPERSAMPLING = 1.5
 
 
-class Generated:
+class SyntheticPhotos:
     """Photograph-like pictures without a dataset, as `impasto.learning.data.photos.Content`.
 
-    Most are drawn: dead leaves (Lee, Mumford and Huang 2001, "Occlusion models for natural images": opaque shapes whose sizes
-    follow r^-3 hide each other), and landscapes, streets, portraits and still lifes made of such shapes, lit from one side.
-    That drawn pictures can train a network to see is shown by Baradad et al. 2021, "Learning to see by looking at noise".
+    Most are drawn: dead leaves (Lee, Mumford and Huang 2001, "Occlusion models for natural images":
+    opaque shapes whose sizes follow r^-3 hide each other), and landscapes, streets, portraits and
+    still lifes made of such shapes, lit from one side. That drawn pictures can train a network to
+    see is shown by Baradad et al. 2021, "Learning to see by looking at noise".
 
-    Where scikit-image or scikit-learn is installed, up to 40 % are crops of the photographs inside those packages, so the same
-    (seed, number, size) gives the same picture as long as the same packages are installed. Nothing is ever downloaded.
+    Where scikit-image or scikit-learn is installed, up to 40 % are crops of the photographs inside
+    those packages, so the same (seed, number, size) gives the same picture as long as the same
+    packages are installed. Nothing is ever downloaded.
     """
 
     def __init__(self, seed: int = 0, pool: int = 1024) -> None:
@@ -43,7 +53,8 @@ class Generated:
         self.description = "generated pictures and what installed packages carry"
         self.broken: set[str] = set()
         self.photos = carried_photos()
-        # fewer photographs, smaller share: none of them comes more often than it would if all were there
+        # fewer photographs, smaller share: none of them comes more often than it would if all were
+        # there
         self.share = CARRIED_SHARE * (len(self.photos) / len(CARRIED))
 
     def crop(self, number: int, size: int) -> Array:
@@ -51,15 +62,29 @@ class Generated:
         rng = random.Random(f"{self.seed}/{number}")
         if rng.random() < self.share:
             scale_range = (max(size, SCALE[0]), max(size, SCALE[1]))
-            return random_crop(_photo(rng.choice(self.photos)), size, np.random.default_rng([self.seed, number]), scale_range)
+            return random_crop(
+                _photo(rng.choice(self.photos)),
+                size,
+                np.random.default_rng([self.seed, number]),
+                scale_range,
+            )
         return draw(size, rng)
 
 
 def carried_photos() -> list[Path]:
     """The photographs of `CARRIED` that are on this disk."""
-    specs = {package: importlib.util.find_spec(package) for package in {name.split("/")[0] for name in CARRIED}}
-    folders = {package: Path(spec.origin).parents[1] for package, spec in specs.items() if spec and spec.origin}
-    paths = [folders[package] / name for name in CARRIED if (package := name.split("/")[0]) in folders]
+    specs = {
+        package: importlib.util.find_spec(package)
+        for package in {name.split("/")[0] for name in CARRIED}
+    }
+    folders = {
+        package: Path(spec.origin).parents[1]
+        for package, spec in specs.items()
+        if spec and spec.origin
+    }
+    paths = [
+        folders[package] / name for name in CARRIED if (package := name.split("/")[0]) in folders
+    ]
     return [path for path in paths if path.is_file()]
 
 
