@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python scripts/demo.py
+	$(BIN)/python examples/demo/demo.py
 
 # everything but fuzzing
 test: $(VENV)/installed check
@@ -29,13 +29,14 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed
-	$(BIN)/ruff format --check src tests scripts
-	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests scripts
-	$(BIN)/ruff check --fix src tests scripts
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples
 
 clean:
 	rm -rf $(VENV) demo dist build

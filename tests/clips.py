@@ -22,7 +22,8 @@ Sound = list[tuple[int | None, bytes]]
 
 
 def scene(height: int, width: int, number: int) -> UInt8:
-    """Frame number so-and-so (H, W, 3): the smooth picture of other tests, lighter in each, so that they can be told apart."""
+    """Frame number so-and-so (H, W, 3): the smooth picture of other tests, lighter in each, so that
+    they can be told apart."""
     return (photo(height, width) * 0.7 + 4 * (number % 16)).astype(np.uint8)
 
 
@@ -45,15 +46,24 @@ def make_clip(
 ) -> Path:
     """A clip with frames at these times, in the suffix's container.
 
-    `sounds` are languages, a track of AAC (in .webm and .mkv, Opus) each; `turn` is degrees counterclockwise and whether
-    mirrored; `colors` are matrix, primaries and transfer by H.273; `subtitles` is a codec.
+    `sounds` are languages, a track of AAC (in .webm and .mkv, Opus) each; `turn` is degrees
+    counterclockwise and whether mirrored; `colors` are matrix, primaries and transfer by H.273;
+    `subtitles` is a codec.
     """
     height, width = size
     scale = str(time_base.denominator)
-    given = {"video_track_timescale": scale, "movie_timescale": scale} if path.suffix in (".mp4", ".mov") else {}
+    given = (
+        {"video_track_timescale": scale, "movie_timescale": scale}
+        if path.suffix in (".mp4", ".mov")
+        else {}
+    )
     with av.open(str(path), "w", container_options=given) as out:
         out.metadata.update(metadata or {})
-        video: Any = out.add_stream(codec, rate=25, options={"crf": "4"} | (options or {}) if "26" in codec else options or {})
+        video: Any = out.add_stream(
+            codec,
+            rate=25,
+            options={"crf": "4"} | (options or {}) if "26" in codec else options or {},
+        )
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
         context = video.codec_context
         context.time_base = time_base
@@ -69,7 +79,9 @@ def make_clip(
         for number, (time, end) in enumerate(zip(times, ends, strict=True)):
             rgb = scene(height, width, number) if pictures is None else pictures[number]
             frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb)).reformat(
-                format=pix_fmt, dst_colorspace=colors[0] if colors[0] != 2 else 5, dst_color_range=2 if full else 1
+                format=pix_fmt,
+                dst_colorspace=colors[0] if colors[0] != 2 else 5,
+                dst_color_range=2 if full else 1,
             )
             frame.pts, frame.duration, frame.time_base = time, end - time, time_base
             out.mux(video.encode(frame))
@@ -78,7 +90,11 @@ def make_clip(
             _hum(out, track, float(ends[-1] * time_base), 220 * (number + 1))
         if texts:
             for number, text in enumerate(("one", "two")):
-                data = text.encode() if subtitles != "mov_text" else len(text).to_bytes(2, "big") + text.encode()
+                data = (
+                    text.encode()
+                    if subtitles != "mov_text"
+                    else len(text).to_bytes(2, "big") + text.encode()
+                )
                 packet: Any = Packet(data)
                 packet.stream, packet.time_base = texts, Fraction(1, 1000)
                 packet.pts = packet.dts = 100 * number
@@ -103,7 +119,9 @@ def _hum(out: Any, track: Any, seconds: float, pitch: int) -> None:
         samples = (np.sin(phase) * 8000).astype(np.float32)[None] / 32_768
         frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
-        resampled = av.AudioResampler(format=track.codec_context.format.name, layout="mono", rate=48_000).resample(frame)
+        resampled = av.AudioResampler(
+            format=track.codec_context.format.name, layout="mono", rate=48_000
+        ).resample(frame)
         for part in resampled:
             part.pts = start
             out.mux(track.encode(part))
@@ -113,7 +131,10 @@ def _hum(out: Any, track: Any, seconds: float, pitch: int) -> None:
 def frames_of(path: Path) -> list[UInt8]:
     """All frames of a video in the colors that its tags name, (H, W, 3) each."""
     with av.open(str(path)) as clip:
-        return [np.asarray(frame.to_ndarray(format="rgb24", interpolation=EXACT)) for frame in clip.decode(video=0)]
+        return [
+            np.asarray(frame.to_ndarray(format="rgb24", interpolation=EXACT))
+            for frame in clip.decode(video=0)
+        ]
 
 
 def times_of(path: Path) -> tuple[list[int | None], Fraction | None]:
@@ -129,5 +150,7 @@ def packets_of(path: Path, kind: str = "audio") -> list[list[tuple[float, bytes]
         found: dict[int, list[tuple[float, bytes]]] = {track.index: [] for track in tracks}
         for packet in clip.demux(*tracks) if tracks else ():
             if packet.size and packet.pts is not None:
-                found[packet.stream_index].append((round(float(packet.pts * packet.time_base), 3), bytes(packet)))
+                found[packet.stream_index].append(
+                    (round(float(packet.pts * packet.time_base), 3), bytes(packet))
+                )
     return list(found.values())

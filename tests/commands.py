@@ -44,7 +44,12 @@ class Outcome:
 def python(*arguments: str, **environment: str) -> Outcome:
     """A Python of its own, which has computed and imported nothing yet."""
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=surroundings(environment), check=False, timeout=120
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=surroundings(environment),
+        check=False,
+        timeout=120,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
 

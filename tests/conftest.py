@@ -12,7 +12,7 @@ from commands import Outcome, Run, surroundings
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
-from impasto.networks import NETWORKS, network_path
+from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
@@ -20,6 +20,7 @@ if WORKER:  # of several, each of which has a core: more threads would only wait
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
 
+EXPORTED = "impasto.learning.conversion.onnx_export.exported"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
 
 
@@ -33,12 +34,13 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def kept_graphs() -> Iterator[None]:
-    """From here on, networks are exported by way of the graphs that are kept, which takes no time; see `exports`."""
+    """From here on, networks are exported by way of the graphs that are kept, which takes no time;
+    see `exports`."""
     if importlib.util.find_spec("torch"):
         import exports
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("impasto.learning.export.exported", exports.kept)
+            patched.setattr(EXPORTED, exports.kept)
             yield
     else:
         yield
@@ -50,18 +52,20 @@ def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
     if request.node.get_closest_marker("export"):
         import exports
 
-        monkeypatch.setattr("impasto.learning.export.exported", exports.in_earnest)
+        monkeypatch.setattr(EXPORTED, exports.in_earnest)
 
 
 @pytest.fixture(scope="session", params=SHIPPED)
-def painter(request: pytest.FixtureRequest) -> Stylizer:
-    """A stylizer of each network that ships, in the precision that this machine takes by default."""
+def stylizer(request: pytest.FixtureRequest) -> Stylizer:
+    """A stylizer of each network that ships, in the precision that this machine takes by
+    default."""
     return Stylizer(request.param)
 
 
 @pytest.fixture(scope="session")
 def scene() -> UInt8:
-    """A picture (120, 160, 3) with a subject, edges and soft parts: a house on a hill under an evening sky."""
+    """A picture (120, 160, 3) with a subject, edges and soft parts: a house on a hill under an
+    evening sky."""
     image = Image.fromarray(photo(120, 160))
     pen = ImageDraw.Draw(image)
     pen.ellipse((-40, 70, 130, 200), fill=(60, 110, 50))

@@ -1,6 +1,8 @@
-"""Hostile picture files, made from sound ones and from numbers: cut, damaged, misnamed, and lying about what they hold.
+"""Hostile picture files, made from sound ones and from numbers: cut, damaged, misnamed, and lying
+about what they hold.
 
-`corpus()` makes them one by one, `stored()` puts them into a folder. What becomes of each is found out by `trials`.
+`corpus()` makes them one by one, `stored()` puts them into a folder. What becomes of each is found
+out by `trials`.
 """
 
 import io
@@ -18,8 +20,18 @@ from PIL.ExifTags import GPS, IFD, Base
 PARTS = 16  # of a file, at whose ends it is cut
 FLIPS = 8  # files with flipped bits, of each kind, where nothing else is said
 FAR, MOST = 65_535, 2**31 - 1  # pixels that headers declare
-NEAR = 9_999  # a side of the largest pictures that are read into memory: a little less than 100 megapixels
-ABSURD = ((FAR, FAR), (MOST, MOST), (FAR, 1), (1, FAR), (0, 0), (0, 60), (80, 0), (2**32 - 1, 60))  # width, height
+# a side of the largest pictures that are read into memory: a little less than 100 megapixels
+NEAR = 9_999
+ABSURD = (
+    (FAR, FAR),
+    (MOST, MOST),
+    (FAR, 1),
+    (1, FAR),
+    (0, 0),
+    (0, 60),
+    (80, 0),
+    (2**32 - 1, 60),
+)  # width, height
 SIDES = ((1, 1), (1, 300), (300, 1), (1, 5000), (5000, 1))  # height, width
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
 
@@ -132,7 +144,11 @@ def exif() -> bytes:
     """What a camera says of a picture."""
     block = Image.Exif()
     block[Base.Make], block[Base.Orientation] = "Leitz", 6
-    block[IFD.Exif] = {Base.DateTimeOriginal: "2024:05:06 07:08:09", Base.FocalLength: 35.0, Base.MakerNote: b"private" * 20}
+    block[IFD.Exif] = {
+        Base.DateTimeOriginal: "2024:05:06 07:08:09",
+        Base.FocalLength: 35.0,
+        Base.MakerNote: b"private" * 20,
+    }
     block[IFD.GPSInfo] = {GPS.GPSLatitudeRef: "N", GPS.GPSLatitude: (59.0, 20.0, 30.0)}
     return block.tobytes()
 
@@ -147,7 +163,8 @@ def cut(name: str, data: bytes) -> Iterator[Case]:
 
 
 def flipped(name: str, data: bytes, count: int, seed: int) -> Iterator[Case]:
-    """Files with flipped bits: one of the header's in every second file, up to 64 of anywhere in the others."""
+    """Files with flipped bits: one of the header's in every second file, up to 64 of anywhere in
+    the others."""
     chance = np.random.default_rng([seed, zlib.crc32(name.encode())])
     for number in range(count):
         damaged = np.frombuffer(data, np.uint8).copy()
@@ -158,7 +175,8 @@ def flipped(name: str, data: bytes, count: int, seed: int) -> Iterator[Case]:
 
 
 def misnamed(files: dict[str, bytes]) -> Iterator[Case]:
-    """Files under the suffix of another format, or of none; and what is no picture under the suffix of each."""
+    """Files under the suffix of another format, or of none; and what is no picture under the suffix
+    of each."""
     suffixes = sorted({Path(name).suffix for name in files})
     for name, data in files.items():
         others = [suffix for suffix in suffixes if suffix != Path(name).suffix]
@@ -166,7 +184,11 @@ def misnamed(files: dict[str, bytes]) -> Iterator[Case]:
         yield Case(f"misnamed-{name.replace('.', '-')}{suffix}", data)
     junk = np.random.default_rng(0).bytes(5000)
     for suffix in suffixes:
-        for kind, data in {"letter": b"Dear Sir or Madam,\n" * 40, "junk": junk, "zeros": bytes(5000)}.items():
+        for kind, data in {
+            "letter": b"Dear Sir or Madam,\n" * 40,
+            "junk": junk,
+            "zeros": bytes(5000),
+        }.items():
             yield Case(f"{kind}{suffix}", data)
         first = next(data for name, data in files.items() if name.endswith(suffix))
         yield Case(f"beginning{suffix}", first[:12] + junk)
@@ -181,11 +203,14 @@ def absurd(files: dict[str, bytes], sizes: Iterable[tuple[int, int]] = ABSURD) -
 
 
 def resized_header(name: str, data: bytes, width: int, height: int) -> bytes | None:
-    """A file whose header, and nothing else, is that of another size; None where its fields do not hold it."""
+    """A file whose header, and nothing else, is that of another size; None where its fields do not
+    hold it."""
     suffix = Path(name).suffix
     try:
         if suffix == ".jpg":
-            start = next(data.index(mark) for mark in (b"\xff\xc0", b"\xff\xc2") if mark in data) + 5
+            start = (
+                next(data.index(mark) for mark in (b"\xff\xc0", b"\xff\xc2") if mark in data) + 5
+            )
             return replaced(data, start, struct.pack(">HH", height, width))
         if suffix == ".png":
             header = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
@@ -194,7 +219,11 @@ def resized_header(name: str, data: bytes, width: int, height: int) -> bytes | N
             return replaced(data, 18, struct.pack("<ii", width, height))
         if suffix == ".gif":
             frame = data.index(b",\0\0\0\0") + 5
-            return replaced(replaced(data, 6, struct.pack("<HH", width, height)), frame, struct.pack("<HH", width, height))
+            return replaced(
+                replaced(data, 6, struct.pack("<HH", width, height)),
+                frame,
+                struct.pack("<HH", width, height),
+            )
         if suffix == ".webp":
             return riff_resized(data, width, height)
         if suffix in (".avif", ".heic"):
@@ -213,13 +242,19 @@ def replaced(data: bytes, start: int, new: bytes) -> bytes:
 
 def riff_resized(data: bytes, width: int, height: int) -> bytes | None:
     """A WebP file of another size: of its canvas, if it says one, and of its first picture."""
-    if (start := data.find(b"VP8X")) >= 0 and min(width, height) > 0 and max(width, height) <= 1 << 24:
+    if (
+        (start := data.find(b"VP8X")) >= 0
+        and min(width, height) > 0
+        and max(width, height) <= 1 << 24
+    ):
         sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
         data = replaced(data, start + 12, sides)
     elif max(width, height) >= 1 << 14:
         return None
     if (start := data.find(b"VP8 ")) >= 0:
-        return replaced(data, start + 14, struct.pack("<HH", min(width, 0x3FFF), min(height, 0x3FFF)))
+        return replaced(
+            data, start + 14, struct.pack("<HH", min(width, 0x3FFF), min(height, 0x3FFF))
+        )
     start = data.index(b"VP8L") + 9
     bits = int.from_bytes(data[start : start + 4], "little") >> 28 << 28
     bits |= (min(width - 1, 0x3FFF) & 0x3FFF) | (min(height - 1, 0x3FFF) & 0x3FFF) << 14
@@ -227,7 +262,8 @@ def riff_resized(data: bytes, width: int, height: int) -> bytes | None:
 
 
 def tiff_changed(data: bytes, values: dict[int, int]) -> bytes:
-    """A TIFF file as Pillow writes it, with other values of tags of its first directory, in 32 bits."""
+    """A TIFF file as Pillow writes it, with other values of tags of its first directory, in 32
+    bits."""
     big = data[2] == 43
     (start,) = struct.unpack_from("<Q" if big else "<I", data, 8 if big else 4)
     (count,) = struct.unpack_from("<Q" if big else "<H", data, start)
@@ -249,10 +285,17 @@ def metadata(files: dict[str, bytes]) -> Iterator[Case]:
     for name, block in exif_blocks().items():
         yield Case(f"exif-{name}.png", encoded(image, "PNG", exif=block))
         yield Case(f"exif-{name}.webp", encoded(image, "WEBP", exif=block))
-        yield Case(f"exif-{name}.jpg", jpeg_with(encoded(image, "JPEG"), 0xE1, b"Exif\0\0", block[6:]))
+        yield Case(
+            f"exif-{name}.jpg", jpeg_with(encoded(image, "JPEG"), 0xE1, b"Exif\0\0", block[6:])
+        )
         yield Case(f"exif-{name}.tif", tiff_of(block[6:]))
     for name, profile in profiles().items():
-        for form, suffix in (("PNG", ".png"), ("WEBP", ".webp"), ("TIFF", ".tif"), ("AVIF", ".avif")):
+        for form, suffix in (
+            ("PNG", ".png"),
+            ("WEBP", ".webp"),
+            ("TIFF", ".tif"),
+            ("AVIF", ".avif"),
+        ):
             yield Case(f"profile-{name}{suffix}", encoded(image, form, icc_profile=profile))
         if len(profile) < 255 * 65_519:
             yield Case(f"profile-{name}.jpg", encoded(image, "JPEG", icc_profile=profile))
@@ -260,38 +303,68 @@ def metadata(files: dict[str, bytes]) -> Iterator[Case]:
     deep = b"<a>" * 200_000
     for name, xmp in {"long": words, "deep": deep}.items():
         for form, suffix in (("PNG", ".png"), ("WEBP", ".webp"), ("AVIF", ".avif")):
-            text = {"pnginfo": png_text("XML:com.adobe.xmp", xmp)} if form == "PNG" else {"xmp": xmp}
+            text = (
+                {"pnginfo": png_text("XML:com.adobe.xmp", xmp)} if form == "PNG" else {"xmp": xmp}
+            )
             yield Case(f"xmp-{name}{suffix}", encoded(image, form, **text))
-        yield Case(f"xmp-{name}.jpg", jpeg_with(encoded(image, "JPEG"), 0xE1, b"http://ns.adobe.com/xap/1.0/\0", xmp))
+        yield Case(
+            f"xmp-{name}.jpg",
+            jpeg_with(encoded(image, "JPEG"), 0xE1, b"http://ns.adobe.com/xap/1.0/\0", xmp),
+        )
     yield from png_chunks()
     jpeg = encoded(image, "JPEG")
     yield Case("comments.jpg", jpeg_with(jpeg, 0xFE, b"", bytes(6_000_000)))
-    yield Case("photoshop.jpg", jpeg_with(jpeg, 0xED, b"Photoshop 3.0\0", b"8BIM\x04\x04\0\0\0\0\0\1aa" * 100_000))
-    yield Case("pictures-in-it.jpg", jpeg_with(jpeg, 0xE2, b"MPF\0", b"II*\0\x08\0\0\0" + b"\xff" * 3000))
+    yield Case(
+        "photoshop.jpg",
+        jpeg_with(jpeg, 0xED, b"Photoshop 3.0\0", b"8BIM\x04\x04\0\0\0\0\0\1aa" * 100_000),
+    )
+    yield Case(
+        "pictures-in-it.jpg", jpeg_with(jpeg, 0xE2, b"MPF\0", b"II*\0\x08\0\0\0" + b"\xff" * 3000)
+    )
     yield Case("markers.jpg", jpeg[:2] + b"\xff" * 2_000_000 + jpeg[2:])
     yield Case("thumbnails.jpg", jpeg_with(jpeg, 0xE0, b"JFXX\0\x10", jpeg * 500))
-    yield Case("comments.gif", files["still.gif"][:-1] + (b"!\xfe\xff" + b"a" * 255 + b"\0") * 40_000 + b";")
+    yield Case(
+        "comments.gif",
+        files["still.gif"][:-1] + (b"!\xfe\xff" + b"a" * 255 + b"\0") * 40_000 + b";",
+    )
 
 
 def exif_blocks() -> dict[str, bytes]:
-    """EXIF that is odd, by name; its entries may stand for the same bytes again and again (TIFF 6.0, section 2)."""
+    """EXIF that is odd, by name; its entries may stand for the same bytes again and again (TIFF
+    6.0, section 2)."""
 
-    def block(entries: Iterable[tuple[int, int, int, int]], more: bytes = b"", following: int = 0) -> bytes:
+    def block(
+        entries: Iterable[tuple[int, int, int, int]], more: bytes = b"", following: int = 0
+    ) -> bytes:
         packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
         directory = struct.pack("<H", len(packed) // 12) + packed + struct.pack("<I", following)
         return b"Exif\0\0II*\0\x08\0\0\0" + directory + more
 
     many = 5_000
     long = block([(Base.ImageDescription, 2, 2_000_000, 26)], b"a" * 2_000_000)
-    chain = b"".join(struct.pack("<HHHIII", 1, Base.ExifOffset, 4, 1, 8 + 18 * (number + 1), 0) for number in range(2000))
+    chain = b"".join(
+        struct.pack("<HHHIII", 1, Base.ExifOffset, 4, 1, 8 + 18 * (number + 1), 0)
+        for number in range(2000)
+    )
     return {
         "of-itself": block([(Base.ExifOffset, 4, 1, 8), (Base.GPSInfo, 4, 1, 8)], following=8),
         "chain": b"Exif\0\0II*\0\x08\0\0\0" + chain,
         "overlapping": block([(0x1000 + number, 7, 12 * many, 8) for number in range(many)]),
-        "overlapping-words": block([(tag, 2, 60_000, 8) for tag in (270, 271, 272, 305, 306, 315, 316, 33432)], bytes(60_000)),
+        "overlapping-words": block(
+            [(tag, 2, 60_000, 8) for tag in (270, 271, 272, 305, 306, 315, 316, 33432)],
+            bytes(60_000),
+        ),
         "far": block([(Base.ImageDescription, 2, 2**32 - 1, 2**32 - 1), (Base.Make, 5, 2**31, 8)]),
-        "untyped": block([(Base.Orientation, 65_535, 1, 6), (Base.Make, 0, 9, 9), (Base.XResolution, 5, 1, 2**31)]),
-        "zero-rationals": block([(Base.XResolution, 5, 1, 50), (Base.YResolution, 5, 1, 50)], bytes(40)),
+        "untyped": block(
+            [
+                (Base.Orientation, 65_535, 1, 6),
+                (Base.Make, 0, 9, 9),
+                (Base.XResolution, 5, 1, 2**31),
+            ]
+        ),
+        "zero-rationals": block(
+            [(Base.XResolution, 5, 1, 50), (Base.YResolution, 5, 1, 50)], bytes(40)
+        ),
         "long": long,
         "wide": block([(tag, 3, 1, tag) for tag in range(60_000)]),
         "orientation-9": block([(Base.Orientation, 3, 1, 9)]),
@@ -306,7 +379,9 @@ def tiff_of(block: bytes) -> bytes:
     (directory,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, directory)
     entries = [bytes(data[directory + 2 + 12 * number :][:12]) for number in range(count)]
-    entries += [struct.pack("<HHII", Base.ExifOffset, 4, 1, start + 8)]  # where the block's own would begin
+    entries += [
+        struct.pack("<HHII", Base.ExifOffset, 4, 1, start + 8)
+    ]  # where the block's own would begin
     packed = b"".join(sorted(entries, key=lambda entry: struct.unpack_from("<H", entry)[0]))
     body = block[8:]
     (inner,) = struct.unpack_from("<H", body)
@@ -317,7 +392,9 @@ def tiff_of(block: bytes) -> bytes:
             struct.pack_into("<I", moved, 10 + 12 * number, offset + start)
     data += bytes(start - len(data)) + bytes(8) + moved
     new = len(data)
-    data += struct.pack("<H", len(packed) // 12) + packed + struct.pack("<I", new)  # the next one is itself
+    data += (
+        struct.pack("<H", len(packed) // 12) + packed + struct.pack("<I", new)
+    )  # the next one is itself
     struct.pack_into("<I", data, 4, new)
     return bytes(data)
 
@@ -365,7 +442,12 @@ def png_chunks() -> Iterator[Case]:
         "text-many": [(b"tEXt", b"a\0")] * 200_000,
         "text-long": [(b"tEXt", b"Comment\0" + b"long " * 1_000_000)],
         "unknown-long": [(b"abCd", bytes(5_000_000))],
-        "raw-profile": [(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 9\n" + b"zz" * 400_000))],
+        "raw-profile": [
+            (
+                b"zTXt",
+                b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 9\n" + b"zz" * 400_000),
+            )
+        ],
         "palette": [(b"PLTE", bytes(3 * 4000)), (b"tRNS", bytes(4000))],
         "no-palette": [(b"tRNS", b"")],
         "animation": [
@@ -373,13 +455,20 @@ def png_chunks() -> Iterator[Case]:
             (b"fcTL", struct.pack(">5I2HBB", 0, FAR, FAR, 0, 0, 1, 1, 0, 0)),
         ],
         "length": [(b"tEXt", b"x")],
-        "gamma": [(b"gAMA", b"\0\0\0\0"), (b"pHYs", b"\xff" * 9), (b"cHRM", bytes(32)), (b"sRGB", b"\xff")],
+        "gamma": [
+            (b"gAMA", b"\0\0\0\0"),
+            (b"pHYs", b"\xff" * 9),
+            (b"cHRM", bytes(32)),
+            (b"sRGB", b"\xff"),
+        ],
     }
     for name, chunks in made.items():
         data = png(24, 32, rows, chunks=chunks)
         yield Case(f"chunks-{name}.png", data)
         yield Case(f"chunks-{name}-after.png", png(24, 32, rows, after=chunks))
-    yield Case("chunks-length-absurd.png", png(24, 32, rows)[:33] + b"\x7f\xff\xff\xfftEXt" + bytes(100))
+    yield Case(
+        "chunks-length-absurd.png", png(24, 32, rows)[:33] + b"\x7f\xff\xff\xfftEXt" + bytes(100)
+    )
     yield Case("chunks-pixels-more.png", png(24, 32, rows + bytes(60_000_000)))
 
 
@@ -400,7 +489,10 @@ def empty(files: dict[str, bytes]) -> Iterator[Case]:
     yield Case("none.webp", b"RIFF" + struct.pack("<I", len(body)) + body)
     yield Case("none-at-all.webp", b"RIFF\4\0\0\0WEBP")
     yield Case("none.jpg", b"\xff\xd8\xff\xd9")
-    yield Case("none-scan.jpg", files["baseline.jpg"][: files["baseline.jpg"].index(b"\xff\xda")] + b"\xff\xd9")
+    yield Case(
+        "none-scan.jpg",
+        files["baseline.jpg"][: files["baseline.jpg"].index(b"\xff\xda")] + b"\xff\xd9",
+    )
     yield Case("none.bmp", files["color.bmp"][:54])
     yield Case("none-runs.bmp", bmp_of_runs(60, 80, b""))
     for suffix in (".avif", ".heic"):
@@ -412,7 +504,15 @@ def empty(files: dict[str, bytes]) -> Iterator[Case]:
 
 def thin() -> Iterator[Case]:
     """Pictures a pixel broad or high."""
-    forms = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".avif": "AVIF", ".gif": "GIF", ".bmp": "BMP"}
+    forms = {
+        ".jpg": "JPEG",
+        ".png": "PNG",
+        ".webp": "WEBP",
+        ".tif": "TIFF",
+        ".avif": "AVIF",
+        ".gif": "GIF",
+        ".bmp": "BMP",
+    }
     for height, width in SIDES:
         image = Image.fromarray(photo(height, width))
         for suffix, form in forms.items():
@@ -425,9 +525,21 @@ def thin() -> Iterator[Case]:
 def bombs_of_pixels() -> Iterator[Case]:
     """Files of a few kilobytes that hold as many pixels as are read into memory, and more."""
     for color, bits, size in ((2, 8, 3), (6, 8, 4), (0, 16, 2), (6, 16, 8)):
-        yield Case(f"bomb-{color}-{bits}.png", png(NEAR, NEAR, None, color, bits, blank=NEAR * (1 + NEAR * size)))
+        yield Case(
+            f"bomb-{color}-{bits}.png",
+            png(NEAR, NEAR, None, color, bits, blank=NEAR * (1 + NEAR * size)),
+        )
     yield Case(
-        "bomb-indexed.png", png(NEAR, NEAR, None, 3, 1, chunks=[(b"PLTE", bytes(6)), (b"tRNS", b"\0")], blank=NEAR * 1251)
+        "bomb-indexed.png",
+        png(
+            NEAR,
+            NEAR,
+            None,
+            3,
+            1,
+            chunks=[(b"PLTE", bytes(6)), (b"tRNS", b"\0")],
+            blank=NEAR * 1251,
+        ),
     )
     yield Case("bomb-more.png", png(40_000, 40_000, None, 0, 1, blank=40_000 * 5001))
     large = Image.new("L", (NEAR, NEAR))
@@ -435,12 +547,16 @@ def bombs_of_pixels() -> Iterator[Case]:
     yield Case("bomb-progressive.jpg", encoded(large.convert("CMYK"), "JPEG", progressive=True))
     yield Case("bomb.gif", encoded(large, "GIF"))
     yield Case("bomb.tif", encoded(large.convert("RGB"), "TIFF", compression="tiff_adobe_deflate"))
-    yield Case("bomb.webp", encoded(Image.new("RGBA", (16_383, 6_000)), "WEBP", lossless=True, method=0))
+    yield Case(
+        "bomb.webp", encoded(Image.new("RGBA", (16_383, 6_000)), "WEBP", lossless=True, method=0)
+    )
     yield Case("bomb.avif", encoded(large, "AVIF", speed=10))
     yield Case("bomb.bmp", bmp_of_runs(NEAR, NEAR, (b"\xff\0" * 40 + b"\0\0") * NEAR + b"\0\1"))
     yield Case("bomb-lines.bmp", bmp_of_runs(NEAR, NEAR, b"\1\0\0\0" * NEAR + b"\0\1"))
     yield Case("bomb-steps.bmp", bmp_of_runs(NEAR, NEAR, b"\0\2\0\xff" * 39 + b"\0\1"))
-    tile = tiff_changed(encoded(Image.new("L", (64, 64)), "TIFF", compression="tiff_adobe_deflate"), {278: MOST})
+    tile = tiff_changed(
+        encoded(Image.new("L", (64, 64)), "TIFF", compression="tiff_adobe_deflate"), {278: MOST}
+    )
     yield Case("bomb-strip.tif", tile)
 
 
@@ -458,10 +574,13 @@ def png(
     after: Iterable[tuple[bytes, bytes]] = (),
     blank: int = 0,
 ) -> bytes:
-    """A PNG (ISO 15948) of rows, each with its filter, or of `blank` zeros; with more chunks before and after its pixels."""
+    """A PNG (ISO 15948) of rows, each with its filter, or of `blank` zeros; with more chunks before
+    and after its pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     pixels = zlib.compress(rows) if rows is not None else zeros(blank)
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace)
@@ -476,13 +595,27 @@ def zeros(count: int) -> bytes:
     once = packer.compress(bytes(piece)) + packer.flush(zlib.Z_FULL_FLUSH)
     rest = zlib.compressobj(9, zlib.DEFLATED, -15)
     last = rest.compress(bytes(count % piece)) + rest.flush()
-    return b"\x78\xda" + once * (count // piece) + last + struct.pack(">HH", count % 65_521, 1)  # Adler-32 of zeros
+    return (
+        b"\x78\xda" + once * (count // piece) + last + struct.pack(">HH", count % 65_521, 1)
+    )  # Adler-32 of zeros
 
 
 def interlaced(rgb: UInt8) -> bytes:
     """Rows of a picture in the seven passes of Adam7."""
-    passes = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
-    return b"".join(b"\0" + row.tobytes() for top, down, left, across in passes for row in rgb[top::down, left::across])
+    passes = (
+        (0, 8, 0, 8),
+        (0, 8, 4, 8),
+        (4, 8, 0, 4),
+        (0, 4, 2, 4),
+        (2, 4, 0, 2),
+        (0, 2, 1, 2),
+        (1, 2, 0, 1),
+    )
+    return b"".join(
+        b"\0" + row.tobytes()
+        for top, down, left, across in passes
+        for row in rgb[top::down, left::across]
+    )
 
 
 def bmp_of_runs(height: int, width: int, runs: bytes) -> bytes:

@@ -21,13 +21,18 @@ class Disk:
             return File(self, path) if "x" in mode else real(path, mode, *rest, **more)
 
         monkeypatch.setattr(Path, "open", opened)
-        kept = SimpleNamespace(TemporaryFile=lambda dir, buffering: File(self, dir / "kept", passing=True))
+        kept = SimpleNamespace(
+            TemporaryFile=lambda dir, buffering: File(self, dir / "kept", passing=True)
+        )
         monkeypatch.setattr("impasto.files.tempfile", kept)
-        monkeypatch.setattr("impasto.files.shutil.disk_usage", lambda _: SimpleNamespace(free=self.room))
+        monkeypatch.setattr(
+            "impasto.files.shutil.disk_usage", lambda _: SimpleNamespace(free=self.room)
+        )
 
 
 class File(FileIO):
-    """A file on such a disk; one that is passing is gone when it is closed, and its room is free again."""
+    """A file on such a disk; one that is passing is gone when it is closed, and its room is free
+    again."""
 
     def __init__(self, disk: Disk, path: Path, passing: bool = False) -> None:
         super().__init__(path, "x")

@@ -1,6 +1,8 @@
-"""Graphs of small networks as `torch.onnx.export` makes them, kept in `assets` without their weights, as that takes seconds.
+"""Graphs of small networks as `torch.onnx.export` makes them, which takes seconds: kept in
+`assets`, without their weights.
 
-`assets/make.py` makes the files again; `learning/test_assets.py` compares them with graphs that are exported then.
+`assets/make.py` makes the files again; `learning/conversion/test_assets.py` compares them with
+graphs that are exported then.
 """
 
 import json
@@ -12,9 +14,9 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from impasto.learning import export, legacy
-from impasto.learning.johnson import Johnson
-from impasto.learning.networks import ARCHITECTURES, Architecture, TransformerNetwork
+from impasto.learning.conversion import onnx_export, pytorch_examples
+from impasto.learning.networks.johnson import Johnson
+from impasto.learning.networks.transformer import ARCHITECTURES, Architecture, TransformerNetwork
 
 ASSETS = Path(__file__).with_name("assets")
 NETWORKS = (
@@ -24,7 +26,7 @@ NETWORKS = (
     ARCHITECTURES["base"],
 )
 IMPORTED = (((8, 4, 6), 1), ((8, 16, 32), 2))  # widths and blocks
-in_earnest = export.exported  # the function itself, whatever stands in its place later
+in_earnest = onnx_export.exported  # the function itself, whatever stands in its place later
 
 
 def modules() -> list[TransformerNetwork | Johnson]:
@@ -34,13 +36,19 @@ def modules() -> list[TransformerNetwork | Johnson]:
 
 
 def graph_of(module: TransformerNetwork | Johnson) -> bytes:
-    return legacy.to_onnx(module) if isinstance(module, Johnson) else export.to_onnx(module)
+    return (
+        pytorch_examples.to_onnx(module)
+        if isinstance(module, Johnson)
+        else onnx_export.to_onnx(module)
+    )
 
 
 def path_of(properties: Mapping[str, str]) -> Path:
     """The file of a kind of network, which the metadata of its graph tells, if it is kept."""
     kind = "network" if "architecture" in properties else "imported"
-    found = json.loads(properties.get("architecture") or properties.get(legacy.KIND) or "{}")
+    found = json.loads(
+        properties.get("architecture") or properties.get(pytorch_examples.KIND) or "{}"
+    )
     sizes = [*found.pop("widths", ()), found.pop("blocks", 0)]
     more = [f"{key}{int(value)}" for key, value in found.items() if not isinstance(value, dict)]
     return ASSETS / f"{'-'.join(map(str, [kind, *sizes, *more]))}.onnx"
@@ -57,11 +65,18 @@ def without_weights(graph: bytes, module: torch.nn.Module) -> bytes:
 
 
 def kept(
-    module: torch.nn.Module, example: Any, names: Any, dynamic: Any, halved: set[str], properties: Mapping[str, str]
+    module: torch.nn.Module,
+    example: Any,
+    names: Any,
+    dynamic: Any,
+    halved: set[str],
+    properties: Mapping[str, str],
 ) -> bytes:
-    """Stands for `export.exported`: the graph that is kept, with the weights of this module."""
+    """Stands for `onnx_export.exported`: a graph that is kept, with the weights of this module."""
     path = path_of(properties)
-    assert path.is_file(), f"{path.name} is not kept: mark the test with `export`, or add it to exports.py and make it"
+    assert path.is_file(), (
+        f"{path.name} is not kept: mark the test with `export`, or add it to exports.py and make it"
+    )
     model, state = onnx.load_model_from_string(path.read_bytes()), module.state_dict()
     for weight in model.graph.initializer:
         name = weight.name.removesuffix(".float16")

@@ -8,15 +8,21 @@ from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
 
-# Primaries as colour profiles hold them: XYZ relative to D50, one column for each of red, green and blue.
-SRGB_TO_XYZ = np.array([[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]])
-ADOBE_RGB_TO_XYZ = np.array([[0.6097, 0.2053, 0.1492], [0.3111, 0.6257, 0.0632], [0.0195, 0.0609, 0.7446]])
+# Primaries as colour profiles hold them: XYZ relative to D50, one column for each of red, green and
+# blue.
+SRGB_TO_XYZ = np.array(
+    [[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]]
+)
+ADOBE_RGB_TO_XYZ = np.array(
+    [[0.6097, 0.2053, 0.1492], [0.3111, 0.6257, 0.0632], [0.0195, 0.0609, 0.7446]]
+)
 ADOBE_GAMMA = 563 / 256
 D50 = (0.9642, 1.0, 0.8249)
 
 
 def photo(height: int, width: int) -> UInt8:
-    """A smooth picture (H, W, 3) without symmetry, so that any turn or swap of channels shows, and lossy formats keep it."""
+    """A smooth picture (H, W, 3) without symmetry, so that any turn or swap of channels shows, and
+    lossy formats keep it."""
     down, across = np.mgrid[0:height, 0:width] / max(height, width)
     channels = [40 + 190 * across, 230 - 200 * down, 120 + 80 * np.sin(3 * across + 5 * down)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
@@ -39,7 +45,8 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def to_srgb(rgb: UInt8, to_xyz: NDArray[np.float64], gamma: float) -> UInt8:
-    """What a profile of these primaries and this gamma means in sRGB, by the definition (IEC 61966-2-1)."""
+    """What a profile of these primaries and this gamma means in sRGB, by the definition (IEC
+    61966-2-1)."""
     linear = (rgb / 255) ** gamma @ to_xyz.T @ np.linalg.inv(SRGB_TO_XYZ).T
     return encoded_srgb(linear)
 
@@ -60,7 +67,8 @@ def _gamma(gamma: float) -> bytes:
 
 
 def _profile(space: bytes, tags: dict[str, bytes]) -> bytes:
-    """An ICC version 2 profile (ICC.1:2001-04): a header of 128 bytes, a table of tags, the tags."""
+    """An ICC version 2 profile (ICC.1:2001-04): a header of 128 bytes, a table of tags, the
+    tags."""
     tags = {"wtpt": _xyz(D50)} | tags
     offset = 128 + 4 + 12 * len(tags)
     table, body = struct.pack(">I", len(tags)), b""
@@ -68,7 +76,9 @@ def _profile(space: bytes, tags: dict[str, bytes]) -> bytes:
         table += name.encode() + struct.pack(">II", offset + len(body), len(data))
         body += data
     size = offset + len(body)
-    header = struct.pack(">I4sI4s4s4s12s4s", size, b"", 0x02400000, b"mntr", space, b"XYZ ", b"", b"acsp")
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s", size, b"", 0x02400000, b"mntr", space, b"XYZ ", b"", b"acsp"
+    )
     header = header.ljust(68, b"\0") + _xyz(D50)[8:]
     return header.ljust(128, b"\0") + table + body
 

@@ -1,4 +1,5 @@
-"""The corpus of hostile pictures: each is read, or refused in one line, within bounds of time and memory; no traceback."""
+"""The corpus of hostile pictures: each is read, or refused in one line, within bounds of time and
+memory; no traceback."""
 
 import json
 import subprocess
@@ -13,9 +14,9 @@ from corpus import PARTS, corpus, stored
 pytest.importorskip("resource", reason="time and memory of a process are counted by POSIX")
 from trials import Kind, Trial, summary, trials
 
-SECONDS = (
-    20  # of CPU, that a file of the corpus without bombs may take on a slow machine; Pillow reads some tags and chunks slowly
-)
+# of CPU, that a file of the corpus without bombs may take on a slow machine; Pillow reads some tags
+# and chunks slowly
+SECONDS = 20
 MEGABYTES = 100
 BEGINS: dict[Kind, str] = {
     "picture": "cannot read ",
@@ -26,7 +27,7 @@ BEGINS: dict[Kind, str] = {
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """All of the corpus but for files of 100 megapixels, which `scripts/trial_corpus.py` tries."""
+    """All of the corpus but for files of 100 megapixels, which `trials/hostile_files.py` tries."""
     return stored(tmp_path_factory.mktemp("hostile"), corpus(flips=2, bombs=False))
 
 
@@ -36,12 +37,20 @@ def check(found: list[Trial], kind: Kind) -> None:
         assert each.ending in ("read", "error"), each
         assert each.seconds < SECONDS and each.megabytes < MEGABYTES, each
         if each.ending == "error":
-            assert each.said.startswith(BEGINS[kind]) and each.name in each.said and "\n" not in each.said, each
+            assert (
+                each.said.startswith(BEGINS[kind])
+                and each.name in each.said
+                and "\n" not in each.said
+            ), each
             assert len(each.said) < 600, each
 
 
 def test_pictures(hostile: list[Path]) -> None:
-    chosen = [path for number, path in enumerate(hostile) if number % 2 or not path.name.startswith(("cut", "flip"))]
+    chosen = [
+        path
+        for number, path in enumerate(hostile)
+        if number % 2 or not path.name.startswith(("cut", "flip"))
+    ]
     found = trials(chosen)
     check(found, "picture")
     counts = summary(found)
@@ -49,7 +58,9 @@ def test_pictures(hostile: list[Path]) -> None:
     assert counts["read"] > 150 and counts["error"] > 300
     endings = {each.name: each.ending for each in found}
     sound = [
-        name for name in endings if "-" not in name.partition(".")[0] and f"cut-01-{name}" in {path.name for path in hostile}
+        name
+        for name in endings
+        if "-" not in name.partition(".")[0] and f"cut-01-{name}" in {path.name for path in hostile}
     ]
     assert len(sound) > 20 and {endings[name] for name in sound} == {"read"}
 
@@ -65,21 +76,47 @@ def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
     """As a user meets them: in a folder."""
     folder = tmp_path / "in"
     folder.mkdir()
-    chosen = [path for path in hostile if path.name.startswith(("cut", "flip", "misnamed", "none", "letter"))][:: PARTS - 1]
-    odd = [path for path in hostile if path.name.startswith(("exif", "chunks", "says-65535", "says-0x0"))][::3]
+    chosen = [
+        path
+        for path in hostile
+        if path.name.startswith(("cut", "flip", "misnamed", "none", "letter"))
+    ][:: PARTS - 1]
+    odd = [
+        path
+        for path in hostile
+        if path.name.startswith(("exif", "chunks", "says-65535", "says-0x0"))
+    ][::3]
     for path in chosen + odd:
         (folder / path.name).write_bytes(path.read_bytes())
     names = sorted(path.name for path in folder.iterdir())
     log = tmp_path / "report.jsonl"
-    command = [sys.executable, "-m", "impasto", "stylize", str(folder), "-s", "udnie", "-n", "small", "--size", "48"]
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "stylize",
+        str(folder),
+        "-s",
+        "udnie",
+        "-n",
+        "small",
+        "--size",
+        "48",
+    ]
     command += ["-o", str(tmp_path / "out"), "--report", str(log), "--threads", "1"]
-    done = subprocess.run(command, env=surroundings(), capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        command, env=surroundings(), capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     assert sorted(Path(row["input"]).name for row in rows) == names
     failed = [row for row in rows if "error" in row]
     lines = done.stderr.splitlines()
-    assert len([line for line in lines if line.startswith("error: ")]) == len(failed) > 20, done.stderr
+    assert len([line for line in lines if line.startswith("error: ")]) == len(failed) > 20, (
+        done.stderr
+    )
     assert len(rows) - len(failed) > 10
-    assert all(line.startswith(("error: ", str(folder))) for line in lines)  # libraries are silent, notes begin with a file
+    assert all(
+        line.startswith(("error: ", str(folder))) for line in lines
+    )  # libraries are silent, notes begin with a file

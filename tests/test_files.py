@@ -16,14 +16,12 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
-from impasto.files import (
-    MOST_BYTES,
-    MOST_HEADER,
-    MOST_TENSORS,
-    RoomyFile,
+from impasto.files import RoomyFile, unwritable_reason, write_atomically
+from impasto.tensor_files import (
+    MAX_FILE_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_TENSORS,
     read_safetensors,
-    unwritable,
-    write_atomically,
     write_safetensors,
 )
 
@@ -87,9 +85,14 @@ def test_a_full_disk_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("room", [0, 100, 999, 10_000])
-def test_room_to_end_a_file_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+def test_room_to_end_a_file_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
     disk = Disk(monkeypatch, 1000)
-    with (tmp_path / "file").open("xb") as opened, contextlib.closing(RoomyFile(opened, room)) as file:
+    with (
+        (tmp_path / "file").open("xb") as opened,
+        contextlib.closing(RoomyFile(opened, room)) as file,
+    ):
         kept = min(room, 250)  # a quarter of what is free
         file.write(bytes(1000 - kept))
         assert (file.full, disk.room) == (None, 0)
@@ -106,26 +109,34 @@ def test_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     for path in ("file", "new", "new/folders/new", "folder/new"):
-        assert unwritable(tmp_path / path) is None
+        assert unwritable_reason(tmp_path / path) is None
     for path, reason in (
         ("file/new", "Not a directory; a part of its path is a file"),
         ("file/new/new", "Not a directory"),
         ("folder", "Is a directory; there is a folder of this name"),
         ("x" * 300, "File name too long; choose a shorter name"),
     ):
-        assert (unwritable(tmp_path / path) or "").startswith(reason)
+        assert (unwritable_reason(tmp_path / path) or "").startswith(reason)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert (unwritable(tmp_path / "new") or "").startswith("Permission denied; change its permissions")
+    assert (unwritable_reason(tmp_path / "new") or "").startswith(
+        "Permission denied; change its permissions"
+    )
 
 
 @given(
     values=st.lists(st.floats(width=32, allow_nan=False), max_size=20),
-    facts=st.dictionaries(st.text("abc.", min_size=1), st.text(st.characters(exclude_categories=["Cs"]))),
+    facts=st.dictionaries(
+        st.text("abc.", min_size=1), st.text(st.characters(exclude_categories=["Cs"]))
+    ),
 )
-def test_round_trip(tmp_path_factory: pytest.TempPathFactory, values: list[float], facts: dict[str, str]) -> None:
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, values: list[float], facts: dict[str, str]
+) -> None:
     path = tmp_path_factory.mktemp("round") / "trip.safetensors"
     written = np.array(values, np.float32)
-    write_safetensors(path, {"values": written[::-1]}, facts | {"format": FORMAT})  # reversed: not contiguous
+    write_safetensors(
+        path, {"values": written[::-1]}, facts | {"format": FORMAT}
+    )  # reversed: not contiguous
     tensors, metadata = read_safetensors(path, StyleError, FORMAT)
     np.testing.assert_array_equal(tensors["values"], written[::-1])
     assert metadata == facts | {"format": FORMAT}
@@ -146,7 +157,9 @@ def cut(data: bytes) -> list[bytes]:
 def test_broken_files(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(data)
-    with pytest.raises(StyleError, match=r"broken\.safetensors is broken or no safetensors file") as raised:
+    with pytest.raises(
+        StyleError, match=r"broken\.safetensors is broken or no safetensors file"
+    ) as raised:
         read_safetensors(path, StyleError, FORMAT)
     assert "\n" not in str(raised.value)
 
@@ -158,13 +171,29 @@ def with_header(header: str, data: bytes = b"1234") -> bytes:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (with_header(" " * (MOST_HEADER + 1)), "its header says it has 1,048,577 bytes, and 1,048,576 are the most"),
+        (
+            with_header(" " * (MAX_HEADER_BYTES + 1)),
+            "its header says it has 1,048,577 bytes, and 1,048,576 are the most",
+        ),
         (b"\xff" * 8, "its header says it has 18,446,744,073,709,551,615 bytes"),
-        (save({f"n{number}": np.ones(1) for number in range(MOST_TENSORS + 1)}, {"format": FORMAT}), "101 tensors"),
+        (
+            save(
+                {f"n{number}": np.ones(1) for number in range(MAX_TENSORS + 1)}, {"format": FORMAT}
+            ),
+            "101 tensors",
+        ),
         (save({"a": np.ones(1)}, {"format": FORMAT, "more": "long " * 300_000}), "are the most"),
         (with_header('{"a":' * 200_000), "broken"),
-        (with_header('{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}'), "broken"),
-        (with_header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[1099511627776,4]}}'), "broken"),
+        (
+            with_header(
+                '{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}'
+            ),
+            "broken",
+        ),
+        (
+            with_header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[1099511627776,4]}}'),
+            "broken",
+        ),
         (with_header('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}'), "broken"),
         (with_header('{"__metadata__":{"format":7}}', b""), "broken"),
     ],
@@ -175,13 +204,15 @@ def test_limits(tmp_path: Path, data: bytes, reason: str) -> None:
     with pytest.raises(StyleError) as raised:
         read_safetensors(path, StyleError, FORMAT)
     said = str(raised.value)
-    assert str(path) in said and reason in said and "get or make it anew" in said and len(said) < 600
+    assert (
+        str(path) in said and reason in said and "get or make it anew" in said and len(said) < 600
+    )
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     write_safetensors(tmp_path / "a.safetensors", TENSORS, {"format": FORMAT})
     with (tmp_path / "a.safetensors").open("r+b") as file:
-        file.truncate(MOST_BYTES + 1)  # takes no room
+        file.truncate(MAX_FILE_BYTES + 1)  # takes no room
     with pytest.raises(StyleError, match=r"268,435,457 bytes, and 268,435,456 are the most"):
         read_safetensors(tmp_path / "a.safetensors", StyleError, FORMAT)
 
@@ -193,7 +224,10 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         read_safetensors(tmp_path / "a.safetensors", StyleError, FORMAT)
 
 
-@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("C64", 8), ("F4", 1), ("F128", 16)])
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("C64", 8), ("F4", 1), ("F128", 16)],
+)
 def test_numbers_that_numpy_may_not_have(tmp_path: Path, kind: str, size: int) -> None:
     tensor = f'{{"dtype":"{kind}","shape":[{2 if kind == "F4" else 1}],"data_offsets":[0,{size}]}}'
     header = f'{{"a":{tensor},"__metadata__":{{"format":"{FORMAT}"}}}}'
@@ -233,4 +267,6 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     for path in (theirs, elsewhere):
         path.write_bytes(b"being written")
     write_atomically(tmp_path / "new.bin", b"whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["new.bin", theirs.name, elsewhere.name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["new.bin", theirs.name, elsewhere.name]
+    )

@@ -36,7 +36,7 @@ import sys
 sys.modules["torch"] = None  # importing it fails from here on
 import numpy as np
 from impasto import Stylizer, stylize
-from impasto.images import read
+from impasto.images.reading import read
 picture = read({str(photo_file)!r}).rgb
 painted = Stylizer("base", {engine!r}).stylize(picture, "starry-night")
 print(painted.shape, (painted != picture).mean() > 0.5, stylize({str(photo_file)!r}, "photo").size)

@@ -14,7 +14,16 @@ ROOT = Path(__file__).parent.parent
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built and unpacked: a folder as site-packages would have it."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -23,9 +32,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, code: str) -> str:
-    """Run code with the unpacked wheel before everything else; the repository is not on the path."""
+    """Run code with the unpacked wheel before everything else; the repository is not on the
+    path."""
     code = f"import sys; sys.path.insert(0, {str(installed)!r})\n{code}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=installed)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=installed
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -36,8 +48,10 @@ def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     assert {path.stem for path in (package / "gallery/networks").iterdir()} == {"base", "small"}
     styles = {path.stem for path in (package / "gallery/styles").glob("*.safetensors")}
     assert len(styles) > 40
-    assert {path.stem for path in (package / "gallery/previews").glob("*.webp")} == styles - {"photo"}
-    assert (package / "learning/lite.safetensors").stat().st_size < 1.5e6
+    assert {path.stem for path in (package / "gallery/previews").glob("*.webp")} == styles - {
+        "photo"
+    }
+    assert (package / "learning/networks/lite.safetensors").stat().st_size < 1.5e6
 
 
 def test_wheel_paints(installed: Path) -> None:
@@ -58,6 +72,10 @@ def test_import_is_light(installed: Path) -> None:
 
 def test_torch_is_open_in_metadata_and_absent_from_the_base(installed: Path) -> None:
     (metadata,) = installed.glob("impasto-*.dist-info/METADATA")
-    lines = [line for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist: torch")]
+    lines = [
+        line
+        for line in metadata.read_text().splitlines()
+        if line.startswith("Requires-Dist: torch")
+    ]
     assert lines
     assert all("extra ==" in line and "==2" not in line for line in lines)

@@ -1,4 +1,5 @@
-"""The same command gives the same bytes in another process, whose hashes of words are others; with another seed, others."""
+"""The same command gives the same bytes in another process, whose hashes of words are others; with
+another seed, others."""
 
 import re
 import subprocess
@@ -38,7 +39,9 @@ def made(folder: Path, command: str, hashes: int) -> bytes:
         make_clip(folder / "clip.mp4", range(0, 1500, 300))
     own = surroundings({"PYTHONHASHSEED": str(hashes), "IMPASTO_HOME": str(folder / "home")})
     words = [sys.executable, "-m", "impasto", *command.split()]
-    done = subprocess.run(words, cwd=folder, env=own, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        words, cwd=folder, env=own, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     (out,) = folder.glob("out.*")
     return re.sub(rb"\d\.\d minutes", b"", out.read_bytes())  # how long it took is no part of it

@@ -1,4 +1,5 @@
-"""The stylizer: arrays in, arrays out, of the same size exactly, and nearer the photograph the less strength there is."""
+"""The stylizer: arrays in, arrays out, of the same size exactly, and nearer the photograph the less
+strength there is."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -9,15 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from models import older
 from numpy.typing import NDArray
 from pictures import UInt8, photo
+from tiny_models import older
 
 import impasto
-from impasto import predictor
 from impasto.errors import NetworkError, RemadeStyleWarning, StyleError
-from impasto.networks import Network
-from impasto.styles import PHOTO, Embedding, Mix, Style, find_mix, gallery_style, remember
+from impasto.inference import predictor
+from impasto.models.gallery import gallery_style
+from impasto.models.mix import Mix, find_mix
+from impasto.models.network import Network
+from impasto.models.style import PHOTO, Embedding, Style, encode_picture
 from impasto.stylizer import Stylizer
 
 
@@ -33,36 +36,45 @@ def owning(network: Network, style: Style, name: str) -> Style:
     return Style(name, {"own": style.embedding(network)}, {"own": own.hash}, {}, own)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(height=st.integers(1, 90), width=st.integers(1, 90))
 @example(1, 1)
 @example(7, 5)
 @example(1, 90)
 @example(65, 64)
-def test_any_size_is_kept(painter: Stylizer, height: int, width: int) -> None:
+def test_any_size_is_kept(stylizer: Stylizer, height: int, width: int) -> None:
     picture = photo(height, width)
     kept = picture.copy()
-    painted = painter.stylize(picture, "starry-night")
+    painted = stylizer.stylize(picture, "starry-night")
     assert painted.shape == (height, width, 3)
     assert painted.dtype == np.uint8
     assert differs(painted, picture) > 1
     assert np.array_equal(picture, kept), "the photograph itself was changed"
 
 
-def test_edges_are_painted_as_the_rest(painter: Stylizer) -> None:
-    """A picture that goes on in its own mirror image has no edge there: what is painted at it is what there would be."""
+def test_edges_are_painted_as_the_rest(stylizer: Stylizer) -> None:
+    """A picture that goes on in its own mirror image has no edge there: what is painted at it is
+    what there would be."""
     picture = photo(120, 160)
     mirrored = np.concatenate([picture[:, ::-1], picture], 1)
     apart = []
     for style in ("starry-night", "great-wave", "udnie", "the-scream", "water-lilies"):
-        brush = painter.brush(style)
-        edge, inside = brush.paint(picture, left=160).astype(float), brush.paint(mirrored).astype(float)
-        apart.append(np.abs((edge - inside[:, 160:])[:, :3].mean(0)).mean())  # of colors, from top to bottom
+        prepared = stylizer.prepare(style)
+        edge, inside = (
+            prepared.paint(picture, left=160).astype(float),
+            prepared.paint(mirrored).astype(float),
+        )
+        apart.append(
+            np.abs((edge - inside[:, 160:])[:, :3].mean(0)).mean()
+        )  # of colors, from top to bottom
     assert np.mean(apart) < 13  # 31 and more without the margin
 
 
 def likeness(picture: UInt8, painted: UInt8) -> float:
-    """How well the colours of a painting tell the light of a picture, block by block, whatever the colours are: 0 to 1."""
+    """How well the colours of a painting tell the light of a picture, block by block, whatever the
+    colours are: 0 to 1."""
     colours, light = blocks(painted), blocks(picture).mean(1)
     colours = np.column_stack([colours, np.ones(len(colours))])
     told = colours @ np.linalg.lstsq(colours, light, rcond=None)[0]
@@ -77,39 +89,48 @@ def blocks(picture: UInt8, side: int = 8) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("style", ["starry-night", "great-wave", "roman-mosaic"])
-def test_a_style_shows_and_keeps_the_subject(painter: Stylizer, scene: UInt8, style: str) -> None:
+def test_a_style_shows_and_keeps_the_subject(stylizer: Stylizer, scene: UInt8, style: str) -> None:
     picture = scene.repeat(2, axis=0).repeat(2, axis=1)
-    painted = painter.stylize(picture, style)
+    painted = stylizer.stylize(picture, style)
     assert differs(painted, picture) > 10
     assert painted.std(axis=(0, 1)).min() > 15, "a flat colour"
-    others = [likeness(other, painted) for other in (picture[::-1], picture[:, ::-1], picture[::-1, ::-1])]
-    assert likeness(picture, painted) > max(others) + 0.1, "the subject is lost: it might be a painting of another picture"
+    others = [
+        likeness(other, painted) for other in (picture[::-1], picture[:, ::-1], picture[::-1, ::-1])
+    ]
+    assert likeness(picture, painted) > max(others) + 0.1, (
+        "the subject is lost: it might be a painting of another picture"
+    )
 
 
-def test_styles_differ(painter: Stylizer, scene: UInt8) -> None:
-    assert differs(painter.stylize(scene, "starry-night"), painter.stylize(scene, "great-wave")) > 10
+def test_styles_differ(stylizer: Stylizer, scene: UInt8) -> None:
+    assert (
+        differs(stylizer.stylize(scene, "starry-night"), stylizer.stylize(scene, "great-wave")) > 10
+    )
 
 
 @pytest.mark.parametrize("height, width", [(60, 100), (121, 83)])
-def test_a_picture_is_painted_where_it_lies(painter: Stylizer, height: int, width: int) -> None:
+def test_a_picture_is_painted_where_it_lies(stylizer: Stylizer, height: int, width: int) -> None:
     """The border that small and odd pictures get is cut where it was added."""
     picture = np.zeros((height, width, 3), np.uint8)
     picture[: height // 2, : width // 3] = 255
-    light = painter.stylize(picture, "photo").mean(-1) > 127
+    light = stylizer.stylize(picture, "photo").mean(-1) > 127
     assert (light == (picture.mean(-1) > 127)).mean() > 0.97
 
 
 # Strength
 
 
-def test_strength_zero_is_the_photograph(painter: Stylizer, scene: UInt8) -> None:
-    found = painter.stylize(scene, "starry-night", 0)
+def test_strength_zero_is_the_photograph(stylizer: Stylizer, scene: UInt8) -> None:
+    found = stylizer.stylize(scene, "starry-night", 0)
     assert np.array_equal(found, scene)
     assert found is not scene
 
 
-def test_strength_leads_from_the_photograph_to_the_style(painter: Stylizer, scene: UInt8) -> None:
-    steps = [painter.stylize(scene, "starry-night", strength) for strength in (0, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.99, 1)]
+def test_strength_leads_from_the_photograph_to_the_style(stylizer: Stylizer, scene: UInt8) -> None:
+    steps = [
+        stylizer.stylize(scene, "starry-night", strength)
+        for strength in (0, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.99, 1)
+    ]
     away = [differs(step, scene) for step in steps]
     assert 0 < away[1] < 0.05 * away[-1]
     assert all(later > earlier - 0.5 for earlier, later in pairwise(away)), away
@@ -117,57 +138,64 @@ def test_strength_leads_from_the_photograph_to_the_style(painter: Stylizer, scen
     assert differs(steps[-2], steps[-1]) < 2
 
 
-def test_the_photo_style_comes_near_the_photograph(painter: Stylizer, scene: UInt8) -> None:
-    assert differs(painter.stylize(scene, "photo"), scene) < 3
+def test_the_photo_style_comes_near_the_photograph(stylizer: Stylizer, scene: UInt8) -> None:
+    assert differs(stylizer.stylize(scene, "photo"), scene) < 3
 
 
 # Mixes
 
 
-def test_a_mix_of_one_and_nothing_is_that_one(painter: Stylizer, scene: UInt8) -> None:
-    mixed = painter.stylize(scene, "starry-night:1,great-wave:0")
-    assert np.array_equal(mixed, painter.stylize(scene, "starry-night"))
+def test_a_mix_of_one_and_nothing_is_that_one(stylizer: Stylizer, scene: UInt8) -> None:
+    mixed = stylizer.stylize(scene, "starry-night:1,great-wave:0")
+    assert np.array_equal(mixed, stylizer.stylize(scene, "starry-night"))
 
 
-def test_a_mix_lies_between_its_styles(painter: Stylizer, scene: UInt8) -> None:
-    one, other = (painter.stylize(scene, name) for name in ("starry-night", "great-wave"))
-    nearer, further = (painter.stylize(scene, f"starry-night:{w},great-wave:{1 - w}") for w in (0.8, 0.2))
+def test_a_mix_lies_between_its_styles(stylizer: Stylizer, scene: UInt8) -> None:
+    one, other = (stylizer.stylize(scene, name) for name in ("starry-night", "great-wave"))
+    nearer, further = (
+        stylizer.stylize(scene, f"starry-night:{w},great-wave:{1 - w}") for w in (0.8, 0.2)
+    )
     assert differs(nearer, one) < differs(further, one)
     assert differs(further, other) < differs(nearer, other)
     assert 0 < differs(nearer, one) < differs(one, other)
 
 
-def test_styles_that_own_their_networks_mix_by_pixels(painter: Stylizer, scene: UInt8) -> None:
-    one = owning(painter.network, gallery_style("starry-night"), "one")
-    other = owning(painter.network, gallery_style("great-wave"), "other")
+def test_styles_that_own_their_networks_mix_by_pixels(stylizer: Stylizer, scene: UInt8) -> None:
+    one = owning(stylizer.network, gallery_style("starry-night"), "one")
+    other = owning(stylizer.network, gallery_style("great-wave"), "other")
     shared = gallery_style("roman-mosaic")
-    singles = [painter.stylize(scene, style) for style in (one, other, shared)]
-    assert np.array_equal(singles[0], painter.stylize(scene, "starry-night"))
-    mixed = painter.stylize(scene, find_mix([(one, 5), (other, 3), (shared, 2)]))
+    singles = [stylizer.stylize(scene, style) for style in (one, other, shared)]
+    assert np.array_equal(singles[0], stylizer.stylize(scene, "starry-night"))
+    mixed = stylizer.stylize(scene, find_mix([(one, 5), (other, 3), (shared, 2)]))
     mean = np.average(np.stack(singles).astype(float), axis=0, weights=[5, 3, 2])
     assert np.abs(mixed - mean).max() <= 1.5
 
 
 @pytest.mark.parametrize("strength", [0.05, 0.5])
-def test_strength_holds_for_styles_that_own_their_networks(painter: Stylizer, scene: UInt8, strength: float) -> None:
-    own = owning(painter.network, gallery_style("starry-night"), "one")
-    full, found = (painter.stylize(scene, own, each) for each in (1, strength))
+def test_strength_holds_for_styles_that_own_their_networks(
+    stylizer: Stylizer, scene: UInt8, strength: float
+) -> None:
+    own = owning(stylizer.network, gallery_style("starry-night"), "one")
+    full, found = (stylizer.stylize(scene, own, each) for each in (1, strength))
     assert 0.3 * strength < differs(found, scene) / differs(full, scene) < 2 * strength
 
 
 # The rest
 
 
-def test_the_same_call_gives_the_same_bytes(painter: Stylizer, scene: UInt8) -> None:
-    first = painter.stylize(scene, "starry-night")
-    painter.stylize(scene[:77], "great-wave")
-    assert np.array_equal(painter.stylize(scene, "starry-night"), first)
-    assert np.array_equal(Stylizer(painter.network).stylize(scene, "starry-night"), first)
+def test_the_same_call_gives_the_same_bytes(stylizer: Stylizer, scene: UInt8) -> None:
+    first = stylizer.stylize(scene, "starry-night")
+    stylizer.stylize(scene[:77], "great-wave")
+    assert np.array_equal(stylizer.stylize(scene, "starry-night"), first)
+    assert np.array_equal(Stylizer(stylizer.network).stylize(scene, "starry-night"), first)
 
 
-def test_views_and_other_orders_of_memory(painter: Stylizer, scene: UInt8) -> None:
+def test_views_and_other_orders_of_memory(stylizer: Stylizer, scene: UInt8) -> None:
     turned = scene.transpose(1, 0, 2)[::-1]
-    assert np.array_equal(painter.stylize(turned, "great-wave"), painter.stylize(np.ascontiguousarray(turned), "great-wave"))
+    assert np.array_equal(
+        stylizer.stylize(turned, "great-wave"),
+        stylizer.stylize(np.ascontiguousarray(turned), "great-wave"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,33 +209,36 @@ def test_views_and_other_orders_of_memory(painter: Stylizer, scene: UInt8) -> No
         np.zeros((0, 8, 3), np.uint8),
     ],
 )
-def test_arrays_that_are_no_picture(painter: Stylizer, picture: Any) -> None:
+def test_arrays_that_are_no_picture(stylizer: Stylizer, picture: Any) -> None:
     with pytest.raises(ValueError, match=r"a picture is a uint8 array \(H, W, 3\), not"):
-        painter.stylize(picture, "starry-night")
+        stylizer.stylize(picture, "starry-night")
 
 
 @pytest.mark.parametrize("strength", [-0.01, 1.01, float("nan"), float("inf")])
-def test_strength_out_of_range(painter: Stylizer, strength: float) -> None:
+def test_strength_out_of_range(stylizer: Stylizer, strength: float) -> None:
     with pytest.raises(ValueError, match="strength must be between 0"):
-        painter.stylize(photo(8, 8), "starry-night", strength)
+        stylizer.stylize(photo(8, 8), "starry-night", strength)
 
 
 @pytest.mark.parametrize("strength", [0, 1])
-def test_an_unknown_style(painter: Stylizer, strength: float) -> None:
+def test_an_unknown_style(stylizer: Stylizer, strength: float) -> None:
     with pytest.raises(StyleError, match="did you mean starry-night"):
-        painter.stylize(photo(8, 8), "starry-nigth", strength)
+        stylizer.stylize(photo(8, 8), "starry-nigth", strength)
 
 
-def test_a_style_of_another_network(painter: Stylizer) -> None:
-    stranger = Stylizer(replace(painter.network, hash="another"))
+def test_a_style_of_another_network(stylizer: Stylizer) -> None:
+    stranger = Stylizer(replace(stylizer.network, hash="another"))
     with pytest.raises(StyleError, match="was made for another"):
         stranger.stylize(photo(8, 8), "starry-night")
 
 
 def old_style(network: str = "base", picture: UInt8 | None = None) -> Style:
-    """A style of somebody's, made for a network that is no longer here, which remembers its picture."""
-    remembered = remember(photo(40, 50) if picture is None else picture)
-    return Style("tulip", {network: np.ones(3, np.float32)}, {network: "o1d"}, {}, remembered=remembered)
+    """A style of somebody's, made for a network that is no longer here, which remembers its
+    picture."""
+    remembered = encode_picture(photo(40, 50) if picture is None else picture)
+    return Style(
+        "tulip", {network: np.ones(3, np.float32)}, {network: "o1d"}, {}, remembered=remembered
+    )
 
 
 @pytest.fixture
@@ -225,44 +256,55 @@ def predicted(monkeypatch: pytest.MonkeyPatch) -> list[UInt8]:
 
 @pytest.mark.parametrize("made_for", ["base", "small"])
 def test_a_style_is_remade_from_the_picture_it_remembers(
-    painter: Stylizer, scene: UInt8, predicted: list[UInt8], made_for: str
+    stylizer: Stylizer, scene: UInt8, predicted: list[UInt8], made_for: str
 ) -> None:
     """Once, with a word, and the painting is that of the prediction."""
-    fresh, style = Stylizer(painter.network), old_style(made_for)
-    with pytest.warns(RemadeStyleWarning, match=r"^tulip .*picture it remembers; `impasto train tulip.safetensors") as said:
-        fresh.prepare(style)
+    fresh, style = Stylizer(stylizer.network), old_style(made_for)
+    with pytest.warns(
+        RemadeStyleWarning, match=r"^tulip .*picture it remembers; `impasto train tulip.safetensors"
+    ) as said:
+        fresh.preload(style)
         painted = fresh.stylize(scene, style)
         fresh.stylize(scene, replace(style, name="read again"))
     assert len(said) == 1 and len(predicted) == 1
     assert style.picture is not None and np.array_equal(predicted[0], style.picture)
-    assert np.array_equal(painted, painter.stylize(scene, "great-wave"))
+    assert np.array_equal(painted, stylizer.stylize(scene, "great-wave"))
     with pytest.warns(RemadeStyleWarning):
         fresh.stylize(scene, old_style(picture=photo(30, 30)))
     assert len(predicted) == 2, "another picture is another style"
 
 
-def test_a_style_that_fits_is_not_remade(painter: Stylizer, scene: UInt8, predicted: list[UInt8]) -> None:
-    style = replace(gallery_style("starry-night"), remembered=remember(photo(40, 50)))
-    assert np.array_equal(painter.stylize(scene, style), painter.stylize(scene, "starry-night"))
+def test_a_style_that_fits_is_not_remade(
+    stylizer: Stylizer, scene: UInt8, predicted: list[UInt8]
+) -> None:
+    style = replace(gallery_style("starry-night"), remembered=encode_picture(photo(40, 50)))
+    assert np.array_equal(stylizer.stylize(scene, style), stylizer.stylize(scene, "starry-night"))
     assert not predicted
 
 
-def test_a_remade_style_mixes(painter: Stylizer, scene: UInt8, predicted: list[UInt8]) -> None:
+def test_a_remade_style_mixes(stylizer: Stylizer, scene: UInt8, predicted: list[UInt8]) -> None:
     with pytest.warns(RemadeStyleWarning):
-        mixed = Stylizer(painter.network).stylize(scene, find_mix([(old_style(), 3), (gallery_style("starry-night"), 1)]), 0.8)
-    assert np.array_equal(mixed, painter.stylize(scene, "great-wave:3,starry-night:1", 0.8))
+        mixed = Stylizer(stylizer.network).stylize(
+            scene, find_mix([(old_style(), 3), (gallery_style("starry-night"), 1)]), 0.8
+        )
+    assert np.array_equal(mixed, stylizer.stylize(scene, "great-wave:3,starry-night:1", 0.8))
 
 
-def test_without_a_predictor_a_style_is_to_be_learned_anew(painter: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_predictor_a_style_is_to_be_learned_anew(
+    stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def predict(picture: UInt8, network: Network) -> Embedding:
         raise StyleError(f"no style predictor ships for the network {network.name}")
 
     monkeypatch.setattr(predictor, "predict", predict)
     with pytest.raises(StyleError) as raised:
-        painter.stylize(photo(8, 8), old_style(painter.network.name))
+        stylizer.stylize(photo(8, 8), old_style(stylizer.network.name))
     said = str(raised.value)
-    name = painter.network.name
-    assert all(part in said for part in ("tulip", "o1d", painter.network.hash, "no style predictor", "--network FILE"))
+    name = stylizer.network.name
+    assert all(
+        part in said
+        for part in ("tulip", "o1d", stylizer.network.hash, "no style predictor", "--network FILE")
+    )
     assert f"impasto train tulip.safetensors --overwrite --network {name}" in said
 
 
@@ -270,37 +312,51 @@ def test_without_a_predictor_a_style_is_to_be_learned_anew(painter: Stylizer, mo
 
 
 @pytest.fixture
-def network_file(painter: Stylizer, tmp_path: Path) -> Path:
+def network_file(stylizer: Stylizer, tmp_path: Path) -> Path:
     """A network of an older gallery."""
     path = tmp_path / "old.safetensors"
-    older(painter.network).write(path)
+    older(stylizer.network).write(path)
     return path
 
 
-def for_old(painter: Stylizer, name: str) -> Style:
-    network = painter.network
-    return Style(name, {network.name: gallery_style(name).embedding(network)}, {network.name: older(network).hash})
+def for_old(stylizer: Stylizer, name: str) -> Style:
+    network = stylizer.network
+    return Style(
+        name,
+        {network.name: gallery_style(name).embedding(network)},
+        {network.name: older(network).hash},
+    )
 
 
-def test_a_style_still_works_with_its_old_network(painter: Stylizer, scene: UInt8, network_file: Path) -> None:
-    style = for_old(painter, "starry-night")
-    expected = painter.stylize(scene, "starry-night")
+def test_a_style_still_works_with_its_old_network(
+    stylizer: Stylizer, scene: UInt8, network_file: Path
+) -> None:
+    style = for_old(stylizer, "starry-night")
+    expected = stylizer.stylize(scene, "starry-night")
     for network in (network_file, str(network_file)):
         assert np.array_equal(Stylizer(network).stylize(scene, style), expected)
         assert np.array_equal(np.asarray(impasto.stylize(scene, style, network=network)), expected)
 
 
-def test_strength_with_an_old_network_blends_pixels(painter: Stylizer, scene: UInt8, network_file: Path) -> None:
-    style = for_old(painter, "starry-night")
+def test_strength_with_an_old_network_blends_pixels(
+    stylizer: Stylizer, scene: UInt8, network_file: Path
+) -> None:
+    style = for_old(stylizer, "starry-night")
     full, half = (Stylizer(network_file).stylize(scene, style, strength) for strength in (1, 0.5))
     assert np.abs(half - (full.astype(float) + scene) / 2).max() <= 1
 
 
-def test_strength_with_a_network_file_that_knows_the_photograph(painter: Stylizer, scene: UInt8, tmp_path: Path) -> None:
-    knowing = replace(older(painter.network), photo=gallery_style(PHOTO).embedding(painter.network))
+def test_strength_with_a_network_file_that_knows_the_photograph(
+    stylizer: Stylizer, scene: UInt8, tmp_path: Path
+) -> None:
+    knowing = replace(
+        older(stylizer.network), photo=gallery_style(PHOTO).embedding(stylizer.network)
+    )
     knowing.write(tmp_path / "old.safetensors")
-    found = Stylizer(tmp_path / "old.safetensors").stylize(scene, for_old(painter, "starry-night"), 0.4)
-    assert np.array_equal(found, painter.stylize(scene, "starry-night", 0.4))
+    found = Stylizer(tmp_path / "old.safetensors").stylize(
+        scene, for_old(stylizer, "starry-night"), 0.4
+    )
+    assert np.array_equal(found, stylizer.stylize(scene, "starry-night", 0.4))
 
 
 def test_what_is_no_network_file(tmp_path: Path) -> None:
@@ -321,22 +377,24 @@ def test_an_unknown_network() -> None:
 # impasto.stylize
 
 
-def test_from_a_path_an_image_and_an_array(painter: Stylizer, photo_file: Path) -> None:
-    from impasto.images import read
+def test_from_a_path_an_image_and_an_array(stylizer: Stylizer, photo_file: Path) -> None:
+    from impasto.images.reading import read
 
     array = read(photo_file).rgb
-    expected = painter.stylize(array, "starry-night")
+    expected = stylizer.stylize(array, "starry-night")
     for given_photo in (photo_file, str(photo_file), read(photo_file).to_pil(), array):
-        painted = impasto.stylize(given_photo, "starry-night", network=painter.network.name)
+        painted = impasto.stylize(given_photo, "starry-night", network=stylizer.network.name)
         assert painted.mode == "RGB"
         assert np.array_equal(np.asarray(painted), expected)
 
 
-def test_alpha_stays(painter: Stylizer) -> None:
-    from impasto.images import Picture
+def test_alpha_stays(stylizer: Stylizer) -> None:
+    from impasto.images.image import Picture
 
     alpha = photo(20, 30)[..., 0]
-    painted = impasto.stylize(Picture(photo(20, 30), alpha).to_pil(), Mix(((gallery_style("photo"), 1.0),)))
+    painted = impasto.stylize(
+        Picture(photo(20, 30), alpha).to_pil(), Mix(((gallery_style("photo"), 1.0),))
+    )
     assert painted.mode == "RGBA"
     assert np.array_equal(np.asarray(painted)[..., 3], alpha)
 

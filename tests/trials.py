@@ -1,6 +1,8 @@
-"""What becomes of hostile files: each is read in a process of its own, whose time and memory are counted.
+"""What becomes of hostile files: each is read in a process of its own, whose time and memory are
+counted.
 
-Run as a program, it reads the files that standard input names, one a line, and says of each, as a line of JSON, how that went.
+Run as a program, it reads the files that standard input names, one a line, and says of each, as a
+line of JSON, how that went.
 """
 
 import contextlib
@@ -18,7 +20,9 @@ Ending = Literal["read", "error", "traceback", "hang", "crash"]
 Kind = Literal["picture", "mask", "style"]  # what a file is read as
 
 HANG = 120  # seconds of CPU from which it hangs, on a busy machine too
-GUARD = 6 << 30  # bytes of address space beyond what a process starts with, so that nothing else has to make room
+GUARD = (
+    6 << 30
+)  # bytes of address space beyond what a process starts with, so that nothing else has to make room
 
 
 class Trial(NamedTuple):
@@ -43,15 +47,18 @@ def trials(paths: Iterable[Path], kind: Kind = "picture") -> list[Trial]:
 def summary(found: Sequence[Trial]) -> dict[str, Any]:
     """Counts by ending, and the most that a file took."""
     counts = {ending: sum(each.ending == ending for each in found) for ending in Ending.__args__}  # type: ignore[attr-defined]
-    slow, large = max(found, key=lambda each: each.seconds), max(found, key=lambda each: each.megabytes)
+    slow, large = (
+        max(found, key=lambda each: each.seconds),
+        max(found, key=lambda each: each.megabytes),
+    )
     most = {"longest": [slow.name, slow.seconds], "largest": [large.name, large.megabytes]}
     return {"files": len(found), **counts, **most}
 
 
 def _readers() -> dict[str, Callable[[Path], object]]:
-    from impasto.images import look, read
-    from impasto.masks import parse_mask
-    from impasto.styles import find_style
+    from impasto.images.reading import look, read
+    from impasto.inference.masks import parse_mask
+    from impasto.models.gallery import find_style
 
     return {
         "picture": lambda path: (look(path), read(path)),
@@ -91,7 +98,14 @@ def main(kind: str) -> None:
         else:
             ending, _, words = said.decode(errors="replace").partition(" ")
             said = words.encode()
-        trial = (path.name, kind, ending, said.decode(), used.ru_utime + used.ru_stime, _beyond(used.ru_maxrss))
+        trial = (
+            path.name,
+            kind,
+            ending,
+            said.decode(),
+            used.ru_utime + used.ru_stime,
+            _beyond(used.ru_maxrss),
+        )
         print(json.dumps(trial), flush=True)
 
 
@@ -99,11 +113,16 @@ def _load() -> None:
     """Load all that reading takes, so that no child has to."""
     from PIL import Image, ImageCms
 
-    from impasto.images import from_pil
+    from impasto.images.reading import from_pil
 
     Image.init()
     image = Image.new("RGB", (8, 8))
-    from_pil(ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("sRGB")) or image)
+    from_pil(
+        ImageCms.profileToProfile(
+            image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("sRGB")
+        )
+        or image
+    )
     with contextlib.suppress(ImportError):
         import pillow_heif  # noqa: F401
 
@@ -114,7 +133,9 @@ def _beyond(resident: int) -> float:
     return round(max(0.0, resident / 1024 - own), 1)
 
 
-def _try(reader: Callable[[Path], object], path: Path, sink: int, expected: type[Exception]) -> None:
+def _try(
+    reader: Callable[[Path], object], path: Path, sink: int, expected: type[Exception]
+) -> None:
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + GUARD, taken + GUARD))
     resource.setrlimit(resource.RLIMIT_CPU, (HANG, HANG))

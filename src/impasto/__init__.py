@@ -1,4 +1,5 @@
-"""Neural style transfer that works at once: paint photographs in the manner of a picture, in real time on a CPU.
+"""Neural style transfer that works at once: paint photographs in the manner of a picture, in real
+time on a CPU.
 
 import impasto
 impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
@@ -7,26 +8,36 @@ impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["ImpastoError", "Mix", "RemadeStyleWarning", "Style", "Stylizer", "__version__", "stylize"]
+__all__ = [
+    "ImpastoError",
+    "Mix",
+    "RemadeStyleWarning",
+    "Style",
+    "Stylizer",
+    "__version__",
+    "stylize",
+]
 
 if TYPE_CHECKING:
     from impasto.api import stylize
     from impasto.errors import ImpastoError, RemadeStyleWarning
-    from impasto.styles import Mix, Style
+    from impasto.models.mix import Mix
+    from impasto.models.style import Style
     from impasto.stylizer import Stylizer
 
 _HOMES = {
     "stylize": "impasto.api",
     "Stylizer": "impasto.stylizer",
-    "Style": "impasto.styles",
-    "Mix": "impasto.styles",
+    "Style": "impasto.models.style",
+    "Mix": "impasto.models.mix",
     "ImpastoError": "impasto.errors",
     "RemadeStyleWarning": "impasto.errors",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Names are looked up when first used, so that `import impasto` stays quick and loads no engine."""
+    """Names are looked up when first used, so that `import impasto` stays quick and loads no
+    engine."""
     if name not in _HOMES:
         raise AttributeError(f"module 'impasto' has no attribute {name!r}")
     import importlib

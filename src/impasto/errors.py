@@ -1,8 +1,10 @@
-"""The errors that a user can mend: each message names what was seen, what is allowed and what to do."""
+"""The errors that a user can mend: each message names what was seen, what is allowed and what to
+do."""
 
 
 class ImpastoError(Exception):
-    """Something the caller can mend. The command line prints it as one line, without a traceback."""
+    """Something the caller can mend. The command line prints it as one line, without a
+    traceback."""
 
 
 class PictureError(ImpastoError):
@@ -30,7 +32,8 @@ class MaskError(ImpastoError):
 
 
 class RemadeStyleWarning(UserWarning):
-    """A style was not made for the network that paints, and is painted as predicted from the picture it remembers."""
+    """A style was not made for the network that paints, and is painted as predicted from the
+    picture it remembers."""
 
 
 class NetworkError(ImpastoError):
@@ -47,3 +50,7 @@ class TrainingError(ImpastoError):
 
 class LostCheckpointWarning(UserWarning):
     """The last checkpoint of a run is broken or gone, and the run goes on from the one before."""
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -3,45 +3,36 @@
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import platform
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save
-
-from impasto.errors import ImpastoError
-
-Array = NDArray[np.generic]
-
-# What no file of this project comes near, so that a hostile one costs little.
-MOST_BYTES = 1 << 28  # of styles and networks; base has 5 MB, one of the PyTorch examples, in float32, 7 MB
-MOST_HEADER = 1 << 20  # bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
-MOST_TENSORS = 100  # of styles and networks; they have up to 5
-
 
 @contextlib.contextmanager
-def whole(path: Path, named: Callable[[Path], Path] = lambda path: path, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """A new file to write that takes the place of `path` when all went well, so that nobody ever sees half a file.
+def atomic_write(
+    path: Path, named: Callable[[Path], Path] = lambda path: path, buffering: int = -1
+) -> Iterator[IO[bytes]]:
+    """A new file to write that takes the place of `path` when all went well, so that nobody ever
+    sees half a file.
 
-    It stands beside the target until then. Whatever is raised leaves nothing, and what was there as it was; OSError where
-    the folder or the disk does not take it. `named` may give it another name in the end; `buffering` is that of `open`.
+    It stands beside the target until then. Whatever is raised leaves nothing, and what was there as
+    it was; OSError where the folder or the disk does not take it. `named` may give it another name
+    in the end; `buffering` is that of `open`.
     """
     target = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     temporary = target.with_name(f"{_MINE}{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb", buffering) as file:  # not tempfile: its files are 0600, this one has the mode of any new file
+        with temporary.open(
+            "xb", buffering
+        ) as file:  # not tempfile: its files are 0600, this one has the mode of any new file
             yield file
         temporary.replace(named(target))
     except BaseException:  # Ctrl-C too
@@ -57,7 +48,8 @@ _MINE = f"{_HOST}{os.getpid()}-"
 
 @lru_cache(maxsize=64)
 def _sweep(folder: Path) -> None:
-    """Remove what processes of this machine left in a folder when they were killed; once a folder."""
+    """Remove what processes of this machine left in a folder when they were killed; once a
+    folder."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f"{_HOST}*.tmp"):
             process = path.name.removeprefix(_HOST).partition("-")[0]
@@ -78,30 +70,15 @@ def _runs(process: int) -> bool:
     return True
 
 
-def one_before(checkpoint: Path) -> Path:
-    """Where the checkpoint before the last one is."""
-    return checkpoint.with_name(f"{checkpoint.name}.before")
-
-
-def unfinished(checkpoint: Path) -> bool:
-    """Whether there is a checkpoint to go on from: the last, or the one before."""
-    return checkpoint.exists() or one_before(checkpoint).exists()
-
-
-def finish(checkpoint: Path) -> None:
-    """Remove the checkpoints of a run that has come to its end."""
-    for each in (checkpoint, one_before(checkpoint)):
-        each.unlink(missing_ok=True)
-
-
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the target and rename. Raises OSError and leaves nothing then."""
-    with whole(path) as file:
+    with atomic_write(path) as file:
         file.write(data)
 
 
 class CarefulFile:
-    """A file without a buffer that writes all it is given: a nearly full disk takes a part, and complains the next time."""
+    """A file without a buffer that writes all it is given: a nearly full disk takes a part, and
+    complains the next time."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -130,7 +107,8 @@ class CarefulFile:
 
 
 class RoomyFile(CarefulFile):
-    """The same with room kept beside it, so that there is some to end it in order when the disk is full.
+    """The same with room kept beside it, so that there is some to end it in order when the disk is
+    full.
 
     Args:
         file: to write to; whoever opened it closes it.
@@ -147,7 +125,10 @@ class RoomyFile(CarefulFile):
         folder = Path(file.name).parent
         with contextlib.suppress(OSError):
             kept = self._room.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
-            room, block = min(room, shutil.disk_usage(folder).free // 4), os.urandom(1 << 20)  # zeros might be compressed
+            room, block = (
+                min(room, shutil.disk_usage(folder).free // 4),
+                os.urandom(1 << 20),
+            )  # zeros might be compressed
             for begin in range(0, room, len(block)):
                 kept.write(block[: room - begin])
 
@@ -166,8 +147,9 @@ class RoomyFile(CarefulFile):
         self._room.close()
 
 
-def unwritable(path: Path) -> str | None:
-    """Why no file can be written at `path`, and what to do, as far as can be seen before it is tried; None where nothing is."""
+def unwritable_reason(path: Path) -> str | None:
+    """Why no file can be written at `path`, and what to do, as far as can be seen before it is
+    tried; None where nothing is."""
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.stat()  # which takes no name that is too long
@@ -204,59 +186,3 @@ def os_reason(error: OSError) -> str:
     reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{reason}; {remedy}" if remedy else reason
-
-
-def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
-    """Write tensors and a flat dict of strings. Raises ImpastoError if the folder or the disk does not take them."""
-    try:
-        write_atomically(path, ordered(save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata))))
-    except OSError as error:
-        raise ImpastoError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def ordered(data: bytes) -> bytes:
-    """The bytes of a safetensors file with its metadata in alphabetical order, as they come in another each time."""
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    if "__metadata__" in header:
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # so that tensors are aligned
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
-
-
-def read_safetensors(path: Path, error_type: type[ImpastoError], format: str) -> tuple[dict[str, Array], dict[str, str]]:
-    """Tensors and metadata of a file whose metadata has this `format`. Raises `error_type`, naming what is wrong."""
-    try:
-        check_size(path, MOST_BYTES)
-        check_header(path)
-        with safe_open(path, "numpy") as file:
-            if len(file.keys()) > MOST_TENSORS:
-                raise ValueError(f"it has {len(file.keys())} tensors, and {MOST_TENSORS} are the most")
-            metadata = file.metadata() or {}
-            if (found := metadata.get("format")) != format:
-                says = "does not say what it is" if found is None else f"says {found!r:.100}"
-                raise error_type(f"{path} is not a file of the format {format!r}; it {says}; give one that is")
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise error_type(f"{path} does not exist") from error
-    except ImpastoError:
-        raise
-    except Exception as error:  # types that numpy does not have, and more
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise error_type(f"{path} is broken or no safetensors file ({words}); get or make it anew") from error
-
-
-def check_size(path: Path, most: int) -> None:
-    """Raise ValueError if a file has more than `most` bytes, or is none."""
-    if path.exists() and not path.is_file():  # opening a pipe may wait for ever
-        raise ValueError("it is no file but a folder or the like")
-    if (size := path.stat().st_size) > most:
-        raise ValueError(f"it has {size:,} bytes, and {most:,} are the most")
-
-
-def check_header(path: Path) -> None:
-    """Raise ValueError if the header of a safetensors file says that it has more than `MOST_HEADER` bytes."""
-    with path.open("rb") as file:
-        if (header := int.from_bytes(file.read(8), "little")) > MOST_HEADER:
-            raise ValueError(f"its header says it has {header:,} bytes, and {MOST_HEADER:,} are the most")

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from impasto.color import Color
-from impasto.images import UInt8
-from impasto.manner import Region, find_manner, painting
-from impasto.masks import Mask
-from impasto.model import LoadedNetwork, check_picture
-from impasto.styles import Mix, Style
-from impasto.tiles import Held
+from impasto.images.image import UInt8
+from impasto.images.rows import ArrayRows
+from impasto.inference.color import Color
+from impasto.inference.masks import Mask
+from impasto.inference.model import LoadedNetwork, check_picture
+from impasto.inference.pipeline import build_pipeline
+from impasto.inference.settings import Region, parse_settings
+from impasto.models.mix import Mix
+from impasto.models.style import Style
 
 
 class Stylizer(LoadedNetwork):
-    """Paints pictures with one network; made as a `LoadedNetwork`, with tiles, strokes, colors and masks on top of it."""
+    """Paints pictures with one network; made as a `LoadedNetwork`, with tiles, strokes, colors and
+    masks on top of it."""
 
     def stylize(
         self,
@@ -26,19 +29,24 @@ class Stylizer(LoadedNetwork):
         mask: str | Path | UInt8 | Mask | None = None,
         regions: Sequence[str | Region] = (),
     ) -> UInt8:
-        """Paint a picture; a large one tile by tile, in little memory beyond the two pictures (see `impasto.tiles`).
+        """Paint a picture; a large one tile by tile, in little memory beyond the two pictures (see
+        `impasto.inference.tiling`).
 
         Args:
             picture: uint8 RGB (H, W, 3), any size.
-            style: a gallery name, the path of a style file or of any picture, a mix `starry-night:0.7,great-wave:0.3`, or a
-                `Style`.
+            style: a gallery name, the path of a style file or of any picture, a mix
+                `starry-night:0.7,great-wave:0.3`, or a `Style`.
             strength: 0 gives the photograph back, 1 the full style.
-            stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
-            color: whose colors the painting has: "style", "luminance", "histogram", "linear-cholesky", "linear-pca",
-                "linear-mkl", with an amount such as "luminance:0.5", or a `Color` (see `impasto.color`); None: as the style was
-                learned, "style" of most.
-            mask: where to paint: the path of a grey picture, a uint8 array (h, w), or a gradient, such as "left-right".
-            regions: other styles in places, as in "sky.png=great-wave" (see `impasto.manner`).
+            stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as
+                large.
+            color: whose colors the painting has: "style", "luminance", "histogram",
+                "linear-cholesky", "linear-pca", "linear-mkl", with an amount such as
+                "luminance:0.5", or a `Color` (see `impasto.inference.color`); None: as the style
+                was learned, "style" of most.
+            mask: where to paint: the path of a grey picture, a uint8 array (h, w), or a gradient,
+                such as "left-right".
+            regions: other styles in places, as in "sky.png=great-wave" (see
+                `impasto.inference.pipeline`).
 
         Returns:
             uint8 RGB (H, W, 3), exactly as large.
@@ -49,6 +57,6 @@ class Stylizer(LoadedNetwork):
             ValueError: the array is not uint8 (H, W, 3), or strength or stroke are out of range.
         """
         check_picture(picture)
-        how = find_manner(style, strength, stroke, color, mask, regions)
-        painted = painting(self, Held(picture), how).pixels.whole()
+        how = parse_settings(style, strength, stroke, color, mask, regions)
+        painted = build_pipeline(self, ArrayRows(picture), how).pixels.to_array()
         return painted.copy() if painted is picture else painted

@@ -1,4 +1,4 @@
-"""Export the graphs that tests need and keep them here: python tests/assets/make.py (half a minute)."""
+"""Export the graphs that tests need and keep them here: python tests/assets/make.py."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import exports
 from exports import graph_of, modules, path_of, without_weights
 
-from impasto.learning import export, legacy
-from impasto.learning.johnson import Johnson
+from impasto.learning.conversion import onnx_export, pytorch_examples
+from impasto.learning.networks.johnson import Johnson
 
 
 def main() -> None:
@@ -16,8 +16,9 @@ def main() -> None:
         old.unlink()
     for module in modules():
         graph = graph_of(module)
-        path = path_of(export.stored_tensors(graph)[1])
-        path.write_bytes(without_weights(graph, legacy.Styled(module) if isinstance(module, Johnson) else module))
+        path = path_of(onnx_export.stored_tensors(graph)[1])
+        whole = pytorch_examples.StyledJohnson(module) if isinstance(module, Johnson) else module
+        path.write_bytes(without_weights(graph, whole))
         print(path.name, path.stat().st_size)
 
 

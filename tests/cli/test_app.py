@@ -21,13 +21,21 @@ from impasto.cli.app import explained
         (("webcam", "--strength", "1.5"), "'--strength': '1.5' is not a number from 0 to 1"),
         (("webcam", "--seconds", "nan"), "'--seconds': 'nan' is not a number"),
         (("webcam", "--seconds", "soon"), "'--seconds': 'soon' is not a number"),
-        (("webcam", "--engine", "x"), "'--engine': 'x' is not one of 'auto', 'openvino', 'onnxruntime'"),
+        (
+            ("webcam", "--engine", "x"),
+            "'--engine': 'x' is not one of 'auto', 'openvino', 'onnxruntime'",
+        ),
         (("benchmark", "--runs", "0"), "'--runs': '0' is not a number from 1 up"),
         (("evaluate", "a.jpg", "--every", "-1"), "'--every': '-1' is not a number from 1 up"),
-        (("stylize", "a.jpg", "-s", "udnie", "--strength", "nan"), "'--strength': 'nan' is not a number from 0 to 1"),
+        (
+            ("stylize", "a.jpg", "-s", "udnie", "--strength", "nan"),
+            "'--strength': 'nan' is not a number from 0 to 1",
+        ),
     ],
 )
-def test_values_are_named_with_their_bounds(impasto: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_values_are_named_with_their_bounds(
+    impasto: Run, arguments: tuple[str, ...], said: str
+) -> None:
     line = impasto(*arguments).usage()
     assert said in line
     assert line.endswith(f"impasto {arguments[0]} --help` tells more")
@@ -56,7 +64,9 @@ main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.styles"])
+@pytest.mark.parametrize(
+    "module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.models.style"]
+)
 def test_ctrl_c_while_modules_load(module: str) -> None:
     done = python("-c", CTRL_C_AT.format(module, "default_int_handler"), "doctor")
     assert (done.code, done.out, done.err) == (130, "", "error: interrupted\n")
@@ -70,7 +80,9 @@ def test_ctrl_c_that_the_shell_has_ignored_stays_so() -> None:
 
 
 def test_who_calls_it_gets_ctrl_c_back(impasto: Run) -> None:
-    usual = signal.getsignal(signal.SIGINT)  # which is to ignore it, where the tests run behind a shell
+    usual = signal.getsignal(
+        signal.SIGINT
+    )  # which is to ignore it, where the tests run behind a shell
     for arguments in (("--version",), ("doctor",), ("webcam", "--size", "x")):
         impasto(*arguments)
         assert signal.getsignal(signal.SIGINT) is usual

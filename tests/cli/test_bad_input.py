@@ -1,4 +1,5 @@
-"""Bad input: one clear line each, no traceback, the right exit code, other inputs go on, nothing half written."""
+"""Bad input: one clear line each, no traceback, the right exit code, other inputs go on, nothing
+half written."""
 
 import errno
 import os
@@ -17,11 +18,12 @@ from commands import Run, python, surroundings
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto import pictures, staged
-from impasto.images import read
-from impasto.model import Brush
-from impasto.networks import GALLERY_VERSION
-from impasto.styles import Style, gallery_style
+from impasto.images.reading import read
+from impasto.inference import file_pipeline, tile_grid
+from impasto.inference.model import PreparedStyle
+from impasto.models.gallery import gallery_style
+from impasto.models.network import GALLERY_VERSION
+from impasto.models.style import Style
 
 STYLE = ("--style", "starry-night")
 
@@ -86,15 +88,21 @@ def test_a_bad_input_is_one_line_and_the_others_go_on(
 
 
 @pytest.mark.parametrize(("make", "reason"), BAD)
-def test_a_bad_input_alone(impasto: Run, tmp_path: Path, make: Callable[[Path], None], reason: str) -> None:
+def test_a_bad_input_alone(
+    impasto: Run, tmp_path: Path, make: Callable[[Path], None], reason: str
+) -> None:
     make(tmp_path / "bad.jpg")
     done = impasto("stylize", tmp_path / "bad.jpg", *STYLE)
     assert (done.code, done.out) == (1, "")
     assert reason in done.only_error()
 
 
-@pytest.mark.parametrize("text", ["x" * 300 + ".jpg", "x" * 5000, "*.nothing", "/dev/null", "", "photo.jpg/within.jpg"])
-def test_odd_inputs(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["x" * 300 + ".jpg", "x" * 5000, "*.nothing", "/dev/null", "", "photo.jpg/within.jpg"]
+)
+def test_odd_inputs(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.chdir(photo_file.parent)
     if text == "":
         photo_file.unlink()
@@ -111,10 +119,14 @@ def test_a_real_process_says_one_line(tmp_path: Path) -> None:
         path = tmp_path / f"cut.{form}"
         Image.fromarray(photo(64, 64)).save(path)
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 5])
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x09\0" + b"\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0" * 3  # entries that are not there
+    exif = (
+        b"Exif\0\0II*\0\x08\0\0\0\x09\0" + b"\x12\x01\x03\0\xff\xff\xff\xff\x06\0\0\0" * 3
+    )  # entries that are not there
     Image.fromarray(photo(48, 64)).save(tmp_path / "odd.jpg", exif=exif)
     paths = sorted(tmp_path.iterdir())
-    done = python("-m", "impasto", "stylize", *map(str, paths), str(tmp_path / "missing.jpg"), *STYLE)
+    done = python(
+        "-m", "impasto", "stylize", *map(str, paths), str(tmp_path / "missing.jpg"), *STYLE
+    )
     assert done.code == 1
     assert all(line.startswith("error: ") for line in done.errors), done.err
     assert len(done.errors) == len(paths)  # all but odd.jpg, and missing.jpg
@@ -125,7 +137,9 @@ def test_a_real_process_says_one_line(tmp_path: Path) -> None:
 def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> None:
     size = (40_000, 16)
     Image.effect_noise(size, 90).convert("RGB").save(tmp_path / "strip.png")
-    done = impasto("stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "base")
+    done = impasto(
+        "stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "base"
+    )
     assert (done.code, done.err) == (0, "")
     with Image.open(tmp_path / "out.png") as painted:
         assert painted.size == size
@@ -133,7 +147,9 @@ def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> N
 
 def test_a_strip_of_single_pixels_is_painted(impasto: Run, tmp_path: Path) -> None:
     Image.effect_noise((1, 40_000), 90).convert("RGB").save(tmp_path / "strip.png")
-    done = impasto("stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "small")
+    done = impasto(
+        "stylize", tmp_path / "strip.png", *STYLE, "-o", tmp_path / "out.png", "--network", "small"
+    )
     assert (done.code, done.err) == (0, "")
     with Image.open(tmp_path / "out.png") as painted:
         assert painted.size == (1, 40_000)
@@ -142,14 +158,16 @@ def test_a_strip_of_single_pixels_is_painted(impasto: Run, tmp_path: Path) -> No
 def huge(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that counts as one too large for memory."""
     pytest.importorskip("pyvips")
-    monkeypatch.setattr(pictures, "STREAMED", 0)
-    monkeypatch.setattr(staged, "WHOLE", 0)
-    monkeypatch.setattr(staged, "TILE", 256)
+    monkeypatch.setattr(file_pipeline, "MIN_STREAMED_PIXELS", 0)
+    monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 0)
+    monkeypatch.setattr(tile_grid, "TILE_SIDE", 256)
     Image.effect_noise((300, 500), 90).convert("RGB").save(path)
     return path
 
 
-def test_a_huge_file_that_is_cut_short(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_file_that_is_cut_short(
+    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = huge(tmp_path / "huge.tif", monkeypatch)
     path.write_bytes(path.read_bytes()[:-100_000])
     done = impasto("stylize", path, *STYLE)
@@ -158,18 +176,20 @@ def test_a_huge_file_that_is_cut_short(impasto: Run, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_ctrl_c_in_a_huge_file(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_a_huge_file(
+    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, target = huge(tmp_path / "huge.png", monkeypatch), tmp_path / "out.png"
     target.write_bytes(b"the old one")
-    paint, tiles = Brush.paint, list[int]()
+    paint, tiles = PreparedStyle.paint, list[int]()
 
-    def stopped(brush: Brush, tile: UInt8, *place: int) -> UInt8:
+    def stopped(prepared: PreparedStyle, tile: UInt8, *place: int) -> UInt8:
         tiles.append(len(tile))
         if len(tiles) == 5:
             raise KeyboardInterrupt
-        return paint(brush, tile, *place)
+        return paint(prepared, tile, *place)
 
-    monkeypatch.setattr(Brush, "paint", stopped)
+    monkeypatch.setattr(PreparedStyle, "paint", stopped)
     done = impasto("stylize", path, *STYLE, "-o", target, "--overwrite")
     assert (done.code, done.only_error()) == (130, "interrupted")
     assert target.read_bytes() == b"the old one"
@@ -178,7 +198,16 @@ def test_ctrl_c_in_a_huge_file(impasto: Run, tmp_path: Path, monkeypatch: pytest
 
 def test_a_painting_that_its_format_cannot_hold(impasto: Run, tmp_path: Path) -> None:
     Image.new("RGB", (70_000, 2)).save(tmp_path / "strip.png")
-    done = impasto("stylize", tmp_path / "strip.png", "-s", "photo", "-o", tmp_path / "out.jpg", "--strength", "0")
+    done = impasto(
+        "stylize",
+        tmp_path / "strip.png",
+        "-s",
+        "photo",
+        "-o",
+        tmp_path / "out.jpg",
+        "--strength",
+        "0",
+    )
     assert done.code == 1
     assert ".png" in done.only_error()
     assert not (tmp_path / "out.jpg").exists()
@@ -191,14 +220,16 @@ def test_too_many_pixels(impasto: Run, photo_file: Path) -> None:
     assert impasto("stylize", photo_file, *STYLE, "--max-pixels", "3072").code == 0
 
 
-@pytest.mark.parametrize("failure", [MemoryError(), RuntimeError("Check failed\nat src/memory.cpp:12\nbad_alloc")])
+@pytest.mark.parametrize(
+    "failure", [MemoryError(), RuntimeError("Check failed\nat src/memory.cpp:12\nbad_alloc")]
+)
 def test_memory_that_does_not_suffice(
     impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(Brush, "paint", fail)
+    monkeypatch.setattr(PreparedStyle, "paint", fail)
     done = impasto("stylize", photo_file, *STYLE)
     assert done.code == 1
     assert f"{photo_file}: painting failed" in done.only_error()
@@ -229,7 +260,7 @@ def of_nan(path: Path) -> None:
 
 
 def with_a_broken_network(path: Path) -> None:
-    from impasto.networks import Network
+    from impasto.models.network import Network
 
     own = Network("own", "f00d", 3, b"Dear Sir or Madam,", {})
     Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(path)
@@ -243,12 +274,17 @@ def with_a_broken_network(path: Path) -> None:
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
         (folder, "broken or no safetensors file"),
-        (foreign, f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is"),
+        (
+            foreign,
+            f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is",
+        ),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "it holds no ONNX graph; get it anew"),
     ],
 )
-def test_a_bad_style_file(impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str) -> None:
+def test_a_bad_style_file(
+    impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str
+) -> None:
     path = photo_file.with_name("style.safetensors")
     make(path)
     done = impasto("stylize", photo_file, photo_file.parent, "--style", path)
@@ -257,8 +293,13 @@ def test_a_bad_style_file(impasto: Run, photo_file: Path, make: Callable[[Path],
     assert len(list(photo_file.parent.glob("*.jpg"))) == 1
 
 
-@pytest.mark.parametrize(("make", "reason"), [(missing, "does not exist"), (empty, "it is empty"), (no_picture, "no picture")])
-def test_a_bad_picture_as_style(impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(missing, "does not exist"), (empty, "it is empty"), (no_picture, "no picture")],
+)
+def test_a_bad_picture_as_style(
+    impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str
+) -> None:
     path = photo_file.with_name("style.png")
     make(path)
     done = impasto("stylize", photo_file, "--style", path)
@@ -266,7 +307,10 @@ def test_a_bad_picture_as_style(impasto: Run, photo_file: Path, make: Callable[[
     assert reason in done.only_error()
 
 
-@pytest.mark.parametrize("style", ["starry-night:-1", "starry-night:0", "starry-night:nan", "starry-night:much", "", ",", ":"])
+@pytest.mark.parametrize(
+    "style",
+    ["starry-night:-1", "starry-night:0", "starry-night:nan", "starry-night:much", "", ",", ":"],
+)
 def test_bad_mixes(impasto: Run, photo_file: Path, style: str) -> None:
     done = impasto("stylize", photo_file, f"--style={style}")
     assert done.code == 2
@@ -275,7 +319,9 @@ def test_bad_mixes(impasto: Run, photo_file: Path, style: str) -> None:
 
 def test_an_engine_that_cannot(impasto: Run, photo_file: Path) -> None:
     pytest.importorskip("onnxruntime")
-    done = impasto("stylize", photo_file, photo_file, *STYLE, "--engine", "onnxruntime", "--precision", "bf16")
+    done = impasto(
+        "stylize", photo_file, photo_file, *STYLE, "--engine", "onnxruntime", "--precision", "bf16"
+    )
     assert (done.code, done.out) == (2, "")
     assert "--precision f32" in done.only_error()
 
@@ -333,7 +379,11 @@ def failing_writes(monkeypatch: pytest.MonkeyPatch, number: int, failures: int) 
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(errno.ENOSPC, "No space left on device"), (errno.EROFS, "Read-only file system"), (errno.EACCES, "Permission denied")],
+    [
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.EACCES, "Permission denied"),
+    ],
 )
 def test_a_disk_that_does_not_take_it(
     impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
@@ -352,9 +402,13 @@ def test_a_disk_that_does_not_take_it(
     assert len(list(photo_file.parent.iterdir())) == 4
 
 
-@pytest.mark.parametrize("output", ["/proc/here/", "/proc/here.jpg", "/dev/null/here/", "x" * 300 + ".jpg"])
+@pytest.mark.parametrize(
+    "output", ["/proc/here/", "/proc/here.jpg", "/dev/null/here/", "x" * 300 + ".jpg"]
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_outputs_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, output: str) -> None:
+def test_outputs_that_cannot_be(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
     monkeypatch.chdir(photo_file.parent)
     done = impasto("stylize", photo_file, *STYLE, "-o", output)
     assert (done.code, done.out) == (1 if "proc" in output else 2, "")
@@ -367,7 +421,11 @@ def test_outputs_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pyt
 def test_results_into_a_full_disk(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "impasto", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, env=surroundings()
+            [sys.executable, "-m", "impasto", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=surroundings(),
         )
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
@@ -403,12 +461,25 @@ def test_ctrl_c_in_a_batch(tmp_path: Path) -> None:
         (photos / f"{number}.jpg").write_bytes(data)
     with (tmp_path / "stderr").open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "impasto", "stylize", str(photos), *STYLE, "-o", str(tmp_path / "out"), "--threads", "1"],
+            [
+                sys.executable,
+                "-m",
+                "impasto",
+                "stylize",
+                str(photos),
+                *STYLE,
+                "-o",
+                str(tmp_path / "out"),
+                "--threads",
+                "1",
+            ],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
             env=surroundings(),
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job would ignore it
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # a shell's background job would ignore it
         )
     assert process.stdout
     reported = [process.stdout.readline() for _ in range(3)]

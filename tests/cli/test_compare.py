@@ -9,7 +9,7 @@ from pictures import photo
 from PIL import Image
 
 from impasto.cli.options import listed
-from impasto.images import read
+from impasto.images.reading import read
 from impasto.stylizer import Stylizer
 
 SMALL = ("-n", "small")
@@ -17,7 +17,8 @@ SMALL = ("-n", "small")
 
 @pytest.fixture
 def folder(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of photo.jpg, in which the command runs, with tulip.png, a style, in a folder beside it."""
+    """The folder of photo.jpg, in which the command runs, with tulip.png, a style, in a folder
+    beside it."""
     monkeypatch.chdir(photo_file.parent)
     Path("styles").mkdir()
     Image.fromarray(photo(70, 90)[::-1].copy()).save("styles/tulip.png")
@@ -25,7 +26,16 @@ def folder(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_sheet(impasto: Run, folder: Path) -> None:
-    arguments = ("compare", "photo.jpg", "-s", "udnie,styles/tulip.png", "--strengths", "0,0.5", *SMALL, "--json")
+    arguments = (
+        "compare",
+        "photo.jpg",
+        "-s",
+        "udnie,styles/tulip.png",
+        "--strengths",
+        "0,0.5",
+        *SMALL,
+        "--json",
+    )
     (record,) = impasto(*arguments).records
     height, width = read("compare.png").rgb.shape[:2]
     assert {key: value for key, value in record.items() if key != "seconds"} == {
@@ -42,7 +52,16 @@ def test_a_sheet(impasto: Run, folder: Path) -> None:
     }
     assert width > 2 * 320 and height > 3 * 240
     assert "-o compare.png exists; --overwrite replaces it" in impasto(*arguments).usage()
-    done = impasto(*arguments[:-1], "--overwrite", "--width", "100", "--colors", "style,luminance:0.5", "-o", "compare.jpg")
+    done = impasto(
+        *arguments[:-1],
+        "--overwrite",
+        "--width",
+        "100",
+        "--colors",
+        "style,luminance:0.5",
+        "-o",
+        "compare.jpg",
+    )
     assert done.code == 0 and done.out.startswith("compare.jpg (") and ", 8 paintings, " in done.out
 
 
@@ -54,12 +73,16 @@ def test_mixes_and_several_photographs(impasto: Run, folder: Path) -> None:
     assert record["photos"] == ["photo", "second"]
     assert record["styles"] == ["udnie:0.7,the-scream:0.3", "reverie", "udnie"]
     assert record["paintings"] == 6
-    (record,) = impasto(*arguments, "--overwrite").records  # the earlier sheet in the folder is no photograph
+    (record,) = impasto(
+        *arguments, "--overwrite"
+    ).records  # the earlier sheet in the folder is no photograph
     assert record["photos"] == ["photo", "second"]
 
 
 def test_networks_are_one_more_thing(impasto: Run, folder: Path) -> None:
-    (record,) = impasto("compare", "photo.jpg", "-s", "udnie", "--networks", "base,small", "--json").records
+    (record,) = impasto(
+        "compare", "photo.jpg", "-s", "udnie", "--networks", "base,small", "--json"
+    ).records
     assert (record["networks"], record["paintings"]) == (["base", "small"], 2)
 
 
@@ -76,8 +99,15 @@ def test_before_and_after(impasto: Run, folder: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
-    (record,) = impasto("compare", "photo.jpg", "-s", "udnie", "--sweep", *SMALL, "-o", f"sweep.{suffix}", "--json").records
-    assert (record["frames"], record["width"], record["height"], record["strengths"]) == (48, 64, 48, [0, 1])
+    (record,) = impasto(
+        "compare", "photo.jpg", "-s", "udnie", "--sweep", *SMALL, "-o", f"sweep.{suffix}", "--json"
+    ).records
+    assert (record["frames"], record["width"], record["height"], record["strengths"]) == (
+        48,
+        64,
+        48,
+        [0, 1],
+    )
     with Image.open(f"sweep.{suffix}") as image:
         assert 40 <= image.n_frames <= 48  # type: ignore[attr-defined]  # WebP shows equal ones longer
         first = np.asarray(image.convert("RGB")).astype(float)
@@ -105,7 +135,10 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
         (["--sweep", "--before-after"], "choose one"),
         (["--sweep", "--strengths", "0.5"], "--strengths has no say with --sweep"),
         (["--before-after", "--width", "100"], "--width has no say with --before-after"),
-        (["--before-after", "--strokes", "1,2"], "--before-after shows one painting; give one of --strokes, not 1.0, 2.0"),
+        (
+            ["--before-after", "--strokes", "1,2"],
+            "--before-after shows one painting; give one of --strokes, not 1.0, 2.0",
+        ),
         (["--sweep", "styles/tulip.png"], "give one of photographs"),
         (["-s", "styles/tulip.png", "-o", "styles/tulip.png", "--overwrite"], "is a style itself"),
     ],

@@ -1,4 +1,5 @@
-"""impasto evaluate: what comes out, that it agrees with what was saved, that a run goes on, and what it says of bad input.
+"""impasto evaluate: what comes out, that it agrees with what was saved, that a run goes on, and
+what it says of bad input.
 
 Judged by `lite`, which ships, on pictures of 64 pixels, so that no weights are needed.
 """
@@ -19,9 +20,12 @@ from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tenso
 from PIL import Image  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-from impasto.images import Picture, read, write  # noqa: E402
-from impasto.learning import evaluate, features  # noqa: E402
-from impasto.learning.evaluate import Judge  # noqa: E402
+from impasto.images.image import Picture  # noqa: E402
+from impasto.images.reading import read  # noqa: E402
+from impasto.images.writing import write  # noqa: E402
+from impasto.learning.evaluation import scorer  # noqa: E402
+from impasto.learning.evaluation.scorer import ObjectiveScorer  # noqa: E402
+from impasto.learning.networks import pretrained  # noqa: E402
 from impasto.stylizer import Stylizer  # noqa: E402
 
 WAVE = "hokusai_great_wave"  # the source of a style of the gallery
@@ -30,13 +34,16 @@ BASELINES = "recolored,double-exposure,painting"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two photographs and one painting that the gallery has a style of; no weights but what ships."""
+    """A folder with two photographs and one painting that the gallery has a style of; no weights
+    but what ships."""
     monkeypatch.delenv("IMPASTO_WEIGHTS", raising=False)
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
     for folder, names in (("photos", ("a", "b")), ("paintings", (WAVE,))):
         (tmp_path / folder).mkdir()
         for seed, name in enumerate(names):
-            Image.fromarray(texture(seed + len(folder), 70, 80)).save(tmp_path / folder / f"{name}.png")
+            Image.fromarray(texture(seed + len(folder), 70, 80)).save(
+                tmp_path / folder / f"{name}.png"
+            )
     return tmp_path
 
 
@@ -45,7 +52,9 @@ def run(impasto: Run, place: Path) -> Run:
     def evaluated(methods: str, *more: object) -> Outcome:
         places = (place / "paintings", "--photos", place / "photos", "-o", place / "out")
         small = ("--size", "64", "--perceptual", "lite", "--precision", "f32", "--threads", "1")
-        return impasto("evaluate", *places, *small, "-m", methods, "--measures", "canonical,ssim", *more)
+        return impasto(
+            "evaluate", *places, *small, "-m", methods, "--measures", "canonical,ssim", *more
+        )
 
     return evaluated
 
@@ -55,16 +64,31 @@ def scores(place: Path) -> list[dict[str, Any]]:
 
 
 def results(place: Path) -> dict[str, dict[str, Any]]:
-    return {each["method"]: each for each in json.loads((place / "out" / "results.json").read_text())["methods"]}
+    return {
+        each["method"]: each
+        for each in json.loads((place / "out" / "results.json").read_text())["methods"]
+    }
 
 
-def test_another_network_of_the_same_name(impasto: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_network_of_the_same_name(
+    impasto: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_file(vgg_tensors(), place / "vgg19.safetensors")
     monkeypatch.setenv("IMPASTO_WEIGHTS", str(place))
-    places = (place / "paintings", "--photos", place / "photos", "-o", place / "out", "--measures", "canonical")
+    places = (
+        place / "paintings",
+        "--photos",
+        place / "photos",
+        "-o",
+        place / "out",
+        "--measures",
+        "canonical",
+    )
     done = impasto("evaluate", *places, "--size", "64", "-m", "recolored")
     assert done.code == 0
-    assert "figures compare with each other, not with those of the Oxford VGG-19" in " ".join(done.err.split())
+    assert "figures compare with each other, not with those of the Oxford VGG-19" in " ".join(
+        done.err.split()
+    )
 
 
 def test_what_comes_out(run: Run, place: Path) -> None:
@@ -77,15 +101,25 @@ def test_what_comes_out(run: Run, place: Path) -> None:
         assert record["pairs"] == 2
         assert record["conditions"]["short side"] == "64 pixels"
         assert record["conditions"]["measures"]["canonical"].startswith("lite-")
-        assert record["J"]["mean"] == pytest.approx(record["C"]["mean"] + 5 * record["S"]["mean"], rel=1e-3)
+        assert record["J"]["mean"] == pytest.approx(
+            record["C"]["mean"] + 5 * record["S"]["mean"], rel=1e-3
+        )
         assert record["J"]["p10"] <= record["J"]["median"] <= record["J"]["p90"]
         assert ("milliseconds" in record) == record["method"].startswith(("base", "lbfgs"))
     found = results(place)
-    assert found["painting"]["S"]["mean"] < min(found[label]["S"]["mean"] for label in labels if label != "painting")
+    assert found["painting"]["S"]["mean"] < min(
+        found[label]["S"]["mean"] for label in labels if label != "painting"
+    )
     assert found["lbfgs-3"]["worth"] in (3, None)  # null where rounding to 8 bits cost a little
     assert found["base@gallery"]["minutes"] > 1
     names = {path.name for path in (place / "out").iterdir()}
-    assert {"results.md", "results.json", "scores.jsonl", "sheet.png", "style-against-content.png"} <= names
+    assert {
+        "results.md",
+        "results.json",
+        "scores.jsonl",
+        "sheet.png",
+        "style-against-content.png",
+    } <= names
     assert {"quality-against-time.png", "quality-against-training.png"} <= names
     table = (place / "out" / "results.md").read_text()
     assert all(f"| {label} |" in table for label in labels)
@@ -106,20 +140,26 @@ def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Pat
 
 def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path) -> None:
     run("base@gallery,double-exposure")
-    judge = Judge(features.load("lite"), 64)
+    judge = ObjectiveScorer(pretrained.load_perceptual("lite"), 64)
     painting = place / "paintings" / f"{WAVE}.png"
     seen = 0
     for line in scores(place):
         if line["measure"] != "canonical":
             continue
         photo = place / "photos" / f"{line['photo']}.png"
-        picture = read(place / "out" / "pictures" / "64" / line["method"] / f"{photo.stem}.{WAVE}.png").rgb
+        picture = read(
+            place / "out" / "pictures" / "64" / line["method"] / f"{photo.stem}.{WAVE}.png"
+        ).rgb
         expected = judge.score(picture, photo, painting)
         assert line["values"] == pytest.approx(vars(expected), rel=1e-4)
         seen += 1
     assert seen == 4
-    baseline = evaluate.double_exposure(evaluate.load(place / "photos" / "a.png", 64), evaluate.load(painting, 64))
-    np.testing.assert_array_equal(read(place / "out/pictures/64/double-exposure" / f"a.{WAVE}.png").rgb, baseline)
+    baseline = scorer.double_exposure(
+        scorer.load(place / "photos" / "a.png", 64), scorer.load(painting, 64)
+    )
+    np.testing.assert_array_equal(
+        read(place / "out/pictures/64/double-exposure" / f"a.{WAVE}.png").rgb, baseline
+    )
 
 
 def test_mean_and_median_are_over_pairs(run: Run, place: Path) -> None:
@@ -173,8 +213,10 @@ def test_another_photograph_under_the_same_name_is_painted_anew(run: Run, place:
     assert results(place)["recolored"]["J"]["mean"] != before
 
 
-def test_a_style_that_is_predicted_otherwise_is_painted_anew(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from impasto import predictor
+def test_a_style_that_is_predicted_otherwise_is_painted_anew(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.inference import predictor
 
     run("base")
     before, predict = results(place)["base"]["J"]["mean"], predictor.predict
@@ -185,7 +227,9 @@ def test_a_style_that_is_predicted_otherwise_is_painted_anew(run: Run, place: Pa
     assert results(place)["base"]["J"]["mean"] != before
 
 
-def test_a_measure_that_is_asked_for_later_is_taken_of_what_was_saved(run: Run, place: Path) -> None:
+def test_a_measure_that_is_asked_for_later_is_taken_of_what_was_saved(
+    run: Run, place: Path
+) -> None:
     run("recolored")
     before = scores(place)
     assert run("recolored", "--measures", "canonical,ssim,adain,cfsd").code == 0
@@ -199,19 +243,24 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     theirs = place / "theirs"
     theirs.mkdir()
     for name in "ab":  # the photographs themselves, at another size
-        photo = evaluate.load(place / "photos" / f"{name}.png", 64)
-        write(theirs / f"{name}.{WAVE}.png", Picture(np.array(Image.fromarray(photo).resize((146, 128)))))
+        photo = scorer.load(place / "photos" / f"{name}.png", 64)
+        write(
+            theirs / f"{name}.{WAVE}.png",
+            Picture(np.array(Image.fromarray(photo).resize((146, 128)))),
+        )
     assert run(f"theirs={theirs},recolored").code == 0
     assert results(place)["theirs"]["C"]["mean"] < 0.1
     (theirs / f"b.{WAVE}.png").unlink()
     done = run(f"theirs={theirs},recolored")
     assert done.code == 1
     assert f"b.{WAVE}.png does not exist" in done.err
-    assert {each["pairs"] for each in results(place).values()} == {1}  # figures are over the same pairs
+    assert {each["pairs"] for each in results(place).values()} == {
+        1
+    }  # figures are over the same pairs
 
 
 def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> None:
-    from impasto.styles import gallery_style
+    from impasto.models.gallery import gallery_style
 
     (place / "mine").mkdir()
     gallery_style("great-wave").write(place / "mine" / "x.safetensors")
@@ -219,24 +268,39 @@ def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> 
     assert results(place)["base@mine"]["J"] == results(place)["base@gallery"]["J"]
 
 
-def test_without_a_folder_the_stylizer_gets_the_painting(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Stylizer, "stylize", lambda self, picture, style: 255 - picture if Path(style).is_file() else None)
+def test_without_a_folder_the_stylizer_gets_the_painting(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Stylizer,
+        "stylize",
+        lambda self, picture, style: 255 - picture if Path(style).is_file() else None,
+    )
     assert run("base").code == 0
-    photo = evaluate.load(place / "photos" / "a.png", 64)
-    np.testing.assert_array_equal(read(place / "out/pictures/64/base" / f"a.{WAVE}.png").rgb, 255 - photo)
+    photo = scorer.load(place / "photos" / "a.png", 64)
+    np.testing.assert_array_equal(
+        read(place / "out/pictures/64/base" / f"a.{WAVE}.png").rgb, 255 - photo
+    )
 
 
-def test_fid_and_lpips_with_the_weights_they_need(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fid_and_lpips_with_the_weights_they_need(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IMPASTO_WEIGHTS", str(place))
     Image.fromarray(texture(9)).save(place / "paintings" / "another.png")
     save_file(squeeze_tensors(), place / "squeezenet1_1.safetensors")
-    heads = {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, c in enumerate((64, 128, 256, 384, 384, 512, 512))}
+    heads = {
+        f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1)
+        for i, c in enumerate((64, 128, 256, 384, 384, 512, 512))
+    }
     torch.save(heads, place / "squeeze.pth")
     torch.save(inception_tensors(), place / "inception.pth")
     more = ("--measures", "lpips", "--inception", place / "inception.pth")
     assert run("recolored,painting", *more, "--lpips-heads", place / "squeeze.pth").code == 0
     for found in results(place).values():
-        assert found["ArtFID"] == pytest.approx((1 + found["LPIPS"]["mean"]) * (1 + found["FID"]), rel=1e-3)
+        assert found["ArtFID"] == pytest.approx(
+            (1 + found["LPIPS"]["mean"]) * (1 + found["FID"]), rel=1e-3
+        )
     assert results(place)["painting"]["FID"] < results(place)["recolored"]["FID"]
     assert "fid-inception-" in (place / "out" / "results.md").read_text()
     assert run("recolored", *more, "--limit", "1").code == 0
@@ -264,21 +328,36 @@ def test_a_failed_pair_is_one_line(run: Run, place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "methods, said", [("lbfgs", "no method"), ("recolored,recolored", "two methods"), ("x=absent/", "no folder")]
+    "methods, said",
+    [("lbfgs", "no method"), ("recolored,recolored", "two methods"), ("x=absent/", "no folder")],
 )
 def test_methods_that_are_none(run: Run, methods: str, said: str) -> None:
     assert said in run(methods).usage()
 
 
 def test_measures_that_are_none(run: Run) -> None:
-    assert "no measure is called 'psnr'; there are canonical" in run("recolored", "--measures", "psnr").usage()
+    assert (
+        "no measure is called 'psnr'; there are canonical"
+        in run("recolored", "--measures", "psnr").usage()
+    )
 
 
 def test_photographs_that_are_not_there(impasto: Run, place: Path) -> None:
-    done = impasto("evaluate", place / "paintings", "--photos", place / "home2", "-o", place / "out", "--perceptual", "lite")
+    done = impasto(
+        "evaluate",
+        place / "paintings",
+        "--photos",
+        place / "home2",
+        "-o",
+        place / "out",
+        "--perceptual",
+        "lite",
+    )
     assert done.code == 1
     (place / "empty").mkdir()
-    done = impasto("evaluate", place / "paintings", "--photos", place / "empty", "-o", place / "out")
+    done = impasto(
+        "evaluate", place / "paintings", "--photos", place / "empty", "-o", place / "out"
+    )
     assert (done.code, "holds no pictures" in done.only_error()) == (1, True)
 
 

@@ -1,11 +1,12 @@
-"""impasto export: files, and what is said of them; that they paint the same is tested with `exporting`."""
+"""impasto export: files, and what is said of them; that they paint the same is tested with
+`exporting`."""
 
 from pathlib import Path
 
 import pytest
 from commands import Run, python
 
-from impasto.networks import shipped
+from impasto.models.network import load_shipped
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,9 @@ def names(folder: Path) -> list[str]:
 def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     done = impasto("export", "starry-night", "--network", "small")
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("starry-night.small.onnx (onnx; largest difference, of pixels in 0..1: ")
+    assert done.out.startswith(
+        "starry-night.small.onnx (onnx; largest difference, of pixels in 0..1: "
+    )
     assert names(folder) == ["starry-night.small.onnx"]
     message = impasto("export", "starry-night", "--network", "small").usage()
     assert "starry-night.small.onnx exists; --overwrite replaces it, or give another -o" in message
@@ -29,9 +32,13 @@ def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
 
 
 def test_the_record(impasto: Run, folder: Path) -> None:
-    (record,) = impasto("export", "great-wave", "-n", "small", "--pixels", "-o", "wave.onnx", "--json").records
-    assert record.pop("largest_difference") == pytest.approx(0.00196, abs=1e-4)  # rounding to 8 bits
-    hash = shipped("small").hash
+    (record,) = impasto(
+        "export", "great-wave", "-n", "small", "--pixels", "-o", "wave.onnx", "--json"
+    ).records
+    assert record.pop("largest_difference") == pytest.approx(
+        0.00196, abs=1e-4
+    )  # rounding to 8 bits
+    hash = load_shipped("small").hash
     assert record == {
         "output": "wave.onnx",
         "files": ["wave.onnx"],
@@ -45,7 +52,10 @@ def test_the_record(impasto: Run, folder: Path) -> None:
 def test_openvino_writes_two_files(impasto: Run, folder: Path) -> None:
     pytest.importorskip("openvino")
     Path("wave.bin").touch()
-    assert "wave.bin exists" in impasto("export", "great-wave", "-n", "small", "-o", "wave.xml").usage()
+    assert (
+        "wave.bin exists"
+        in impasto("export", "great-wave", "-n", "small", "-o", "wave.xml").usage()
+    )
     Path("wave.bin").unlink()
     done = impasto("export", "great-wave", "-n", "small", "-o", "wave.xml")
     assert (done.code, done.err) == (0, "")
@@ -96,5 +106,8 @@ def test_onnx_needs_no_torch(folder: Path) -> None:
     code = "import sys; sys.modules['torch'] = None; from impasto.cli import main; main()"
     done = python("-c", code, "export", "starry-night", "--network", "small")
     assert (done.code, done.err) == (0, "")
-    assert "impasto[train]" in python("-c", code, "export", "starry-night", "--format", "pytorch").only_error()
+    assert (
+        "impasto[train]"
+        in python("-c", code, "export", "starry-night", "--format", "pytorch").only_error()
+    )
     assert "impasto[train]" in python("-c", code, "import", "a.pth").only_error()

@@ -1,4 +1,5 @@
-"""impasto optimize from the command to the painting: what it keeps, what it says, and how it stops and goes on."""
+"""impasto optimize from the command to the painting: what it keeps, what it says, and how it stops
+and goes on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,10 @@ from commands import Outcome, Run
 from pictures import photo
 from PIL import Image
 
-from impasto.color import LUMA
-from impasto.images import read
-from impasto.styles import Style, gallery_style, remember
+from impasto.images.reading import read
+from impasto.inference.color import LUMA
+from impasto.models.gallery import gallery_style
+from impasto.models.style import Style, encode_picture
 
 pytest.importorskip("torch")
 
@@ -21,13 +23,24 @@ Optimize = Callable[..., Outcome]
 
 @pytest.fixture
 def optimize(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Optimize:
-    """`impasto optimize photo.jpg ...` of few quick iterations, in the folder of the photograph, where style.png is a style."""
+    """`impasto optimize photo.jpg ...` of few quick iterations, in the folder of the photograph,
+    where style.png is a style."""
     monkeypatch.chdir(photo_file.parent)
     noise = np.random.default_rng(0).integers(0, 256, (70, 80, 3), np.uint8)
     Image.fromarray(photo(70, 80)[::-1] // 2 + noise // 2).save("style.png")
 
     def run(*arguments: object) -> Outcome:
-        return impasto("optimize", "photo.jpg", *arguments, "--start", "photo", "--iterations", 3, "--threads", 1)
+        return impasto(
+            "optimize",
+            "photo.jpg",
+            *arguments,
+            "--start",
+            "photo",
+            "--iterations",
+            3,
+            "--threads",
+            1,
+        )
 
     return run
 
@@ -35,7 +48,7 @@ def optimize(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Ctrl-C comes after so many iterations; never again with None."""
-    from impasto.learning.optimize import Optimization
+    from impasto.learning.optimization.run import Optimization
 
     step = Optimization.train_step
 
@@ -64,12 +77,18 @@ def test_a_painting_beside_its_photograph(optimize: Optimize) -> None:
     painted = read("photo.style-optimized.jpg").rgb
     assert painted.shape == (48, 64, 3)
     assert np.abs(painted.astype(int) - read("photo.jpg").rgb).mean() > 5
-    assert {path.name for path in Path().iterdir()} == {"photo.jpg", "style.png", "photo.style-optimized.jpg"}
+    assert {path.name for path in Path().iterdir()} == {
+        "photo.jpg",
+        "style.png",
+        "photo.style-optimized.jpg",
+    }
 
 
 def test_it_starts_from_what_stylize_paints(impasto: Run, optimize: Optimize) -> None:
     assert optimize("style.png", "-o", "one.png").code == 0
-    done = impasto("optimize", "photo.jpg", "style.png", "-o", "other.png", "--iterations", 3, "--threads", 1)
+    done = impasto(
+        "optimize", "photo.jpg", "style.png", "-o", "other.png", "--iterations", 3, "--threads", 1
+    )
     assert (done.code, done.err) == (0, "")
     assert np.abs(read("one.png").rgb.astype(int) - read("other.png").rgb).mean() > 3
 
@@ -143,19 +162,29 @@ def test_several_styles(optimize: Optimize) -> None:
 
 def test_a_style_file_that_remembers_its_picture(optimize: Optimize) -> None:
     gallery = gallery_style("starry-night")
-    Style("house", gallery.embeddings, gallery.hashes, remembered=remember(read("style.png").rgb)).write(Path("a.safetensors"))
+    Style(
+        "house",
+        gallery.embeddings,
+        gallery.hashes,
+        remembered=encode_picture(read("style.png").rgb),
+    ).write(Path("a.safetensors"))
     assert optimize("a.safetensors").code == 0
     assert Path("photo.house-optimized.jpg").exists()
     gallery.write(Path("b.safetensors"))
     assert "b.safetensors does not remember its picture" in optimize("b.safetensors").only_error()
 
 
-def test_ctrl_c_keeps_the_painting_and_resume_goes_on(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
+def test_ctrl_c_keeps_the_painting_and_resume_goes_on(
+    optimize: Optimize, interrupted: Callable[[int], None]
+) -> None:
     assert optimize("style.png", "-o", "whole.png").code == 0
     interrupted(2)
     done = optimize("style.png", "-o", "out.png")
     assert done.code == 130
-    assert "interrupted; the painting so far is out.png, and --resume goes on from out.png.checkpoint" in done.only_error()
+    assert (
+        "interrupted; the painting so far is out.png, and --resume goes on from out.png.checkpoint"
+        in done.only_error()
+    )
     assert read("out.png").rgb.shape == (48, 64, 3)
     Path("out.png").unlink()
     assert "an unfinished run stands at" in optimize("style.png", "-o", "out.png").usage()
@@ -177,13 +206,17 @@ def test_nothing_to_go_on_with(optimize: Optimize) -> None:
     assert read("new/folder/out.png").width == 64
 
 
-def test_ctrl_c_in_a_folder_that_is_not_there_yet(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
+def test_ctrl_c_in_a_folder_that_is_not_there_yet(
+    optimize: Optimize, interrupted: Callable[[int], None]
+) -> None:
     interrupted(1)
     done = optimize("style.png", "-o", "new/out.png")
     assert done.code == 130 and Path("new/out.png.checkpoint").exists()
 
 
-def test_ctrl_c_before_the_first_iteration(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
+def test_ctrl_c_before_the_first_iteration(
+    optimize: Optimize, interrupted: Callable[[int], None]
+) -> None:
     interrupted(0)
     done = optimize("style.png")
     assert done.code == 130
@@ -191,7 +224,9 @@ def test_ctrl_c_before_the_first_iteration(optimize: Optimize, interrupted: Call
     assert {path.name for path in Path().iterdir()} == {"photo.jpg", "style.png"}
 
 
-def test_a_checkpoint_of_another_run(optimize: Optimize, interrupted: Callable[[int], None]) -> None:
+def test_a_checkpoint_of_another_run(
+    optimize: Optimize, interrupted: Callable[[int], None]
+) -> None:
     interrupted(1)
     optimize("style.png", "-o", "out.png")
     done = optimize("style.png", "-o", "out.png", "--resume", "--style-weight", 7)
@@ -209,7 +244,9 @@ def test_colors_of_the_photograph(optimize: Optimize) -> None:
     painted, own = (read(name).rgb.astype(float) for name in ("out.png", "photo.jpg"))
     chrominance = [picture - (picture @ LUMA)[..., None] for picture in (painted, own)]
     assert np.median(np.abs(chrominance[0] - chrominance[1])) <= 1
-    done = optimize("style.png", "--color", "linear-mkl", "--color-when", "before", "-o", "before.png")
+    done = optimize(
+        "style.png", "--color", "linear-mkl", "--color-when", "before", "-o", "before.png"
+    )
     assert (done.code, done.err) == (0, "")
     assert np.abs(read("before.png").rgb.mean((0, 1)) - own.mean((0, 1))).max() < 20
 
@@ -217,9 +254,19 @@ def test_colors_of_the_photograph(optimize: Optimize) -> None:
 def test_masks_and_regions(optimize: Optimize) -> None:
     Image.fromarray(np.array([[0, 255]], np.uint8).repeat(20, 1).repeat(30, 0)).save("mask.png")
     Image.fromarray(photo(80, 70)).save("other.png")
-    done = optimize("style.png", "--mask", "mask.png", "--region", "not:mask.png=other.png", "--region", "left-right=other.png")
+    done = optimize(
+        "style.png",
+        "--mask",
+        "mask.png",
+        "--region",
+        "not:mask.png=other.png",
+        "--region",
+        "left-right=other.png",
+    )
     assert done.code == 0
     assert "the mask mask.png has 40x30 pixels and is resized to 64x48" in done.err
-    painted, own = (read(name).rgb.astype(int) for name in ("photo.style-optimized.jpg", "photo.jpg"))
+    painted, own = (
+        read(name).rgb.astype(int) for name in ("photo.style-optimized.jpg", "photo.jpg")
+    )
     assert np.abs(painted - own)[:, :24].mean() < 3  # but for what JPEG does
     assert np.abs(painted - own)[:, 40:].mean() > 5

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Outcome, Run
-from models import older
 from pictures import UInt8, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
+from tiny_models import older
 
-from impasto import pictures, predictor, staged
-from impasto.images import read
-from impasto.networks import shipped
-from impasto.styles import Style, gallery_style, remember
+from impasto.images.reading import read
+from impasto.inference import file_pipeline, predictor, tile_grid
+from impasto.models.gallery import gallery_style
+from impasto.models.network import load_shipped
+from impasto.models.style import Style, encode_picture
 
 FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds"]
 
@@ -24,7 +25,8 @@ Paint = Callable[..., Outcome]
 
 @pytest.fixture
 def paint(impasto: Run) -> Paint:
-    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than that pictures are small."""
+    """`impasto stylize ... --style starry-night`, which comes to a good end with no more words than
+    that pictures are small."""
 
     def run(*arguments: object, style: str = "starry-night") -> Outcome:
         done = impasto("stylize", *arguments, "--style", style)
@@ -82,7 +84,9 @@ def test_json(paint: Paint, photo_file: Path) -> None:
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_the_engine_is_the_one_asked_for(paint: Paint, photo_file: Path, engine: str) -> None:
     pytest.importorskip(engine)
-    (record,) = paint(photo_file, "--engine", engine, "--precision", "f32", "--threads", "1", "--json").records
+    (record,) = paint(
+        photo_file, "--engine", engine, "--precision", "f32", "--threads", "1", "--json"
+    ).records
     assert record["engine"] == engine
 
 
@@ -143,7 +147,10 @@ def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
     done = impasto("stylize", tmp_path, "-s", "udnie")
     assert done.code == 0
     (line,) = done.errors
-    assert line == f"{tmp_path / '1.png'} is painted at 40x63 pixels: less than 64x64 shows little of a style"
+    assert (
+        line
+        == f"{tmp_path / '1.png'} is painted at 40x63 pixels: less than 64x64 shows little of a style"
+    )
     assert impasto("stylize", tmp_path, "-s", "udnie").err == "", "what is kept was not painted"
     assert impasto("stylize", tmp_path / "0.png", "-s", "udnie", "--overwrite").err == ""
 
@@ -151,7 +158,9 @@ def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
 def test_size_and_strokes_count_for_what_is_small(impasto: Run, tmp_path: Path) -> None:
     Image.fromarray(photo(120, 90)).save(tmp_path / "photo.png")
     for more, sides in ((("--size", "20"), "20x27"), (("--stroke", "2"), "45x60")):
-        (line,) = impasto("stylize", tmp_path / "photo.png", "-s", "udnie", "--overwrite", *more).errors
+        (line,) = impasto(
+            "stylize", tmp_path / "photo.png", "-s", "udnie", "--overwrite", *more
+        ).errors
         assert f"photo.png is painted at {sides} pixels" in line
 
 
@@ -191,11 +200,22 @@ def test_a_turned_photograph_comes_out_upright(paint: Paint, tmp_path: Path) -> 
 # Styles and networks of older galleries
 
 
-def test_a_style_that_is_remade_is_told_of(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_style_that_is_remade_is_told_of(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In one line beside the paintings; they are those of the prediction."""
     path = photo_file.with_name("tulip.safetensors")
-    Style("tulip", {"base": np.ones(3, np.float32)}, {"base": "o1d"}, remembered=remember(photo(40, 50))).write(path)
-    monkeypatch.setattr(predictor, "predict", lambda picture, network: gallery_style("great-wave").embedding(network))
+    Style(
+        "tulip",
+        {"base": np.ones(3, np.float32)},
+        {"base": "o1d"},
+        remembered=encode_picture(photo(40, 50)),
+    ).write(path)
+    monkeypatch.setattr(
+        predictor,
+        "predict",
+        lambda picture, network: gallery_style("great-wave").embedding(network),
+    )
     copies(photo_file, "second.jpg")
     for _ in range(2):
         done = impasto("stylize", photo_file.parent, "-s", path, "--overwrite")
@@ -204,21 +224,41 @@ def test_a_style_that_is_remade_is_told_of(impasto: Run, photo_file: Path, monke
         assert line.startswith("tulip was made for another base network (o1d of gallery 1, ")
         assert f"`impasto train {path} --overwrite --network base` learns it anew" in line
     impasto("stylize", photo_file, "-s", "great-wave")
-    painted, expected = (read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "great-wave"))
+    painted, expected = (
+        read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "great-wave")
+    )
     assert np.array_equal(painted, expected)
 
 
 def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_file: Path) -> None:
-    network, style = photo_file.with_name("old.safetensors"), photo_file.with_name("tulip.safetensors")
-    old = older(shipped("base"))
+    network, style = (
+        photo_file.with_name("old.safetensors"),
+        photo_file.with_name("tulip.safetensors"),
+    )
+    old = older(load_shipped("base"))
     old.write(network)
-    Style("tulip", {"base": gallery_style("udnie").embedding(shipped("base"))}, {"base": old.hash}).write(style)
+    Style(
+        "tulip",
+        {"base": gallery_style("udnie").embedding(load_shipped("base"))},
+        {"base": old.hash},
+    ).write(style)
     said = impasto("stylize", photo_file, "-s", style).usage()
-    assert all(part in said for part in ("tulip", old.hash, shipped("base").hash, "impasto train PICTURE", "--network FILE"))
+    assert all(
+        part in said
+        for part in (
+            "tulip",
+            old.hash,
+            load_shipped("base").hash,
+            "impasto train PICTURE",
+            "--network FILE",
+        )
+    )
     (record,) = paint(photo_file, "--network", network, "--json", style=str(style)).records
     assert record["network"] == "base"
     paint(photo_file, style="udnie")
-    painted, expected = (read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "udnie"))
+    painted, expected = (
+        read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "udnie")
+    )
     assert np.array_equal(painted, expected)
 
 
@@ -249,7 +289,9 @@ def test_several_inputs(paint: Paint, photo_file: Path) -> None:
     assert [record["input"] for record in done.records] == [str(photo_file), str(second)]
 
 
-@pytest.mark.parametrize(("pattern", "count"), [("in/*.jpg", 2), ("**/*.jpg", 4), ("in/[a].jpg", 1), ("in/?.jpg", 2)])
+@pytest.mark.parametrize(
+    ("pattern", "count"), [("in/*.jpg", 2), ("**/*.jpg", 4), ("in/[a].jpg", 1), ("in/?.jpg", 2)]
+)
 def test_a_glob_as_input(paint: Paint, photo_file: Path, pattern: str, count: int) -> None:
     copies(photo_file, "in/b.jpg", "in/a.jpg", "in/deeper/c.jpg")
     paint(photo_file.parent / pattern, "-o", f"{photo_file.parent / 'out'}/")
@@ -261,7 +303,9 @@ def test_a_folder_painted_again_is_as_it_was(paint: Paint, photo_file: Path) -> 
     paint(photo_file.parent)
     after_one = {name: (photo_file.parent / name).read_bytes() for name in names(photo_file.parent)}
     done = paint(photo_file.parent)
-    assert {name: (photo_file.parent / name).read_bytes() for name in names(photo_file.parent)} == after_one
+    assert {
+        name: (photo_file.parent / name).read_bytes() for name in names(photo_file.parent)
+    } == after_one
     assert "kept" in done.out
     paint(photo_file.parent, "--overwrite")
     assert names(photo_file.parent) == list(after_one)
@@ -298,7 +342,15 @@ def test_an_output_that_is_no_file_name(impasto: Run, photo_file: Path, output: 
 def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) -> None:
     other = photo_file.with_name("other.png")
     Image.fromarray(photo(20, 30)).save(other)
-    said = impasto("stylize", photo_file, other, "--style", "starry-night", "-o", photo_file.with_name("one.png")).usage()
+    said = impasto(
+        "stylize",
+        photo_file,
+        other,
+        "--style",
+        "starry-night",
+        "-o",
+        photo_file.with_name("one.png"),
+    ).usage()
     assert "one.png is one file" in said and "one.png/" in said
     assert not photo_file.with_name("one.png").exists()
 
@@ -319,11 +371,21 @@ def test_an_existing_output_is_kept(paint: Paint, photo_file: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["photo.jpg", "./photo.jpg", "link.jpg", "hard.jpg"])
-def test_the_photograph_itself_is_never_overwritten(impasto: Run, photo_file: Path, way: str) -> None:
+def test_the_photograph_itself_is_never_overwritten(
+    impasto: Run, photo_file: Path, way: str
+) -> None:
     photo_file.with_name("link.jpg").symlink_to(photo_file)
     photo_file.with_name("hard.jpg").hardlink_to(photo_file)
     before = photo_file.read_bytes()
-    done = impasto("stylize", photo_file, "-s", "starry-night", "-o", f"{photo_file.parent}/{way}", "--overwrite")
+    done = impasto(
+        "stylize",
+        photo_file,
+        "-s",
+        "starry-night",
+        "-o",
+        f"{photo_file.parent}/{way}",
+        "--overwrite",
+    )
     assert done.code == 1
     assert "the photograph itself" in done.only_error()
     assert photo_file.read_bytes() == before
@@ -351,15 +413,19 @@ def test_stroke(paint: Paint, photo_file: Path) -> None:
     assert np.abs(painted[2] - painted[1]).mean() > 2
 
 
-def test_a_huge_file_is_painted_in_tiles(paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_file_is_painted_in_tiles(
+    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Row by row, with the same fields."""
     pytest.importorskip("pyvips")
     Image.fromarray(photo(300, 400)).save(tmp_path / "huge.tif")
     paint(tmp_path / "huge.tif", "-o", tmp_path / "whole.tif", "--precision", "f32")
-    monkeypatch.setattr(pictures, "STREAMED", 0)
-    monkeypatch.setattr(staged, "WHOLE", 0)
-    monkeypatch.setattr(staged, "TILE", 256)
-    (record,) = paint(tmp_path / "huge.tif", "-o", tmp_path / "tiles.tif", "--precision", "f32", "--json").records
+    monkeypatch.setattr(file_pipeline, "MIN_STREAMED_PIXELS", 0)
+    monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 0)
+    monkeypatch.setattr(tile_grid, "TILE_SIDE", 256)
+    (record,) = paint(
+        tmp_path / "huge.tif", "-o", tmp_path / "tiles.tif", "--precision", "f32", "--json"
+    ).records
     assert list(record) == FIELDS
     one, other = (read(tmp_path / f"{name}.tif").rgb.astype(int) for name in ("whole", "tiles"))
     assert np.abs(one - other).max() <= 1

@@ -1,4 +1,5 @@
-"""impasto train from the command to the style file; its errors are among those of the other verbs."""
+"""impasto train from the command to the style file; its errors are among those of the other
+verbs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,24 +11,43 @@ from commands import Outcome, Run
 from pictures import UInt8
 from PIL import Image
 
-from impasto.images import read
-from impasto.networks import shipped
-from impasto.styles import Style, gallery_style, read_style
+from impasto.images.reading import read
+from impasto.models.gallery import gallery_style
+from impasto.models.network import load_shipped
+from impasto.models.style import Style, read_style
 
 Train = Callable[..., Outcome]
 
 
 @pytest.fixture
-def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, kept_graphs: None) -> Train:
-    """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good end."""
+def train(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, kept_graphs: None
+) -> Train:
+    """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good
+    end."""
     pytest.importorskip("torch")
-    from impasto.learning import runs
+    from impasto.learning.training import style as style_training
 
     monkeypatch.chdir(photo_file.parent)
-    monkeypatch.setattr(runs, "nearest", lambda *_: "starry-night")  # not looked for: it takes longer than the rest
+    monkeypatch.setattr(
+        style_training, "nearest_style", lambda *_: "starry-night"
+    )  # not looked for: it takes longer than the rest
 
     def run(*arguments: object) -> Outcome:
-        quick = ("--steps", 1, "--batch", 1, "--crop", 64, "--style-size", 64, "--preview-every", 0, "--threads", 1)
+        quick = (
+            "--steps",
+            1,
+            "--batch",
+            1,
+            "--crop",
+            64,
+            "--style-size",
+            64,
+            "--preview-every",
+            0,
+            "--threads",
+            1,
+        )
         done = impasto("train", *arguments, *quick)
         assert done.code == 0, done.err
         return done
@@ -43,16 +63,23 @@ def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, kept_
         (["-o", "bold.safetensors", "--name", "given"], "bold.safetensors", "given"),
     ],
 )
-def test_the_name_of_a_style(train: Train, photo_file: Path, arguments: list[str], file: str, name: str) -> None:
+def test_the_name_of_a_style(
+    train: Train, photo_file: Path, arguments: list[str], file: str, name: str
+) -> None:
     train(photo_file, *arguments)
     assert read_style(Path(file)).name == name
 
 
-def test_two_styles_of_one_picture_paint_side_by_side(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_two_styles_of_one_picture_paint_side_by_side(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     for style in ("one.safetensors", "other.safetensors"):
         train(photo_file, "-o", style)
         assert "kept" not in impasto("stylize", photo_file, "-s", style).out
-    assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {"photo.one.jpg", "photo.other.jpg"}
+    assert {path.name for path in photo_file.parent.glob("photo.*.jpg")} == {
+        "photo.one.jpg",
+        "photo.other.jpg",
+    }
 
 
 def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
@@ -66,13 +93,19 @@ def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
 # Colors
 
 
-def test_a_style_remembers_the_colors_it_is_for(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_a_style_remembers_the_colors_it_is_for(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     train(photo_file, "--color", "luminance:0.5")
     style = read_style(Path("photo.safetensors"))
     assert style.metadata["color"] == "luminance:0.5"
     paintings = [Path(f"{name}.png") for name in ("as-learned", "said", "as-painted")]
-    for path, color in zip(paintings, ([], ["--color", "luminance:0.5"], ["--color", "style"]), strict=True):
-        assert impasto("stylize", photo_file, "-s", "photo.safetensors", *color, "-o", path).code == 0
+    for path, color in zip(
+        paintings, ([], ["--color", "luminance:0.5"], ["--color", "style"]), strict=True
+    ):
+        assert (
+            impasto("stylize", photo_file, "-s", "photo.safetensors", *color, "-o", path).code == 0
+        )
     one, two, other = (read(path).rgb for path in paintings)
     assert (one == two).all() and (one != other).any()
 
@@ -84,7 +117,11 @@ def test_a_picture_is_learned_in_the_colors_of_a_photograph(
     Image.fromarray(scene).save("scene.png")
     train(photo_file, "--color", mode, "--color-photo", "scene.png")
     style = read_style(Path("photo.safetensors"))
-    assert style.picture is not None and style.metadata.get("color") == left and style.metadata["recolored"] == mode
+    assert (
+        style.picture is not None
+        and style.metadata.get("color") == left
+        and style.metadata["recolored"] == mode
+    )
     if left:
         assert np.ptp(style.picture.astype(int), axis=-1).mean() < 4  # grey
     else:
@@ -92,9 +129,16 @@ def test_a_picture_is_learned_in_the_colors_of_a_photograph(
 
 
 @pytest.mark.parametrize(
-    "options", [["--color", "lab"], ["--color-photo", "photo.jpg"], ["--color", "style", "--color-photo", "photo.jpg"]]
+    "options",
+    [
+        ["--color", "lab"],
+        ["--color-photo", "photo.jpg"],
+        ["--color", "style", "--color-photo", "photo.jpg"],
+    ],
 )
-def test_colors_that_cannot_be(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+def test_colors_that_cannot_be(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
     monkeypatch.chdir(photo_file.parent)
     done = impasto("train", photo_file, *options)
     assert done.code == 2 and "linear-mkl" in done.err and not Path("photo.safetensors").exists()
@@ -111,8 +155,12 @@ def made_for_another(path: Path) -> Style:
     return style
 
 
-@pytest.mark.parametrize(("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)])
-def test_a_style_remembers_its_picture(train: Train, photo_file: Path, flags: list[str], kept: bool) -> None:
+@pytest.mark.parametrize(
+    ("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)]
+)
+def test_a_style_remembers_its_picture(
+    train: Train, photo_file: Path, flags: list[str], kept: bool
+) -> None:
     train(photo_file, *flags)
     picture = read_style(Path("photo.safetensors")).picture
     assert (picture is not None) == kept
@@ -125,14 +173,18 @@ def test_a_style_remembers_its_picture(train: Train, photo_file: Path, flags: li
 def test_a_gallery_does_not_unless_asked(
     train: Train, photo_file: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], kept: bool
 ) -> None:
-    from impasto.learning import export
+    from impasto.learning.conversion import onnx_export
 
-    monkeypatch.setattr(export, "parity", lambda *_: {})  # a network of one step is not worth the check
+    monkeypatch.setattr(
+        onnx_export, "parity", lambda *_: {}
+    )  # a network of one step is not worth the check
     train(photo_file, "--gallery", "mine", *flags)
     assert (read_style(Path("mine/styles/photo.safetensors")).picture is not None) == kept
 
 
-def test_a_style_file_is_learned_anew_in_place(train: Train, impasto: Run, photo_file: Path) -> None:
+def test_a_style_file_is_learned_anew_in_place(
+    train: Train, impasto: Run, photo_file: Path
+) -> None:
     path = Path("mine.safetensors")
     train(photo_file, "-o", path, "--name", "house")
     before = made_for_another(path)
@@ -142,9 +194,13 @@ def test_a_style_file_is_learned_anew_in_place(train: Train, impasto: Run, photo
     photo_file.unlink()  # it is not needed
     train(path, "--overwrite")
     found = read_style(path)
-    assert (found.name, found.metadata["title"], found.remembered) == ("house", "A House", before.remembered)
-    assert found.hashes == {"base": shipped("base").hash}
-    assert found.metadata["base.gallery"] == shipped("base").gallery
+    assert (found.name, found.metadata["title"], found.remembered) == (
+        "house",
+        "A House",
+        before.remembered,
+    )
+    assert found.hashes == {"base": load_shipped("base").hash}
+    assert found.metadata["base.gallery"] == load_shipped("base").gallery
 
 
 def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Path) -> None:

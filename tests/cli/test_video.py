@@ -19,8 +19,8 @@ from PIL import Image
 from impasto.cli.batch import painting_name
 from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
-from impasto.video.stability import measure
-from impasto.video.steady import SteadyBrush
+from impasto.video.metrics import measure
+from impasto.video.temporal.frozen_statistics import SteadyStyle
 
 SMALL = ("--network", "small", "--style", "starry-night")
 FIELDS = [
@@ -64,10 +64,12 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
     assert names(clip.parent) == ["clip.mp4", "clip.starry-night.mp4"]
     assert packets_of(target) == packets_of(clip)
     assert times_of(target) == times_of(clip)
-    painter = SteadyBrush(Stylizer("small").brush("starry-night"))
+    stylizer = SteadyStyle(Stylizer("small").prepare("starry-night"))
     for painted, frame in zip(frames_of(target), frames_of(clip), strict=True):
-        expected = painter(frame)
-        assert np.abs(gray(painted) - gray(expected)).mean() < 6  # colors have half the resolution, and the encoder its share
+        expected = stylizer(frame)
+        assert (
+            np.abs(gray(painted) - gray(expected)).mean() < 6
+        )  # colors have half the resolution, and the encoder its share
         assert np.abs(gray(painted) - gray(frame)).mean() > 10
 
 
@@ -82,12 +84,15 @@ def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
     done = impasto("stylize", source, *SMALL, "--stroke", "2")
     assert (done.code, done.err) == (0, "")
     assert "strokes 2 times as large" in done.out
-    target, painter = source.with_name("clip.starry-night.mp4"), SteadyBrush(Stylizer("small").brush("starry-night"))
+    target, stylizer = (
+        source.with_name("clip.starry-night.mp4"),
+        SteadyStyle(Stylizer("small").prepare("starry-night")),
+    )
     for painted, frame in zip(frames_of(target), frames_of(source), strict=True):
         assert painted.shape == frame.shape
         seen = np.array(Image.fromarray(frame).resize((128, 96), Image.Resampling.BOX))
         low = np.array(Image.fromarray(painted).resize((128, 96), Image.Resampling.BOX))
-        assert np.abs(gray(low) - gray(painter(seen))).mean() < 6
+        assert np.abs(gray(low) - gray(stylizer(seen))).mean() < 6
         assert np.abs(gray(low) - gray(seen)).mean() > 10
 
 
@@ -100,14 +105,16 @@ def test_small_strokes_are_of_pictures(impasto: Run, clip: Path) -> None:
 def test_every_frame_by_itself(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--no-steady", "-o", clip.with_name("alone.mkv"))
     assert done.code == 0
-    painter = Stylizer("small")
+    stylizer = Stylizer("small")
     for painted, frame in zip(frames_of(clip.with_name("alone.mkv")), frames_of(clip), strict=True):
-        assert np.abs(gray(painted) - gray(painter.stylize(frame, "starry-night"))).mean() < 6
+        assert np.abs(gray(painted) - gray(stylizer.stylize(frame, "starry-night"))).mean() < 6
     done = impasto("stylize", clip, *SMALL, "--no-steady", "--flow")
     assert (done.code, "choose one" in done.only_error()) == (2, True)
 
 
-def test_strokes_go_with_what_moves(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strokes_go_with_what_moves(
+    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("cv2")
     source = make_clip(tmp_path / "clip.mp4", EVEN[:5], (96, 128), pictures=pan(5, 96, 128, 3, 0))
     for name, more in (("still", ()), ("flow", ("--flow",))):
@@ -153,7 +160,12 @@ def test_a_folder_holds_pictures_and_videos(impasto: Run, clip: Path) -> None:
     painted = ["a.starry-night.png", "clip.starry-night.mp4", "old.starry-night.mkv"]
     assert names(clip.parent) == sorted(["a.png", "clip.mp4", "old.avi", "program.ts", *painted])
     assert len(done.out.splitlines()) == 3
-    assert impasto("stylize", clip.parent, "-n", "small", "-s", "udnie", "-o", clip.parent / "out").code == 0
+    assert (
+        impasto(
+            "stylize", clip.parent, "-n", "small", "-s", "udnie", "-o", clip.parent / "out"
+        ).code
+        == 0
+    )
     assert names(clip.parent / "out") == ["a.udnie.png", "clip.udnie.mp4", "old.udnie.mkv"]
 
 
@@ -175,7 +187,13 @@ def test_the_name_of_a_painting(name: str, expected: str) -> None:
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:
     frames = [Image.fromarray(scene(70, 80, 4 * number)) for number in range(3)]
     for suffix in ("gif", "webp"):
-        frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:], duration=[50, 100, 150], loop=0)
+        frames[0].save(
+            tmp_path / f"a.{suffix}",
+            save_all=True,
+            append_images=frames[1:],
+            duration=[50, 100, 150],
+            loop=0,
+        )
         (record,) = impasto("stylize", tmp_path / f"a.{suffix}", *SMALL, "--json").records
         assert record["frames"] == 3
         with Image.open(tmp_path / f"a.starry-night.{suffix}") as painted:
@@ -188,7 +206,9 @@ def test_numbered_pictures(impasto: Run, tmp_path: Path) -> None:
     for number in (7, 8, 9):
         Image.fromarray(scene(64, 64, number)).save(tmp_path / "in" / f"{number:05}.png")
     pattern = tmp_path / "in" / "%05d.png"
-    (record,) = impasto("stylize", pattern, *SMALL, "--fps", "10", "-o", tmp_path / "out.mp4", "--json").records
+    (record,) = impasto(
+        "stylize", pattern, *SMALL, "--fps", "10", "-o", tmp_path / "out.mp4", "--json"
+    ).records
     assert record["frames"] == 3
     times, unit = times_of(tmp_path / "out.mp4")
     assert [(time or 0) * float(unit or 0) for time in times] == [0, 0.1, 0.2]
@@ -216,7 +236,8 @@ def test_a_part_and_how_it_is_coded(impasto: Run, clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("90", 90), ("1.5", 1.5), (".5", 0.5), ("1:30", 90), ("1:02:03.5", 3723.5), ("00:00:01", 1)]
+    ("text", "expected"),
+    [("90", 90), ("1.5", 1.5), (".5", 0.5), ("1:30", 90), ("1:02:03.5", 3723.5), ("00:00:01", 1)],
 )
 def test_times(text: str, expected: float) -> None:
     assert seconds(text) == expected
@@ -240,7 +261,10 @@ def test_wrong_usage(impasto: Run, clip: Path, arguments: list[str], said: str) 
 
 
 def test_numbered_pictures_of_several_inputs(impasto: Run, clip: Path, photo_file: Path) -> None:
-    assert "takes one input" in impasto("stylize", clip, photo_file, *SMALL, "-o", clip.with_name("%d.png")).usage()
+    assert (
+        "takes one input"
+        in impasto("stylize", clip, photo_file, *SMALL, "-o", clip.with_name("%d.png")).usage()
+    )
 
 
 @pytest.mark.parametrize(("output", "said"), [("out.jpg", "out-%05d.jpg"), ("out.tif", ".mp4")])
@@ -261,12 +285,21 @@ def test_bad_videos_are_one_line_each_and_the_others_go_on(impasto: Run, clip: P
     with wave.open(str(clip.with_name("sound.wav")), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(800))
-    inputs = [clip.with_name(name) for name in ("text.mp4", "empty.mkv", "sound.wav", "absent.mov", "clip.mp4", "f%d.png")]
+    inputs = [
+        clip.with_name(name)
+        for name in ("text.mp4", "empty.mkv", "sound.wav", "absent.mov", "clip.mp4", "f%d.png")
+    ]
     done = impasto("stylize", *inputs, *SMALL, "--json")
     assert done.code == 1
-    assert [record["input"] for record in done.records if "error" in record] == [str(inputs[i]) for i in (0, 1, 2, 3, 5)]
+    assert [record["input"] for record in done.records if "error" in record] == [
+        str(inputs[i]) for i in (0, 1, 2, 3, 5)
+    ]
     assert [record["input"] for record in done.records if "output" in record] == [str(clip)]
-    for line, reason in zip(done.errors, ("no video", "empty", "only sound", "no such file", "no picture there"), strict=True):
+    for line, reason in zip(
+        done.errors,
+        ("no video", "empty", "only sound", "no such file", "no picture there"),
+        strict=True,
+    ):
         assert line.startswith("error: ")
         assert reason in line
 
@@ -279,14 +312,18 @@ def test_a_video_of_one_pixel(impasto: Run, tmp_path: Path) -> None:
     assert [frame.shape for frame in frames_of(tmp_path / "out.mp4")] == [(1, 1, 3)] * 3
 
 
-def test_a_disk_that_fills_up(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up(
+    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Disk(monkeypatch, 40_000)
     frames = list(np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), dtype=np.uint8))
     source = make_clip(tmp_path / "long.mp4", tuple(range(0, 60 * 512, 512)), pictures=frames)
     done = impasto("stylize", source, *SMALL, "--no-steady", "--json")
     part = tmp_path / "long.starry-night.part.mp4"
     assert (done.code, done.records) == (1, [{"input": str(source), "error": done.only_error()}])
-    assert f"{part} holds the frames painted until then ({len(frames_of(part))})" in done.only_error()
+    assert (
+        f"{part} holds the frames painted until then ({len(frames_of(part))})" in done.only_error()
+    )
 
 
 def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path) -> None:
@@ -294,7 +331,9 @@ def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path)
     done = impasto("stylize", source, *SMALL, "-o", tmp_path / "out.webm")
     assert done.code == 0
     (line,) = done.errors
-    assert line == f"{source}: left out, as .webm cannot hold it: sound (aac, eng); -o out.mkv could"
+    assert (
+        line == f"{source}: left out, as .webm cannot hold it: sound (aac, eng); -o out.mkv could"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -303,14 +342,14 @@ def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     """In a process of its own, here with all that encoders say."""
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
-import os, signal, impasto.model
-real, left = impasto.model.Brush.paint, [5]
+import os, signal, impasto.inference.model
+real, left = impasto.inference.model.Brush.paint, [5]
 def paint(*arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGINT)
     return real(*arguments)
-impasto.model.Brush.paint = paint
+impasto.inference.model.Brush.paint = paint
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()
@@ -320,7 +359,12 @@ main()
         target.write_bytes(b"a good one")
     arguments = ["stylize", str(source), *SMALL, "-o", str(target), "--overwrite"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=surroundings(), check=False, timeout=120
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=surroundings(),
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 130
     note, error = done.stderr.splitlines()
@@ -334,8 +378,12 @@ main()
     assert not there or target.read_bytes() == b"a good one"
 
 
-@pytest.mark.parametrize(("codec", "name"), [("av1", "a.mp4"), ("vp9", "b.webm"), ("h264", "c.mkv")])
-def test_nothing_is_printed_by_encoders(impasto: Run, tmp_path: Path, codec: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("codec", "name"), [("av1", "a.mp4"), ("vp9", "b.webm"), ("h264", "c.mkv")]
+)
+def test_nothing_is_printed_by_encoders(
+    impasto: Run, tmp_path: Path, codec: str, name: str
+) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], (64, 64))
     done = impasto("stylize", source, *SMALL, "--codec", codec, "-o", tmp_path / name)
     assert (done.code, done.err) == (0, "")

@@ -11,21 +11,28 @@ import pytest
 from commands import python
 from pictures import UInt8
 
-from impasto import engines
+from impasto import hardware
+from impasto.engines import base
 from impasto.errors import NetworkError
-from impasto.networks import NOISE, noise_at, shipped
+from impasto.models.network import NOISE, load_shipped
+from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
 
-INSTALLED = engines.available()
+INSTALLED = base.available_engines()
 each_engine = pytest.mark.parametrize(
     "engine",
-    [pytest.param(e, marks=pytest.mark.skipif(e not in INSTALLED, reason=f"{e} is not installed")) for e in engines.ENGINES],
+    [
+        pytest.param(
+            e, marks=pytest.mark.skipif(e not in INSTALLED, reason=f"{e} is not installed")
+        )
+        for e in base.ENGINES
+    ],
 )
 
 
 def refused(*arguments: Any, **keywords: Any) -> str:
     with pytest.raises(NetworkError) as raised:
-        engines.load(*arguments, **keywords)
+        base.load_engine(*arguments, **keywords)
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -33,35 +40,40 @@ def refused(*arguments: Any, **keywords: Any) -> str:
 def hide(monkeypatch: pytest.MonkeyPatch, *hidden: str) -> None:
     """Let engines look as if they were not installed."""
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in hidden else real(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in hidden else real(name)
+    )
 
 
-def test_engines_agree(painter: Stylizer, scene: UInt8) -> None:
-    if missing := set(engines.ENGINES) - set(INSTALLED):
+def test_engines_agree(stylizer: Stylizer, scene: UInt8) -> None:
+    if missing := set(base.ENGINES) - set(INSTALLED):
         pytest.skip(f"{', '.join(missing)} is not installed")
-    one, other = (Stylizer(painter.network, engine, precision="f32") for engine in engines.ENGINES)
+    one, other = (Stylizer(stylizer.network, engine, precision="f32") for engine in base.ENGINES)
     for picture in (scene, scene[:33, :101]):
         for style in ("starry-night", "photo"):
             painted = [each.stylize(picture, style).astype(int) for each in (one, other)]
             assert np.abs(painted[0] - painted[1]).max() <= 1
 
 
-def test_bf16_comes_near_f32(painter: Stylizer, scene: UInt8) -> None:
+def test_bf16_comes_near_f32(stylizer: Stylizer, scene: UInt8) -> None:
     try:
-        half = Stylizer(painter.network, precision="bf16")
+        half = Stylizer(stylizer.network, precision="bf16")
         assert half.engine.precision == "bf16"
     except NetworkError as error:
         pytest.skip(str(error))
-    painted = [each.stylize(scene, "starry-night").astype(int) for each in (half, Stylizer(painter.network, precision="f32"))]
+    painted = [
+        each.stylize(scene, "starry-night").astype(int)
+        for each in (half, Stylizer(stylizer.network, precision="f32"))
+    ]
     assert 0 < np.abs(painted[0] - painted[1]).mean() < 4
 
 
 @each_engine
-def test_an_engine_says_what_it_is_and_keeps_its_results(painter: Stylizer, engine: str) -> None:
-    loaded = engines.load(painter.network.graph, engine, 1, "f32")
+def test_an_engine_says_what_it_is_and_keeps_its_results(stylizer: Stylizer, engine: str) -> None:
+    loaded = base.load_engine(stylizer.network.graph, engine, 1, "f32")
     assert (loaded.name, loaded.precision) == (engine, "f32")
     image = np.linspace(0, 1, 3 * 64 * 72, dtype=np.float32).reshape(1, 3, 64, 72)
-    embedding = np.zeros((1, painter.network.embedding_size), np.float32)
+    embedding = np.zeros((1, stylizer.network.embedding_size), np.float32)
     noise = [noise_at(64, 72)] if NOISE in loaded.inputs else []
     first = loaded.run(image, embedding, *noise)
     kept = first.copy()
@@ -70,53 +82,68 @@ def test_an_engine_says_what_it_is_and_keeps_its_results(painter: Stylizer, engi
     assert np.array_equal(first, kept), "a later run wrote over an earlier result"
 
 
-def test_many_sizes_in_turn(painter: Stylizer) -> None:
+def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
     """More than an engine keeps ready."""
-    engine = engines.load(painter.network.graph, threads=1)
-    embedding = np.zeros((1, painter.network.embedding_size), np.float32)
+    engine = base.load_engine(stylizer.network.graph, threads=1)
+    embedding = np.zeros((1, stylizer.network.embedding_size), np.float32)
     for _ in range(2):
         for width in range(64, 64 + 8 * 6, 8):
             noise = [noise_at(64, width)] if NOISE in engine.inputs else []
-            assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding, *noise).shape == (1, 3, 64, width)
+            assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding, *noise).shape == (
+                1,
+                3,
+                64,
+                width,
+            )
 
 
 # What cannot be had
 
 
 def test_unknown_names() -> None:
-    assert refused(b"", "tensorrt") == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime"
-    assert refused(b"", precision="f8") == "no precision is called 'f8'; there are auto, bf16, f32, int8"
+    assert (
+        refused(b"", "tensorrt")
+        == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime"
+    )
+    assert (
+        refused(b"", precision="f8")
+        == "no precision is called 'f8'; there are auto, bf16, f32, int8"
+    )
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
+@pytest.mark.parametrize("engine", base.ENGINES)
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     hide(monkeypatch, engine)
     assert refused(b"", engine) == f"the engine {engine} is not installed; pip install {engine}"
 
 
 def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide(monkeypatch, *engines.ENGINES)
-    assert engines.available() == []
+    hide(monkeypatch, *base.ENGINES)
+    assert base.available_engines() == []
     assert refused(b"") == "the engine openvino is not installed; pip install openvino"
 
 
-def test_auto_takes_the_first_that_is_there(monkeypatch: pytest.MonkeyPatch, painter: Stylizer) -> None:
+def test_auto_takes_the_first_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, stylizer: Stylizer
+) -> None:
     pytest.importorskip("onnxruntime")
     hide(monkeypatch, "openvino")
-    assert Stylizer(painter.network).engine.name == "onnxruntime"
+    assert Stylizer(stylizer.network).engine.name == "onnxruntime"
 
 
-def test_onnxruntime_has_no_bf16(painter: Stylizer) -> None:
+def test_onnxruntime_has_no_bf16(stylizer: Stylizer) -> None:
     pytest.importorskip("onnxruntime")
-    message = refused(painter.network.graph, "onnxruntime", precision="bf16")
+    message = refused(stylizer.network.graph, "onnxruntime", precision="bf16")
     assert "f32" in message
     assert "--engine openvino" in message
 
 
 @each_engine
-@pytest.mark.parametrize("graph", [b"", b"Dear Sir or Madam,\n" * 100, b"\x08\x07" + b"\xff" * 500, "cut"])
-def test_a_broken_graph(painter: Stylizer, engine: str, graph: bytes | str) -> None:
-    broken = painter.network.graph[:100_000] if isinstance(graph, str) else graph
+@pytest.mark.parametrize(
+    "graph", [b"", b"Dear Sir or Madam,\n" * 100, b"\x08\x07" + b"\xff" * 500, "cut"]
+)
+def test_a_broken_graph(stylizer: Stylizer, engine: str, graph: bytes | str) -> None:
+    broken = stylizer.network.graph[:100_000] if isinstance(graph, str) else graph
     assert "cannot load this network: " in refused(broken, engine)
 
 
@@ -125,22 +152,31 @@ def test_a_broken_graph(painter: Stylizer, engine: str, graph: bytes | str) -> N
 
 @pytest.mark.parametrize(
     ("quota", "most"),
-    [("150000 100000", 2), ("100000 100000", 1), ("5000 100000", 1), ("max 100000", 99), ("", 99), ("nonsense", 99)],
+    [
+        ("150000 100000", 2),
+        ("100000 100000", 1),
+        ("5000 100000", 1),
+        ("max 100000", 99),
+        ("", 99),
+        ("nonsense", 99),
+    ],
 )
-def test_cores_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, most: int) -> None:
+def test_cores_of_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, most: int
+) -> None:
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(99)), raising=False)
-    assert engines.available_cores(tmp_path / "cpu.max") == most
+    assert hardware.available_cores(tmp_path / "cpu.max") == most
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert engines.available_cores(tmp_path / "cpu.max") == 1
+    assert hardware.available_cores(tmp_path / "cpu.max") == 1
 
 
 def test_cores_without_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert engines.available_cores(tmp_path / "absent") == 3
+    assert hardware.available_cores(tmp_path / "absent") == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    assert engines.available_cores(tmp_path / "absent") == 7
+    assert hardware.available_cores(tmp_path / "absent") == 7
 
 
 SIGNAL_STACK = """
@@ -170,15 +206,20 @@ def test_openvino_leaves_the_stack_for_signals_alone() -> None:
 # What is compiled is kept
 
 
-def test_what_is_compiled_is_kept_for_the_next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_compiled_is_kept_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("openvino")
     from impasto.engines import openvino
 
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
-    graph, embedding = shipped("small").graph, np.ones((1, shipped("small").embedding_size), np.float32)
+    graph, embedding = (
+        load_shipped("small").graph,
+        np.ones((1, load_shipped("small").embedding_size), np.float32),
+    )
 
     def painted(side: int) -> np.ndarray:
-        engine = engines.load(graph, "openvino", pixels=True, cache=True)
+        engine = base.load_engine(graph, "openvino", pixels=True, cache=True)
         more = [noise_at(64, side)] if NOISE in engine.inputs else []
         result: np.ndarray = engine.run(np.full((1, 64, side, 3), 90, np.uint8), embedding, *more)
         return result
@@ -189,41 +230,54 @@ def test_what_is_compiled_is_kept_for_the_next_process(tmp_path: Path, monkeypat
         blob.chmod(0o600)
         blob.write_bytes(content)
         assert np.array_equal(painted(64), first)
-    monkeypatch.setattr(openvino, "KEPT_ON_DISK", 2)
+    monkeypatch.setattr(openvino, "MAX_CACHED_BLOBS", 2)
     for side in (72, 80, 88):
         painted(side)
     assert len(list((tmp_path / "home" / "openvino").glob("*.blob"))) == 2
 
 
-def test_a_home_that_takes_no_file_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_takes_no_file_is_no_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("openvino")
     (tmp_path / "home").write_text("a file")
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
-    graph = shipped("small")
-    engine = engines.load(graph.graph, "openvino", pixels=True, cache=True)
+    graph = load_shipped("small")
+    engine = base.load_engine(graph.graph, "openvino", pixels=True, cache=True)
     more = [noise_at(64, 64)] if NOISE in engine.inputs else []
-    assert engine.run(np.zeros((1, 64, 64, 3), np.uint8), np.ones((1, graph.embedding_size), np.float32), *more).shape[1] == 64
+    assert (
+        engine.run(
+            np.zeros((1, 64, 64, 3), np.uint8),
+            np.ones((1, graph.embedding_size), np.float32),
+            *more,
+        ).shape[1]
+        == 64
+    )
 
 
 def test_available_memory(tmp_path: Path) -> None:
     """The least of what the system and the container have; files that are cached are given back."""
     meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
-    assert engines.available_memory(meminfo, cgroup) is None
+    assert hardware.available_memory(meminfo, cgroup) is None
     meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:   5000 kB\n")
-    assert engines.available_memory(meminfo, cgroup) == 5000 * 1024
+    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
     cgroup.mkdir()
-    for name, text in (("memory.max", "max"), ("memory.current", "3000000"), ("memory.stat", "inactive_file 1000000\n")):
+    for name, text in (
+        ("memory.max", "max"),
+        ("memory.current", "3000000"),
+        ("memory.stat", "inactive_file 1000000\n"),
+    ):
         (cgroup / name).write_text(text)
-    assert engines.available_memory(meminfo, cgroup) == 5000 * 1024
+    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
     (cgroup / "memory.max").write_text("4000000")
-    assert engines.available_memory(meminfo, cgroup) == 2_000_000
-    assert engines.available_memory() != 0
+    assert hardware.available_memory(meminfo, cgroup) == 2_000_000
+    assert hardware.available_memory() != 0
 
 
 def test_resident_memory(tmp_path: Path) -> None:
-    before = engines.resident_memory()
+    before = hardware.resident_memory()
     if not before:
         pytest.skip("this system does not tell")
     held = np.ones(64 << 20, np.uint8)
-    assert 60 << 20 < engines.resident_memory() - before < 80 << 20
-    assert held.all() and engines.resident_memory(tmp_path / "absent") == 0
+    assert 60 << 20 < hardware.resident_memory() - before < 80 << 20
+    assert held.all() and hardware.resident_memory(tmp_path / "absent") == 0

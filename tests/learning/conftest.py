@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from impasto.learning.features import Perceptual
-    from impasto.learning.networks import TransformerNetwork
+    from impasto.learning.networks.perceptual import PerceptualNetwork
+    from impasto.learning.networks.transformer import TransformerNetwork
 
 if importlib.util.find_spec("torch"):
     import torch
@@ -31,7 +31,7 @@ def graphs(kept_graphs: None) -> None:
 
 
 @pytest.fixture
-def tiny_perceptual() -> "Perceptual":
+def tiny_perceptual() -> "PerceptualNetwork":
     """A random VGG-19 with a few channels, as far as relu4_1."""
     from . import tiny
 
@@ -48,13 +48,14 @@ def tiny_network() -> "TransformerNetwork":
 
 @pytest.fixture(scope="session")
 def exported() -> tuple["TransformerNetwork", bytes]:
-    """Another copy of `tiny_network` that was exported while it was in training, and the graph that came of it."""
-    from impasto.learning import export
+    """Another copy of `tiny_network` that was exported while it was in training, and the graph that
+    came of it."""
+    from impasto.learning.conversion import onnx_export
 
     from . import tiny
 
     network = tiny.tiny_network().train()
-    return network, export.to_onnx(network)
+    return network, onnx_export.to_onnx(network)
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +65,12 @@ def tiny_graph(exported: tuple["TransformerNetwork", bytes]) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def vgg19() -> "Perceptual":
-    """The real VGG-19, from the folder that IMPASTO_WEIGHTS names; tests that ask for it are skipped where it is not."""
-    from impasto.learning import features
+def vgg19() -> "PerceptualNetwork":
+    """The real VGG-19, from the folder that IMPASTO_WEIGHTS names; tests that ask for it are
+    skipped where it is not."""
+    from impasto.learning.networks import pretrained
 
     folder = os.environ.get("IMPASTO_WEIGHTS")
     if not folder or not (Path(folder) / "vgg19.safetensors").is_file():
         pytest.skip("set IMPASTO_WEIGHTS to a folder that holds vgg19.safetensors")
-    return features.load("vgg19")
+    return pretrained.load_perceptual("vgg19")

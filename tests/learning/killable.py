@@ -1,6 +1,7 @@
 """A run of training that dies: python -m learning.killable CHECKPOINT [STEPS SECONDS].
 
-It goes on from the checkpoint and says at which step. So many steps and seconds later it is killed, whatever it does then.
+It goes on from the checkpoint and says at which step. So many steps and seconds later it is killed,
+whatever it does then.
 """
 
 import os
@@ -11,29 +12,32 @@ from pathlib import Path
 
 import torch
 
-from impasto.learning import runs
-from impasto.learning.train import Progress
-
-from .tiny import tiny_trainer
+from impasto.learning.training import loop
+from impasto.learning.training.settings import TrainingProgress
+from learning.tiny import tiny_trainer
 
 STEPS = 12
 
 
 def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
     torch.set_num_threads(1)
-    runs.SAVE_EVERY = 0.0  # after every step
+    loop.CHECKPOINT_SECONDS = 0.0  # after every step
     trainer = tiny_trainer(steps=STEPS)
     if checkpoint.exists():
         trainer.load(checkpoint)
     start = trainer.step
     print(start, flush=True)
 
-    def on_step(progress: Progress) -> None:
+    def on_step(progress: TrainingProgress) -> None:
         if progress.step == start + steps < STEPS:
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-    runs.keep_training(trainer, checkpoint, on_step)
+    loop.keep_training(trainer, checkpoint, on_step)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *(int(steps) for steps in sys.argv[2:3]), *(float(seconds) for seconds in sys.argv[3:4]))
+    main(
+        Path(sys.argv[1]),
+        *(int(steps) for steps in sys.argv[2:3]),
+        *(float(seconds) for seconds in sys.argv[3:4]),
+    )

@@ -1,4 +1,5 @@
-"""The command line, thin: parse, call, report. One verb a job; progress on stderr, results on stdout."""
+"""The command line, thin: parse, call, report. One verb a job; progress on stderr, results on
+stdout."""
 
 import contextlib
 import os
@@ -12,7 +13,9 @@ EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # else it is ignored, as in the background
         signal.signal(signal.SIGINT, _end)
     try:
         _run()
@@ -21,7 +24,8 @@ def main() -> None:
 
 
 def _end(*_: Any) -> None:
-    """Ctrl-C while modules load: the process ends at once, as libraries make all kinds of errors of an exception then."""
+    """Ctrl-C while modules load: the process ends at once, as libraries make all kinds of errors of
+    an exception then."""
     os.write(2, b"error: interrupted\n")
     os._exit(EXIT_INTERRUPTED)
 
@@ -33,10 +37,19 @@ def raise_interrupts() -> None:
 
 
 def _run() -> None:
-    warnings.filterwarnings("ignore", module=r"PIL\..*")  # of damaged metadata, which are no reason to stop or to speak
+    warnings.filterwarnings(
+        "ignore", module=r"PIL\..*"
+    )  # of damaged metadata, which are no reason to stop or to speak
     from impasto.cli.app import UsageError, app, explained
-    from impasto.cli.report import fail, show_warning
-    from impasto.errors import ColorError, ImpastoError, MaskError, NetworkError, RemadeStyleWarning, StyleError
+    from impasto.cli.console import fail, show_warning
+    from impasto.errors import (
+        ColorError,
+        ImpastoError,
+        MaskError,
+        NetworkError,
+        RemadeStyleWarning,
+        StyleError,
+    )
 
     warnings.simplefilter("always", RemadeStyleWarning)
     warnings.showwarning = show_warning
@@ -51,7 +64,11 @@ def _run() -> None:
         sys.exit(EXIT_USAGE)
     except ImpastoError as error:
         fail(str(error))
-        sys.exit(EXIT_USAGE if isinstance(error, (ColorError, MaskError, NetworkError, StyleError)) else EXIT_SOME_FAILED)
+        sys.exit(
+            EXIT_USAGE
+            if isinstance(error, (ColorError, MaskError, NetworkError, StyleError))
+            else EXIT_SOME_FAILED
+        )
     except OSError as error:  # such as a full disk under stdout
         fail(str(error))
         with contextlib.suppress(OSError):  # what is left in the buffer would fail again at exit

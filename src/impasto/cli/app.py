@@ -11,13 +11,13 @@ from impasto.cli import (
     EXIT_INTERRUPTED,
     benchmark,
     compare,
+    console,
     doctor,
     evaluate,
     export,
-    import_,
+    import_checkpoint,
     optimize,
     raise_interrupts,
-    report,
     styles,
     stylize,
     train,
@@ -30,18 +30,20 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb; here and not around the app, since what typer makes of Ctrl-C differs by its version."""
+        """Run a verb; here and not around the app, since what typer makes of Ctrl-C differs by its
+        version."""
         raise_interrupts()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            report.fail("interrupted")
+            console.fail("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 class _Verb(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
-        """Run it, with numbers: NaN passes where there are no bounds and, by older typers, all bounds."""
+        """Run it, with numbers: NaN passes where there are no bounds and, by older typers, all
+        bounds."""
         for param in self.params:
             value = ctx.params.get(param.name)
             if isinstance(value, float) and math.isnan(value):
@@ -50,7 +52,8 @@ class _Verb(TyperCommand):
 
 
 def explained(error: Any) -> str:
-    """A usage error in a line. By newer typers, pydantic checks values, and its words name neither the value nor its bounds."""
+    """A usage error in a line. By newer typers, pydantic checks values, and its words name neither
+    the value nor its bounds."""
     if hasattr(error.__cause__, "errors"):
         wrong = error.__cause__.errors()[0]
         whole = wrong["type"].startswith("int")
@@ -62,7 +65,9 @@ def explained(error: Any) -> str:
 def _no_number(value: object, param: Any, whole: bool = False) -> str:
     bounded = getattr(param, "type", param)  # click's types know their bounds
     low, high = getattr(bounded, "min", None), getattr(bounded, "max", None)
-    bounds = "" if low is None else f" from {low:g} up" if high is None else f" from {low:g} to {high:g}"
+    bounds = (
+        "" if low is None else f" from {low:g} up" if high is None else f" from {low:g} to {high:g}"
+    )
     return f"{str(value)!r} is not a {'whole ' if whole else ''}number{bounds}"
 
 
@@ -86,7 +91,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -100,7 +107,7 @@ for verb in (
     optimize.optimize,
     evaluate.evaluate,
     benchmark.benchmark,
-    import_.import_,
+    import_checkpoint.import_,
     export.export,
     doctor.doctor,
 ):

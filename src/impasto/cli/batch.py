@@ -1,4 +1,5 @@
-"""Many inputs: the files they name, where each painting goes, and what became of them, which outlives a kill."""
+"""Many inputs: the files they name, where each painting goes, and what became of them, which
+outlives a kill."""
 
 import glob
 import hashlib
@@ -15,16 +16,16 @@ import typer
 
 from impasto.errors import PictureError
 from impasto.files import os_reason
-from impasto.images import EXTENSIONS, WRITABLE
-from impasto.styles import gallery_names
-from impasto.video.kinds import EXTENSIONS_READ, is_clip, written_suffix
+from impasto.images.formats import EXTENSIONS, WRITABLE
+from impasto.models.gallery import gallery_names
+from impasto.video.formats import EXTENSIONS_READ, is_clip, written_suffix
 
 LONGEST_NAME = 255  # bytes, on nearly all file systems
 STANDARD = "-"  # standard input or output, in place of a file
 
 
 @dataclass(frozen=True)
-class Input:
+class InputFile:
     """A file to paint, and the folder that it stands in below the one that was named."""
 
     path: Path
@@ -33,35 +34,44 @@ class Input:
 
 def expand(
     inputs: Iterable[str], whole: bool = False, without: Path | None = None
-) -> tuple[list[Input], list[tuple[str, Exception]]]:
-    """Files that the inputs name, each once and in order; and the inputs that name none, with the reasons.
+) -> tuple[list[InputFile], list[tuple[str, Exception]]]:
+    """Files that the inputs name, each once and in order; and the inputs that name none, with the
+    reasons.
 
     Args:
         inputs: files, folders with all that is below them, globs.
         whole: a folder is one input: the frames of a film.
         without: a folder whose files are no inputs, as paintings go there.
     """
-    found: dict[Path, Input] = {}
+    found: dict[Path, InputFile] = {}
     failures: list[tuple[str, Exception]] = []
     outside = None if without is None else without.resolve()
     for text in inputs:
         try:
-            for each in [Input(Path(text))] if whole and Path(text).is_dir() else _files(text, outside, failures):
+            for each in (
+                [InputFile(Path(text))]
+                if whole and Path(text).is_dir()
+                else _files(text, outside, failures)
+            ):
                 found.setdefault(each.path, each)
         except (OSError, PictureError) as error:
             failures.append((text, error))
     return list(found.values()), failures
 
 
-def files(inputs: Iterable[str], whole: bool = False) -> tuple[list[Path], list[tuple[str, Exception]]]:
+def files(
+    inputs: Iterable[str], whole: bool = False
+) -> tuple[list[Path], list[tuple[str, Exception]]]:
     """As `expand`, of folders without what is in folders below them."""
     found, failures = expand(inputs, whole)
     return [each.path for each in found if each.below == Path()], failures
 
 
-def _files(text: str, without: Path | None, failures: list[tuple[str, Exception]]) -> list[Input]:
-    """Files that one input names: those below a folder, those that a glob matches, or the one file, there or not. Folders that
-    cannot be read are added to `failures`.
+def _files(
+    text: str, without: Path | None, failures: list[tuple[str, Exception]]
+) -> list[InputFile]:
+    """Files that one input names: those below a folder, those that a glob matches, or the one file,
+    there or not. Folders that cannot be read are added to `failures`.
     """
     path = Path(text)
     if path.is_dir():
@@ -69,34 +79,47 @@ def _files(text: str, without: Path | None, failures: list[tuple[str, Exception]
         found = sorted(_below(path, without, unread.append), key=lambda each: each.path)
         if unread:
             failures += [
-                (str(error.filename), PictureError(f"cannot read the folder {error.filename}: {os_reason(error)}"))
+                (
+                    str(error.filename),
+                    PictureError(f"cannot read the folder {error.filename}: {os_reason(error)}"),
+                )
                 for error in unread
             ]
             return found
     elif not path.exists() and glob.has_magic(text):
         matches = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207
-        found = [Input(match) for match in matches if match.is_file()]
+        found = [InputFile(match) for match in matches if match.is_file()]
     else:
-        found = [Input(path)]
+        found = [InputFile(path)]
     if not found:
-        raise PictureError(f"{text} holds no pictures and no videos ({', '.join(sorted(EXTENSIONS | EXTENSIONS_READ))})")
+        raise PictureError(
+            f"{text} holds no pictures and no videos ({', '.join(sorted(EXTENSIONS | EXTENSIONS_READ))})"
+        )
     return found
 
 
-def _below(folder: Path, without: Path | None, unread: Callable[[OSError], None]) -> Iterator[Input]:
-    """Pictures and videos in a folder and in those below it; what is hidden is not, nor what links to folders lead to."""
+def _below(
+    folder: Path, without: Path | None, unread: Callable[[OSError], None]
+) -> Iterator[InputFile]:
+    """Pictures and videos in a folder and in those below it; what is hidden is not, nor what links
+    to folders lead to."""
     kinds = EXTENSIONS | EXTENSIONS_READ
     for place, folders, names in os.walk(folder, onerror=unread):
         here = Path(place)
-        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != without]
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() != without
+        ]
         for name in names:
             path = here / name
             if path.suffix.lower() in kinds and not name.startswith(".") and path.is_file():
-                yield Input(path, here.relative_to(folder))
+                yield InputFile(path, here.relative_to(folder))
 
 
 def listed(name: str) -> list[str]:
-    """Inputs that a file names, or standard input: one a line, or parted by zero bytes, as `find -print0` does.
+    """Inputs that a file names, or standard input: one a line, or parted by zero bytes, as `find
+    -print0` does.
 
     Raises PictureError if it cannot be read.
     """
@@ -113,11 +136,15 @@ def is_folder(output: str, several: bool) -> bool:
     return several or output.endswith(("/", "\\")) or os.path.isdir(output)  # noqa: PTH112  # `Path` raises at long names
 
 
-def targets(inputs: Iterable[Input], style: str, output: str | None, several: bool) -> dict[Path, Path]:
-    """Where each painting goes, by input: beside it, into the folder `output` as it stood below the one named, or to a file.
+def targets(
+    inputs: Iterable[InputFile], style: str, output: str | None, several: bool
+) -> dict[Path, Path]:
+    """Where each painting goes, by input: beside it, into the folder `output` as it stood below the
+    one named, or to a file.
 
-    No two have one: what would, since its format is not written (`a.heic` and `a.jpg`), has its suffix in its name; and if
-    files of one name come from several folders, those are made in the output too.
+    No two have one: what would, since its format is not written (`a.heic` and `a.jpg`), has its
+    suffix in its name; and if files of one name come from several folders, those are made in the
+    output too.
     """
     inputs = list(inputs)
     if output is not None and not is_folder(output, several):
@@ -134,39 +161,59 @@ def targets(inputs: Iterable[Input], style: str, output: str | None, several: bo
     if len({each.path.parent for each in clashing}) > 1:
         common = Path(os.path.commonpath([each.path.absolute().parent for each in clashing]))
         for each in clashing:
-            proposed[each] = Path(str(output)) / each.path.absolute().parent.relative_to(common) / proposed[each].name
+            proposed[each] = (
+                Path(str(output))
+                / each.path.absolute().parent.relative_to(common)
+                / proposed[each].name
+            )
     return {each.path: target for each, target in proposed.items()}
 
 
-def _place(each: Input, output: str | None) -> Path:
+def _place(each: InputFile, output: str | None) -> Path:
     return each.path.parent if output is None else Path(output) / each.below
 
 
 def painting_name(path: Path, style: str, full: bool = False) -> str:
-    """What a painting is called after its input: `photo.starry-night.jpg`; with `full`, `photo.heic.starry-night.jpg`.
+    """What a painting is called after its input: `photo.starry-night.jpg`; with `full`,
+    `photo.heic.starry-night.jpg`.
 
-    A name that would be longer than file systems take has its end replaced by what tells it from others.
+    A name that would be longer than file systems take has its end replaced by what tells it from
+    others.
     """
-    suffix = written_suffix(path) if is_clip(path) else path.suffix if path.suffix.lower() in WRITABLE else ".jpg"
+    suffix = (
+        written_suffix(path)
+        if is_clip(path)
+        else path.suffix
+        if path.suffix.lower() in WRITABLE
+        else ".jpg"
+    )
     stem, end = path.name if full else path.stem, f".{style}{suffix}"
     room = LONGEST_NAME - len(os.fsencode(end))
     if len(os.fsencode(stem)) > room:
         code = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
         # cut between characters
-        stem = os.fsencode(stem)[: max(0, room - len(code) - 1)].decode(errors="ignore") + f"-{code}"
+        stem = (
+            os.fsencode(stem)[: max(0, room - len(code) - 1)].decode(errors="ignore") + f"-{code}"
+        )
     return stem + end
 
 
 def earlier_paintings(paths: Iterable[Path]) -> set[Path]:
-    """Those of `paths` that an earlier run painted of another of them, in any style of the gallery."""
+    """Those of `paths` that an earlier run painted of another of them, in any style of the
+    gallery."""
     paths = list(paths)
     photos = {path.with_suffix("") for path in paths} | set(paths)
     names = {f".{name}" for name in gallery_names()}
-    return {path for path in paths if Path(path.stem).suffix in names and path.with_name(Path(path.stem).stem) in photos}
+    return {
+        path
+        for path in paths
+        if Path(path.stem).suffix in names and path.with_name(Path(path.stem).stem) in photos
+    }
 
 
-class Report:
-    """A file of one JSON object a line for each input, written as they are done, so that a kill loses none.
+class RunLog:
+    """A file of one JSON object a line for each input, written as they are done, so that a kill
+    loses none.
 
     A run that is started again goes on in the same file, and several may write into one.
 
@@ -185,7 +232,9 @@ class Report:
             return
         try:
             if path.exists() and not path.is_file():  # a device or a pipe may have no end
-                raise typer.BadParameter(f"--report {path} is no file but a folder, a device or the like; give another name")
+                raise typer.BadParameter(
+                    f"--report {path} is no file but a folder, a device or the like; give another name"
+                )
             path.parent.mkdir(parents=True, exist_ok=True)
             old = path.read_bytes() if path.exists() and not fresh else b""
             kept = old[: old.rfind(b"\n") + 1]  # a kill may have cut the last line
@@ -198,17 +247,22 @@ class Report:
         except OSError as error:
             raise typer.BadParameter(f"--report {path}: {os_reason(error)}") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise typer.BadParameter(f"--report {path} exists and is no report of an earlier run; give another name") from error
+            raise typer.BadParameter(
+                f"--report {path} exists and is no report of an earlier run; give another name"
+            ) from error
 
     def has(self, record: Mapping[str, Any]) -> bool:
-        """Whether an earlier run told of the same input that it was painted, or that it failed in the same way."""
+        """Whether an earlier run told of the same input that it was painted, or that it failed in
+        the same way."""
         known = self._known.get(record["input"])
         return known is not None and known.get("error") == record.get("error")
 
     def add(self, record: Mapping[str, Any]) -> None:
         """One line more."""
         if self._file:
-            self._file.write(json.dumps(dict(record)).encode() + b"\n")  # in ASCII, as names may be in no encoding
+            self._file.write(
+                json.dumps(dict(record)).encode() + b"\n"
+            )  # in ASCII, as names may be in no encoding
 
     def close(self) -> None:
         """Close the file."""

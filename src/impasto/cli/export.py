@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from impasto import exporting
-from impasto.cli import options, report
+from impasto import export as exporting
+from impasto.cli import console, options
 from impasto.errors import ImpastoError, TrainingError
-from impasto.exporting import Exported
+from impasto.export import ExportResult
 from impasto.files import os_reason, write_atomically
-from impasto.networks import Network
-from impasto.styles import Embedding
+from impasto.models.network import Network
+from impasto.models.style import Embedding
 
 Format = Literal["onnx", "pytorch", "openvino"]
 SUFFIXES: dict[Format, tuple[str, ...]] = {
@@ -30,28 +30,41 @@ def export(
         ),
     ],
     form: Annotated[
-        Format | None, typer.Option("--format", "-f", help="[default: by the suffix of the output, or onnx]")
+        Format | None,
+        typer.Option("--format", "-f", help="[default: by the suffix of the output, or onnx]"),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write. [default: STYLE.NETWORK and the suffix of the format, here]"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write. [default: STYLE.NETWORK and the suffix of the format, here]",
+        ),
     ] = None,
     network: options.Network = "base",
-    pixels: Annotated[bool, typer.Option("--pixels", help="Of onnx and openvino: 8-bit pixels in and out.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Of onnx and openvino: 8-bit pixels in and out.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Write a network with one style inside, for other programs. What it paints is compared with what paints here.
+    """Write a network with one style inside, for other programs. What it paints is compared with
+    what paints here.
 
-    onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height, width), RGB in 0..1, and give
-    `picture`, the same; with --pixels they take `pixels`, uint8 (1, height, width, 3), RGB, and give `painted`, the same.
-    Height and width are multiples of 8, from 16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as
-    `numpy.pad(..., mode="symmetric")` does, and cuts them off afterwards; with that, the same comes out.
+    onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height,
+    width), RGB in 0..1, and give `picture`, the same; with --pixels they take `pixels`, uint8 (1,
+    height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 8, from
+    16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as `numpy.pad(...,
+    mode="symmetric")` does, and cuts them off afterwards; with that, the same comes out.
 
-    A network without a style also takes `embedding`, float32 (1, size): the tensor `embedding.NETWORK` of a style file.
+    A network without a style also takes `embedding`, float32 (1, size): the tensor
+    `embedding.NETWORK` of a style file.
 
-    pytorch (.pth, .pt, .safetensors) is a state dict for `impasto.learning.networks.TransformerNetwork`, in float32, and
-    `embedding` (size,) beside it, which is taken out before it is loaded:
+    pytorch (.pth, .pt, .safetensors) is a state dict for
+    `impasto.learning.networks.transformer.TransformerNetwork`, in float32, and `embedding` (size,)
+    beside it, which is taken out before it is loaded:
 
       network = TransformerNetwork(ARCHITECTURES["base"]).eval()
 
@@ -83,9 +96,13 @@ def export(
         known = SUFFIXES[chosen] if chosen else sum(SUFFIXES.values(), ())
         raise typer.BadParameter(f"-o {output} ends in none of {' '.join(known)}")
     if pixels and chosen == "pytorch":
-        raise typer.BadParameter("--pixels is of onnx and openvino; a network of PyTorch takes RGB in 0..1")
-    found, embedding, name = exporting.find(style, network)
-    target = output or Path(f"{name}.{found.name}{suffix}" if embedding is not None else f"{name}{suffix}")
+        raise typer.BadParameter(
+            "--pixels is of onnx and openvino; a network of PyTorch takes RGB in 0..1"
+        )
+    found, embedding, name = exporting.find_export(style, network)
+    target = output or Path(
+        f"{name}.{found.name}{suffix}" if embedding is not None else f"{name}{suffix}"
+    )
     written = [target, target.with_suffix(".bin")] if chosen == "openvino" else [target]
     for path in written:
         if path.exists() and not overwrite:
@@ -97,18 +114,32 @@ def export(
             write_atomically(path, data)
         except OSError as error:
             raise ImpastoError(f"cannot write {path}: {os_reason(error)}") from error
-    record: dict[str, Any] = {"output": str(target), "files": [str(path) for path in written], "format": chosen}
-    record |= {"style": None if embedding is None else name, "network": found.name, "hash": found.hash}
+    record: dict[str, Any] = {
+        "output": str(target),
+        "files": [str(path) for path in written],
+        "format": chosen,
+    }
+    record |= {
+        "style": None if embedding is None else name,
+        "network": found.name,
+        "hash": found.hash,
+    }
     files, rounding = " and ".join(map(str, written)), ", with rounding to 8 bits" if pixels else ""
     line = f"{files} ({chosen}; largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g})"
-    report.result(line, record | {"largest_difference": exported.difference}, json)
+    console.result(line, record | {"largest_difference": exported.difference}, json)
 
 
-def _exported(form: str, network: Network, embedding: Embedding | None, pixels: bool, suffix: str) -> Exported:
+def _exported(
+    form: str, network: Network, embedding: Embedding | None, pixels: bool, suffix: str
+) -> ExportResult:
     if form != "pytorch":
-        return (exporting.onnx_files if form == "onnx" else exporting.openvino_files)(network, embedding, pixels)
+        return (exporting.onnx_files if form == "onnx" else exporting.openvino_files)(
+            network, embedding, pixels
+        )
     try:
-        from impasto.learning import statedict
+        from impasto.learning.conversion import state_dict
     except ImportError as error:
-        raise TrainingError(f"PyTorch's files are written by PyTorch ({error}): pip install 'impasto[train]'") from error
-    return statedict.files(network, embedding, suffix)
+        raise TrainingError(
+            f"PyTorch's files are written by PyTorch ({error}): pip install 'impasto[train]'"
+        ) from error
+    return state_dict.files(network, embedding, suffix)

@@ -8,18 +8,32 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from impasto.cli import options, report
-from impasto.compare import Comparison, by_network, load
+from impasto.cli import console, options
 from impasto.errors import PictureError, StyleError
-from impasto.images import WRITABLE, Picture, UInt8, check_sides, read, write
-from impasto.manner import find_manner
+from impasto.images.formats import WRITABLE
+from impasto.images.image import Picture, UInt8
+from impasto.images.reading import read
+from impasto.images.writing import check_sides, write
+from impasto.inference.settings import parse_settings
+from impasto.models.gallery import find_style, gallery_names, preview
+from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
-from impasto.sheets import contact_sheet
-from impasto.styles import PHOTO, SUFFIX, Style, find_style, gallery_names, preview, read_style
+from impasto.sheets.comparison import ComparisonSheet, by_network, load
+from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import same
+from impasto.video.formats import is_same_file
 
-FIRST = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")  # facts in this order, then others by name
+FIRST = (
+    "title",
+    "artist",
+    "year",
+    "licence",
+    "source",
+    "C",
+    "S",
+    "J",
+    "measured",
+)  # facts in this order, then others by name
 WIDTH = 320  # pixels, of a cell of a sheet
 PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
 
@@ -28,17 +42,25 @@ def styles(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="STYLE", help="Gallery names, style files, pictures, or folders of style files. [default: the gallery]"
+            metavar="STYLE",
+            help="Gallery names, style files, pictures, or folders of style files. [default: the gallery]",
         ),
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", metavar="FILE", help="Show all of them on a picture, this one.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Show all of them on a picture, this one."),
     ] = None,
     photo: Annotated[
-        Path | None, typer.Option("--photo", help="With --sheet: paint this photograph. [default: previews, painted already]")
+        Path | None,
+        typer.Option(
+            "--photo",
+            help="With --sheet: paint this photograph. [default: previews, painted already]",
+        ),
     ] = None,
     network: options.Network = "base",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the sheet if it exists.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the sheet if it exists.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """List the styles of the gallery or others, show one in detail, or all on a sheet.
@@ -58,7 +80,9 @@ def styles(
       impasto styles my-styles/ tulip.jpg --sheet mine.png --photo photo.jpg
     """
     if photo and not sheet:
-        raise typer.BadParameter(f"--photo {photo} is for a sheet; say where it goes: --sheet gallery.png")
+        raise typer.BadParameter(
+            f"--photo {photo} is for a sheet; say where it goes: --sheet gallery.png"
+        )
     shown = [style for name in names or gallery_names() for style in _styles(name)]
     if sheet:
         options.check_target("--sheet", sheet, WRITABLE, overwrite)
@@ -67,7 +91,7 @@ def styles(
         _sheet(shown, sheet, photo, network, json)
     elif json:
         for style in shown:
-            report.result("", record(style), as_json=True)
+            console.result("", record(style), as_json=True)
     elif len(shown) == 1:
         _detail(shown[0])
     else:
@@ -81,17 +105,23 @@ def _styles(name: str) -> list[Style]:
         return [find_style(name)]
     files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
     if not files:
-        raise StyleError(f"{name} holds no style files ({SUFFIX}); name files or styles of the gallery")
+        raise StyleError(
+            f"{name} holds no style files ({SUFFIX}); name files or styles of the gallery"
+        )
     return [read_style(file) for file in files]
 
 
 def record(style: Style) -> dict[str, Any]:
-    """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network its hash, C, S, J, ...;
-    `picture` is the size of the one that it remembers.
+    """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network
+    its hash, C, S, J, ...; `picture` is the size of the one that it remembers.
     """
-    metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_place)}  # files keep no order
+    metadata = {
+        key: style.metadata[key] for key in sorted(style.metadata, key=_place)
+    }  # files keep no order
     flat = {key: value for key, value in metadata.items() if "." not in key}
-    networks: dict[str, dict[str, Any]] = {network: {"hash": code} for network, code in style.hashes.items()}
+    networks: dict[str, dict[str, Any]] = {
+        network: {"hash": code} for network, code in style.hashes.items()
+    }
     for key, value in metadata.items():
         network, dot, fact = key.partition(".")
         if dot and network in networks:
@@ -124,7 +154,11 @@ def _list(shown: list[Style]) -> None:
         table.add_column(f"J {network}", justify="right")
     for style in shown:
         facts = [style.metadata.get(key, "") for key in ("title", "artist", "year")]
-        table.add_row(style.name, *facts, *(style.metadata.get(f"{network}.J", "") for network in ("base", "small")))
+        table.add_row(
+            style.name,
+            *facts,
+            *(style.metadata.get(f"{network}.J", "") for network in ("base", "small")),
+        )
     # where nobody looks, as in a pipe, a row stays a line
     Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
@@ -144,15 +178,19 @@ def _detail(style: Style) -> None:
 def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, json: bool) -> None:
     """Styles as they paint a photograph, or as their previews show them."""
     if photo:
-        if same(photo, target):
-            raise PictureError(f"{target} is the photograph itself, which is never overwritten; give another --sheet")
-        painter = Stylizer(network)
-        manners = [find_manner(painter.prepare(style)) for style in shown]
-        comparison = Comparison(
-            [(photo.stem, load(photo, width=WIDTH))], manners, [(painter.network.name, by_network(painter))]
+        if is_same_file(photo, target):
+            raise PictureError(
+                f"{target} is the photograph itself, which is never overwritten; give another --sheet"
+            )
+        stylizer = Stylizer(network)
+        all_settings = [parse_settings(stylizer.preload(style)) for style in shown]
+        comparison = ComparisonSheet(
+            [(photo.stem, load(photo, width=WIDTH))],
+            all_settings,
+            [(stylizer.network.name, by_network(stylizer))],
         )
         check_sides(target, *comparison.size(WIDTH))
-        with report.bar(unit=True) as bar:
+        with console.bar(unit=True) as bar:
             task = bar.add_task("painting", total=len(shown))
             paintings = []
             for painting in comparison.paintings():
@@ -161,10 +199,14 @@ def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, j
         picture = comparison.sheet(paintings, WIDTH)
     else:
         previews = [(style.name, _preview(style)) for style in shown]
-        picture = contact_sheet(previews, width=min(WIDTH, max(preview.shape[1] for _, preview in previews)))
+        picture = contact_sheet(
+            previews, width=min(WIDTH, max(preview.shape[1] for _, preview in previews))
+        )
     write(target, Picture(picture))
     size = {"width": picture.shape[1], "height": picture.shape[0]}
-    report.result(str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json)
+    console.result(
+        str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json
+    )
 
 
 def _preview(style: Style) -> UInt8:

@@ -11,18 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from impasto.cli import EXIT_SOME_FAILED, batch, options, report, video
+from impasto.batch.runner import FAILURES, FileTask, stylize_image_files
+from impasto.cli import EXIT_SOME_FAILED, batch, console, options, video
 from impasto.errors import ImpastoError, PictureError, VideoError
-from impasto.files import os_reason, unwritable, write_atomically
-from impasto.images import MAX_PIXELS, WRITABLE
-from impasto.manner import Manner
-from impasto.model import SMALLEST
-from impasto.pictures import FAILURES, Job, Options, stylize_bytes, stylize_pictures
+from impasto.files import os_reason, unwritable_reason, write_atomically
+from impasto.images.formats import WRITABLE
+from impasto.images.reading import MAX_PIXELS
+from impasto.inference.file_pipeline import FileOptions, stylize_bytes
+from impasto.inference.model import MIN_SIDE
+from impasto.inference.settings import StylizeSettings
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import EXTENSIONS_WRITTEN, exists, is_clip, same
-from impasto.video.kinds import Options as VideoOptions
-from impasto.video.motion import opencv
-from impasto.video.sequences import is_pattern
+from impasto.video.formats import EXTENSIONS_WRITTEN, exists, is_clip, is_same_file
+from impasto.video.formats import VideoOptions as VideoOptions
+from impasto.video.image_sequences import is_pattern
+from impasto.video.temporal.optical_flow import opencv
 
 OF_PICTURES = ("size", "memory")
 OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
@@ -31,7 +33,10 @@ OF_VIDEOS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 def stylize(
     context: typer.Context,
     style: Annotated[
-        str, typer.Option("--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3.")
+        str,
+        typer.Option(
+            "--style", "-s", help="A gallery name, any picture, a style file, or a mix a:0.7,b:0.3."
+        ),
     ],
     inputs: Annotated[
         list[str] | None,
@@ -50,7 +55,9 @@ def stylize(
             "standard output.",
         ),
     ] = None,
-    strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
+    ] = 1.0,
     network: options.Network = "base",
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
@@ -61,7 +68,9 @@ def stylize(
     region: options.Regions = None,
     stroke: options.Stroke = None,
     size: options.Size = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")] = 92,
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF and videos.")
+    ] = 92,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
     start: options.Start = None,
@@ -72,16 +81,24 @@ def stylize(
     steady: Annotated[
         bool,
         typer.Option(
-            "--steady/--no-steady", help="Of videos: paint stays where the scene does, or every frame is painted by itself."
+            "--steady/--no-steady",
+            help="Of videos: paint stays where the scene does, or every frame is painted by itself.",
         ),
     ] = True,
     flow: Annotated[
         bool,
-        typer.Option("--flow", help="Of videos: strokes go with what moves: steadier, softer, slower; needs impasto[flow]."),
+        typer.Option(
+            "--flow",
+            help="Of videos: strokes go with what moves: steadier, softer, slower; needs impasto[flow].",
+        ),
     ] = False,
     listed: Annotated[
         Path | None,
-        typer.Option("--list", metavar="FILE", help="More inputs, one a line or parted by zero bytes; - is standard input."),
+        typer.Option(
+            "--list",
+            metavar="FILE",
+            help="More inputs, one a line or parted by zero bytes; - is standard input.",
+        ),
     ] = None,
     log: Annotated[
         Path | None,
@@ -92,18 +109,26 @@ def stylize(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Begin no input after so many; the same command goes on with those left.")
+        float | None,
+        typer.Option(
+            min=0,
+            help="Begin no input after so many; the is_same_file command goes on with those left.",
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Paint nothing; say what would be painted, and where to.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Paint nothing; say what would be painted, and where to."),
+    ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept.")
+        bool,
+        typer.Option("--overwrite", help="Replace outputs that exist; without it they are kept."),
     ] = False,
     json: options.Json = False,
 ) -> None:
     """Paint photographs and videos in a style.
 
-    Without -o the painting stands beside the photograph, as photo.starry-night.jpg. A video keeps its times, size, sound and
-    subtitles; Ctrl-C keeps what is painted of it.
+    Without -o the painting stands beside the photograph, as photo.starry-night.jpg. A video keeps
+    its times, size, sound and subtitles; Ctrl-C keeps what is painted of it.
 
     Examples:
 
@@ -139,22 +164,28 @@ def stylize(
 
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
     """
-    how = video.options(start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS, stroke)
+    how = video.options(
+        start, end, fps, codec, preset, quality, threads, max_pixels or MAX_PIXELS, stroke
+    )
     smoothing: video.Smoothing = "flow" if flow else "still" if steady else "none"
-    picture = Options(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
+    picture = FileOptions(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
     if flow:
         if not steady:
             raise typer.BadParameter("--flow and --no-steady: choose one")
         opencv()
-    painter = Stylizer(network, engine, threads, precision)
-    manner = options.manner(style, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region)
-    for mix in manner.mixes:
-        painter.prepare(mix)
+    stylizer = Stylizer(network, engine, threads, precision)
+    settings = options.settings(
+        style, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region
+    )
+    for mix in settings.mixes:
+        stylizer.preload(mix)
     texts = [*(inputs or []), *(batch.listed(str(listed)) if listed else [])]
     if not texts:
-        raise typer.BadParameter("there is nothing to paint; name pictures, videos or folders, or a --list of them")
+        raise typer.BadParameter(
+            "there is nothing to paint; name pictures, videos or folders, or a --list of them"
+        )
     if batch.STANDARD in texts or output == batch.STANDARD:
-        _pipe(painter, texts, output, manner, picture)
+        _pipe(stylizer, texts, output, settings, picture)
         return
     whole = is_pattern(output or "")  # a folder is then the frames of one film
     parted = len(texts) > 1 or Path(texts[0]).is_dir()
@@ -163,38 +194,61 @@ def stylize(
     paths = [each.path for each in found]
     several = len(paths) > 1 or len(texts) > 1 or folder is not None
     _check_output(output, several)
-    if output and (reason := unwritable(Path(output) / "_" if folder else Path(output))):
+    if output and (reason := unwritable_reason(Path(output) / "_" if folder else Path(output))):
         raise typer.BadParameter(f"-o {output} cannot be written: {reason}")
-    targets = batch.targets(found, manner.style.name, output, several)
-    photos = {target: path for path, target in reversed(targets.items())}  # the first, where several have one target
-    again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(paths)
+    targets = batch.targets(found, settings.style.name, output, several)
+    photos = {
+        target: path for path, target in reversed(targets.items())
+    }  # the first, where several have one target
+    again = {path for path in paths if photos.get(path, path) != path} | batch.earlier_paintings(
+        paths
+    )
     if left_out := again & set(map(Path, texts)):  # those that a folder holds need no words
-        report.note(f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out")
+        console.note(
+            f"{', '.join(map(str, sorted(left_out)))}: painted of another input by an earlier run, so left out"
+        )
     for kind, names in (("video", OF_PICTURES), ("picture", OF_VIDEOS)):
         others = [path for path in paths if is_clip(path) == (kind == "video")]
         if others and (given := options.given(context, names)):
-            report.note(f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say")
+            console.note(
+                f"{others[0]} is a {kind}, where {' and '.join(given)} {'have' if given[1:] else 'has'} no say"
+            )
         if others and kind == "video" and stroke is not None and stroke != how.stroke:
             least = f"whose strokes are not smaller than {how.stroke:g}"
-            report.note(f"{others[0]} is a video, {least}; --stroke {stroke:g} is of pictures")
-    jobs = [Job(path, targets[path]) for path in paths if path not in again]
+            console.note(f"{others[0]} is a video, {least}; --stroke {stroke:g} is of pictures")
+    jobs = [FileTask(path, targets[path]) for path in paths if path not in again]
     if dry_run:
         _tell_plan(jobs, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
-    with report.bar(unit=True) as bar:
-        run = _Run(painter, manner, photos, overwrite, batch.Report(log, fresh=overwrite), json, manner.stroke, minutes)
-        task = bar.add_task(manner.style.name, total=len(jobs), visible=several)
+    with console.bar(unit=True) as bar:
+        run = _Run(
+            stylizer,
+            settings,
+            photos,
+            overwrite,
+            batch.RunLog(log, fresh=overwrite),
+            json,
+            settings.stroke,
+            minutes,
+        )
+        task = bar.add_task(settings.style.name, total=len(jobs), visible=several)
         for text, error in failures:
             run.failed(text, error)
         for clips, group in itertools.groupby(jobs, lambda job: is_clip(job.source)):
             todo = filter(run.wanted, group)
-            for job, record in run.clips(todo, how, smoothing, bar) if clips else run.pictures(todo, picture, bar):
+            for job, record in (
+                run.clips(todo, how, smoothing, bar) if clips else run.pictures(todo, picture, bar)
+            ):
                 run.done(job, record)
                 bar.advance(task)
     if run.count_failed_before:
-        report.note(f"{run.count_failed_before} inputs failed as in an earlier run; they are in {log}")
+        console.note(
+            f"{run.count_failed_before} inputs failed as in an earlier run; they are in {log}"
+        )
     if run.count_left:
-        report.note(f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them")
+        console.note(
+            f"{run.count_left} inputs were not begun in {minutes:g} minutes; the same command goes on with them"
+        )
     if run.count_failed or run.count_left:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -204,44 +258,59 @@ class _Run:
 
     def __init__(
         self,
-        painter: Stylizer,
-        manner: Manner,
+        stylizer: Stylizer,
+        settings: StylizeSettings,
         photos: Mapping[Path, Path],
         overwrite: bool,
-        log: batch.Report,
+        log: batch.RunLog,
         json: bool,
         stroke: float,
         minutes: float | None = None,
     ) -> None:
         self._ends = math.inf if minutes is None else time.monotonic() + 60 * minutes
-        self._painter, self._manner, self._photos, self._overwrite = painter, manner, photos, overwrite
+        self._stylizer, self._settings, self._photos, self._overwrite = (
+            stylizer,
+            settings,
+            photos,
+            overwrite,
+        )
         self._log, self._json, self._stroke = log, json, stroke
         self.count_failed = self.count_failed_before = self.count_left = 0
         self._said_small = False  # a picture was too small, which is said once
         self._told: set[str] = set()  # masks of which it is said that they are resized
 
-    def wanted(self, job: Job) -> bool:
+    def wanted(self, job: FileTask) -> bool:
         """Whether to paint it; where not, it is said why."""
         error: ImpastoError | None = None
         if self._photos[job.target] != job.source:
             first = self._photos[job.target]
-            error = PictureError(f"{job.target} is to be the painting of {first}; paint {job.source} in a run of its own")
-        elif any(same(path, job.target) for path in self._manner.files):
-            error = PictureError(f"{job.target} is a style or a mask of this run, which is never overwritten; give another -o")
+            error = PictureError(
+                f"{job.target} is to be the painting of {first}; paint {job.source} in a run of its own"
+            )
+        elif any(is_same_file(path, job.target) for path in self._settings.files):
+            error = PictureError(
+                f"{job.target} is a style or a mask of this run, which is never overwritten; give another -o"
+            )
         elif is_clip(job.source):
-            if same(job.source, job.target):
-                error = VideoError(f"{job.target} is the video itself, which is never overwritten; give another -o")
+            if is_same_file(job.source, job.target):
+                error = VideoError(
+                    f"{job.target} is the video itself, which is never overwritten; give another -o"
+                )
         elif job.target.suffix.lower() not in WRITABLE or is_pattern(job.target):
             kinds = " ".join(sorted(WRITABLE))
-            error = PictureError(f"cannot write {job.target}: {job.source} is a single picture; use one of {kinds}")
+            error = PictureError(
+                f"cannot write {job.target}: {job.source} is a single picture; use one of {kinds}"
+            )
         elif job.target.exists() and job.source.exists() and job.target.samefile(job.source):
-            error = PictureError(f"{job.target} is the photograph itself, which is never overwritten; give another -o")
+            error = PictureError(
+                f"{job.target} is the photograph itself, which is never overwritten; give another -o"
+            )
         if error:
             self.failed(str(job.source), error)
             return False
         if exists(job.target) and not self._overwrite:
             record = self._record(job) | {"skipped": "the output exists; --overwrite replaces it"}
-            report.result(_line(record), record, self._json)
+            console.result(_line(record), record, self._json)
             if not self._log.has(record):
                 self._log.add(record)
             return False
@@ -250,126 +319,170 @@ class _Run:
             return False
         return True
 
-    def _record(self, job: Job) -> dict[str, Any]:
-        names = {"style": self._manner.style.name, "network": self._painter.network.name}
+    def _record(self, job: FileTask) -> dict[str, Any]:
+        names = {"style": self._settings.style.name, "network": self._stylizer.network.name}
         return {"input": str(job.source), "output": str(job.target)} | names
 
-    def pictures(self, jobs: Iterator[Job], how: Options, bar: Progress) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+    def pictures(
+        self, jobs: Iterator[FileTask], how: FileOptions, bar: Progress
+    ) -> Iterator[tuple[FileTask, dict[str, Any] | None]]:
         """Paint pictures; what is said of each, or None where it failed."""
         task = bar.add_task("", total=100, visible=False)
-        showing: Job | None = None
+        showing: FileTask | None = None
 
-        def show(job: Job, done: float) -> None:
+        def show(job: FileTask, done: float) -> None:
             nonlocal showing
             if job != showing:
                 showing = job
                 bar.reset(task, description=job.source.name, visible=True)
             bar.update(task, advance=100 * done)
 
-        for outcome in stylize_pictures(jobs, self._painter, self._manner, how, show):
+        for outcome in stylize_image_files(jobs, self._stylizer, self._settings, how, show):
             painted = outcome.painted
             if painted is None:
                 error: BaseException = outcome.error or MemoryError()
                 if not isinstance(error, (ImpastoError, OSError)):
-                    error = PictureError(f"{outcome.job.source}: painting failed ({_first_line(error)})")
+                    error = PictureError(
+                        f"{outcome.job.source}: painting failed ({_first_line(error)})"
+                    )
                 self.failed(str(outcome.job.source), error)
                 yield outcome.job, None
                 continue
             if painted.note:
-                report.note(painted.note)
-            size = {"width": painted.width, "height": painted.height, "seconds": round(outcome.seconds, 3)}
-            color = {"beyond": round(painted.beyond, 5)} if self._manner.color.changes else {}
-            yield outcome.job, self._record(outcome.job) | {"engine": self._painter.engine.name} | size | color
+                console.note(painted.note)
+            size = {
+                "width": painted.width,
+                "height": painted.height,
+                "seconds": round(outcome.seconds, 3),
+            }
+            color = {"beyond": round(painted.beyond, 5)} if self._settings.color.changes else {}
+            yield (
+                outcome.job,
+                self._record(outcome.job) | {"engine": self._stylizer.engine.name} | size | color,
+            )
         bar.remove_task(task)
 
     def clips(
-        self, jobs: Iterator[Job], how: VideoOptions, smoothing: video.Smoothing, bar: Progress
-    ) -> Iterator[tuple[Job, dict[str, Any] | None]]:
+        self, jobs: Iterator[FileTask], how: VideoOptions, smoothing: video.Smoothing, bar: Progress
+    ) -> Iterator[tuple[FileTask, dict[str, Any] | None]]:
         """Paint videos; what is said of each, or None where it failed."""
         for job in jobs:
             try:
-                more = video.paint(self._painter, job.source, job.target, self._manner, how, smoothing, bar)
+                more = video.paint(
+                    self._stylizer, job.source, job.target, self._settings, how, smoothing, bar
+                )
             except FAILURES as error:
                 self.failed(str(job.source), error)
                 yield job, None
             else:
                 yield job, self._record(job) | more
 
-    def done(self, job: Job, record: dict[str, Any] | None) -> None:
+    def done(self, job: FileTask, record: dict[str, Any] | None) -> None:
         """Say what became of an input that did not fail."""
         if record is None:
             return
-        report.result(_line(record), record, self._json)
+        console.result(_line(record), record, self._json)
         self._log.add(record)
-        for mask in self._manner.masks:
+        for mask in self._settings.masks:
             said = options.told_of_size(mask, record["width"], record["height"])
             if said and mask.name not in self._told:
                 self._told.add(mask.name)
-                report.note(said)
+                console.note(said)
         if not self._said_small and (sides := _small(record, self._stroke)):
             self._said_small = True
-            report.note(f"{job.source} is painted at {sides} pixels: less than {SMALLEST}x{SMALLEST} shows little of a style")
+            console.note(
+                f"{job.source} is painted at {sides} pixels: less than {MIN_SIDE}x{MIN_SIDE} shows little of a style"
+            )
 
     def failed(self, text: str, error: BaseException) -> None:
         """Say that an input failed, in a line, in the report and, with `json`, in a record."""
         self.count_failed += 1
-        record = report.failure(text, error)
+        record = console.failure(text, error)
         if self._log.has(record) and not self._overwrite:
             self.count_failed_before += 1
             return
-        report.failed(record, self._json)
+        console.failed(record, self._json)
         self._log.add(record)
 
 
 def _check_output(output: str | None, several: bool) -> None:
     """Raises a usage error for an output that the inputs cannot have."""
     written = WRITABLE | EXTENSIONS_WRITTEN
-    if output and not batch.is_folder(output, several) and Path(output).suffix.lower() not in written:
-        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/")
+    if (
+        output
+        and not batch.is_folder(output, several)
+        and Path(output).suffix.lower() not in written
+    ):
+        raise typer.BadParameter(
+            f"-o {output} ends in none of {' '.join(sorted(written))}; for a folder, write {output}/"
+        )
     if output and several and is_pattern(output):
-        raise typer.BadParameter(f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png")
-    if output and several and Path(output).suffix.lower() in written and not batch.is_folder(output, several=False):
+        raise typer.BadParameter(
+            f"-o {output} takes one input; name a folder or numbered pictures, such as frames/%05d.png"
+        )
+    if (
+        output
+        and several
+        and Path(output).suffix.lower() in written
+        and not batch.is_folder(output, several=False)
+    ):
         raise typer.BadParameter(
             f"-o {output} is one file, and there are several inputs; for a folder of that name, write {output}/"
         )
 
 
-def _tell_plan(jobs: list[Job], overwrite: bool, json: bool) -> None:
+def _tell_plan(jobs: list[FileTask], overwrite: bool, json: bool) -> None:
     """What a run would do."""
     for job in jobs:
         there = exists(job.target)
         does = "replaced" if there and overwrite else "kept" if there else "painted"
         record = {"input": str(job.source), "output": str(job.target), "would be": does}
-        report.result(f"{job.source} -> {job.target}" + (f" ({does})" if there else ""), record, json)
+        console.result(
+            f"{job.source} -> {job.target}" + (f" ({does})" if there else ""), record, json
+        )
 
 
-def _pipe(painter: Stylizer, texts: list[str], output: str | None, manner: Manner, how: Options) -> None:
-    """Paint one picture from standard input, to standard output, or both, in the format that came or that `output` names."""
+def _pipe(
+    stylizer: Stylizer,
+    texts: list[str],
+    output: str | None,
+    settings: StylizeSettings,
+    how: FileOptions,
+) -> None:
+    """Paint one picture from standard input, to standard output, or both, in the format that came
+    or that `output` names."""
     if len(texts) > 1:
         raise typer.BadParameter("- stands for one picture; paint others in a run of their own")
     if texts == [batch.STANDARD]:
         name, data = "standard input", sys.stdin.buffer.read()
     else:
         name, data = texts[0], Path(texts[0]).read_bytes()
-    written, suffix = stylize_bytes(data, name, Path(output or "").suffix, painter, manner, how)
+    written, suffix = stylize_bytes(data, name, Path(output or "").suffix, stylizer, settings, how)
     if output in (None, batch.STANDARD):
         sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
         return
     assert output
-    target = Path(output) / f"stdin.{manner.style.name}{suffix}" if batch.is_folder(output, False) else Path(output)
+    target = (
+        Path(output) / f"stdin.{settings.style.name}{suffix}"
+        if batch.is_folder(output, False)
+        else Path(output)
+    )
     try:
         write_atomically(target, written)
     except OSError as error:
         raise PictureError(f"cannot write {target}: {os_reason(error)}") from error
-    report.result(str(target), {"input": batch.STANDARD, "output": str(target)}, False)
+    console.result(str(target), {"input": batch.STANDARD, "output": str(target)}, False)
 
 
 def _small(record: dict[str, Any], stroke: float) -> str:
-    """The size at which a network saw a picture, if it is small; larger strokes are those of a reduced picture."""
+    """The size at which a network saw a picture, if it is small; larger strokes are those of a
+    reduced picture."""
     scale = max(record.get("stroke", stroke), 1)
-    width, height = (round(record.get(side, SMALLEST * scale) / scale) for side in ("width", "height"))
-    return f"{width}x{height}" if max(width, height) < SMALLEST else ""
+    width, height = (
+        round(record.get(side, MIN_SIDE * scale) / scale) for side in ("width", "height")
+    )
+    return f"{width}x{height}" if max(width, height) < MIN_SIDE else ""
 
 
 def _first_line(error: BaseException) -> str:
@@ -384,5 +497,9 @@ def _line(record: dict[str, Any]) -> str:
         took += f", {100 * record['beyond']:.1f} % of pixels brought back into the colors there are"
     if "frames" in record:
         took += f", of which {record['first_seconds']} to the first of {record['frames']} frames, then {record['fps']} a second"
-        took += f"; strokes {record['stroke']:g} times as large, as --stroke says" if record["stroke"] != 1 else ""
+        took += (
+            f"; strokes {record['stroke']:g} times as large, as --stroke says"
+            if record["stroke"] != 1
+            else ""
+        )
     return f"{record['output']} ({took})"

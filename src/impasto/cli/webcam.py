@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from impasto.cli import EXIT_SOME_FAILED, options, report
-from impasto.files import unwritable
-from impasto.styles import PHOTO, find_mix, gallery_names
+from impasto.cli import EXIT_SOME_FAILED, console, options
+from impasto.files import unwritable_reason
+from impasto.models.gallery import gallery_names
+from impasto.models.mix import find_mix
+from impasto.models.style import PHOTO
 from impasto.stylizer import Stylizer
-from impasto.video.kinds import CONTAINERS
+from impasto.video.formats import CONTAINERS
 
 if TYPE_CHECKING:
-    from impasto.live.show import Saved
+    from impasto.webcam.app import Saved
 
 
 def webcam(
     camera: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CAMERA]", help="A camera's number or device, a video file, or an address. [default: the first camera]"
+            metavar="[CAMERA]",
+            help="A camera's number or device, a video file, or an address. [default: the first camera]",
         ),
     ] = None,
     style: Annotated[
@@ -32,22 +35,44 @@ def webcam(
             help="As of stylize; several to walk through, by commas or repeated. [default: the whole gallery]",
         ),
     ] = None,
-    strength: Annotated[float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
+    ] = 1.0,
     color: options.Color = None,
     color_when: options.ColorWhen = "after",
     mask: options.MaskOption = None,
     region: options.Regions = None,
-    size: Annotated[int, typer.Option(min=64, max=4320, help="Pixels painted on the short side; larger is slower.")] = 480,
+    size: Annotated[
+        int,
+        typer.Option(min=64, max=4320, help="Pixels painted on the short side; larger is slower."),
+    ] = 480,
     mirror: Annotated[
-        bool | None, typer.Option("--mirror/--no-mirror", help="Swap left and right. [default: of cameras, not of files]")
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror", help="Swap left and right. [default: of cameras, not of files]"
+        ),
     ] = None,
-    record: Annotated[Path | None, typer.Option("--record", "-r", metavar="FILE", help="Record from the start.")] = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", "-r", metavar="FILE", help="Record from the start.")
+    ] = None,
     snapshots: Annotated[
-        Path, typer.Option("--snapshots", metavar="DIR", help="A folder for snapshots, and for recordings without a name.")
+        Path,
+        typer.Option(
+            "--snapshots",
+            metavar="DIR",
+            help="A folder for snapshots, and for recordings without a name.",
+        ),
     ] = Path(),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --record if it exists.")] = False,
-    fullscreen: Annotated[bool, typer.Option("--fullscreen", "-f", help="Fill the screen.")] = False,
-    window: Annotated[bool, typer.Option("--window/--no-window", help="Show it; without a window, --record is needed.")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the file of --record if it exists.")
+    ] = False,
+    fullscreen: Annotated[
+        bool, typer.Option("--fullscreen", "-f", help="Fill the screen.")
+    ] = False,
+    window: Annotated[
+        bool,
+        typer.Option("--window/--no-window", help="Show it; without a window, --record is needed."),
+    ] = True,
     seconds: Annotated[float | None, typer.Option("--seconds", help="Stop after so many.")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
     network: options.Network = "small",
@@ -58,9 +83,10 @@ def webcam(
 ) -> None:
     """Paint a camera live, in a window.
 
-    Keys: left and right for the style, up and down for its strength, m mirror, s snapshot, r record, f full screen, h help,
-    q quit. Frames that come while one is painted are dropped, so the picture is never late. Recordings have the times at
-    which frames were seen, and no sound; Ctrl-C keeps them.
+    Keys: left and right for the style, up and down for its strength, m mirror, s snapshot, r
+    record, f full screen, h help, q quit. Frames that come while one is painted are dropped, so the
+    picture is never late. Recordings have the times at which frames were seen, and no sound; Ctrl-C
+    keeps them.
 
     Examples:
 
@@ -77,48 +103,70 @@ def webcam(
     if seconds is not None and seconds <= 0:
         raise typer.BadParameter(f"--seconds {seconds:g} leaves no time; give more than 0")
     if not window and not record:
-        raise typer.BadParameter("--no-window shows nothing; say where to record: --record live.mp4")
+        raise typer.BadParameter(
+            "--no-window shows nothing; say where to record: --record live.mp4"
+        )
     if record and record.suffix.lower() not in CONTAINERS:
         raise typer.BadParameter(f"--record {record} ends in none of {' '.join(CONTAINERS)}")
-    if record and (reason := unwritable(record)):
+    if record and (reason := unwritable_reason(record)):
         raise typer.BadParameter(f"--record {record} cannot be written: {reason}")
-    if snapshots != Path() and (reason := unwritable(snapshots / "impasto.jpg")):
+    if snapshots != Path() and (reason := unwritable_reason(snapshots / "impasto.jpg")):
         raise typer.BadParameter(f"--snapshots {snapshots} cannot be written into: {reason}")
     if record and camera and record.exists() and os.path.exists(camera) and record.samefile(camera):  # noqa: PTH110
-        raise typer.BadParameter(f"--record {record} is the video itself, which is never overwritten")
+        raise typer.BadParameter(
+            f"--record {record} is the video itself, which is never overwritten"
+        )
     if record and record.exists() and not overwrite:
         raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
     # here, as other verbs do without PyAV
-    from impasto.live.feed import Lens, OpenFeed, fitted
-    from impasto.live.inputs import find_inputs
-    from impasto.live.newest import Clock, Newest, Patience
-    from impasto.live.painter import LivePainter
-    from impasto.live.session import Session
-    from impasto.live.show import Outputs, Show
-    from impasto.live.window import NoWindow, PygameWindow
+    from impasto.webcam.app import Outputs, WebcamApp
+    from impasto.webcam.capture import FramePreprocessor, OpenCamera, fitted
+    from impasto.webcam.controls import WebcamControls
+    from impasto.webcam.latest_frame import Clock, LatestFrame, Watchdog
+    from impasto.webcam.sources import find_sources
+    from impasto.webcam.stylizer import WebcamStylizer
+    from impasto.webcam.window import NoWindow, PygameWindow
 
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [find_mix(spec) for spec in specs(style or [])]
-    manner = options.manner(styles[0], strength, 1.0, color, color_when, mask, region)
-    feed = OpenFeed(find_inputs(camera, size), loop)  # first, as what was named matters before what the machine lacks
+    settings = options.settings(styles[0], strength, 1.0, color, color_when, mask, region)
+    feed = OpenCamera(
+        find_sources(camera, size), loop
+    )  # first, as what was named matters before what the machine lacks
     shown = PygameWindow() if window else NoWindow()
     problems: list[str] = []
 
     def failed(problem: str) -> None:
         problems.append(problem)
-        report.fail(problem)
+        console.fail(problem)
         session.done = session.done or not window  # nobody would see the rest
 
     try:
-        session = Session(styles, strength, feed.live if mirror is None else mirror, fullscreen, recording=bool(record))
-        outputs = Outputs(snapshots, record, overwrite, lambda saved: _tell(saved, stylizer.network.name, json), failed)
+        session = WebcamControls(
+            styles,
+            strength,
+            feed.live if mirror is None else mirror,
+            fullscreen,
+            recording=bool(record),
+        )
+        outputs = Outputs(
+            snapshots,
+            record,
+            overwrite,
+            lambda saved: _tell(saved, stylizer.network.name, json),
+            failed,
+        )
         width, height = fitted(*feed.size, size)
-        painter = LivePainter(stylizer, (height, width), styles, engine, threads, manner)
+        webcam_stylizer = WebcamStylizer(
+            stylizer, (height, width), styles, engine, threads, settings
+        )
         clock = Clock()
-        show = Show(session, painter, Lens(size), shown, outputs, clock)
-        with Newest(feed, clock) as newest:
-            show.run(newest, Patience(feed, clock), seconds)
-            report.note(f"{show.painted} frames painted, {show.fps:.1f} a second lately; {newest.dropped} dropped")
+        show = WebcamApp(session, webcam_stylizer, FramePreprocessor(size), shown, outputs, clock)
+        with LatestFrame(feed, clock) as newest:
+            show.run(newest, Watchdog(feed, clock), seconds)
+            console.note(
+                f"{show.painted} frames painted, {show.fps:.1f} a second lately; {newest.dropped} dropped"
+            )
     finally:
         shown.close()
     if problems:
@@ -126,7 +174,8 @@ def webcam(
 
 
 def specs(given: list[str]) -> list[str]:
-    """Styles to walk through. Commas part styles, but for a mix with weights; after a single one comes the gallery."""
+    """Styles to walk through. Commas part styles, but for a mix with weights; after a single one
+    comes the gallery."""
     found = options.listed(given)
     if len(found) <= 1:
         found += [name for name in gallery_names() if name not in (PHOTO, *found)]
@@ -135,15 +184,26 @@ def specs(given: list[str]) -> list[str]:
 
 def _tell(saved: "Saved", network: str, json: bool) -> None:
     """A file on stdout: a line, or an object."""
-    from impasto.live.show import Snapshot
+    from impasto.webcam.app import Snapshot
 
     record: dict[str, Any] = {"output": str(saved.path), "network": network}
     record |= {"width": saved.width, "height": saved.height}
     size = f"{saved.width}x{saved.height}"
     if isinstance(saved, Snapshot):
-        report.result(f"{saved.path} ({size}, {saved.style})", record | {"style": saved.style}, json)
+        console.result(
+            f"{saved.path} ({size}, {saved.style})", record | {"style": saved.style}, json
+        )
         return
     fps = round(saved.frames / saved.seconds, 2)
-    record |= {"seconds": saved.seconds, "frames": saved.frames, "fps": fps, "dropped": saved.dropped}
+    record |= {
+        "seconds": saved.seconds,
+        "frames": saved.frames,
+        "fps": fps,
+        "dropped": saved.dropped,
+    }
     late = f", {saved.dropped} dropped by the encoder" if saved.dropped else ""
-    report.result(f"{saved.path} ({size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{late})", record, json)
+    console.result(
+        f"{saved.path} ({size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{late})",
+        record,
+        json,
+    )

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from impasto.engines import Array
+from impasto.engines.base import Array
 from impasto.errors import NetworkError
 
 
 class ONNXRuntimeEngine:
-    """A graph in an inference session on the CPU, in float32; see `impasto.engines.Engine`."""
+    """A graph in an inference session on the CPU, in float32; see `impasto.engines.base.Engine`."""
 
     name = "onnxruntime"
     precision = "f32"
@@ -25,14 +25,20 @@ class ONNXRuntimeEngine:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:
-            raise NetworkError(f"ONNX Runtime cannot load this network: {str(error).splitlines()[0]}") from error
+            raise NetworkError(
+                f"ONNX Runtime cannot load this network: {str(error).splitlines()[0]}"
+            ) from error
         self.inputs = tuple(node.name for node in self._session.get_inputs())
 
     def run(self, *inputs: Array) -> Any:
         if self._pixels:
-            image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+            image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32) / np.float32(
+                255
+            )
             inputs = (image, *inputs[1:])
         results = self._session.run(None, dict(zip(self.inputs, inputs, strict=True)))
         if len(results) > 1:

@@ -13,22 +13,24 @@ import openvino
 from openvino import Layout, Type, opset13
 from openvino.preprocess import PrePostProcessor
 
-from impasto.engines import Array
-from impasto.engines.quantized import quantized, ranges_of
+from impasto.engines.base import Array
+from impasto.engines.int8 import quantize, ranges_of
 from impasto.errors import NetworkError
 from impasto.paths import home
 
 COLORS = 3  # channels of what is a picture
-SIZES_KEPT = 4  # compiled graphs in memory
-KEPT_ON_DISK = 12  # compiled graphs, of 2 to 6 MB
+MAX_COMPILED_SIZES = 4  # compiled graphs in memory
+MAX_CACHED_BLOBS = 12  # compiled graphs, of 2 to 6 MB
 
 
 class OpenVINOEngine:
-    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.Engine`."""
+    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.base.Engine`."""
 
     name = "openvino"
 
-    def __init__(self, graph: bytes | Path, threads: int, precision: str, pixels: bool, cache: bool) -> None:
+    def __init__(
+        self, graph: bytes | Path, threads: int, precision: str, pixels: bool, cache: bool
+    ) -> None:
         core = openvino.Core()
         with _signal_stack_kept():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -45,27 +47,40 @@ class OpenVINOEngine:
         try:
             model = core.read_model(graph)
             if ranges:
-                model = quantized(model, ranges)
-            self._core, self._model, self._options = core, _of_pixels(model) if pixels else model, options
-        except Exception as error:  # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
-            raise NetworkError(f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}") from error
+                model = quantize(model, ranges)
+            self._core, self._model, self._options = (
+                core,
+                _of_pixels(model) if pixels else model,
+                options,
+            )
+        # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
+        except Exception as error:
+            raise NetworkError(
+                f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}"
+            ) from error
         self.inputs = tuple(each.get_any_name() for each in self._model.inputs)
         self._cached = cache  # of the next size
-        self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = OrderedDict()
+        self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = (
+            OrderedDict()
+        )
 
     def run(self, *inputs: Array) -> Any:
         request = self._request(tuple(array.shape for array in inputs))
-        # shared results are the request's own memory, overwritten by its next run: copied here, once
+        # shared results are the request's own memory, overwritten by its next run: copied here,
+        # once
         results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
         copied = [np.array(results[place]) for place in range(len(results))]
         return copied[0] if len(copied) == 1 else copied
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
-        """Compiled for one size of picture: a tenth faster than for any size, and compiling takes about 0.1 s."""
+        """Compiled for one size of picture: a tenth faster than for any size, and compiling takes
+        about 0.1 s."""
         if shapes not in self._requests:
-            self._model.reshape({name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)})
+            self._model.reshape(
+                {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
+            )
             self._requests[shapes] = self._compiled().create_infer_request()
-            if len(self._requests) > SIZES_KEPT:
+            if len(self._requests) > MAX_COMPILED_SIZES:
                 self._requests.popitem(last=False)
         self._requests.move_to_end(shapes)
         return self._requests[shapes]
@@ -73,20 +88,24 @@ class OpenVINOEngine:
     def _compiled(self) -> openvino.CompiledModel:
         cached, self._cached = self._cached, False  # a folder of pictures may have as many sizes
         if cached:
-            # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are folders that take no file
+            # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are
+            # folders that take no file
             with contextlib.suppress(OSError, RuntimeError):
                 folder = home() / "openvino"
                 folder.mkdir(parents=True, exist_ok=True)
                 options = self._options | {"CACHE_DIR": str(folder)}
                 compiled = self._core.compile_model(self._model, "CPU", options)
-                for old in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[:-KEPT_ON_DISK]:
+                for old in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[
+                    :-MAX_CACHED_BLOBS
+                ]:
                     old.unlink(missing_ok=True)
                 return compiled
         return self._core.compile_model(self._model, "CPU", self._options)
 
 
 def _of_pixels(model: openvino.Model) -> openvino.Model:
-    """With 8-bit pixels in and, if it gives a picture, out, (1, H, W, 3): conversions then run inside, on all cores."""
+    """With 8-bit pixels in and, if it gives a picture, out, (1, H, W, 3): conversions then run
+    inside, on all cores."""
     wrapped = PrePostProcessor(model)
     image = wrapped.input(0)
     image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
@@ -115,8 +134,8 @@ class _SignalStack(ctypes.Structure):
 def _signal_stack_kept() -> Iterator[None]:
     """Leave this thread the stack for signals that it had.
 
-    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more: Ctrl-C, which Python takes
-    on that stack, was a segmentation fault.
+    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more:
+    Ctrl-C, which Python takes on that stack, was a segmentation fault.
     """
     if not sys.platform.startswith("linux"):
         yield

@@ -1,4 +1,5 @@
-"""Videos, animations and numbered pictures: read, painted frame by frame, and written with all that is beside the frames.
+"""Videos, animations and numbered pictures: read, painted frame by frame, and written with all that
+is beside the frames.
 
 from impasto.video import stylize_video
 
@@ -8,19 +9,19 @@ stylize_video("clip.mp4", "painted.mp4", lambda frame: stylizer.stylize(frame, "
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Interrupted", "Options", "Painted", "Span", "stylize_video"]
+__all__ = ["TimeSpan", "VideoInterrupted", "VideoOptions", "VideoResult", "stylize_video"]
 
 if TYPE_CHECKING:
-    from impasto.video.clips import Span
-    from impasto.video.kinds import Options
-    from impasto.video.painting import Interrupted, Painted, stylize_video
+    from impasto.video.clip import TimeSpan
+    from impasto.video.formats import VideoOptions
+    from impasto.video.stylize import VideoInterrupted, VideoResult, stylize_video
 
 _HOMES = {
-    "Span": "impasto.video.clips",
-    "Options": "impasto.video.kinds",
-    "Interrupted": "impasto.video.painting",
-    "Painted": "impasto.video.painting",
-    "stylize_video": "impasto.video.painting",
+    "TimeSpan": "impasto.video.clip",
+    "VideoOptions": "impasto.video.formats",
+    "VideoInterrupted": "impasto.video.stylize",
+    "VideoResult": "impasto.video.stylize",
+    "stylize_video": "impasto.video.stylize",
 }
 
 

@@ -18,11 +18,14 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from impasto.errors import VideoError
-from impasto.images import UInt8, check_pixels
-from impasto.video.clips import Clip, Frame, Item, Span, within
+from impasto.images.image import UInt8
+from impasto.images.reading import check_pixels
+from impasto.video.clip import Clip, Frame, Item, TimeSpan, within
 
 _READS = ("GIF", "WEBP")
-_TICK = Fraction(1, 1000)  # both formats keep durations, GIF in hundredths and WebP in thousandths of a second
+_TICK = Fraction(
+    1, 1000
+)  # both formats keep durations, GIF in hundredths and WebP in thousandths of a second
 _UNSAID = 100  # ms that browsers show a frame whose duration is 0
 _CLEAR = 255  # the palette's last entry, for what is see-through
 _OPAQUE_FROM = 128  # GIF knows clear and opaque, nothing between
@@ -38,15 +41,19 @@ class AnimationReader(Clip):
         PictureError: its frames have more than `max_pixels` pixels.
     """
 
-    def __init__(self, path: Path, span: Span, max_pixels: int) -> None:
+    def __init__(self, path: Path, span: TimeSpan, max_pixels: int) -> None:
         try:
             self._whole = _frames_within(path)
             self._image = image = Image.open(path, formats=_READS)
         except Exception as error:
-            raise VideoError(f"cannot read {path}: it is broken or cut short; get a fresh copy") from error
+            raise VideoError(
+                f"cannot read {path}: it is broken or cut short; get a fresh copy"
+            ) from error
         check_pixels(path, image.size, max_pixels)
         super().__init__(path, _TICK, Fraction(1000, _UNSAID), None if span else self._whole)
-        once = None if image.format == "GIF" else 1  # a GIF that does not speak of loops is played once
+        once = (
+            None if image.format == "GIF" else 1
+        )  # a GIF that does not speak of loops is played once
         loop = image.info.get("loop", once)
         self.loop = 1 if loop is None else int(loop)
         self._span = span
@@ -62,7 +69,9 @@ class AnimationReader(Clip):
             begun = True
             yield frame
         if not begun:
-            raise VideoError(f"{self.path} has no frame in the part asked for, or none that can be decoded")
+            raise VideoError(
+                f"{self.path} has no frame in the part asked for, or none that can be decoded"
+            )
 
     def _frames(self) -> Iterator[Frame]:
         time = 0
@@ -71,7 +80,11 @@ class AnimationReader(Clip):
                 self._image.seek(index)
                 rgba = np.array(self._image.convert("RGBA"))
             except Exception:  # as of pictures
-                there = f"{index} frames are" if self._whole is None else f"{index} of {self._whole} frames are"
+                there = (
+                    f"{index} frames are"
+                    if self._whole is None
+                    else f"{index} of {self._whole} frames are"
+                )
                 self.notes.append(f"{self.path} is cut short: {there} there")
                 return
             duration = round(self._image.info.get("duration") or _UNSAID)
@@ -81,7 +94,8 @@ class AnimationReader(Clip):
 
 
 def _frames_within(path: Path) -> int | None:
-    """How many frames a file has; None for a GIF that is cut short, whose frames must be counted one by one."""
+    """How many frames a file has; None for a GIF that is cut short, whose frames must be counted
+    one by one."""
     with Image.open(path, formats=_READS) as image:
         with contextlib.suppress(Exception):
             return int(getattr(image, "n_frames", 1))
@@ -92,9 +106,12 @@ class GIFWriter:
     """An animated GIF being written: a palette of its own for each frame, and dithering."""
 
     def __init__(self, file: IO[bytes], clip: Clip, first: Frame) -> None:
-        # In a GIF, the number says how often it begins anew, 0 for ever; -1 stands for no number, which is once.
+        # In a GIF, the number says how often it begins anew, 0 for ever; -1 stands for no number,
+        # which is once.
         loop = -1 if clip.loop == 1 else clip.loop or 0
-        self._container, self._stream = _encoding(file, "gif", "gif", "pal8", Fraction(1, 100), first, {"loop": str(loop)})
+        self._container, self._stream = _encoding(
+            file, "gif", "gif", "pal8", Fraction(1, 100), first, {"loop": str(loop)}
+        )
         self._unit = clip.time_base * 100
         self._last = -1
 
@@ -104,7 +121,10 @@ class GIFWriter:
             return
         picture = VideoFrame.from_ndarray(_indexed(item), format="pal8")  # type: ignore[arg-type]  # a pair, for pal8
         self._last = picture.pts = max(round(item.pts * self._unit), self._last + 1)
-        picture.time_base, picture.duration = Fraction(1, 100), max(1, round(item.duration * self._unit))
+        picture.time_base, picture.duration = (
+            Fraction(1, 100),
+            max(1, round(item.duration * self._unit)),
+        )
         self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:
@@ -136,7 +156,14 @@ class WebPWriter:
         # in memory, coded: the length of the last frame is put right at the end
         self._file, self._coded = file, io.BytesIO()
         self._container, self._stream = _encoding(
-            self._coded, "webp", "libwebp_anim", "bgra", _TICK, first, loop, {"quality": str(quality)}
+            self._coded,
+            "webp",
+            "libwebp_anim",
+            "bgra",
+            _TICK,
+            first,
+            loop,
+            {"quality": str(quality)},
         )
         self._unit = clip.time_base / _TICK
         self._last = -1
@@ -147,10 +174,14 @@ class WebPWriter:
         if not isinstance(item, Frame):
             return
         alpha = np.full(item.rgb.shape[:2], 255, np.uint8) if item.alpha is None else item.alpha
-        picture = VideoFrame.from_numpy_buffer(np.ascontiguousarray(np.dstack([item.rgb[..., ::-1], alpha])), "bgra")
+        picture = VideoFrame.from_numpy_buffer(
+            np.ascontiguousarray(np.dstack([item.rgb[..., ::-1], alpha])), "bgra"
+        )
         previous = self._last
         self._last = picture.pts = max(round(item.pts * self._unit), self._last + 1)
-        duration = round(item.duration * self._unit) or (self._last - previous if previous >= 0 else _UNSAID)
+        duration = round(item.duration * self._unit) or (
+            self._last - previous if previous >= 0 else _UNSAID
+        )
         self._end = self._last + duration
         picture.time_base = _TICK
         self._container.mux(self._stream.encode(picture))
@@ -165,8 +196,8 @@ class WebPWriter:
 def ending_at(webp: bytes, end: int) -> bytes:
     """An animated WebP whose last frame lasts until `end`, milliseconds from the start.
 
-    The encoder is told when frames begin and not when the last one ends. In the file (RFC 9649) each frame is a chunk ANMF,
-    with its duration in bytes 12 to 14.
+    The encoder is told when frames begin and not when the last one ends. In the file (RFC 9649)
+    each frame is a chunk ANMF, with its duration in bytes 12 to 14.
     """
     data, place, last, before = bytearray(webp), 12, None, 0
     while place + 8 <= len(data):

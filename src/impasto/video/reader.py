@@ -1,14 +1,14 @@
-"""Videos in: whatever PyAV decodes becomes upright 8-bit RGB frames in time, with sound and subtitles beside them."""
+"""Videos in: whatever PyAV decodes becomes upright 8-bit RGB frames in time, with sound and
+subtitles beside them."""
 
 import contextlib
 import errno
 import itertools
 import os
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -17,31 +17,30 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from impasto.errors import VideoError
 from impasto.files import os_reason
-from impasto.images import UInt8, check_pixels
-from impasto.video.clips import BT709, Clip, Colors, Frame, Item, Span
-from impasto.video.large import LUMA, Fine, reduced, reduced_size, stroke_of
-
-# Without these two flags swscale takes a way that is 1 ms faster for each megapixel and cuts instead of rounding: 1.2 levels
-# too dark on average.
-_TO_RGB = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+from impasto.images.image import UInt8
+from impasto.images.reading import check_pixels
+from impasto.video.clip import Clip, Frame, Item, TimeSpan
+from impasto.video.large_strokes import LUMA, FineLuma, reduce, reduced_size, stroke_of
 
 if TYPE_CHECKING:
     AnyPacket = Packet[Stream]
 else:
     AnyPacket = Packet  # generic in its stubs only
+from impasto.video.frame_conversion import (
+    INDEXED,
+    colors_of,
+    light_of,
+    matrix_of,
+    plane_of,
+    rgb_of,
+    turned,
+)
 
-T = TypeVar("T", bound=np.generic)
-
-_UNSAID, _BT2020 = 2, 9  # of H.273; matrices and primaries share these numbers
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}  # those that swscale knows, and 10 is 9 but for its rounding
-_HDR = (16, 18)  # transfers: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
-_INDEXED = ("mov", "matroska")  # demuxers that find a key frame before any time; others are read from their beginning
 _PACKETS_HELD = 256  # at most, where no frame comes between
 _JUMP = Fraction(1, 10)  # seconds back, from which on time is taken to have begun anew
 _TRIES = 10  # readings in vain before a file is given up
@@ -51,22 +50,25 @@ _SLACK = Fraction(1, 4)  # seconds that a sound file may end before its header s
 class VideoReader(Clip):
     """A video file.
 
-    Packets that cannot be decoded are left out and counted in `lost`, and times of all others stay. A file that is cut
-    short ends where it is cut, and `notes` says so.
+    Packets that cannot be decoded are left out and counted in `lost`, and times of all others stay.
+    A file that is cut short ends where it is cut, and `notes` says so.
 
     Args:
         path: a file of any container and codec that PyAV reads.
         span: the part to read; sound and subtitles are cut with it, at packets.
         threads: to decode with.
         max_pixels: refuse videos whose frames have more pixels than this.
-        stroke: how large strokes will be: frames come reduced by it; None: as suits the first frame's size.
+        stroke: how large strokes will be: frames come reduced by it; None: as suits the first
+            frame's size.
 
     Raises:
         VideoError: the file is missing, unreadable, no video, or holds no pictures.
         PictureError: its frames are too large.
     """
 
-    def __init__(self, path: Path, span: Span, threads: int, max_pixels: int, stroke: float | None = 1.0) -> None:
+    def __init__(
+        self, path: Path, span: TimeSpan, threads: int, max_pixels: int, stroke: float | None = 1.0
+    ) -> None:
         self._container = _opened(path)
         self._video = video = _video_of(self._container, path)
         context = video.codec_context
@@ -79,7 +81,9 @@ class VideoReader(Clip):
         frames = video.frames or round(seconds * rate)
         super().__init__(path, time_base, rate, round(frames * span.share(seconds)) or None)
         self.aspect = video.sample_aspect_ratio or None
-        self.tracks = [s for s in self._container.streams if s.type in ("audio", "subtitle", "attachment")]
+        self.tracks = [
+            s for s in self._container.streams if s.type in ("audio", "subtitle", "attachment")
+        ]
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
         self._span = span
@@ -89,12 +93,16 @@ class VideoReader(Clip):
         # of what is whole, times stay as they are, also where the first is not 0
         self._shift = Fraction(0) if span.start is None else self._origin + span.start
         self.chapters = _chapters(self._container, self._shift, span)
-        self._reformatter, self._down, self._up = VideoReformatter(), VideoReformatter(), VideoReformatter()
+        self._reformatter, self._down, self._up = (
+            VideoReformatter(),
+            VideoReformatter(),
+            VideoReformatter(),
+        )
         self._stroke = stroke
         self._turn: tuple[int, ...] | None = None
         self._packets_decoded = self._frames_decoded = self._errors = 0
         self._seen = Fraction(0)  # where what was read ends, seconds
-        if span.start and any(name in self._container.format.name for name in _INDEXED):
+        if span.start and any(name in self._container.format.name for name in INDEXED):
             with contextlib.suppress(FFmpegError):
                 self._container.seek(int(self._shift / time_base), stream=video)
 
@@ -128,9 +136,13 @@ class VideoReader(Clip):
 
     def _mixed(self) -> Iterator[Frame | AnyPacket]:
         tracks = {track.index for track in self.tracks if track.type != "attachment"}
-        open_tracks = {track.index for track in self.tracks if track.type == "audio"}  # whose end is not yet reached
+        open_tracks = {
+            track.index for track in self.tracks if track.type == "audio"
+        }  # whose end is not yet reached
         numbers, last = itertools.count(1), None
-        ended = False  # the end of the span is reached, and only what lies a little behind in the file is still wanted
+        # the end of the span is reached, and only what lies a little behind in the file is still
+        # wanted
+        ended = False
         for packet in self._timed():
             if packet.stream_index == self._video.index and not ended:
                 for decoded in self._decoded(packet):
@@ -160,7 +172,9 @@ class VideoReader(Clip):
             if frame.pts >= 0 or not self._span.start:
                 yield frame
         # errors name packets, and those that lean on them are missing without one
-        self.lost = max(self._errors, self._packets_decoded - self._frames_decoded) if self._errors else 0
+        self.lost = (
+            max(self._errors, self._packets_decoded - self._frames_decoded) if self._errors else 0
+        )
         self._say_if_cut_short()
 
     def _after(self, time: Fraction) -> bool:
@@ -168,7 +182,8 @@ class VideoReader(Clip):
         return self._span.end is not None and time + self._shift - self._origin >= self._span.end
 
     def _copied(self, packet: AnyPacket) -> tuple[AnyPacket | None, bool]:
-        """A packet of sound or subtitles as it is to be written, if it begins within the span; and whether it lies behind."""
+        """A packet of sound or subtitles as it is to be written, if it begins within the span; and
+        whether it lies behind."""
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is None:
             return None, False
@@ -183,10 +198,11 @@ class VideoReader(Clip):
         return packet, False
 
     def _timed(self) -> Iterator[AnyPacket]:
-        """Packets whose times never fall back: where parts were joined, as transport streams can be, time goes on.
+        """Packets whose times never fall back: where parts were joined, as transport streams can
+        be, time goes on.
 
-        Each track meets the joint at another place of the file, so each jumps when its own time falls back, and as far as
-        the first that did, which is past the end of all tracks.
+        Each track meets the joint at another place of the file, so each jumps when its own time
+        falls back, and as far as the first that did, which is past the end of all tracks.
         """
         jumps = [Fraction(0)]  # what is added to times after each joint
         joints: dict[int, int] = {}  # by track: how many it has passed
@@ -201,7 +217,9 @@ class VideoReader(Clip):
                     if joints[track] == len(jumps):
                         jumps.append(jumps[-1] + max(ends.values()) - time)
                     time = packet.dts * unit + jumps[joints[track]]
-                length = packet.duration * unit if packet.duration else time - starts.get(track, time)
+                length = (
+                    packet.duration * unit if packet.duration else time - starts.get(track, time)
+                )
                 starts[track], ends[track] = time, time + length
             if ticks := round(jumps[joints.get(track, 0)] / unit):
                 packet.pts = None if packet.pts is None else packet.pts + ticks
@@ -217,7 +235,9 @@ class VideoReader(Clip):
         while failures < _TRIES:
             try:
                 for packet in self._container.demux():
-                    if packet.size or packet.dts is not None:  # else it only says that the file is at its end
+                    if (
+                        packet.size or packet.dts is not None
+                    ):  # else it only says that the file is at its end
                         failures = 0
                         yield packet
                 return
@@ -228,7 +248,9 @@ class VideoReader(Clip):
         whole = Fraction(self._container.duration or 0, av.time_base)
         there = self._seen - self._begin
         if whole - there > _SLACK + 2 / self.rate:
-            self.notes.append(f"{self.path} is cut short: {float(there):.1f} of {float(whole):.1f} s are there")
+            self.notes.append(
+                f"{self.path} is cut short: {float(there):.1f} of {float(whole):.1f} s are there"
+            )
 
     # Decoding
 
@@ -255,36 +277,48 @@ class VideoReader(Clip):
             stamp = max(stamp, last + 1)
         if self._turn is None:
             self._turn = turn = matrix_of(decoded)
-            self.colors = _colors(decoded)
+            self.colors = colors_of(decoded)
             if abs(turn[1]) > abs(turn[0]) and self.aspect:
                 self.aspect = 1 / self.aspect
             self._stroke = stroke_of(decoded.height, decoded.width, self._stroke)
         if stamp < 0 and self._span.start:
-            return Frame(np.empty((0, 0, 3), np.uint8), stamp)  # before the span: only its time is asked
+            return Frame(
+                np.empty((0, 0, 3), np.uint8), stamp
+            )  # before the span: only its time is asked
         times = stamp, decoded.duration or 0, next(numbers)
         height, width = reduced_size(decoded.height, decoded.width, self._stroke)
-        if (height, width) != (decoded.height, decoded.width) and (light := _light(decoded)) is not None:
+        if (height, width) != (decoded.height, decoded.width) and (
+            light := light_of(decoded)
+        ) is not None:
             fine = self._beyond(light, height, width, full=decoded.color_range == ColorRange.JPEG)
             pixels = rgb_of(decoded, self._reformatter, (width, height))
             return Frame(turned(pixels, self._turn), *times, fine=turned(fine, self._turn))
         pixels = turned(rgb_of(decoded, self._reformatter), self._turn)
-        return reduced(Frame(pixels, *times), self._stroke)
+        return reduce(Frame(pixels, *times), self._stroke)
 
-    def _beyond(self, light: UInt8, height: int, width: int, full: bool) -> Fine:
-        """What of luma (H, W) a frame reduced to so many pixels leaves out; `full` where its black is 0 and white 255."""
+    def _beyond(self, light: UInt8, height: int, width: int, full: bool) -> FineLuma:
+        """What of luma (H, W) a frame reduced to so many pixels leaves out; `full` where its black
+        is 0 and white 255."""
         gray = VideoFrame.from_numpy_buffer(np.ascontiguousarray(light), "gray")
-        low = self._down.reformat(gray, width, height, format="gray", interpolation=Interpolation.BILINEAR)
-        back = self._up.reformat(low, gray.width, gray.height, format="gray", interpolation=Interpolation.BILINEAR)
+        low = self._down.reformat(
+            gray, width, height, format="gray", interpolation=Interpolation.BILINEAR
+        )
+        back = self._up.reformat(
+            low, gray.width, gray.height, format="gray", interpolation=Interpolation.BILINEAR
+        )
         fine = light.astype(np.int16)
-        fine -= _plane(back)
+        fine -= plane_of(back)
         return np.rint(fine * np.float32(LUMA)).astype(np.int16) if full else fine
 
 
 def _opened(path: Path) -> InputContainer:
     try:
-        # absolute, since FFmpeg takes `data:x.mp4` for an address; only files, since playlists name others
+        # absolute, since FFmpeg takes `data:x.mp4` for an address; only files, since playlists name
+        # others
         return av.open(
-            str(path.absolute()), metadata_errors="replace", container_options={"protocol_whitelist": "file,crypto,data"}
+            str(path.absolute()),
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file,crypto,data"},
         )
     except (FFmpegError, OSError, ValueError) as error:
         raise VideoError(f"cannot read {path}: {unreadable(path, error)}") from error
@@ -296,7 +330,9 @@ def unreadable(path: Path, error: BaseException) -> str:
         return "there is no such file; check the name"
     if isinstance(error, IsADirectoryError):
         return "it is a folder; name a video file in it"
-    if isinstance(error, OSError) and (isinstance(error, PermissionError) or error.errno == errno.ENAMETOOLONG):
+    if isinstance(error, OSError) and (
+        isinstance(error, PermissionError) or error.errno == errno.ENAMETOOLONG
+    ):
         return os_reason(error)
     if os.path.isfile(path) and not path.stat().st_size:  # noqa: PTH113  # as `Path.is_file` raises at long names
         return "it is empty (0 bytes); get a fresh copy"
@@ -311,11 +347,13 @@ def _video_of(container: InputContainer, path: Path) -> VideoStream:
         raise VideoError(f"cannot paint {path}: it holds {held}; name a video or a picture")
     video = next((s for s in moving if s.codec_context), None)
     if video is None or not video.codec_context.width:
-        raise VideoError(f"cannot read {path}: its pictures are broken, cut short, or coded in a way that PyAV does not know")
+        raise VideoError(
+            f"cannot read {path}: its pictures are broken, cut short, or coded in a way that PyAV does not know"
+        )
     return video
 
 
-def _chapters(container: InputContainer, shift: Fraction, span: Span) -> list[Any]:
+def _chapters(container: InputContainer, shift: Fraction, span: TimeSpan) -> list[Any]:
     """Chapters that lie at least partly within the span, timed from its start."""
     end = None if span.end is None else span.end - (span.start or 0)
     found = list[Any]()
@@ -323,93 +361,11 @@ def _chapters(container: InputContainer, shift: Fraction, span: Span) -> list[An
         unit = chapter["time_base"] or Fraction(1, av.time_base)
         times = [time * unit - shift for time in (chapter["start"], chapter["end"])]
         if span:
-            times = [max(time, Fraction(0)) if end is None else min(max(time, Fraction(0)), end) for time in times]
+            times = [
+                max(time, Fraction(0)) if end is None else min(max(time, Fraction(0)), end)
+                for time in times
+            ]
         if times[1] > times[0]:
             start, stop = (round(time / unit) for time in times)
             found.append(chapter | {"time_base": unit, "start": start, "end": stop})
     return found
-
-
-# Pixels
-
-
-def rgb_of(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None) -> UInt8:
-    """uint8 (H, W, 3) with the frame's own matrix and range, and HDR brought to what a BT.709 screen shows.
-
-    `size`, across and down, scales it on the way.
-    """
-    width, height = size or (frame.width, frame.height)
-    kind = frame.format
-    if not kind.is_rgb:
-        high = frame.width >= 1280 or frame.height >= 720  # what players take for BT.709 where nobody says
-        frame.colorspace = _MATRICES.get(frame.colorspace, 1 if high else 5)
-    if frame.color_trc in _HDR or frame.color_primaries == _BT2020:
-        if frame.color_primaries == _UNSAID:
-            frame.color_primaries = ColorPrimaries.BT2020
-        with contextlib.suppress(FFmpegError, OSError):
-            return _pixels(
-                reformatter.reformat(
-                    frame,
-                    width,
-                    height,
-                    format="rgb24",
-                    interpolation=_TO_RGB,
-                    dst_color_trc=ColorTrc.BT709,
-                    dst_color_primaries=ColorPrimaries.BT709,
-                )
-            )
-    return _pixels(reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB))
-
-
-_PLAIN = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "nv12")  # their first plane is luma, 8 bits
-
-
-def _light(frame: VideoFrame) -> UInt8 | None:
-    """The luma of a frame as it is coded, uint8 (H, W), or None where it is not what a BT.709 screen shows, or not 8 bits."""
-    hdr = frame.color_trc in _HDR or frame.color_primaries == _BT2020
-    return None if hdr or frame.format.name not in _PLAIN else _plane(frame)
-
-
-def _plane(frame: VideoFrame) -> UInt8:
-    plane = frame.planes[0]
-    return np.ndarray((frame.height, frame.width), np.uint8, memoryview(plane), strides=(plane.line_size, 1))
-
-
-def _pixels(frame: VideoFrame) -> UInt8:
-    """The pixels where they lie: rows may have room between them."""
-    plane = frame.planes[0]
-    return np.ndarray((frame.height, frame.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1))
-
-
-def _colors(frame: VideoFrame) -> Colors:
-    """How a writer should code what `rgb_of` made of a frame."""
-    if frame.format.is_rgb or frame.color_trc in _HDR or frame.color_primaries == _BT2020:
-        return BT709
-    high = frame.width >= 1280 or frame.height >= 720
-    matrix = _MATRICES.get(frame.colorspace, 1 if high else 6)
-    if matrix not in (1, 5, 6):
-        return BT709
-    return Colors(matrix, frame.color_primaries, frame.color_trc)
-
-
-_UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16)
-
-
-def matrix_of(frame: VideoFrame) -> tuple[int, ...]:
-    """The first five numbers of the display matrix, 16.16 fixed point: a, b, u, c, d."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
-    return _UPRIGHT if data is None else struct.unpack("=5i", bytes(data)[:20])
-
-
-def turned(pixels: NDArray[T], matrix: tuple[int, ...]) -> NDArray[T]:
-    """Pixels (H, W, ...) as a display matrix shows them, to the nearest quarter of a turn; mirrored too where it says so.
-
-    The matrix sends the stored point (x, y) to (a x + c y, b x + d y) (ISO 14496-12, 8.3.2; x to the right, y down).
-    """
-    a, b, _, c, d = matrix
-    if matrix == _UPRIGHT:
-        return pixels
-    if abs(b) > abs(a):
-        pixels = pixels.swapaxes(0, 1)
-        a, d = c, b
-    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,0 +1,107 @@
+"""The demonstration: photographs in gallery styles, then in the manner of one picture, at once and
+after a little training, all on one contact sheet.
+
+python examples/demo/demo.py [--minutes 2] [--out demo]
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import demo_pictures
+import numpy as np
+
+import impasto
+from impasto.images.image import Picture, UInt8
+from impasto.images.reading import read
+from impasto.images.writing import write
+from impasto.learning.data.synthetic.generator import carried_photos
+from impasto.sheets.contact_sheet import contact_sheet
+from impasto.stylizer import Stylizer
+
+STYLES = ("starry-night", "great-wave", "roman-mosaic", "composition-vii", "the-scream", "reverie")
+PHOTOS = ("china", "chelsea", "astronaut")  # of scikit-learn and scikit-image
+NEW = "poster"
+
+
+def photographs(folder: Path) -> list[Path]:
+    """Three photographs that installed packages carry, or scenes that the project draws, as
+    files."""
+    found = {path.stem: path for path in carried_photos()}
+    pictures = {name: read(found[name]) for name in PHOTOS if name in found}
+    while len(pictures) < 3:
+        width = 768 - 128 * len(pictures)
+        pictures[f"scene-{len(pictures) + 1}"] = Picture(demo_pictures.draw_scene((width, 512)))
+    for name, picture in pictures.items():
+        write(folder / f"{name}.jpg", picture)
+    return [folder / f"{name}.jpg" for name in pictures]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=2, help="of training the new style")
+    parser.add_argument("--out", type=Path, default=Path("demo"))
+    options = parser.parse_args()
+    start, folder = time.perf_counter(), options.out
+    folder.mkdir(parents=True, exist_ok=True)
+    photos = photographs(folder)
+
+    print(
+        f"Painting {len(photos)} photographs in {len(STYLES)} styles of the gallery ...", flush=True
+    )
+    stylizer = Stylizer("base")
+    columns: dict[str, list[UInt8]] = {"photograph": [read(photo).rgb for photo in photos]}
+    began = time.perf_counter()
+    for style in STYLES:
+        columns[style] = paint(stylizer, photos, style, style)
+    seconds = time.perf_counter() - began
+    print(
+        f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing included.",
+        flush=True,
+    )
+
+    picture, learned = folder / f"{NEW}.png", folder / f"{NEW}.safetensors"
+    write(picture, Picture(demo_pictures.draw_style(512)))
+    print(
+        "Painting in the manner of a picture never seen before, as predicted at once ...",
+        flush=True,
+    )
+    columns[f"{NEW}, at once"] = paint(stylizer, photos, picture, f"{NEW}-at-once")
+    print(f"Learning it, {options.minutes:g} minutes on this CPU ...", flush=True)
+    command = [
+        "train",
+        str(picture),
+        "-o",
+        str(learned),
+        "--minutes",
+        str(options.minutes),
+        "--overwrite",
+    ]
+    subprocess.run([sys.executable, "-m", "impasto", *command], check=True)
+    columns[f"{NEW}, learned"] = paint(stylizer, photos, learned, NEW)
+
+    sheet = folder / "contact-sheet.png"
+    cells = [
+        (name, pictures[row]) for row in range(len(photos)) for name, pictures in columns.items()
+    ]
+    beside = [("the picture it learned from", read(picture).rgb)]
+    write(sheet, Picture(contact_sheet(cells + beside, columns=len(columns), width=256)))
+    print(f"Done in {time.perf_counter() - start:.0f} s with impasto {impasto.__version__}.")
+    print(f"Look at {sheet}; the paintings are in {folder}/")
+
+
+def paint(stylizer: Stylizer, photos: list[Path], style: str | Path, name: str) -> list[UInt8]:
+    """Paint photographs in a style and keep them beside the others."""
+    paintings = []
+    for photo in photos:
+        paintings.append(np.asarray(stylizer.stylize(read(photo).rgb, style)))
+        write(photo.with_name(f"{photo.stem}.{name}.jpg"), Picture(paintings[-1]))
+    return paintings
+
+
+if __name__ == "__main__":
+    main()

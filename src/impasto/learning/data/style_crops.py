@@ -1,0 +1,85 @@
+"""What the style predictor learns from: pictures of any kind, seen each time in another size, part
+and coloring."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from impasto.errors import PictureError, TrainingError
+from impasto.images.formats import EXTENSIONS
+from impasto.images.image import UInt8
+from impasto.images.reading import read
+from impasto.learning.data.photos import random_crop
+from impasto.learning.data.synthetic.generator import SyntheticPhotos
+from impasto.models.network import PREDICTOR_PATCH_SIZE
+
+SCALE = (
+    224,
+    640,
+)  # pixels, short side a picture is seen at: so a manner is met with strokes of several sizes
+ENLARGED = 1.1  # at most: an enlarged picture shows no strokes
+# pixels, at most, of the part that is seen: its moments cost as much as a third of a training step
+SIDE = PREDICTOR_PATCH_SIZE
+RECOLORED = 0.3  # of all views
+GENERATED = 0.04  # of all views
+
+
+class StyleCrops:
+    """Views of the pictures under some folders.
+
+    Args:
+        folders: of pictures, any tree; broken ones are left out when met.
+        seed: of views; which one step sees depends on nothing else but its number.
+
+    Raises:
+        TrainingError: there are no pictures.
+    """
+
+    def __init__(self, folders: list[Path], seed: int = 0) -> None:
+        files = (path for folder in folders for path in folder.rglob("*"))
+        self.paths = sorted(
+            path for path in files if path.suffix.lower() in EXTENSIONS and path.is_file()
+        )
+        if not self.paths:
+            raise TrainingError(
+                f"{', '.join(map(str, folders))}: no pictures ({', '.join(sorted(EXTENSIONS))}) to learn prediction from"
+            )
+        self.description = f"{len(self.paths)} pictures"
+        self._generated = SyntheticPhotos(seed)
+        self.seed, self.broken = seed, set[str]()
+
+    def view(self, *number: int) -> UInt8:
+        """A view, uint8 (side, side, 3) with `SIDE` pixels at most: the same for the same
+        numbers."""
+        rng = np.random.default_rng([self.seed, 0xA27, *number])
+        if rng.random() < GENERATED:
+            return recolored(
+                self._generated.crop(int(rng.integers(self._generated.pool)), SIDE), rng
+            )
+        for _ in range(len(self.paths)):
+            path = self.paths[rng.integers(len(self.paths))]
+            try:
+                picture = Image.fromarray(read(path).rgb)
+            except PictureError:
+                self.broken.add(str(path))
+                continue
+            short = min(picture.size)
+            scale = min(np.exp(rng.uniform(*np.log(SCALE))), ENLARGED * short)
+            size = int(min(SIDE, scale)) // 8 * 8
+            part = random_crop(picture, max(size, 64), rng, (scale, scale))
+            return recolored(part, rng) if rng.random() < RECOLORED else np.ascontiguousarray(part)
+        raise TrainingError("none of the pictures to learn prediction from can be read")
+
+
+def recolored(picture: UInt8, rng: np.random.Generator) -> UInt8:
+    """Channels swapped and mixed a little, contrast and brightness changed: the same strokes in
+    other colors."""
+    mixed = (
+        picture[..., rng.permutation(3)].astype(np.float32)
+        / 255
+        @ (np.eye(3) + rng.normal(0, 0.12, (3, 3)))
+    )
+    mean = mixed.mean((0, 1))
+    mixed = mean + (mixed - mean) * rng.uniform(0.6, 1.3) + rng.uniform(-0.12, 0.12)
+    return (mixed * 255 + 0.5).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,164 @@
+"""Convolutions in 8-bit integers: rounded as said, and pictures hardly other."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pictures import UInt8
+
+from impasto.engines import base
+from impasto.errors import NetworkError
+from impasto.models.network import Network
+from impasto.stylizer import Stylizer
+
+pytest.importorskip("openvino")
+onnx = pytest.importorskip("onnx")
+
+from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges
+
+CHANNELS = 16
+Floats = NDArray[np.float32]
+
+
+def convolution(weights: Floats, ranges: object = None, count: int = 1) -> bytes:
+    """A graph: `image` (1, C, H, W) in, `picture`, its 3x3 convolution, out; or that of its
+    convolution, and so on."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    names = ["image", *(f"features{number}" for number in range(1, count)), "picture"]
+    values = [
+        helper.make_tensor_value_info(names[end], TensorProto.FLOAT, [1, CHANNELS, "h", "w"])
+        for end in (0, -1)
+    ]
+    nodes = [
+        helper.make_node("Conv", [one, "weights"], [next_], pads=[1, 1, 1, 1])
+        for one, next_ in pairwise(names)
+    ]
+    graph = helper.make_graph(
+        nodes, "some", values[:1], values[1:], [numpy_helper.from_array(weights, "weights")]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if ranges is not None:
+        helper.set_model_props(
+            model, {RANGES: ranges if isinstance(ranges, str) else json.dumps(ranges)}
+        )
+    return bytes(model.SerializeToString())
+
+
+def rounded(values: Floats, low: float, high: NDArray[np.float64] | float, levels: int) -> Floats:
+    """To the nearest of so many levels from `low` to `high`."""
+    step = (np.asarray(high) - low) / (levels - 1)
+    return np.asarray(((values.clip(low, high) - low) / step).round() * step + low, np.float32)
+
+
+def random_weights(seed: int = 0) -> Floats:
+    scales = np.logspace(-2, 1, CHANNELS)[:, None, None, None]  # channels of very different sizes
+    return (scales * np.random.default_rng(seed).normal(size=(CHANNELS, CHANNELS, 3, 3))).astype(
+        np.float32
+    )
+
+
+def test_features_have_256_levels_and_the_weights_of_each_channel_127() -> None:
+    weights, (low, high) = random_weights(), (-0.5, 2.0)
+    features = (
+        np.random.default_rng(1).normal(0.5, 1, (1, CHANNELS, 24, 32)).astype(np.float32)
+    )  # some beyond the range
+    got = base.load_engine(
+        convolution(weights, {"picture": [low, high]}), "openvino", 1, "int8"
+    ).run(features)
+    levels = rounded(features, low, high, 256)
+    most = np.abs(weights).max((1, 2, 3), keepdims=True)
+    kernels = np.stack(
+        [
+            rounded(each, -top.item(), top.item(), 127)
+            for each, top in zip(weights, most, strict=True)
+        ]
+    )
+    expected = base.load_engine(convolution(kernels), "openvino", 1, "f32").run(levels)
+    size = np.abs(expected).max((0, 2, 3), keepdims=True)
+    inside = (..., slice(1, -1), slice(1, -1))
+    assert (np.abs(got - expected) / size)[inside].max() < 5e-3
+    exact = base.load_engine(convolution(weights), "openvino", 1, "f32").run(features)
+    assert (np.abs(got - exact) / size).max() > 0.05, "nothing was cut off: int8 was not computed"
+
+
+def test_convolutions_whose_range_is_not_told_stay_as_they_are() -> None:
+    weights = random_weights()
+    features = np.random.default_rng(1).normal(size=(1, CHANNELS, 16, 16)).astype(np.float32)
+    got, exact = (
+        base.load_engine(convolution(weights, {"another": [0, 1]}), "openvino", 1, precision).run(
+            features
+        )
+        for precision in ("int8", "f32")
+    )
+    # "int8" leaves floats to the machine, which may have bf16
+    assert np.abs(got - exact).max() < 0.02 * np.abs(exact).max()
+
+
+def test_ranges_are_of_nearly_all_that_was_seen_and_hold_0() -> None:
+    """Of what the second convolution takes; the first is left as it is."""
+    rng = np.random.default_rng(2)
+    same = np.zeros((CHANNELS, CHANNELS, 3, 3), np.float32)
+    same[range(CHANNELS), range(CHANNELS), 1, 1] = 1
+    runs = [
+        (rng.uniform(0.5, 1 + more, (1, CHANNELS, 40, 40)).astype(np.float32),) for more in (0, 1)
+    ]
+    found = measure_ranges(convolution(same, count=2), runs)
+    assert found.keys() == {"picture"}
+    assert found["picture"][0] == 0
+    assert found["picture"][1] == pytest.approx(np.quantile(runs[1][0], 1 - OUTLIER_SHARE))
+
+
+@pytest.mark.parametrize("style", ["starry-night", "great-wave", "photo"])
+def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str) -> None:
+    exact, quick = (
+        Stylizer(stylizer.network, "openvino", precision=precision) for precision in ("f32", "int8")
+    )
+    assert quick.engine.precision == "int8"
+    difference = exact.stylize(scene, style).astype(float) - quick.stylize(scene, style)
+    if style == "photo":
+        assert np.abs(difference).max() <= 1
+    else:
+        assert 0 < np.sqrt(np.square(difference).mean()) < 9  # 29 dB
+
+
+def test_held_statistics_too(stylizer: Stylizer, scene: UInt8) -> None:
+    """As of videos and tiles."""
+    painted = []
+    for precision in ("f32", "int8"):
+        prepared = Stylizer(stylizer.network, "openvino", precision=precision).prepare(
+            "starry-night"
+        )
+        painted.append(prepared.freeze(prepared.measure(scene)).paint(scene).astype(float))
+    assert 0 < np.sqrt(np.square(painted[0] - painted[1]).mean()) < 9
+
+
+@pytest.mark.parametrize("ranges", [None, {}])
+def test_a_network_that_was_not_measured(ranges: object) -> None:
+    with pytest.raises(NetworkError, match=r"not measured for int8.*--precision auto"):
+        base.load_engine(convolution(random_weights(), ranges), "openvino", precision="int8")
+
+
+@pytest.mark.parametrize(
+    "ranges", ["no json", "[1]", '{"picture": [0]}', '{"picture": [1, 1]}', '{"picture": [0, NaN]}']
+)
+def test_broken_ranges(ranges: str) -> None:
+    with pytest.raises(NetworkError, match="int8 cannot load this network: "):
+        base.load_engine(convolution(random_weights(), ranges), "openvino", precision="int8")
+
+
+def test_onnxruntime_has_no_int8() -> None:
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(NetworkError, match="--engine openvino for int8"):
+        base.load_engine(convolution(random_weights()), "onnxruntime", precision="int8")
+
+
+def test_a_network_file_keeps_its_ranges(stylizer: Stylizer, tmp_path: Path) -> None:
+    from impasto.models.network import read_network
+
+    stylizer.network.write(tmp_path / "copy.safetensors")
+    network: Network = read_network(tmp_path / "copy.safetensors")
+    assert Stylizer(network, "openvino", precision="int8").engine.precision == "int8"

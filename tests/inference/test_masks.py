@@ -1,0 +1,93 @@
+"""Masks: pictures and gradients, at any size, and in bands as in one piece."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import photo, ramp
+from PIL import Image
+
+from impasto.errors import MaskError
+from impasto.inference.masks import GRADIENTS, Mask, parse_mask
+
+
+@given(
+    name=st.sampled_from([*GRADIENTS, "picture"]),
+    inverted=st.booleans(),
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    cut=st.integers(0, 60),
+)
+def test_in_bands_as_in_one_piece(
+    name: str, inverted: bool, height: int, width: int, cut: int
+) -> None:
+    mask = Mask(name, ramp(20, 30) if name == "picture" else None, inverted)
+    whole, cut = mask.at_size(height, width), min(cut, height)
+    bands = [
+        mask.rows(top, bottom, height, width)
+        for top, bottom in ((0, cut), (cut, height))
+        if bottom > top
+    ]
+    assert whole.shape == (height, width) and whole.min() >= 0 and whole.max() <= 1
+    assert np.abs(np.concatenate(bands) - whole).max() < 0.02
+    assert np.allclose(Mask(name, mask.pixels, not inverted).at_size(height, width), 1 - whole)
+
+
+def test_gradients_go_where_their_names_say() -> None:
+    corners = {
+        name: Mask(name).at_size(101, 101)[[0, 0, -1, -1, 50], [0, -1, 0, -1, 50]].round().tolist()
+        for name in GRADIENTS
+    }
+    assert corners == {
+        "left-right": [0, 1, 0, 1, 0],
+        "right-left": [1, 0, 1, 0, 0],
+        "top-bottom": [0, 0, 1, 1, 0],
+        "bottom-top": [1, 1, 0, 0, 0],
+        "radial": [0, 0, 0, 0, 1],
+    }
+
+
+def test_pictures_by_brightness_or_by_their_transparency(tmp_path: Path) -> None:
+    grey, clear = tmp_path / "grey.png", tmp_path / "clear.png"
+    Image.fromarray(ramp(20, 30)).save(grey)
+    Image.fromarray(np.dstack([photo(20, 30), ramp(20, 30)])).save(clear)
+    for path in (grey, clear):
+        assert np.allclose(parse_mask(str(path)).at_size(20, 30), ramp(20, 30) / 255)
+    assert np.allclose(parse_mask(f"not:{grey}").at_size(20, 30), 1 - ramp(20, 30) / 255)
+    assert parse_mask(str(grey)).size == (30, 20) and parse_mask("radial").size is None
+
+
+def test_the_photographs_own_transparency() -> None:
+    alpha = ramp(20, 30)
+    assert np.allclose(parse_mask("not:alpha").of(alpha).at_size(20, 30), 1 - alpha / 255)
+    with pytest.raises(MaskError, match="has none"):
+        parse_mask("alpha").of(None)
+
+
+def test_gradients_are_wide_and_shapes_are_not() -> None:
+    shape = np.zeros((60, 60), np.uint8)
+    shape[20:40, 20:40] = 255
+    shape[19] = 128
+    assert all(Mask(name).is_wide for name in GRADIENTS) and not Mask("shape", shape).is_wide
+
+
+def test_masks_that_are_none(tmp_path: Path) -> None:
+    black, white, broken = (tmp_path / f"{name}.png" for name in ("black", "white", "broken"))
+    Image.new("L", (8, 8)).save(black)
+    Image.new("L", (8, 8), 255).save(white)
+    broken.write_bytes(black.read_bytes()[:40])
+    assert parse_mask(str(white)).at_size(2, 2).min() == 1
+    for text, said in (
+        (black, "black all over"),
+        (f"not:{white}", "white all over"),
+        (broken, "the mask: .*broken.png"),
+        (tmp_path / "missing.png", "no such file"),
+        ("middle", "left-right"),
+        ("", "is no mask"),
+        ("~nobody-of-this-name/mask.png", "no such file"),
+        ("x" * 5000, "is no mask"),
+    ):
+        with pytest.raises(MaskError, match=said):
+            parse_mask(str(text))

@@ -1,0 +1,170 @@
+"""What is exported paints what `impasto stylize` paints, wherever it runs."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from pictures import UInt8
+
+from impasto import export as exporting
+from impasto.engines import base
+from impasto.errors import NetworkError, StyleError
+from impasto.export import find_export, onnx_files, openvino_files, to_onnx
+from impasto.inference.model import MARGIN
+from impasto.models.gallery import gallery_style
+from impasto.models.network import NETWORKS, load_shipped, network_path
+from impasto.models.noise import noise_at
+from impasto.models.style import Style
+from impasto.stylizer import Stylizer
+
+ENGINES = base.available_engines()
+
+
+def mirrored(picture: UInt8) -> UInt8:
+    """As `impasto export --help` has it: (1, H, W, 3)."""
+    return np.pad(picture, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="symmetric")[None]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_mirrored_picture_comes_out_as_stylize_paints_it(
+    network: str, engine: str, scene: UInt8
+) -> None:
+    found, embedding, name = find_export("starry-night", network)
+    assert (found, name) == (load_shipped(network), "starry-night")
+    expected = Stylizer(network, engine, precision="f32").stylize(scene, "starry-night").astype(int)
+    pixels, inside = mirrored(scene), (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+
+    of_pixels = base.load_engine(to_onnx(found, embedding, pixels=True), engine, precision="f32")
+    assert of_pixels.inputs == ("pixels",)
+    painted = of_pixels.run(pixels)
+    assert painted.dtype == np.uint8
+    assert np.abs(painted[0][inside] - expected).max() <= 1
+
+    of_floats = base.load_engine(to_onnx(found, embedding), engine, precision="f32")
+    assert of_floats.inputs == ("image",)
+    picture = of_floats.run(
+        np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    )
+    assert (
+        np.abs(picture[0].transpose(1, 2, 0)[inside] * 255 - expected).max() <= 0.505
+    )  # as those are rounded
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_noise_goes_on_where_it_repeats(engine: str) -> None:
+    """Beyond 1,018 pixels; the last row and column of the noise that is inside the graph are used
+    too."""
+    network, embedding, _ = find_export("starry-night", "small")
+    strip = np.random.default_rng(0).random((1, 3, 16, 1048), np.float32)
+    expected = base.load_engine(network.graph, engine, precision="f32").run(
+        strip, np.asarray(embedding)[None], noise_at(16, 1048, -MARGIN, -MARGIN)
+    )
+    got = base.load_engine(to_onnx(network, embedding), engine, precision="f32").run(strip)
+    assert np.abs(got - expected).max() < 1e-4
+
+
+def test_a_network_alone_takes_an_embedding(tmp_path: Path) -> None:
+    network, embedding, name = find_export("small", "base")
+    assert (network, embedding, name) == (load_shipped("small"), None, "small")
+    assert find_export(str(network_path("base")), "small")[0].hash == load_shipped("base").hash
+    exported = onnx_files(network, None, pixels=False)
+    assert exported.difference < 1e-4
+    style = gallery_style("great-wave").embedding(network)
+    engine = base.load_engine(exported.files[".onnx"], precision="f32")
+    assert engine.inputs == ("image", "embedding")
+    got = engine.run(exporting.sample(), style[None])
+    assert np.abs(got - exporting.painted(network, style)).max() < 1e-4
+
+
+def test_an_older_network_that_takes_no_noise() -> None:
+    """Made here of one that does: what noise it takes is a constant of its graph."""
+    graph = onnx.load_model_from_string(load_shipped("small").graph)
+    noise = next(each for each in graph.graph.input if each.name == "noise")
+    graph.graph.input.remove(noise)
+    graph.graph.initializer.append(
+        numpy_helper.from_array(noise_at(96, 120, -MARGIN, -MARGIN), "noise")
+    )
+    network = replace(load_shipped("small"), graph=graph.SerializeToString())
+    exported = onnx_files(network, gallery_style("reverie").embedding(network), pixels=False)
+    assert exported.difference < 1e-4
+    assert len(exported.files[".onnx"]) < len(network.graph) + 20_000
+
+
+def test_mixes_and_pictures(photo_file: Path) -> None:
+    _, mixed, name = find_export("starry-night:0.7,great-wave:0.3", "small")
+    one, other = (
+        gallery_style(style).embedding(load_shipped("small"))
+        for style in ("starry-night", "great-wave")
+    )
+    assert mixed is not None
+    np.testing.assert_allclose(mixed, 0.7 * one + 0.3 * other, rtol=1e-4, atol=1e-6)
+    assert name == "starry-night-70-great-wave-30"
+    _, predicted, name = find_export(str(photo_file), "small")
+    assert predicted is not None and predicted.shape == one.shape
+    assert name == "photo"
+
+
+def owning(path: Path) -> Style:
+    """A style that owns its network, which is the gallery's small one."""
+    network = replace(load_shipped("small"), name="own", predictor=b"", photo=None, metadata={})
+    style = Style(
+        "mine",
+        {"own": gallery_style("reverie").embedding(load_shipped("small"))},
+        {"own": network.hash},
+        {},
+        network,
+    )
+    style.write(path)
+    return style
+
+
+def test_a_style_that_owns_its_network(tmp_path: Path) -> None:
+    style = owning(tmp_path / "mine.safetensors")
+    network, embedding, name = find_export(str(tmp_path / "mine.safetensors"), "base")
+    assert (network, name) == (style.own, "mine")
+    assert embedding is not None and np.array_equal(embedding, style.embeddings["own"])
+    with pytest.raises(StyleError, match="is painted by 2 networks"):
+        find_export(f"{tmp_path / 'mine.safetensors'}:0.5,starry-night:0.5", "base")
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_openvino(tmp_path: Path, pixels: bool) -> None:
+    openvino = pytest.importorskip("openvino")
+    network, embedding, _ = find_export("great-wave", "small")
+    exported = openvino_files(network, embedding, pixels)
+    assert exported.difference < (0.0021 if pixels else 1e-4)
+    for suffix, data in exported.files.items():
+        (tmp_path / f"wave{suffix}").write_bytes(data)
+    model = openvino.Core().read_model(tmp_path / "wave.xml")
+    (taken,) = model.inputs
+    assert taken.get_any_name() == ("pixels" if pixels else "image")
+    assert taken.partial_shape.is_dynamic
+    assert len(exported.files[".bin"]) < len(network.graph) + 1_100_000, "float16 became float32"
+
+
+def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, embedding, _ = find_export("great-wave", "small")
+    right = exporting.to_onnx
+    monkeypatch.setattr(
+        exporting,
+        "to_onnx",
+        lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels),
+    )
+    with pytest.raises(NetworkError, match="what was made differs from the network by"):
+        onnx_files(network, embedding, pixels=False)
+    with pytest.raises(NetworkError, match="differs from the network by nan"):
+        exporting.difference(
+            np.full((1, 3, 8, 8), np.nan, np.float32), np.zeros((1, 3, 8, 8), np.float32)
+        )
+
+
+def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    network, embedding, _ = find_export("great-wave", "small")
+    with pytest.raises(NetworkError, match="pip install openvino"):
+        openvino_files(network, embedding, pixels=False)
