@@ -45,6 +45,7 @@ def check(found: list[Trial], kind: Kind) -> None:
             assert len(each.said) < 600, each
 
 
+@pytest.mark.process
 def test_pictures(hostile: list[Path]) -> None:
     chosen = [
         path
@@ -65,6 +66,7 @@ def test_pictures(hostile: list[Path]) -> None:
     assert len(sound) > 20 and {endings[name] for name in sound} == {"read"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["mask", "style"])
 def test_masks_and_styles(hostile: list[Path], kind: Kind) -> None:
     found = trials(hostile[::12], kind)
@@ -72,6 +74,7 @@ def test_masks_and_styles(hostile: list[Path], kind: Kind) -> None:
     assert len(Counter(each.ending for each in found)) == 2
 
 
+@pytest.mark.process
 def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
     """As a user meets them: in a folder."""
     folder = tmp_path / "in"

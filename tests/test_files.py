@@ -252,6 +252,7 @@ def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
 # What killed processes leave
 
 
+@pytest.mark.process
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     """By the next one that writes there; what others are writing stays."""
     command = (

@@ -63,6 +63,7 @@ main()
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
     "module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.models.style"]
@@ -72,6 +73,7 @@ def test_ctrl_c_while_modules_load(module: str) -> None:
     assert (done.code, done.out, done.err) == (130, "", "error: interrupted\n")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_that_the_shell_has_ignored_stays_so() -> None:
     """As with `impasto ... &` in a script."""

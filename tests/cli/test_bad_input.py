@@ -111,6 +111,7 @@ def test_odd_inputs(
     assert len(done.only_error()) > 10
 
 
+@pytest.mark.process
 def test_a_real_process_says_one_line(tmp_path: Path) -> None:
     """Here what Pillow and its libraries say would come through too."""
     for make, _ in BAD:
@@ -416,6 +417,7 @@ def test_outputs_that_cannot_be(
     assert list(photo_file.parent.iterdir()) == [photo_file]
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("arguments", [("styles",), ("styles", "--json"), ("doctor",)])
 def test_results_into_a_full_disk(arguments: tuple[str, ...]) -> None:
@@ -432,6 +434,7 @@ def test_results_into_a_full_disk(arguments: tuple[str, ...]) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.process
 def test_results_into_a_closed_pipe() -> None:
     """`impasto styles --json | head -1`"""
     process = subprocess.Popen(
@@ -452,6 +455,7 @@ def test_results_into_a_closed_pipe() -> None:
 # Ctrl-C
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_in_a_batch(tmp_path: Path) -> None:
     photos = tmp_path / "photos"

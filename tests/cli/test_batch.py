@@ -407,6 +407,7 @@ def test_a_report_that_is_none(impasto: Run, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.process
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed at once, at random moments and at last not: every good picture is there and whole,
     what is broken told once."""
@@ -458,6 +459,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
 # Standard input and output
 
 
+@pytest.mark.process
 def test_from_standard_input_to_standard_output(tmp_path: Path) -> None:
     for form in ("PNG", "JPEG", "GIF"):
         buffer = io.BytesIO()

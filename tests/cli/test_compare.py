@@ -167,6 +167,7 @@ def test_a_sheet_that_its_format_cannot_hold(impasto: Run, folder: Path) -> None
     assert done.code == 1 and "JPEG has at most 65500" in done.only_error()
 
 
+@pytest.mark.process
 def test_comparing_needs_no_torch(folder: Path) -> None:
     code = "import sys, impasto.cli.compare, impasto.cli.styles; sys.exit('torch' in sys.modules or 'av' in sys.modules)"
     assert python("-c", code).code == 0

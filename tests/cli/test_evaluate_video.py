@@ -204,6 +204,7 @@ def test_options_that_do_not_go_together(impasto: Run, place: Path) -> None:
     assert "no part of a video" in impasto("evaluate", *clip, "--start", "2", "--end", "1").usage()
 
 
+@pytest.mark.process
 def test_without_torch_and_without_opencv(place: Path) -> None:
     code = "import sys; sys.modules[{!r}] = None; from impasto.cli import main; main()"
     arguments = ("evaluate", "--clip", str(place / "clip.mp4"), str(place / "calm.mp4"))

@@ -21,6 +21,7 @@ from impasto.models.style import Style, encode_picture
 from impasto.stylizer import Stylizer
 
 
+@pytest.mark.process
 def test_version(impasto: Run) -> None:
     assert impasto("--version").out == f"impasto {package.__version__}\n"
     assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"

@@ -336,6 +336,7 @@ def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path)
     )
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("there", [False, True])
 def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:

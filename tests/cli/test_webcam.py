@@ -93,6 +93,7 @@ def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert red[:, 40:].mean() > 200 > 50 > red[:, :24].mean()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     command = [
@@ -126,6 +127,7 @@ def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     assert len(frames_of(Path("a.mp4"))) >= 1
 
 
+@pytest.mark.process
 def test_it_needs_no_torch_and_without_a_window_no_pygame(clip: Path) -> None:
     code = "import sys; sys.modules['torch'] = sys.modules['pygame'] = None; from impasto.cli import main; main()"
     done = python("-c", code, "webcam", str(clip), *STYLE, "--no-window", "--record", "a.mp4")

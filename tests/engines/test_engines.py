@@ -195,6 +195,7 @@ print(stack() == before)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack as Linux has it")
 def test_openvino_leaves_the_stack_for_signals_alone() -> None:
     """It would leave one too small for Python's handler, and Ctrl-C would be a crash."""

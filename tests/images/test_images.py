@@ -830,6 +830,7 @@ def test_resized_shrinks_without_aliasing_and_takes_alpha() -> None:
         resized(board, 0)
 
 
+@pytest.mark.process
 def test_import_is_light() -> None:
     code = "import sys, impasto.images.reading; print(*({'torch', 'pillow_heif', 'openvino', 'scipy'} & set(sys.modules)))"
     assert (

@@ -172,9 +172,9 @@ def test_where_memory_is_short_tiles_get_smaller(
         pytest.importorskip("pyvips")
         monkeypatch.setattr(file_pipeline, "MIN_STREAMED_PIXELS", 0)
     source, target = tmp_path / "photo.png", tmp_path / f"out{suffix}"
-    Image.fromarray(photo(700, 900)).save(source)
+    Image.fromarray(photo(560, 640)).save(source)
     stylize_file(source, tmp_path / "expected.png", exact, MANNER)
-    paint, most = PreparedStyle.paint, 600_000
+    paint, most = PreparedStyle.paint, 340_000
 
     def greedy(self: PreparedStyle, picture: UInt8, top: int = 0, left: int = 0) -> UInt8:
         if picture.shape[0] * picture.shape[1] > most:
