@@ -5,27 +5,12 @@ from pathlib import Path
 import pytest
 from commands import python
 
-import impasto
-
 HEAVY = "{'torch', 'openvino', 'onnxruntime', 'onnx', 'scipy', 'PIL', 'numpy'}"
 
 
-def test_importing_is_quick_and_loads_no_engine() -> None:
-    code = f"""
-import sys, time
-start = time.perf_counter()
-import impasto
-print(time.perf_counter() - start, sorted({HEAVY} & set(sys.modules)))
-"""
-    seconds, loaded = python("-c", code).out.strip().split(" ", 1)
-    assert float(seconds) < 0.3
-    assert loaded == "[]"
-
-
-def test_all_names_are_there() -> None:
-    assert all(getattr(impasto, name) is not None for name in impasto.__all__)
-    with pytest.raises(AttributeError, match="paint"):
-        impasto.paint  # noqa: B018
+def test_importing_loads_no_engine() -> None:
+    code = f"import sys, impasto; print(sorted({HEAVY} & set(sys.modules)))"
+    assert python("-c", code).out.strip() == "[]"
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])

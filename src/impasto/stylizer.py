@@ -10,7 +10,6 @@ from impasto.images.reading import ImageSource, to_picture
 from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
-from impasto.inference.masks import Mask
 from impasto.inference.model import LoadedNetwork, StyleLike
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import Region, StylizeSettings, parse_settings

@@ -300,8 +300,9 @@ class PreparedStyle:
 
         Args:
             image: uint8 RGB (H, W, 3), any size.
-            top, left: where this image begins in a larger one, in pixels, multiples of 8. Noise,
-                where the network takes it, is then the noise of the larger image.
+            top: row at which this image begins in a larger one, a multiple of 8. Noise, where
+                the network takes it, is then the noise of the larger image.
+            left: column at which it begins, a multiple of 8.
 
         Returns:
             uint8 RGB (H, W, 3), the same size.
@@ -367,7 +368,7 @@ class PreparedStyle:
 
     @property
     def can_freeze(self) -> bool:
-        """Whether the networks' statistics can be frozen; true of all that `impasto train` makes."""
+        """Whether the networks' statistics can be frozen, as for all that impasto trains."""
         try:
             return self.margin >= 0
         except NetworkError:
