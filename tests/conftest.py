@@ -1,5 +1,6 @@
 """Fixtures that tests share."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ if WORKER:  # of several, each of which has a core: more threads would only wait
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
 
+EXPORTED = "impasto.learning.conversion.onnx_export.exported"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
 
 
@@ -28,6 +30,29 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def kept_graphs() -> Iterator[None]:
+    """From here on, networks are exported by way of the graphs that are kept, which takes no time;
+    see `exports`."""
+    if importlib.util.find_spec("torch"):
+        import exports
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(EXPORTED, exports.kept)
+            yield
+    else:
+        yield
+
+
+@pytest.fixture(autouse=True)
+def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test is marked `export`."""
+    if request.node.get_closest_marker("export"):
+        import exports
+
+        monkeypatch.setattr(EXPORTED, exports.in_earnest)
 
 
 @pytest.fixture(scope="session", params=SHIPPED)

@@ -13,6 +13,7 @@ from impasto.images.reading import read
 from impasto.models.style import read_style
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("kept_graphs")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def style(checkpoint: Path) -> Path:
+def style(checkpoint: Path, kept_graphs: None) -> Path:
     """The style file of it."""
     from impasto.learning.conversion import pytorch_examples
 
@@ -51,16 +52,7 @@ def test_a_checkpoint_becomes_a_style(
     assert "Old_Candy.safetensors exists; --overwrite replaces it, or give another -o" in message
 
 
-def test_the_record(
-    impasto: Run, checkpoint: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from impasto.learning.conversion import pytorch_examples
-
-    own = read_style(style).own
-    assert own is not None
-    monkeypatch.setattr(
-        pytorch_examples, "to_onnx", lambda network: own.graph
-    )  # which takes seconds
+def test_the_record(impasto: Run, checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "new.safetensors"
     target.touch()
     (record,) = impasto(

@@ -20,7 +20,9 @@ Train = Callable[..., Outcome]
 
 
 @pytest.fixture
-def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+def train(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, kept_graphs: None
+) -> Train:
     """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good
     end."""
     pytest.importorskip("torch")

@@ -68,6 +68,7 @@ def test_what_ships(name: str) -> None:
     assert hash_of(model) == load_shipped(name).hash
 
 
+@pytest.mark.usefixtures("kept_graphs")
 def test_what_is_exported() -> None:
     pytest.importorskip("torch")
     from impasto.learning.conversion import onnx_export, pytorch_examples
@@ -84,7 +85,7 @@ def test_what_is_exported() -> None:
             {},
         )
         check_network(own)
-    older = Johnson((4, 8, 8), 1).eval()
+    older = Johnson((8, 4, 6), 1).eval()
     size = len(pytorch_examples.embedding_of(older))
     check_network(
         Network("own", pytorch_examples._hash(older), size, pytorch_examples.to_onnx(older), {})

@@ -282,7 +282,7 @@ def shipped(
     network = Network(
         "base", onnx_export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {}
     )
-    monkeypatch.setattr(style_training, "shipped", {"base": network}.__getitem__)
+    monkeypatch.setattr(style_training, "load_shipped", {"base": network}.__getitem__)
     monkeypatch.setattr(style_training, "gallery_names", lambda: tuple(styles))
     monkeypatch.setattr(style_training, "gallery_style", styles.__getitem__)
     return network
@@ -337,7 +337,7 @@ def test_a_style_begins_as_predicted_and_lite_is_trusted_half_of_the_way(
     each other only as they end."""
     predicted = np.linspace(-1, 1, shipped.embedding_size, dtype=np.float32)
     monkeypatch.setattr(
-        style_training, "shipped", {"base": replace(shipped, predictor=b"one")}.__getitem__
+        style_training, "load_shipped", {"base": replace(shipped, predictor=b"one")}.__getitem__
     )
     monkeypatch.setattr(style_training, "predict", lambda *_: predicted)
     settings = replace(SETTINGS, whole_network=whole_network)
