@@ -35,7 +35,7 @@ def clear_file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "manner, options",
+    "settings, options",
     [
         (MANNER, FileOptions()),
         (parse_settings("starry-night", stroke=2), FileOptions(size=40)),

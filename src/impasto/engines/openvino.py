@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ from impasto.paths import home
 COLORS = 3  # channels of what is a picture
 MAX_COMPILED_SIZES = 4  # compiled graphs in memory
 MAX_CACHED_BLOBS = 12  # compiled graphs, of 2 to 6 MB
+
+
+_CACHE_LOCK = threading.Lock()  # one thread at a time writes blobs and removes old ones
 
 
 class OpenVINOEngine:
@@ -60,16 +64,23 @@ class OpenVINOEngine:
             ) from error
         self.inputs = tuple(each.get_any_name() for each in self._model.inputs)
         self._cached = cache  # of the next size
+        self._running = threading.Lock()
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = (
             OrderedDict()
         )
 
     def run(self, *inputs: Array) -> Any:
-        request = self._request(tuple(array.shape for array in inputs))
-        # shared results are the request's own memory, overwritten by its next run: copied here,
-        # once
-        results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
-        copied = [np.array(results[place]) for place in range(len(results))]
+        """Run the graph; see `impasto.engines.base.Engine`. Threads take turns.
+
+        One run uses all threads that the engine has, and a request or a model that is reshaped
+        while it runs ends the process, so runs of one engine never overlap.
+        """
+        with self._running:
+            request = self._request(tuple(array.shape for array in inputs))
+            # shared results are the request's own memory, which its next run overwrites: copy
+            # them once, before another thread may run
+            results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
+            copied = [np.array(results[place]) for place in range(len(results))]
         return copied[0] if len(copied) == 1 else copied
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
@@ -90,7 +101,7 @@ class OpenVINOEngine:
         if cached:
             # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are
             # folders that take no file
-            with contextlib.suppress(OSError, RuntimeError):
+            with contextlib.suppress(OSError, RuntimeError), _CACHE_LOCK:
                 folder = home() / "openvino"
                 folder.mkdir(parents=True, exist_ok=True)
                 options = self._options | {"CACHE_DIR": str(folder)}

@@ -274,3 +274,20 @@ def _decoded(image: Image.Image) -> Picture:
 def _unless_opaque(alpha: Image.Image | None) -> UInt8 | None:
     values = None if alpha is None else np.array(alpha)
     return None if values is None or values.min() == 255 else values
+
+
+from typing import Any  # noqa: E402
+
+ImageSource = Any
+
+
+def to_picture(source: ImageSource) -> Picture:  # stub
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, Image.Image):
+        return from_pil(source)
+    if isinstance(source, np.ndarray):
+        return Picture(source)
+    if isinstance(source, bytes):
+        return decode(source)
+    return read(source)
