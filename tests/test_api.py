@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference" / "python.md"
 
 
+@pytest.mark.process
 def test_dir_lists_the_api_and_nothing_else() -> None:
     out = python("-c", "import impasto; print(*dir(impasto))").out.split()
     assert out == sorted(impasto.__all__)

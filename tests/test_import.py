@@ -8,11 +8,13 @@ from commands import python
 HEAVY = "{'torch', 'openvino', 'onnxruntime', 'onnx', 'scipy', 'PIL', 'numpy'}"
 
 
+@pytest.mark.process
 def test_importing_loads_no_engine() -> None:
     code = f"import sys, impasto; print(sorted({HEAVY} & set(sys.modules)))"
     assert python("-c", code).out.strip() == "[]"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_painting_needs_no_torch(photo_file: Path, engine: str) -> None:
     pytest.importorskip(engine)
@@ -32,6 +34,7 @@ print(any(name.partition(".")[0] == "torch" for name, module in sys.modules.item
     assert done.out.splitlines() == ["(48, 64, 3) True (64, 48)", "False"]
 
 
+@pytest.mark.process
 def test_the_command_line_needs_no_torch(photo_file: Path) -> None:
     code = "import sys; sys.modules['torch'] = None; from impasto.cli import main; main()"
     done = python("-c", code, "stylize", str(photo_file), "--style", "great-wave")

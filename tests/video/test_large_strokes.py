@@ -16,12 +16,12 @@ from pictures import UInt8, photo
 from PIL import Image
 
 from impasto.images.reading import read
-from impasto.video import Options, stylize_video
+from impasto.video import VideoOptions, stylize_video
 from impasto.video.clip import Clip, Frame
 from impasto.video.large_strokes import add_fine_luma, enlarge, reduce, usual_stroke
 from impasto.video.stylize import fit_frame
 
-TWICE = Options(stroke=2)
+TWICE = VideoOptions(stroke=2)
 
 
 def light(frame: UInt8) -> NDArray[np.float64]:
@@ -104,7 +104,9 @@ def test_strokes_are_large_in_large_frames(
     make_clip(tmp_path / "clip.mp4", EVEN[:2], frame.shape[:2], pictures=[frame] * 2)
     Image.fromarray(frame).save(tmp_path / "1.png")
     seen = list[UInt8]()
-    done = stylize_video(tmp_path / name, tmp_path / "out.mp4", keeping(seen), Options(stroke=None))
+    done = stylize_video(
+        tmp_path / name, tmp_path / "out.mp4", keeping(seen), VideoOptions(stroke=None)
+    )
     assert (done.stroke, done.height, done.width) == (stroke, side, side + 2)
     assert {each.shape for each in seen} == {(side // stroke, side // stroke + 2 // stroke, 3)}
     assert frames_of(tmp_path / "out.mp4")[0].shape == frame.shape
@@ -174,7 +176,7 @@ def test_what_is_painted_is_brought_up_with_the_edges_of_the_scene(tmp_path: Pat
 @pytest.mark.parametrize("turn", [(90, False), (180, True)])
 def test_turned(tmp_path: Path, turn: tuple[float, bool]) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], turn=turn)
-    for name, options in (("plain", Options()), ("twice", TWICE)):
+    for name, options in (("plain", VideoOptions()), ("twice", TWICE)):
         stylize_video(source, tmp_path / f"{name}.mp4", same, options)
     plain, twice = (frames_of(tmp_path / f"{name}.mp4") for name in ("plain", "twice"))
     assert apart(plain[0], twice[0]) < 2
@@ -234,6 +236,6 @@ def test_strokes_that_frames_cannot_have(tmp_path: Path, stroke: float) -> None:
             make_clip(tmp_path / "clip.mp4", EVEN[:2]),
             tmp_path / "out.mp4",
             same,
-            Options(stroke=stroke),
+            VideoOptions(stroke=stroke),
         )
     assert not (tmp_path / "out.mp4").exists()

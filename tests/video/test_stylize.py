@@ -18,7 +18,7 @@ from PIL import Image
 
 from impasto.errors import PictureError, VideoError
 from impasto.images.reading import read
-from impasto.video import Interrupted, Options, Painted, Span, stylize_video
+from impasto.video import TimeSpan, VideoInterrupted, VideoOptions, VideoResult, stylize_video
 from impasto.video.pipelining import prefetch, write_behind
 
 
@@ -416,7 +416,7 @@ def test_a_part(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", times, sounds=["eng"], options={"g": "10"})
     whole = frames_of(source)
     done = stylize_video(
-        source, tmp_path / "out.mp4", same, Options(Span(Fraction(1, 2), Fraction(3, 2)))
+        source, tmp_path / "out.mp4", same, VideoOptions(TimeSpan(Fraction(1, 2), Fraction(3, 2)))
     )
     # frames 13 to 37 begin within
     assert times_of(tmp_path / "out.mp4") == ([time - 6400 for time in times[13:38]], TIME_BASE)
@@ -441,13 +441,13 @@ def test_ends_of_parts(
     source = make_clip(
         tmp_path / f"clip{suffix}", tuple(range(12)), codec=codec, time_base=Fraction(1, 25)
     )
-    span = Span(*(None if time is None else Fraction(str(time)) for time in (start, end)))
+    span = TimeSpan(*(None if time is None else Fraction(str(time)) for time in (start, end)))
     seen: list[float] = []
     stylize_video(
         source,
         tmp_path / "out.mkv",
         lambda frame: seen.append(float(frame.mean())) or frame,  # type: ignore[func-returns-value]  # noqa: E501
-        Options(span),
+        VideoOptions(span),
     )
     expected = [scene(48, 64, number).mean() for number in range(*numbers)]
     np.testing.assert_allclose(seen, expected, atol=1.9)  # frames differ by 4
@@ -458,8 +458,8 @@ def test_ends_of_parts(
 def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: int | None) -> None:
     times = tuple(time + 2133 for time in EVEN)  # from 1/6 s, and sound, where there is any, from 0
     source = make_clip(tmp_path / name, times, sounds=["eng"] if "sound" in name else [])
-    span = Span(None if start is None else Fraction(start), Fraction(1, 5))
-    assert stylize_video(source, tmp_path / "out.mkv", same, Options(span)).frames == 5
+    span = TimeSpan(None if start is None else Fraction(start), Fraction(1, 5))
+    assert stylize_video(source, tmp_path / "out.mkv", same, VideoOptions(span)).frames == 5
 
 
 @pytest.mark.parametrize(
@@ -479,10 +479,10 @@ def test_what_is_painted_is_of_one_size_and_type(
 def test_parts_that_are_none(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(VideoError, match=r"has no frame from 100 s; it lasts 0\.5 s"):
-        stylize_video(source, tmp_path / "out.mp4", same, Options(Span(Fraction(100))))
+        stylize_video(source, tmp_path / "out.mp4", same, VideoOptions(TimeSpan(Fraction(100))))
     for start, end in ((2, 1), (1, 1), (-1, None)):
         with pytest.raises(VideoError, match="is no part of a video"):
-            Span(Fraction(start), None if end is None else Fraction(end))
+            TimeSpan(Fraction(start), None if end is None else Fraction(end))
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
@@ -501,7 +501,7 @@ def test_parts_that_are_none(tmp_path: Path) -> None:
 )
 def test_codecs(tmp_path: Path, name: str, codec: Any, found: str) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:3], (64, 96))
-    stylize_video(source, tmp_path / name, same, Options(codec=codec))
+    stylize_video(source, tmp_path / name, same, VideoOptions(codec=codec))
     with av.open(str(tmp_path / name)) as clip:
         assert found in clip.streams.video[0].codec_context.codec.canonical_name
     for painted, frame in zip(frames_of(tmp_path / name), frames_of(source), strict=True):
@@ -511,7 +511,7 @@ def test_codecs(tmp_path: Path, name: str, codec: Any, found: str) -> None:
 def test_a_codec_that_the_container_does_not_hold(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2])
     with pytest.raises(VideoError, match=r"\.webm holds no h264; use vp9 or av1, or write \.mp4"):
-        stylize_video(source, tmp_path / "out.webm", same, Options(codec="h264"))
+        stylize_video(source, tmp_path / "out.webm", same, VideoOptions(codec="h264"))
     with pytest.raises(VideoError, match=r"\.wmv as a video; use one of .*\.mp4"):
         stylize_video(source, tmp_path / "out.wmv", same)
 
@@ -519,7 +519,7 @@ def test_a_codec_that_the_container_does_not_hold(tmp_path: Path) -> None:
 def test_quality(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN, (240, 320))
     for quality in (20, 98):
-        stylize_video(source, tmp_path / f"{quality}.mp4", same, Options(quality=quality))
+        stylize_video(source, tmp_path / f"{quality}.mp4", same, VideoOptions(quality=quality))
     assert 2 * (tmp_path / "20.mp4").stat().st_size < (tmp_path / "98.mp4").stat().st_size
 
 
@@ -625,7 +625,7 @@ def test_what_is_no_video(tmp_path: Path, make: Callable[[Path], None], reason: 
 def test_too_many_pixels(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2])
     with pytest.raises(PictureError, match="--max-pixels 3072"):
-        stylize_video(source, tmp_path / "out.mp4", same, Options(max_pixels=3071))
+        stylize_video(source, tmp_path / "out.mp4", same, VideoOptions(max_pixels=3071))
 
 
 @pytest.mark.parametrize("room", [0, 3000, 20_000])
@@ -715,9 +715,9 @@ def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return frame
 
-    with pytest.raises(Interrupted) as raised:
+    with pytest.raises(VideoInterrupted) as raised:
         stylize_video(source, tmp_path / "out.mp4", paint)
-    assert raised.value.painted == Painted(64, 48, 5, 0, [])
+    assert raised.value.painted == VideoResult(64, 48, 5, 0, [])
     assert times_of(tmp_path / "out.mp4") == (list(EVEN[:5]), TIME_BASE)
 
 
@@ -733,7 +733,7 @@ def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
 
     (tmp_path / "good.mp4").write_bytes(b"a good one")
     for name in ("good.part.mp4", "good.part-2.mp4"):
-        with pytest.raises(Interrupted) as raised:
+        with pytest.raises(VideoInterrupted) as raised:
             stylize_video(source, tmp_path / "good.mp4", paint)
         assert raised.value.target == tmp_path / name
         assert times_of(tmp_path / name) == (list(EVEN[:5]), TIME_BASE)
@@ -747,7 +747,7 @@ def test_ctrl_c_before_anything_is_painted(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(KeyboardInterrupt) as raised:
         stylize_video(source, tmp_path / "out.mp4", paint)
-    assert not isinstance(raised.value, Interrupted)
+    assert not isinstance(raised.value, VideoInterrupted)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -843,7 +843,7 @@ def test_numbered_pictures_into_numbered_pictures(tmp_path: Path) -> None:
 def test_numbered_pictures_into_a_video(tmp_path: Path) -> None:
     pattern = make_pictures(tmp_path / "in")
     (tmp_path / "in" / "f005.png").write_text("Dear Sir")
-    done = stylize_video(pattern, tmp_path / "out.mp4", same, Options(rate=Fraction(10)))
+    done = stylize_video(pattern, tmp_path / "out.mp4", same, VideoOptions(rate=Fraction(10)))
     assert (done.frames, done.lost) == (4, 1)
     times, unit = times_of(tmp_path / "out.mp4")
     assert unit
@@ -871,7 +871,10 @@ def test_no_numbered_pictures(tmp_path: Path) -> None:
         stylize_video(tmp_path / "%d.png", tmp_path / "out.mp4", same)
     with pytest.raises(VideoError, match="frames a second are for numbered pictures"):
         stylize_video(
-            make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4", same, Options(rate=Fraction(10))
+            make_clip(tmp_path / "clip.mp4"),
+            tmp_path / "out.mp4",
+            same,
+            VideoOptions(rate=Fraction(10)),
         )
     with pytest.raises(VideoError, match=r"\.jpg as a video; .*out-%05d\.jpg"):
         stylize_video(tmp_path / "clip.mp4", tmp_path / "out.jpg", same)
@@ -959,7 +962,7 @@ def test_an_animation_into_a_video_and_a_video_into_an_animation(tmp_path: Path)
 def test_a_part_of_an_animation(tmp_path: Path) -> None:
     path = make_animation(tmp_path / "clip.webp", [100, 200, 50, 330])
     stylize_video(
-        path, tmp_path / "out.webp", same, Options(Span(Fraction(1, 10), Fraction(3, 10)))
+        path, tmp_path / "out.webp", same, VideoOptions(TimeSpan(Fraction(1, 10), Fraction(3, 10)))
     )
     assert len(frames_of_animation(tmp_path / "out.webp")) == 1
     assert (
