@@ -256,8 +256,8 @@ def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     """By the next one that writes there; what others are writing stays."""
     command = (
-        "import os, signal, sys; from pathlib import Path; from impasto.files import whole\n"
-        "with whole(Path(sys.argv[1]) / 'out.bin') as file:\n"
+        "import os, signal, sys; from pathlib import Path; from impasto.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1]) / 'out.bin') as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", command, str(tmp_path)], check=False)

@@ -19,6 +19,7 @@ def differs(one: UInt8, other: UInt8) -> float:
     return float(np.abs(one.astype(int) - other).mean())
 
 
+@pytest.mark.slow
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -50,6 +50,7 @@ def equal(one: list[UInt8], other: list[UInt8]) -> int:
     return sum(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 def test_threads_paint_the_same_bytes_as_one(engine: str) -> None:
     alone = [Stylizer("small", engine).stylize(**call) for call in calls()[:4]]
     alone += [(stylizer := Stylizer("small", engine)).stylize(**call) for call in calls()[4:]]

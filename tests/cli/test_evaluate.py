@@ -91,6 +91,7 @@ def test_another_network_of_the_same_name(
     )
 
 
+@pytest.mark.slow
 def test_what_comes_out(run: Run, place: Path) -> None:
     done = run(f"base@gallery,{BASELINES},lbfgs-1,lbfgs-3", "--json")
     assert done.code == 0
@@ -128,6 +129,7 @@ def test_what_comes_out(run: Run, place: Path) -> None:
     assert sheet.shape[1] > 8 * 256  # photograph, painting, six methods
 
 
+@pytest.mark.slow
 def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Path) -> None:
     assert run("optimized-1,optimized-6").code == 0
     found = results(place)
@@ -138,6 +140,7 @@ def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Pat
     assert (place / "out" / "scores.jsonl").read_text() == before  # nothing is painted again
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path) -> None:
     run("base@gallery,double-exposure")
     judge = ObjectiveScorer(pretrained.load_perceptual("lite"), 64)
@@ -170,6 +173,7 @@ def test_mean_and_median_are_over_pairs(run: Run, place: Path) -> None:
     assert spread["deviation"] == pytest.approx(np.std(totals), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_was(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
     stopped, stylize = {"after": 1}, Stylizer.stylize
@@ -213,6 +217,7 @@ def test_another_photograph_under_the_same_name_is_painted_anew(run: Run, place:
     assert results(place)["recolored"]["J"]["mean"] != before
 
 
+@pytest.mark.slow
 def test_a_style_that_is_predicted_otherwise_is_painted_anew(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +264,7 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     }  # figures are over the same pairs
 
 
+@pytest.mark.slow
 def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> None:
     from impasto.models.gallery import gallery_style
 

@@ -144,6 +144,7 @@ def test_one_style_in_detail(impasto: Run) -> None:
     assert "did you mean great-wave" in impasto("styles", "great-wav").only_error()
 
 
+@pytest.mark.slow
 def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
     target = photo_file.with_name("sheet.png")
     done = impasto("styles", "--sheet", target, "--photo", photo_file, "-n", "small")
@@ -280,7 +281,7 @@ def test_doctor_tells_what_to_do(
 ) -> None:
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "absent"))
     monkeypatch.delenv("IMPASTO_WEIGHTS", raising=False)
-    monkeypatch.setattr("impasto.cli.doctor.available", list)
+    monkeypatch.setattr("impasto.cli.doctor.available_engines", list)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (found,) = impasto("doctor", "--json").records
     assert (found["weights"], found["cache_bytes"], found["engines"]) == ([], 0, [])
@@ -305,6 +306,7 @@ def test_doctor_tells_what_to_do(
 # benchmark
 
 
+@pytest.mark.slow
 def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED))
     quick = ("--runs", "1", "--threads", "1", "--engine", base.available_engines()[0])

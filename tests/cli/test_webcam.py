@@ -176,6 +176,7 @@ def test_what_was_named_is_looked_at_before_the_display(
         assert (done.code, reason in done.only_error()) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a window, nobody would see the rest."""
 

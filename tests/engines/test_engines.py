@@ -82,6 +82,7 @@ def test_an_engine_says_what_it_is_and_keeps_its_results(stylizer: Stylizer, eng
     assert np.array_equal(first, kept), "a later run wrote over an earlier result"
 
 
+@pytest.mark.slow
 def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
     """More than an engine keeps ready."""
     engine = base.load_engine(stylizer.network.graph, threads=1)

@@ -112,6 +112,7 @@ def test_ranges_are_of_nearly_all_that_was_seen_and_hold_0() -> None:
     assert found["picture"][1] == pytest.approx(np.quantile(runs[1][0], 1 - OUTLIER_SHARE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["starry-night", "great-wave", "photo"])
 def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str) -> None:
     exact, quick = (
@@ -125,6 +126,7 @@ def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str)
         assert 0 < np.sqrt(np.square(difference).mean()) < 9  # 29 dB
 
 
+@pytest.mark.slow
 def test_held_statistics_too(stylizer: Stylizer, scene: UInt8) -> None:
     """As of videos and tiles."""
     painted = []

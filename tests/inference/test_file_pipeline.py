@@ -162,6 +162,7 @@ def test_a_limit_that_is_given_is_the_limit(exact: Stylizer, clear_file: Path) -
 # Memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_where_memory_is_short_tiles_get_smaller(

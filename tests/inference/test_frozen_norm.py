@@ -79,6 +79,7 @@ def test_measured_statistics_are_those_of_the_features() -> None:
     assert busy.variance[first].min() > 1e-6
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
 def test_mixed_statistics_are_those_of_both_pictures_pixels(seed: int, share: float) -> None:

@@ -128,6 +128,7 @@ def test_an_amount_of_color(exact: Stylizer, scene: UInt8) -> None:
     assert apart(half, ((none.astype(int) + full) // 2).astype(np.uint8)) < 2
 
 
+@pytest.mark.slow
 def test_larger_than_memory_as_in_memory(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bands, tiles, and with palettes of a reduced picture."""
     monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 20_000)

@@ -124,10 +124,10 @@ def test_bands_and_tiles_show_no_borders(
 ) -> None:
     whole = exact.stylize(large, "starry-night", stroke=stroke)
     for module, name, value in (
-        (tile_grid, "WHOLE", 0),
-        (tile_grid, "TILE", 256),
-        (stroke_size, "BAND", 9000),
-        (rows, "BAND", 9000),
+        (tile_grid, "MAX_UNTILED_PIXELS", 0),
+        (tile_grid, "TILE_SIDE", 256),
+        (stroke_size, "BAND_PIXELS", 9000),
+        (rows, "BAND_PIXELS", 9000),
     ):
         monkeypatch.setattr(module, name, value)
     apart = np.abs(whole.astype(int) - exact.stylize(large, "starry-night", stroke=stroke))

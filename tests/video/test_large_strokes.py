@@ -118,6 +118,7 @@ def test_luma_stays_in_its_range() -> None:
     assert luma.tolist() == [[16, 107, 235, 16]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pix_fmt", "colors", "full"),
     [

@@ -22,6 +22,7 @@ def random_module(number: int) -> TransformerNetwork | Johnson:
     return made if number < 0 else johnson(*exports.IMPORTED[number], seed=1)
 
 
+@pytest.mark.slow
 @pytest.mark.export
 @pytest.mark.parametrize("number", range(len(exports.NETWORKS) + len(exports.IMPORTED)))
 def test_what_is_kept_is_what_is_exported(number: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, Path]:
     return state, folder / "narrow.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.export
 def test_a_network_of_the_usual_width_paints_as_it_did(tmp_path: Path) -> None:
     state = dict(johnson((32, 64, 128), 5).state_dict())
@@ -122,6 +123,7 @@ def test_a_narrow_one_too(narrow: tuple[State, Path], tmp_path: Path) -> None:
     compare(state, read_style(path), tmp_path / "again.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.export
 def test_one_too_wide_to_paint_with_is_refused_at_once(tmp_path: Path) -> None:
     path = saved(tmp_path / "wide.pth", dict(johnson((160, 8, 8), 1).state_dict()))

@@ -563,6 +563,7 @@ def content_error(trainer: Trainer) -> float:
         )
 
 
+@pytest.mark.slow
 def test_content_is_held_where_it_was() -> None:
     """A style weight that would give up the subject does not, once the content is held."""
     ends = {}
