@@ -80,7 +80,7 @@ def seeds() -> Iterator[Case]:
             "normalized": replace(style, embeddings={}, hashes={}),
         }.items():
             path = Path(folder) / f"{name}.safetensors"
-            each.write(path)
+            each.save(path)
             yield Case(path.name, path.read_bytes())
 
 

@@ -105,7 +105,7 @@ def test_chroma_follows_the_quality(tmp_path: Path) -> None:
 def test_large_tiff_is_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = image.Header("PNG", 64, 64)
     vips.write(tmp_path / "small.tif", ArrayRows(photo(64, 64)), None, header, 95)
-    monkeypatch.setattr(vips, "BIG_TIFF", 1000)
+    monkeypatch.setattr(vips, "BIG_TIFF_BYTES", 1000)
     vips.write(tmp_path / "large.tif", ArrayRows(photo(64, 64)), None, header, 95)
     assert [(tmp_path / f"{name}.tif").read_bytes()[2] for name in ("small", "large")] == [42, 43]
     assert np.array_equal(reading.read(tmp_path / "large.tif").rgb, photo(64, 64))

@@ -83,7 +83,7 @@ def test_networks_keep_what_they_say(
     stylizer: Stylizer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("networks") / "copy.safetensors"
-    stylizer.network.write(path)
+    stylizer.network.save(path)
     found = read_network(path)
     assert (found.name, found.hash, found.embedding_size) == (
         stylizer.network.name,

@@ -65,7 +65,7 @@ def test_round_trip(
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "trip.safetensors"
     embeddings = {"base": np.array(values, np.float32), "small": np.zeros(2, np.float32)}
-    Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).write(path)
+    Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).save(path)
     found = read_style(path)
     assert (found.name, found.hashes, found.own) == (name, {"base": "cafe", "small": "beef"}, None)
     assert {key: value for key, value in found.metadata.items() if key != "format"} == facts
@@ -76,7 +76,7 @@ def test_round_trip(
 
 def test_a_style_stays_small(tmp_path: Path) -> None:
     for name in gallery_names():
-        gallery_style(name).write(tmp_path / name)
+        gallery_style(name).save(tmp_path / name)
         assert (tmp_path / name).stat().st_size < 15_000
 
 
@@ -85,7 +85,7 @@ def test_a_network_of_its_own_travels_in_the_file(tmp_path: Path) -> None:
     embedding = np.linspace(
         -1, 2, own.embedding_size, dtype=np.float32
     )  # to the last bit, unlike others
-    Style("mine", {"own": embedding}, {"own": own.hash}, own=own).write(
+    Style("mine", {"own": embedding}, {"own": own.hash}, own=own).save(
         tmp_path / "mine.safetensors"
     )
     found = read_style(tmp_path / "mine.safetensors")
@@ -100,7 +100,7 @@ def test_a_file_that_lacks_something(tmp_path: Path, lacking: str) -> None:
     write_safetensors(
         tmp_path / "a.safetensors", {"embedding.base": np.ones(6, np.float16)}, metadata
     )
-    with pytest.raises(StyleError, match=f"a.safetensors is not a whole style file.*{lacking}"):
+    with pytest.raises(StyleError, match=f"a.safetensors: it is not a whole style file.*{lacking}"):
         read_style(tmp_path / "a.safetensors")
 
 
@@ -127,13 +127,13 @@ def test_a_graph_is_bytes(tmp_path: Path) -> None:
 
 def test_a_picture_travels_in_the_file(tmp_path: Path) -> None:
     picture = photo(300, 200)
-    replace(tulip(), remembered=encode_picture(picture)).write(tmp_path / "tulip.safetensors")
+    replace(tulip(), remembered=encode_picture(picture)).save(tmp_path / "tulip.safetensors")
     found = read_style(tmp_path / "tulip.safetensors")
     assert set(found.embeddings) == {"base"}
     assert found.picture is not None and found.picture.dtype == np.uint8
     assert found.picture.shape == picture.shape
     assert np.abs(found.picture.astype(int) - picture).mean() < 4
-    tulip().write(tmp_path / "tulip.safetensors")
+    tulip().save(tmp_path / "tulip.safetensors")
     assert read_style(tmp_path / "tulip.safetensors").picture is None
 
 
@@ -155,7 +155,7 @@ def test_the_size_of_a_remembered_picture(height: int, width: int, kept: tuple[i
 
 
 def test_a_broken_picture(tmp_path: Path) -> None:
-    replace(tulip(), remembered=encode_picture(photo(60, 60))[:-40]).write(
+    replace(tulip(), remembered=encode_picture(photo(60, 60))[:-40]).save(
         tmp_path / "tulip.safetensors"
     )
     found = read_style(tmp_path / "tulip.safetensors")
@@ -225,7 +225,7 @@ def test_what_is_wrong_with_a_style(
 
 def test_what_a_file_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     facts = {"title": "Tulip\x1b]0;mine\x07", "artist": "a\x9b31mb", "\x1bkey": "value"}
-    replace(tulip(), metadata=facts).write(tmp_path / "a.safetensors")
+    replace(tulip(), metadata=facts).save(tmp_path / "a.safetensors")
     assert read_style(tmp_path / "a.safetensors").metadata == {
         "title": "Tulip\ufffd]0;mine\ufffd",
         "artist": "a\ufffd31mb",
@@ -234,7 +234,7 @@ def test_what_a_file_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_a_picture_larger_than_any_that_is_remembered(tmp_path: Path) -> None:
     bomb = encode(Picture(np.zeros((MAX_LONG_SIDE, MAX_SHORT_SIDE + 1, 3), np.uint8)), ".webp")
-    replace(tulip(), remembered=bomb).write(tmp_path / "a.safetensors")
+    replace(tulip(), remembered=bomb).save(tmp_path / "a.safetensors")
     with pytest.raises(StyleError, match=r"513 x 8192 pixels are .*; get the style anew") as raised:
         _ = read_style(tmp_path / "a.safetensors").picture
     assert "--max-pixels" not in str(raised.value)
@@ -248,7 +248,7 @@ def test_damaged_files_are_refused_or_still_styles(
     tmp_path_factory: pytest.TempPathFactory, part: float, damage: list[tuple[float, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "a.safetensors"
-    replace(tulip(), remembered=encode_picture(photo(8, 8))).write(path)
+    replace(tulip(), remembered=encode_picture(photo(8, 8))).save(path)
     damaged = bytearray(path.read_bytes())
     for place, bit in damage:
         damaged[int(place * len(damaged))] ^= 1 << bit
@@ -289,7 +289,7 @@ def test_versions_of_the_gallery_are_named() -> None:
 
 
 def test_a_style_that_remembers_is_learned_anew_from_its_file(tmp_path: Path) -> None:
-    replace(tulip(), remembered=encode_picture(photo(60, 60))).write(tmp_path / "my.safetensors")
+    replace(tulip(), remembered=encode_picture(photo(60, 60))).save(tmp_path / "my.safetensors")
     with pytest.raises(
         StyleError, match=f"impasto train {tmp_path / 'my.safetensors'} --overwrite --network base"
     ):
@@ -364,7 +364,7 @@ def test_what_is_no_name_at_all(wrong: str) -> None:
 
 def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
     path = tmp_path / "My_Tulip.png"
-    assert refused(path) == f"{path} does not exist"
+    assert refused(path) == f"cannot read {path}: it does not exist; check the name"
     Image.fromarray(photo(40, 30)).save(path)
     for spec in (path, str(path), f"{path}:0.5"):
         ((style, weight),) = find_mix(spec).parts
@@ -386,7 +386,7 @@ def test_a_picture_that_has_changed_is_read_again(tmp_path: Path) -> None:
 def test_a_broken_picture_is_no_style(tmp_path: Path) -> None:
     path = tmp_path / "tulip.jpg"
     path.write_bytes(b"no picture")
-    assert "no style can be taken from it" in refused(path)
+    assert "cannot make a style of a picture" in refused(path)
 
 
 # Mixes
@@ -395,7 +395,7 @@ def test_a_broken_picture_is_no_style(tmp_path: Path) -> None:
 def test_one_style_by_whatever_names_it(tmp_path: Path) -> None:
     style = gallery_style("starry-night")
     path = tmp_path / "a:b,c.safetensors"
-    style.write(path)
+    style.save(path)
     for spec in (
         "starry-night",
         " starry-night:3 ",
@@ -424,7 +424,7 @@ def test_one_style_by_whatever_names_it(tmp_path: Path) -> None:
 def test_weights(spec: str, weights: list[float], name: str, given_sum: float | None) -> None:
     mix = find_mix(spec)
     assert [weight for _, weight in mix.parts] == pytest.approx(weights)
-    assert mix.given == (None if given_sum is None else pytest.approx(given_sum))
+    assert mix.weight_sum == (None if given_sum is None else pytest.approx(given_sum))
     assert mix.name == name
 
 
@@ -459,7 +459,7 @@ def test_garbage_for_a_weight(weight: str) -> None:
 
 def test_files_in_a_mix_and_colons_in_their_paths(tmp_path: Path) -> None:
     path = tmp_path / "c:" / "tulip.safetensors"
-    tulip().write(path)
+    tulip().save(path)
     mix = find_mix(f"{path}:3,photo:1")
     assert [(style.name, weight) for style, weight in mix.parts] == [
         ("tulip", 0.75),
@@ -467,13 +467,13 @@ def test_files_in_a_mix_and_colons_in_their_paths(tmp_path: Path) -> None:
     ]
     assert [weight for _, weight in find_mix(f"{path},{path}:1").parts] == [0.5, 0.5]
     absent = tmp_path / "d:" / "absent.safetensors"
-    assert refused(f"{absent},photo") == f"{absent} does not exist"
+    assert refused(f"{absent},photo") == f"cannot read {absent}: it does not exist; check the name"
 
 
 def test_a_style_file_is_found_by_path_and_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tulip().write(tmp_path / "tulip.safetensors")
+    tulip().save(tmp_path / "tulip.safetensors")
     monkeypatch.setenv("HOME", str(tmp_path))
     for spec in ("~/tulip.safetensors", tmp_path / "tulip.safetensors"):
         assert find_style(spec).name == "tulip"
@@ -484,5 +484,5 @@ def test_a_file_that_is_no_style_is_named_as_such(
 ) -> None:
     (tmp_path / "notes.txt").write_text("Dear diary,")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StyleError, match=r"notes\.txt is neither a picture nor a style file"):
+    with pytest.raises(StyleError, match=r"notes\.txt as a style: it is neither a picture nor a style file"):
         find_style("notes.txt")
