@@ -2,6 +2,7 @@
 far as an engine."""
 
 import math
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -156,7 +157,9 @@ def test_what_is_missing(
 
 def test_a_style_is_no_network(tmp_path: Path) -> None:
     gallery_style("photo").save(tmp_path / "style.safetensors")
-    assert "the format 'impasto style 1'; give a file of the format 'impasto network 1'" in refused(tmp_path / "style.safetensors")
+    assert "the format 'impasto style 1'; give a file of the format 'impasto network 1'" in refused(
+        tmp_path / "style.safetensors"
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -186,3 +189,9 @@ def test_damaged_files_are_refused_or_still_networks(
         assert isinstance(found, Network)
         tensors, _ = read_safetensors(path, NetworkError, FORMAT)
         assert "graph" in tensors
+
+
+def test_networks_are_shown_in_short_and_can_be_pickled() -> None:
+    assert repr(SMALL) == f"Network('small', {SMALL.embedding_size} numbers, hash {SMALL.hash})"
+    copied = pickle.loads(pickle.dumps(SMALL))
+    assert copied == SMALL and repr(copied) == repr(SMALL)

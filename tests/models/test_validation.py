@@ -14,8 +14,7 @@ from tiny_models import changed
 
 from impasto.errors import NetworkError
 from impasto.inference.frozen_norm import freeze_norms
-from impasto.models.network import Network, load_shipped
-from impasto.models.network import check_network
+from impasto.models.network import Network, check_network, load_shipped
 from impasto.models.validation import MAX_FEATURES_PER_PIXEL, MAX_NODES, check_graph, weights_hash
 
 SMALL = load_shipped("small")
