@@ -223,7 +223,7 @@ def test_a_picture_in_memory_is_a_style() -> None:
     Image.fromarray(photo(40, 30)).save(buffer, "PNG")
     sources = [buffer.getvalue(), io.BytesIO(buffer.getvalue()), photo(40, 30)]
     for spec in (*sources, Image.fromarray(photo(40, 30)), Picture(photo(40, 30))):
-        style = find_style(spec)
+        style = find_style(spec)  # type: ignore[arg-type]  # a list of many types
         assert (style.name, style.embeddings, style.file) == ("picture", {}, None)
         assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
         assert repr(style) == "Style('picture', networks=a picture)"
