@@ -387,7 +387,7 @@ class Distillation:
             each.mkdir(parents=True, exist_ok=True)
         Network(
             name, code, size, to_onnx(network), facts, predictor_to_onnx(self.predictor), photo
-        ).write(path)
+        ).save(path)
         rows = dict(zip(self.teacher.styles, embeddings.numpy(), strict=True)) | {PHOTO: photo}
         for style, embedding in rows.items():
             known = self.teacher.styles.get(style)
@@ -397,7 +397,7 @@ class Distillation:
                 else {}
             )
             about |= {f"{name}.{key}": value for key, value in facts.items()}
-            Style(style, {name: embedding}, {name: code}, about).write(
+            Style(style, {name: embedding}, {name: code}, about).save(
                 folder / "styles" / f"{style}.safetensors"
             )
 

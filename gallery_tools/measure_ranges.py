@@ -82,7 +82,7 @@ def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
         network.metadata,
         network.predictor,
         network.photo,
-    ).write(network_path(network.name))
+    ).save(network_path(network.name))
 
 
 def tried(network: Network, pairs: list[tuple[UInt8, str]]) -> None:

@@ -40,7 +40,7 @@ def main() -> None:
                         f"{network}.measured": said
                     }
             if name != PHOTO and metadata != style.metadata:
-                replace(style, metadata=metadata).write(GALLERY / "styles" / f"{name}.safetensors")
+                replace(style, metadata=metadata).save(GALLERY / "styles" / f"{name}.safetensors")
                 gallery_style.cache_clear()
                 print(
                     name,

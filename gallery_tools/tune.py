@@ -72,7 +72,7 @@ def main() -> None:
             file = given.gallery / "styles" / f"{name}{SUFFIX}"
             style = read_style(file)
             if TUNED not in style.metadata.get(f"{network}.trained", ""):
-                tuner.tuned(style, network).write(file)
+                tuner.tuned(style, network).save(file)
 
 
 class Tuner:

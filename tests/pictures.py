@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
 
-# Primaries as colour profiles hold them: XYZ relative to D50, one column for each of red, green and
+# Primaries as color profiles hold them: XYZ relative to D50, one column for each of red, green and
 # blue.
 SRGB_TO_XYZ = np.array(
     [[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]]
@@ -39,8 +39,8 @@ def rgb_profile(to_xyz: NDArray[np.float64], gamma: float) -> bytes:
     return _profile(b"RGB ", tags | {f"{name}TRC": _gamma(gamma) for name in "rgb"})
 
 
-def grey_profile(gamma: float) -> bytes:
-    """An ICC profile of a grey display with this gamma."""
+def gray_profile(gamma: float) -> bytes:
+    """An ICC profile of a gray display with this gamma."""
     return _profile(b"GRAY", {"kTRC": _gamma(gamma)})
 
 

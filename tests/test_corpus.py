@@ -21,7 +21,7 @@ MEGABYTES = 100
 BEGINS: dict[Kind, str] = {
     "picture": "cannot read ",
     "mask": "the mask",
-    "style": "no style can be taken from it: cannot read ",
+    "style": "cannot make a style of a picture: cannot read ",
 }
 
 

@@ -247,24 +247,24 @@ def test_an_unknown_style(impasto: Run, photo_file: Path) -> None:
 
 def foreign(path: Path) -> None:
     style = gallery_style("starry-night")
-    replace(style, hashes=dict(style.hashes) | {"base": "0123456789abcdef"}).write(path)
+    replace(style, hashes=dict(style.hashes) | {"base": "0123456789abcdef"}).save(path)
 
 
 def corrupt(path: Path) -> None:
-    gallery_style("starry-night").write(path)
+    gallery_style("starry-night").save(path)
     path.write_bytes(path.read_bytes()[:-100])
 
 
 def of_nan(path: Path) -> None:
     style = gallery_style("starry-night")
-    replace(style, embeddings={"base": np.full_like(style.embeddings["base"], np.nan)}).write(path)
+    replace(style, embeddings={"base": np.full_like(style.embeddings["base"], np.nan)}).save(path)
 
 
 def with_a_broken_network(path: Path) -> None:
     from impasto.models.network import Network
 
     own = Network("own", "f00d", 3, b"Dear Sir or Madam,", {})
-    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).write(path)
+    Style("mine", {"own": np.ones(3, np.float32)}, {"own": "f00d"}, {}, own).save(path)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
         (["--strengths", "nan"], "'nan' is not a number"),
         (["--strengths", ""], "'' is not a number"),
         (["--networks", "huge"], "nothing paints that is called 'huge'; there are base, small"),
-        (["--networks", "absent.safetensors"], "absent.safetensors does not exist"),
+        (["--networks", "absent.safetensors"], "absent.safetensors: it does not exist"),
         (["--methods", ","], "--networks has no value"),
         (["--colors", "lab"], "no color mode is called 'lab'"),
         (["--colors", "luminance", "--color-when", "before"], "--color-when after"),

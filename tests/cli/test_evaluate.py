@@ -269,7 +269,7 @@ def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> 
     from impasto.models.gallery import gallery_style
 
     (place / "mine").mkdir()
-    gallery_style("great-wave").write(place / "mine" / "x.safetensors")
+    gallery_style("great-wave").save(place / "mine" / "x.safetensors")
     assert run(f"base@gallery,base@{place / 'mine'}").code == 0
     assert results(place)["base@mine"]["J"] == results(place)["base@gallery"]["J"]
 

@@ -32,7 +32,7 @@ def style(checkpoint: Path, kept_graphs: None) -> Path:
     from impasto.learning.conversion import pytorch_examples
 
     path = checkpoint.with_name("candy.safetensors")
-    pytorch_examples.import_checkpoint(checkpoint, "candy").style.write(path)
+    pytorch_examples.import_checkpoint(checkpoint, "candy").style.save(path)
     return path
 
 

@@ -167,10 +167,10 @@ def test_a_style_file_that_remembers_its_picture(optimize: Optimize) -> None:
         gallery.embeddings,
         gallery.hashes,
         remembered=encode_picture(read("style.png").rgb),
-    ).write(Path("a.safetensors"))
+    ).save(Path("a.safetensors"))
     assert optimize("a.safetensors").code == 0
     assert Path("photo.house-optimized.jpg").exists()
-    gallery.write(Path("b.safetensors"))
+    gallery.save(Path("b.safetensors"))
     assert "b.safetensors does not remember its picture" in optimize("b.safetensors").only_error()
 
 

@@ -104,7 +104,7 @@ def test_quality(paint: Paint, photo_file: Path) -> None:
 
 
 def test_a_mix_and_a_style_file(paint: Paint, photo_file: Path) -> None:
-    gallery_style("the-scream").write(photo_file.with_name("mine.safetensors"))
+    gallery_style("the-scream").save(photo_file.with_name("mine.safetensors"))
     paint(photo_file, style="starry-night:0.7,great-wave:0.3")
     paint(photo_file, style=str(photo_file.with_name("mine.safetensors")))
     assert names(photo_file.parent)[1:] == [
@@ -210,7 +210,7 @@ def test_a_style_that_is_remade_is_told_of(
         {"base": np.ones(3, np.float32)},
         {"base": "o1d"},
         remembered=encode_picture(photo(40, 50)),
-    ).write(path)
+    ).save(path)
     monkeypatch.setattr(
         predictor,
         "predict",
@@ -236,12 +236,12 @@ def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_fil
         photo_file.with_name("tulip.safetensors"),
     )
     old = older(load_shipped("base"))
-    old.write(network)
+    old.save(network)
     Style(
         "tulip",
         {"base": gallery_style("udnie").embedding(load_shipped("base"))},
         {"base": old.hash},
-    ).write(style)
+    ).save(style)
     said = impasto("stylize", photo_file, "-s", style).usage()
     assert all(
         part in said

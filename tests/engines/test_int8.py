@@ -17,7 +17,7 @@ from impasto.stylizer import Stylizer
 pytest.importorskip("openvino")
 onnx = pytest.importorskip("onnx")
 
-from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges
+from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges  # noqa: E402
 
 CHANNELS = 16
 Floats = NDArray[np.float32]
@@ -161,6 +161,6 @@ def test_onnxruntime_has_no_int8() -> None:
 def test_a_network_file_keeps_its_ranges(stylizer: Stylizer, tmp_path: Path) -> None:
     from impasto.models.network import read_network
 
-    stylizer.network.write(tmp_path / "copy.safetensors")
+    stylizer.network.save(tmp_path / "copy.safetensors")
     network: Network = read_network(tmp_path / "copy.safetensors")
     assert Stylizer(network, "openvino", precision="int8").engine.precision == "int8"

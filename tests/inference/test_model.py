@@ -186,7 +186,7 @@ def test_without_a_predictor_a_style_is_to_be_learned_anew(
 def network_file(stylizer: Stylizer, tmp_path: Path) -> Path:
     """A network of an older gallery."""
     path = tmp_path / "old.safetensors"
-    older(stylizer.network).write(path)
+    older(stylizer.network).save(path)
     return path
 
 
@@ -223,7 +223,7 @@ def test_strength_with_a_network_file_that_knows_the_photograph(
     knowing = replace(
         older(stylizer.network), photo=gallery_style(PHOTO).embedding(stylizer.network)
     )
-    knowing.write(tmp_path / "old.safetensors")
+    knowing.save(tmp_path / "old.safetensors")
     found = Stylizer(tmp_path / "old.safetensors").stylize(
         scene, for_old(stylizer, "starry-night"), 0.4
     )
@@ -235,7 +235,7 @@ def test_what_is_no_network_file(tmp_path: Path) -> None:
         Stylizer(tmp_path / "absent.safetensors")
     with pytest.raises(NetworkError, match="does not exist"):
         Stylizer("~nobody-of-this-name/base.safetensors")
-    gallery_style("starry-night").write(tmp_path / "style.safetensors")
+    gallery_style("starry-night").save(tmp_path / "style.safetensors")
     with pytest.raises(NetworkError, match="'impasto network 1'; it says 'impasto style 1'"):
         Stylizer(str(tmp_path / "style.safetensors"))
 

@@ -67,7 +67,7 @@ def import_(
     imported = pytorch_examples.import_checkpoint(
         checkpoint, name or name_of((output or checkpoint).stem)
     )
-    imported.style.write(target)
+    imported.style.save(target)
     record = {
         "output": str(target),
         "name": imported.style.name,

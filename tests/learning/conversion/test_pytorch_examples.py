@@ -86,7 +86,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, Path]:
     imported = pytorch_examples.import_checkpoint(
         saved(folder / "narrow.model", with_running(state)), "narrow"
     )
-    imported.style.write(folder / "narrow.safetensors")
+    imported.style.save(folder / "narrow.safetensors")
     return state, folder / "narrow.safetensors"
 
 
@@ -105,7 +105,7 @@ def test_a_network_of_the_usual_width_paints_as_it_did(tmp_path: Path) -> None:
 
 def compare(state: State, style: Style, path: Path) -> None:
     """The style, written and read back, with the definition."""
-    style.write(path)
+    style.save(path)
     back = read_style(path)
     assert back.own == style.own
     assert back.own is not None
