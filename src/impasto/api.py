@@ -68,7 +68,7 @@ def stylize(
     if size is not None and size < min(rgb.shape[:2]):
         rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
     settings = parse_settings(style, strength, stroke, color, mask, regions)
-    painted = build_pipeline(_stylizer(network), ArrayRows(rgb), settings, alpha).pixels.to_array()
+    painted = build_pipeline(_stylizer(network), ArrayRows(rgb), settings, alpha).rows.to_array()
     return Picture(painted, alpha).to_pil()
 
 

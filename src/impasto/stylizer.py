@@ -58,5 +58,5 @@ class Stylizer(LoadedNetwork):
         """
         check_picture(picture)
         how = parse_settings(style, strength, stroke, color, mask, regions)
-        painted = build_pipeline(self, ArrayRows(picture), how).pixels.to_array()
+        painted = build_pipeline(self, ArrayRows(picture), how).rows.to_array()
         return painted.copy() if painted is picture else painted
