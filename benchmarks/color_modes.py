@@ -23,7 +23,7 @@ from impasto.images.reading import read
 from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
 from impasto.images.writing import write
-from impasto.inference.color import LUMA, MODES, Color, Mode, When, palette
+from impasto.inference.color import LUMA, MODES, Color, Mode, When, measure_palette
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import parse_settings
 from impasto.learning.evaluation.scorer import SHORT_SIDE
@@ -101,13 +101,13 @@ def main() -> None:
 def stylized(stylizer: Stylizer, photo: UInt8, style: Style, color: Color) -> tuple[UInt8, float]:
     """A painting, and the share of its pixels whose new colors were beyond 0..255."""
     work = build_pipeline(stylizer, ArrayRows(photo), parse_settings(style, color=color))
-    return work.pixels.to_array(), work.beyond
+    return work.rows.to_array(), work.clipped_fraction
 
 
 def apart(painted: UInt8, photo: UInt8) -> float:
     """How far mean and deviations of R, G and B are apart, over the photograph's deviations; 0
     where they are the same."""
-    one, other = palette(painted), palette(photo)
+    one, other = measure_palette(painted), measure_palette(photo)
     deviations = np.sqrt(np.diag(other.cov))
     off = np.concatenate([one.mean - other.mean, np.sqrt(np.diag(one.cov)) - deviations])
     return float(np.sqrt(np.square(off / np.tile(deviations, 2)).mean()))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from impasto.images.reading import ImageSource, to_picture
+from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
-from impasto.inference.model import StyleLike
 from impasto.inference.settings import Region, parse_settings
 from impasto.models.gallery import find_style, gallery_names
 from impasto.models.network import Network
 from impasto.models.style import Style
+from impasto.models.mix import StyleSource
 from impasto.progress import OnProgress
 from impasto.stylizer import Stylizer
 
@@ -58,8 +58,8 @@ def load_style(source: str | Path) -> Style:
 
 
 def stylize(
-    photo: ImageSource,
-    style: StyleLike,
+    photo: PictureSource,
+    style: StyleSource,
     *,
     strength: float = 1.0,
     stroke: float = 1.0,
@@ -112,7 +112,7 @@ def stylize(
 
 def stylize_files(
     paths: Iterable[str | Path] | str | Path,
-    style: StyleLike,
+    style: StyleSource,
     output: str | Path | None = None,
     *,
     strength: float = 1.0,

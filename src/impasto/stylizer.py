@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from impasto.images.image import Picture, UInt8
-from impasto.images.reading import ImageSource, to_picture
+from impasto.images.reading import PictureSource, to_picture
 from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
-from impasto.inference.model import LoadedNetwork, StyleLike
+from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import Region, StylizeSettings, parse_settings
+from impasto.models.mix import StyleSource
 from impasto.progress import Advance
 
 
@@ -42,8 +43,8 @@ class Stylizer(LoadedNetwork):
 
     def stylize(
         self,
-        photo: ImageSource,
-        style: StyleLike,
+        photo: PictureSource,
+        style: StyleSource,
         strength: float = 1.0,
         stroke: float = 1.0,
         *,
@@ -105,5 +106,5 @@ class Stylizer(LoadedNetwork):
         rgb, alpha = picture.rgb, picture.alpha
         if size is not None and size < min(rgb.shape[:2]):
             rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
-        painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).pixels.to_array()
+        painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).rows.to_array()
         return Picture(painted.copy() if painted is picture.rgb else painted, alpha)

@@ -129,7 +129,7 @@ def test_an_output_that_exists_is_kept(optimize: Optimize) -> None:
         (["style.png", "--scales", "fine"], "--scales fine"),
         (["style.png", "--minutes", 1], "not both"),
         (["style.png", "--ema", 0.5], "--solver adam"),
-        (["style.png", "--color", "blue"], "no color mode is called 'blue'"),
+        (["style.png", "--color", "blue"], "cannot use color mode 'blue'"),
         (["style.png", "--mask", "missing.png"], "missing.png"),
     ],
 )

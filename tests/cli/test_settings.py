@@ -94,9 +94,9 @@ def test_weights_that_do_not_sum_to_one_are_told(impasto: Run, picture: Path) ->
     "options, said",
     [
         (["--color", "lab"], "luminance, histogram, linear-cholesky"),
-        (["--color", "luminance:3"], "'3' is no amount of luminance"),
+        (["--color", "luminance:3"], "cannot use '3' as the amount of color mode luminance"),
         (["--color-when", "before"], "--color luminance|histogram"),
-        (["--mask", "nobody"], "'nobody' is no mask"),
+        (["--mask", "nobody"], "cannot use 'nobody' as a mask"),
         (["--mask", "black.png"], "black all over"),
         (["--region", "radial"], "write MASK=STYLE"),
         (["--region", "radial=starry-nihgt"], "did you mean starry-night"),
@@ -116,7 +116,7 @@ def test_recoloring_a_gallery_style_before_says_what_to_do(impasto: Run, picture
     done = impasto(
         "stylize", picture, "-s", "starry-night", "--color", "histogram", "--color-when", "before"
     )
-    assert done.code == 2 and "has no picture that could be recolored" in done.err
+    assert done.code == 2 and "it has no picture that could be recolored" in done.err
 
 
 def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) -> None:

@@ -61,9 +61,9 @@ def test_pictures_by_brightness_or_by_their_transparency(tmp_path: Path) -> None
 
 def test_the_photographs_own_transparency() -> None:
     alpha = ramp(20, 30)
-    assert np.allclose(parse_mask("not:alpha").of(alpha).at_size(20, 30), 1 - alpha / 255)
-    with pytest.raises(MaskError, match="has none"):
-        parse_mask("alpha").of(None)
+    assert np.allclose(parse_mask("not:alpha").with_alpha(alpha).at_size(20, 30), 1 - alpha / 255)
+    with pytest.raises(MaskError, match="has no transparency"):
+        parse_mask("alpha").with_alpha(None)
 
 
 def test_gradients_are_wide_and_shapes_are_not() -> None:
@@ -82,12 +82,12 @@ def test_masks_that_are_none(tmp_path: Path) -> None:
     for text, said in (
         (black, "black all over"),
         (f"not:{white}", "white all over"),
-        (broken, "the mask: .*broken.png"),
+        (broken, "cannot use the mask: .*broken.png"),
         (tmp_path / "missing.png", "no such file"),
         ("middle", "left-right"),
-        ("", "is no mask"),
+        ("", "cannot use '' as a mask"),
         ("~nobody-of-this-name/mask.png", "no such file"),
-        ("x" * 5000, "is no mask"),
+        ("x" * 5000, "no such gradient"),
     ):
         with pytest.raises(MaskError, match=said):
             parse_mask(str(text))

@@ -70,7 +70,7 @@ def test_a_predictor_that_fails(
 ) -> None:
     monkeypatch.setattr(base, "run_each", lambda *_: [np.array([answer], np.float32)])
     with pytest.raises(
-        StyleError, match="base \\(cafe\\) gives no finite numbers for this picture; take another"
+        StyleError, match="base \\(cafe\\) gives no finite numbers for it; take another"
     ):
         predict(photo(30, 40), NETWORK)
     assert not (cache / "predicted").exists()
@@ -99,14 +99,14 @@ def test_pictures_are_read_at_512_pixels_in_parts_and_long_ones_in_their_middle(
             return [np.full((1, 4), number, np.float32) for number in range(len(images))]
 
         patch.setattr(base, "run_each", run_each)
-        patch.setattr(predictor, "_place", lambda *_: Path(__file__) / "nowhere")
+        patch.setattr(predictor, "_cache_path", lambda *_: Path(__file__) / "nowhere")
         embedding = predict(np.full((height, width, 3), 51, np.uint8), NETWORK)
     times = max(height, width) / min(height, width)
     most = math.prod(
         math.ceil(round(side) / PREDICTOR_PATCH_SIZE)
-        for side in (predictor.SHORT_SIDE, predictor.SHORT_SIDE * min(times, predictor.LONGEST))
+        for side in (predictor.SHORT_SIDE, predictor.SHORT_SIDE * min(times, predictor.MAX_ASPECT))
     )
-    assert len(images) == most if times <= predictor.LONGEST else len(images) <= most
+    assert len(images) == most if times <= predictor.MAX_ASPECT else len(images) <= most
     for image in images:
         assert (
             image.shape == (1, 3, PREDICTOR_PATCH_SIZE, PREDICTOR_PATCH_SIZE)
@@ -126,7 +126,7 @@ def test_parts_cover_a_picture_evenly(height: int, width: int) -> None:
     rows, columns = np.indices((height, width), np.uint16)
     seen = np.zeros((height, width), int)
     corners = []
-    for part in predictor._parts(np.stack([rows, columns], 2)):
+    for part in predictor._patches(np.stack([rows, columns], 2)):
         corners.append(tuple(part[0, 0]))
         seen[part[..., 0], part[..., 1]] += 1
     assert seen.min() >= 1
@@ -144,7 +144,7 @@ def test_parts_cover_a_picture_evenly(height: int, width: int) -> None:
 
 def test_a_network_without_a_predictor_says_what_to_do() -> None:
     with pytest.raises(
-        StyleError, match=r"base \(cafe\) has no style predictor.*impasto train PICTURE"
+        StyleError, match=r"base \(cafe\): it has no style predictor.*impasto train PICTURE"
     ):
         predict(photo(30, 40), replace(NETWORK, predictor=b""))
 

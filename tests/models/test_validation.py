@@ -316,4 +316,4 @@ def test_damaged_graphs_are_refused_or_still_graphs(damage: list[tuple[int, int]
     try:
         freeze_norms(bytes(data))
     except NetworkError as error:
-        assert "cannot be held" in str(error)
+        assert "cannot freeze" in str(error)

@@ -333,11 +333,12 @@ def _masks_of(style_settings: StylizeSettings, picture: Picture) -> StylizeSetti
         if said := options.told_of_size(mask, picture.width, picture.height):
             console.note(said)
     regions = [
-        replace(region, mask=region.mask.of(picture.alpha)) for region in style_settings.regions
+        replace(region, mask=region.mask.with_alpha(picture.alpha))
+        for region in style_settings.regions
     ]
     return replace(
         style_settings,
-        mask=style_settings.mask and style_settings.mask.of(picture.alpha),
+        mask=style_settings.mask and style_settings.mask.with_alpha(picture.alpha),
         regions=regions,
     )
 

@@ -1,10 +1,9 @@
-"""Color kept: a painting in the colors of its photograph, or a style picture in them before
-anything is painted.
+"""Color modes: give a painting, or a style picture, the colors of the photograph.
 
-Gatys, Bethge, Hertzmann and Shechtman, "Preserving color in neural artistic style transfer", 2016:
-luminance alone is taken from the painting (section 3.2), or its colors are mapped so that mean and
-covariance, or every channel's histogram, become those of the photograph (section 3.1). All work on
-sRGB values as they are stored.
+Source: Gatys, Bethge, Hertzmann and Shechtman, "Preserving color in neural artistic style
+transfer", 2016. Either the luminance alone is taken from the painting (section 3.2). Or the colors
+of the painting are mapped: their mean and covariance, or the histogram of each channel, become
+those of the photograph (section 3.1). All functions work on sRGB values as they are stored.
 """
 
 import math
@@ -21,14 +20,15 @@ from impasto.images.image import UInt8
 Mode = Literal["style", "luminance", "histogram", "linear-cholesky", "linear-pca", "linear-mkl"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 When = Literal["after", "before"]
+TIMES: tuple[When, ...] = get_args(When)
 
-LUMA = np.array(
-    [0.299, 0.587, 0.114]
-)  # of R, G, B: luminance of ITU-R BT.601, as YIQ and JPEG have it
-# Variance, in levels of 255 squared, below which a direction of color is rounding and no color: it
-# is not stretched.
+# weights of R, G and B in luminance, by ITU-R BT.601, as in YIQ and JPEG
+LUMA = np.array([0.299, 0.587, 0.114])
+# Variance in squared levels of 255. A color direction with less is rounding, not color: it is not
+# stretched.
 MIN_VARIANCE = 1.0
-CHUNK_PIXELS = 1_000_000  # pixels that are worth three doubles each at a time
+MIN_TARGET_VARIANCE = 1e-9  # keeps Cholesky's root defined where the photograph has one tone
+CHUNK_PIXELS = 1_000_000  # pixels converted to float64 at a time
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -36,18 +36,22 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Color:
-    """What colors a painting has.
+    """A color mode, its amount, and the time when it is applied.
 
     Attributes:
-        mode: "style" (as painted), "luminance" (the photograph's chrominance under the painting's
-            luminance), "histogram" (of each channel), or by a linear map of colors to the
-            photograph's mean and covariance: "linear-cholesky" (of triangular roots), "linear-pca"
-            (along principal axes; image analogies, Hertzmann et al. 2001), "linear-mkl" (the
-            Monge-Kantorovich map, which moves colors least; Pitie and Kokaram 2007).
-        amount: 0 leaves the painting's colors, 1 takes the photograph's.
-        when: "after" recolors the painting; "before" recolors the picture that is the style, so
-            that strokes are painted with the photograph's colors. With "luminance" that is the
-            picture in grey, with the photograph's mean and deviation.
+        mode: "style" (the colors as painted), "luminance" (the photograph's chrominance under the
+            painting's luminance), "histogram" (histogram matching of each channel), or a linear map
+            to the photograph's mean and covariance: "linear-cholesky" (by triangular roots),
+            "linear-pca" (along principal axes; Image Analogies, Hertzmann et al. 2001) or
+            "linear-mkl" (the Monge-Kantorovich map, which moves colors least; Pitie and Kokaram
+            2007).
+        amount: 0 keeps the painting's colors, 1 takes the photograph's.
+        when: "after" recolors the painting. "before" recolors the style picture, so that strokes
+            are painted in the photograph's colors; with "luminance" the style picture becomes gray,
+            with the mean and deviation of the photograph's luminance.
+
+    Raises:
+        ColorError: the mode, the amount or the time is not one of these.
     """
 
     mode: Mode = "style"
@@ -56,10 +60,13 @@ class Color:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ColorError(f"no color mode is called {self.mode!r}; there are {', '.join(MODES)}")
-        if not 0 <= self.amount <= 1:
+            raise ColorError(_unknown_mode(self.mode))
+        if not isinstance(self.amount, int | float | np.number) or not 0 <= self.amount <= 1:
+            raise ColorError(_invalid_amount(self.mode, self.amount))
+        if self.when not in TIMES:
             raise ColorError(
-                f"the amount of a color mode must be between 0 (as painted) and 1, not {self.amount:g}"
+                f"cannot recolor {self.when!r}: the photograph's colors are applied after"
+                " or before painting; use 'after' or 'before'"
             )
 
     @property
@@ -74,45 +81,63 @@ class Color:
 
 
 def parse_color(text: str, when: When = "after") -> Color:
-    """`MODE` or `MODE:AMOUNT`, as in `luminance` or `linear-mkl:0.5`. Raises ColorError for any
-    other."""
+    """Parse `MODE` or `MODE:AMOUNT`, as in `luminance` or `linear-mkl:0.5`.
+
+    Raises:
+        ColorError: the mode is unknown, or the amount is not a number from 0 to 1.
+    """
+    if not isinstance(text, str):
+        raise ColorError(_unknown_mode(text))
     mode, colon, amount = text.strip().partition(":")
     if mode not in MODES:
-        raise ColorError(
-            f"no color mode is called {mode!r}; there are {', '.join(MODES)}, as in luminance or linear-mkl:0.5"
-        )
+        raise ColorError(_unknown_mode(mode))
     try:
         number = float(amount) if colon else 1.0
-    except ValueError:
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise ColorError(
-            f"{amount!r} is no amount of {mode}; it is a number from 0 (as painted) to 1, as in {mode}:0.5"
-        )
+    except ValueError as error:
+        raise ColorError(_invalid_amount(mode, amount)) from error
     return Color(mode, number, when)
+
+
+def _unknown_mode(mode: object) -> str:
+    return (
+        f"cannot use color mode {mode!r}: there is no such mode; use {', '.join(MODES)},"
+        " with an amount if you like, as in linear-mkl:0.5"
+    )
+
+
+def _invalid_amount(mode: str, amount: object) -> str:
+    return (
+        f"cannot use {amount!r} as the amount of color mode {mode}: it is not a number"
+        f" from 0 (colors as painted) to 1; write {mode}:0.5 for half of it"
+    )
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The colors of a picture: mean (3,) and covariance (3, 3) of R, G, B in levels of 255, and
-    histograms (3, 256) that sum to 1."""
+    """The colors of a picture, in levels of 255.
+
+    Attributes:
+        mean: of R, G and B, float64 (3,).
+        cov: covariance of R, G and B, float64 (3, 3).
+        histograms: of each channel, float64 (3, 256); each sums to 1.
+    """
 
     mean: Float64
     cov: Float64
     histograms: Float64
 
     def towards(self, other: "Palette", share: float) -> "Palette":
-        """A palette between this one, at 0, and another, at 1."""
+        """Interpolate linearly between this palette, at share 0, and another, at share 1."""
         pairs = (
             (self.mean, other.mean),
             (self.cov, other.cov),
             (self.histograms, other.histograms),
         )
-        return Palette(*[one + share * (two - one) for one, two in pairs])
+        return Palette(*[start + share * (end - start) for start, end in pairs])
 
 
-def palette(picture: UInt8) -> Palette:
-    """The palette of a picture, uint8 RGB (H, W, 3)."""
+def measure_palette(picture: UInt8) -> Palette:
+    """Measure the palette of a picture, uint8 RGB (H, W, 3)."""
     counts = np.stack(
         [np.bincount(picture[..., channel].ravel(), minlength=256) for channel in range(3)]
     )
@@ -120,27 +145,34 @@ def palette(picture: UInt8) -> Palette:
     mean = counts @ np.arange(256.0) / pixels[:, 0]
     products, flat = np.zeros((3, 3)), picture.reshape(-1, 3)
     for start in range(0, len(flat), CHUNK_PIXELS):
-        centred = flat[start : start + CHUNK_PIXELS] - mean
-        products += centred.T @ centred
+        centered = flat[start : start + CHUNK_PIXELS] - mean
+        products += centered.T @ centered
     return Palette(mean, products / len(flat), counts / pixels)
 
 
 class Recoloring(ABC):
-    """A change of colors, ready to be made: made by `recoloring`."""
+    """A fitted change of colors; made by `fit_recoloring`."""
 
     @abstractmethod
-    def full(self, painted: UInt8, photo: UInt8) -> Float32:
-        """All of it: painted and photograph, uint8 (..., 3), to float32 (..., 3) in levels that may
-        be beyond 0..255."""
+    def apply(self, painted: UInt8, photo: UInt8) -> Float32:
+        """Apply the whole change, before colors are clipped.
+
+        Args:
+            painted: pixels to recolor, uint8 (..., 3).
+            photo: the same pixels of the photograph, which only "luminance" reads.
+
+        Returns:
+            float32 (..., 3) in levels of 255; values may lie outside 0..255.
+        """
 
 
 @dataclass(frozen=True)
 class _Luminance(Recoloring):
-    def full(self, painted: UInt8, photo: UInt8) -> Float32:
-        # chrominance is what is left without the luminance, so adding to all three channels alike
-        # leaves it as it is
-        more = (painted.astype(np.float32) - photo) @ LUMA.astype(np.float32)
-        return np.asarray(photo + more[..., None], np.float32)
+    def apply(self, painted: UInt8, photo: UInt8) -> Float32:
+        # Chrominance is a difference of channels, so a number added to all three leaves it as it is
+        # and changes luminance only.
+        change = (painted.astype(np.float32) - photo) @ LUMA.astype(np.float32)
+        return np.asarray(photo + change[..., None], np.float32)
 
 
 @dataclass(frozen=True)
@@ -148,184 +180,205 @@ class _Linear(Recoloring):
     matrix: Float64  # (3, 3)
     offset: Float64  # (3,)
 
-    def full(self, painted: UInt8, photo: UInt8) -> Float32:
-        return painted.astype(np.float32) @ self.matrix.T.astype(np.float32) + self.offset.astype(
-            np.float32
-        )
+    def apply(self, painted: UInt8, photo: UInt8) -> Float32:
+        mapped = painted.astype(np.float32) @ self.matrix.T.astype(np.float32)
+        return mapped + self.offset.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class _Curves(Recoloring):
-    curves: Float64  # (3, 256): the level that each becomes
+    curves: Float64  # (3, 256): the new level of each level, by channel
 
-    def full(self, painted: UInt8, photo: UInt8) -> Float32:
+    def apply(self, painted: UInt8, photo: UInt8) -> Float32:
         curves = self.curves.astype(np.float32)
         return np.stack(
             [curve[painted[..., channel]] for channel, curve in enumerate(curves)], axis=-1
         )
 
 
-def recoloring(
+def fit_recoloring(
     mode: Mode, painted: Palette | None = None, photo: Palette | None = None
 ) -> Recoloring:
-    """What takes colors of one palette to another's; "luminance" needs neither.
+    """Fit the change that takes the colors of one palette to another.
 
-    Raises ColorError for the mode "style", which changes none, and where palettes are missing.
+    Args:
+        mode: any mode except "style".
+        painted: palette of the pixels to recolor; "luminance" needs none.
+        photo: palette of the photograph; "luminance" needs none.
+
+    Raises:
+        ColorError: the mode is "style", which changes no colors, or a palette is missing.
     """
     if mode == "luminance":
         return _Luminance()
+    if mode == "style":
+        raise ColorError(
+            "cannot recolor with the mode style: it keeps colors as they are painted;"
+            f" use {', '.join(MODES[1:])}"
+        )
     if painted is None or photo is None:
         raise ColorError(
-            f"the color mode {mode} needs the palettes of the painting and of the photograph"
+            f"cannot recolor with the mode {mode}: it needs the palettes of the painting"
+            " and of the photograph; measure both with measure_palette"
         )
     if mode == "histogram":
-        return _Curves(
-            np.stack(
-                [_curve(*pair) for pair in zip(painted.histograms, photo.histograms, strict=True)]
-            )
-        )
-    if mode == "style":
-        raise ColorError("the color mode style leaves colors as they are painted")
-    matrix = {"linear-cholesky": _cholesky, "linear-pca": _pca, "linear-mkl": _mkl}[mode](
-        painted.cov, photo.cov
-    )
+        pairs = zip(painted.histograms, photo.histograms, strict=True)
+        return _Curves(np.stack([_match_histogram(*pair) for pair in pairs]))
+    fit = {"linear-cholesky": _fit_cholesky, "linear-pca": _fit_pca, "linear-mkl": _fit_mkl}[mode]
+    matrix = fit(painted.cov, photo.cov)
     return _Linear(matrix, photo.mean - matrix @ painted.mean)
 
 
-def _curve(histogram: Float64, wanted: Float64) -> Float64:
-    """For each level the one that as large a part of the wanted pixels lies below (256,)."""
-    levels = np.flatnonzero(wanted)
-    return np.interp(np.cumsum(histogram), np.cumsum(wanted)[levels], levels)
+def _match_histogram(histogram: Float64, target: Float64) -> Float64:
+    """Return, for each level, the level of the same cumulative share in the target, (256,)."""
+    levels = np.flatnonzero(target)
+    return np.interp(np.cumsum(histogram), np.cumsum(target)[levels], levels)
 
 
-def _roots(cov: Float64) -> tuple[Float64, Float64, Float64]:
-    """Eigenvalues, eigenvectors, and one over the roots of eigenvalues, 0 where a direction is
-    faint."""
+def _decompose(cov: Float64) -> tuple[Float64, Float64, Float64]:
+    """Decompose a covariance (3, 3).
+
+    Returns:
+        Eigenvalues (3,), eigenvectors (3, 3) in columns, and one over the roots of the eigenvalues
+        (3,), 0 where the variance is at most `MIN_VARIANCE`.
+    """
     values, vectors = np.linalg.eigh(cov)
     values = values.clip(0)
-    return (
-        values,
-        vectors,
-        np.where(values > MIN_VARIANCE, 1 / np.sqrt(values.clip(MIN_VARIANCE)), 0),
-    )
+    inverse_roots = np.where(values > MIN_VARIANCE, 1 / np.sqrt(values.clip(MIN_VARIANCE)), 0)
+    return values, vectors, inverse_roots
 
 
-def _root(cov: Float64) -> Float64:
-    """The symmetric root of a covariance."""
-    values, vectors, _ = _roots(cov)
+def _symmetric_root(cov: Float64) -> Float64:
+    """Return the symmetric root of a covariance, (3, 3)."""
+    values, vectors, _ = _decompose(cov)
     return vectors * np.sqrt(values) @ vectors.T
 
 
-def _cholesky(cov: Float64, wanted: Float64) -> Float64:
-    """L_wanted / L_cov, of lower triangular roots. Faint directions are given some variance first,
-    as roots have to exist, and one of them has to be inverted."""
+def _fit_cholesky(cov: Float64, target: Float64) -> Float64:
+    """Return L_target L_cov^(-1), of lower triangular roots, (3, 3).
+
+    Both covariances get a least variance first: a root must exist, and L_cov must be invertible.
+    """
     triangular = []
-    for each, least in ((cov, MIN_VARIANCE), (wanted, 1e-9)):
-        values, vectors, _ = _roots(each)
+    for matrix, least in ((cov, MIN_VARIANCE), (target, MIN_TARGET_VARIANCE)):
+        values, vectors, _ = _decompose(matrix)
         triangular.append(np.linalg.cholesky(vectors * values.clip(least) @ vectors.T))
     return np.asarray(triangular[1] @ np.linalg.inv(triangular[0]))
 
 
-def _pca(cov: Float64, wanted: Float64) -> Float64:
-    """wanted^(1/2) cov^(-1/2), of symmetric roots."""
-    _, vectors, inverse = _roots(cov)
-    return _root(wanted) @ (vectors * inverse @ vectors.T)
+def _fit_pca(cov: Float64, target: Float64) -> Float64:
+    """Return target^(1/2) cov^(-1/2), of symmetric roots, (3, 3)."""
+    _, vectors, inverse_roots = _decompose(cov)
+    return _symmetric_root(target) @ (vectors * inverse_roots @ vectors.T)
 
 
-def _mkl(cov: Float64, wanted: Float64) -> Float64:
-    """cov^(-1/2) (cov^(1/2) wanted cov^(1/2))^(1/2) cov^(-1/2)."""
-    _, vectors, inverse = _roots(cov)
-    root, over = _root(cov), vectors * inverse @ vectors.T
-    return over @ _root(root @ wanted @ root) @ over
+def _fit_mkl(cov: Float64, target: Float64) -> Float64:
+    """Return cov^(-1/2) (cov^(1/2) target cov^(1/2))^(1/2) cov^(-1/2), (3, 3)."""
+    _, vectors, inverse_roots = _decompose(cov)
+    root, inverse = _symmetric_root(cov), vectors * inverse_roots @ vectors.T
+    return inverse @ _symmetric_root(root @ target @ root) @ inverse
 
 
 def recolor(
     painted: UInt8, photo: UInt8, change: Recoloring, amount: float = 1.0
 ) -> tuple[UInt8, int]:
-    """Pixels in other colors.
+    """Recolor pixels.
 
     Args:
-        painted: uint8 (..., 3).
-        photo: as many pixels of the photograph, which "luminance" reads.
-        change: to what colors.
-        amount: how much of the change is made, 0..1.
+        painted: pixels to recolor, uint8 (..., 3).
+        photo: the same pixels of the photograph, which only "luminance" reads.
+        change: from `fit_recoloring`.
+        amount: share of the change to apply, 0..1.
 
     Returns:
-        uint8 (..., 3), and how many pixels were beyond 0..255 and were brought back (see
-        `into_gamut`).
+        uint8 (..., 3), and the number of pixels that were clipped (see `clip_to_gamut`).
     """
-    full = change.full(painted, photo)
+    full = change.apply(painted, photo)
     return clip_to_gamut(full if amount == 1 else painted + np.float32(amount) * (full - painted))
 
 
 def clip_to_gamut(colors: Float32) -> tuple[UInt8, int]:
-    """Colors (..., 3) in levels, as near as 0..255 allows: those beyond lose chrominance, not
-    luminance, until all of R, G and B are inside, where cutting would shift their hue. Also how
-    many pixels were off by more than rounding.
+    """Clip colors to 0..255 by reducing chrominance, so that luminance and hue stay.
+
+    Clipping each channel by itself would shift the hue.
+
+    Args:
+        colors: float32 (..., 3) in levels of 255.
+
+    Returns:
+        uint8 (..., 3), and the number of pixels outside 0..255 by more than rounding.
     """
-    red, green, blue = np.moveaxis(colors, -1, 0)  # as numpy is slow along an axis of three
-    lowest, highest = (of(of(red, green), blue) for of in (np.minimum, np.maximum))
-    beyond = (lowest < -0.5) | (highest > 255.5)
-    if beyond.any():
-        outside = colors[beyond]
-        grey = (outside @ LUMA.astype(np.float32)).clip(0, 255)[:, None]
-        chrominance = outside - grey
-        # how far each channel may go from grey, over how far it would: the least of the three
-        # serves all
-        room = np.where(chrominance > 0, 255 - grey, grey) / np.abs(chrominance).clip(1e-6)
+    red, green, blue = np.moveaxis(colors, -1, 0)  # numpy reduces slowly along an axis of three
+    lowest = np.minimum(np.minimum(red, green), blue)
+    highest = np.maximum(np.maximum(red, green), blue)
+    outside = (lowest < -0.5) | (highest > 255.5)
+    if outside.any():
+        clipped = colors[outside]
+        gray = (clipped @ LUMA.astype(np.float32)).clip(0, 255)[:, None]
+        chrominance = clipped - gray
+        # Each channel may move so far from gray, divided by its chrominance. The least of the three
+        # scales all channels, which keeps their proportion: the hue.
+        room = np.where(chrominance > 0, 255 - gray, gray) / np.abs(chrominance).clip(1e-6)
         colors = colors.copy()
-        colors[beyond] = grey + chrominance * room.min(1, keepdims=True).clip(0, 1)
+        colors[outside] = gray + chrominance * room.min(1, keepdims=True).clip(0, 1)
     rounded = colors + np.float32(0.5)
     np.maximum(rounded, 0, out=rounded)
     np.minimum(rounded, 255, out=rounded)
-    return rounded.astype(np.uint8), int(np.count_nonzero(beyond))
+    return rounded.astype(np.uint8), int(np.count_nonzero(outside))
 
 
 def keep_color(painted: UInt8, photo: UInt8, color: Color) -> tuple[UInt8, float]:
-    """A painting with the colors of its photograph.
+    """Recolor a whole painting with the colors of its photograph.
 
     Args:
-        painted, photo: uint8 RGB (H, W, 3), of one size.
-        color: how, and how much of it.
+        painted: uint8 RGB (H, W, 3).
+        photo: uint8 RGB (H, W, 3), of the same size.
+        color: the color mode and its amount.
 
     Returns:
-        uint8 RGB (H, W, 3), and the share of pixels that were beyond 0..255 and were brought back,
-        0..1.
+        uint8 RGB (H, W, 3), and the share of clipped pixels, 0..1.
     """
     if not color.changes:
         return painted, 0.0
-    result, beyond = recolor(
-        painted, photo, recoloring(color.mode, *map(palette, (painted, photo))), color.amount
-    )
-    return result, beyond / (painted.shape[0] * painted.shape[1])
+    change = fit_recoloring(color.mode, measure_palette(painted), measure_palette(photo))
+    result, clipped = recolor(painted, photo, change, color.amount)
+    return result, clipped / (painted.shape[0] * painted.shape[1])
 
 
 def recolor_style(picture: UInt8, photo: UInt8, color: Color) -> UInt8:
-    """A style picture, uint8 RGB (H, W, 3), with the colors of a photograph of any size, before it
-    is learned or predicted.
+    """Recolor a style picture with the colors of a photograph, before the style is computed.
 
-    With "luminance", in grey: with the mean and deviation of the photograph's luminance (Gatys et
-    al. 2016, eq. 10).
+    With "luminance" the result is gray, with the mean and deviation of the photograph's luminance
+    (Gatys et al. 2016, eq. 10).
+
+    Args:
+        picture: the style picture, uint8 RGB (H, W, 3).
+        photo: uint8 RGB (h, w, 3), any size.
+        color: the color mode and its amount; `color.when` is not read.
+
+    Returns:
+        uint8 RGB (H, W, 3).
     """
     if not color.changes:
         return picture
-    own, wanted = palette(picture), palette(photo)
+    own, target = measure_palette(picture), measure_palette(photo)
     change: Recoloring
     if color.mode == "luminance":
-        spread, aim = (math.sqrt(LUMA @ each.cov @ LUMA) for each in (own, wanted))
-        scale = aim / max(spread, math.sqrt(MIN_VARIANCE))
-        change = _Linear(
-            np.tile(scale * LUMA, (3, 1)),
-            np.full(3, LUMA @ wanted.mean - scale * (LUMA @ own.mean)),
-        )
+        deviation, wanted = (math.sqrt(LUMA @ colors.cov @ LUMA) for colors in (own, target))
+        scale = wanted / max(deviation, math.sqrt(MIN_VARIANCE))
+        offset = np.full(3, LUMA @ target.mean - scale * (LUMA @ own.mean))
+        change = _Linear(np.tile(scale * LUMA, (3, 1)), offset)
     else:
-        change = recoloring(color.mode, own, wanted)
+        change = fit_recoloring(color.mode, own, target)
     return recolor(picture, picture, change, color.amount)[0]
 
 
 def color_after(color: Color) -> Color:
-    """What is left to do once the style picture was recolored: chrominance is the photograph's only
-    if it is taken from it."""
+    """Return the recoloring that remains to be done after painting.
+
+    A recolored style picture paints in the photograph's colors by itself. Only with "luminance" the
+    painting is recolored too, because the style picture is gray then.
+    """
     if color.when == "after" or color.mode == "luminance":
         return replace(color, when="after")
     return Color()

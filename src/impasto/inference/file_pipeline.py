@@ -121,7 +121,7 @@ def stylize_bytes(
     width, height = _sized(photo, options.size)
     work = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
     painted = replace(
-        picture, rgb=work.pixels.to_array(), alpha=_opacity(picture.alpha, height, width)
+        picture, rgb=work.rows.to_array(), alpha=_opacity(picture.alpha, height, width)
     )
     return writing.encode(painted, suffix, options.quality), suffix
 
@@ -163,7 +163,7 @@ class FilePainting:
             except (MemoryError, RuntimeError) as error:
                 if smaller == MEMORY_RETRIES or not _lacks_memory(error):
                     raise
-                limits, smaller = limits.less(), smaller + 1
+                limits, smaller = limits.reduce(), smaller + 1
             else:
                 return (
                     partial(_noted, write, f"{self._source}: {SMALLER_TILES} {limits.tile} pixels")
@@ -187,11 +187,11 @@ class FilePainting:
                 if any(mask.name == ALPHA for mask in settings.masks):
                     alpha = reduced_copy(transparent.reopen(), MASK_SIDE)[..., 0]
             work = build_pipeline(model, photo, settings, alpha, advance)
-            vips.write(self._target, work.pixels, transparent, header, options.quality)
-            return lambda: FileResult(width, height, work.beyond)
+            vips.write(self._target, work.rows, transparent, header, options.quality)
+            return lambda: FileResult(width, height, work.clipped_fraction)
         picture = self._read()
         work = build_pipeline(model, photo, settings, picture.alpha, advance)
-        rgb, alpha = work.pixels.to_array(), picture.alpha
+        rgb, alpha = work.rows.to_array(), picture.alpha
 
         def write() -> FileResult:
             writing.write(
@@ -199,7 +199,7 @@ class FilePainting:
                 replace(picture, rgb=rgb, alpha=_opacity(alpha, height, width)),
                 options.quality,
             )
-            return FileResult(width, height, work.beyond)
+            return FileResult(width, height, work.clipped_fraction)
 
         return write
 

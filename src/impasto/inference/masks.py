@@ -1,10 +1,13 @@
-"""Masks: where a picture is painted, from not at all, 0, to wholly, 1; a grey picture, or a
-gradient across."""
+"""Masks: the weight of the painting at each pixel, from 0 (the photograph) to 1 (the painting).
+
+A mask is a grayscale image, a transparency, or a gradient across the picture.
+"""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,68 +15,84 @@ from PIL import Image
 
 from impasto.errors import MaskError, PictureError
 from impasto.images.formats import EXTENSIONS
-from impasto.images.image import UInt8
-from impasto.images.reading import read
+from impasto.images.image import Picture, UInt8
+from impasto.images.reading import decode, from_pil, read
 
-ALPHA = "alpha"  # the mask that a photograph's own transparency is
-NOT = "not:"  # before a mask that is meant the other way around
-THUMBNAIL = 64  # pixels a side, at which masks are looked at
-SOFT = 0.05, 0.95  # what is neither outside nor inside
-WIDE = (
-    0.1  # part of a picture that is soft where a mask is a gradient, and no shape with soft edges
-)
+ALPHA = "alpha"  # name of the mask that is the photograph's own transparency
+INVERT_PREFIX = "not:"
+THUMBNAIL_SIDE = 64  # pixels a side of the reduced mask that `is_wide` looks at
+SOFT_RANGE = 0.05, 0.95  # mask values that are neither outside nor inside
+MIN_SOFT_SHARE = 0.1  # of all pixels; a shape with blurred edges has fewer soft pixels
 
 Float32 = NDArray[np.float32]
 
-
-# by how far down and across a pixel is, 0..1
+# Functions of the vertical and the horizontal position of a pixel, 0..1 each.
 GRADIENTS: dict[str, Callable[[Float32, Float32], Float32]] = {
     "left-right": lambda down, across: across + 0 * down,
     "right-left": lambda down, across: 1 - across + 0 * down,
     "top-bottom": lambda down, across: down + 0 * across,
     "bottom-top": lambda down, across: 1 - down + 0 * across,
-    "radial": lambda down, across: (
-        1 - np.hypot(down - 0.5, across - 0.5) / np.sqrt(0.5)
-    ),  # 1 in the middle, 0 in the corners
+    # 1 in the center, 0 in the corners
+    "radial": lambda down, across: 1 - np.hypot(down - 0.5, across - 0.5) / np.sqrt(0.5),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """Where to paint.
+    """A mask of any size, which is resized to the picture.
 
     Attributes:
-        name: as a user gave it.
-        pixels: uint8 (h, w) of any size, brought to that of what is painted; or None of a gradient,
-            and of `ALPHA` before `Mask.of` has told the photograph's.
-        inverted: whether 1 is where the mask has 0.
+        name: text that the user wrote, or the kind of object, such as "array".
+        pixels: uint8 (h, w) of any size; None for a gradient, and for "alpha" as long as the
+            photograph is unknown (see `with_alpha`).
+        inverted: whether the values are read as 1 - value.
+        file: path of the file that the mask was read from, if it was.
     """
 
     name: str
     pixels: UInt8 | None = None
     inverted: bool = False
+    file: Path | None = None
+
+    def __repr__(self) -> str:
+        size = "" if self.size is None else f", {self.size[0]}x{self.size[1]} pixels"
+        return f"Mask({INVERT_PREFIX if self.inverted else ''}{self.name}{size})"
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the picture that it is, if it is one."""
+        """Width and height in pixels, or None if the mask has no pixels."""
         return None if self.pixels is None else (self.pixels.shape[1], self.pixels.shape[0])
 
-    def of(self, alpha: UInt8 | None) -> "Mask":
-        """This mask for a photograph with this transparency, uint8 (h, w), or none.
+    def with_alpha(self, alpha: UInt8 | None) -> "Mask":
+        """Return this mask for one photograph.
 
-        Raises MaskError if that is the mask and there is none.
+        Args:
+            alpha: the photograph's transparency, uint8 (h, w), if it has some.
+
+        Raises:
+            MaskError: the mask is the photograph's transparency, and the photograph has none.
         """
         if self.name != ALPHA or self.pixels is not None:
             return self
         if alpha is None:
             raise MaskError(
-                "the mask alpha is the photograph's own transparency, and it has none; give a grey picture as mask"
+                f"cannot use the mask {ALPHA}: the photograph has no transparency;"
+                " give a grayscale image as the mask"
             )
         return replace(self, pixels=alpha)
 
     def rows(self, top: int, bottom: int, height: int, width: int) -> Float32:
-        """Rows from `top` to before `bottom` of the mask at this size: (bottom - top, width),
-        0..1."""
+        """Compute rows of the mask, resized to a picture.
+
+        Args:
+            top: first row.
+            bottom: row after the last one.
+            height: rows of the picture.
+            width: columns of the picture.
+
+        Returns:
+            float32 (bottom - top, width), 0..1.
+        """
         if self.pixels is None:
             down = ((np.arange(top, bottom)[:, None] + 0.5) / height).astype(np.float32)
             across = ((np.arange(width)[None] + 0.5) / width).astype(np.float32)
@@ -90,46 +109,134 @@ class Mask:
         return 1 - values if self.inverted else values
 
     def at_size(self, height: int, width: int) -> Float32:
-        """All of it at this size, (height, width), 0..1."""
+        """Compute the whole mask at a size: float32 (height, width), 0..1."""
         return self.rows(0, height, height, width)
 
     @property
     def is_wide(self) -> bool:
-        """Whether it changes over a good part of the picture, as a gradient does."""
-        seen = self.at_size(THUMBNAIL, THUMBNAIL)
-        return float(((seen > SOFT[0]) & (seen < SOFT[1])).mean()) > WIDE
+        """Whether the mask changes over a large part of the picture, as a gradient does."""
+        values = self.at_size(THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        soft = (values > SOFT_RANGE[0]) & (values < SOFT_RANGE[1])
+        return float(soft.mean()) > MIN_SOFT_SHARE
 
 
-def parse_mask(text: str) -> Mask:
-    """A mask as it is written: a picture's path, `alpha`, or a gradient's name; `not:` before it
-    turns it around.
+MaskSource = str | Path | bytes | BinaryIO | Image.Image | NDArray[np.generic] | Mask
+"""What `parse_mask` takes."""
 
-    Of a picture the brightness counts, or its transparency where it has some.
+
+def parse_mask(source: MaskSource) -> Mask:
+    """Make a mask of text, a path, bytes, a file object, a PIL image or an array.
+
+    Args:
+        source: "alpha" (the photograph's transparency), the name of a gradient (see `GRADIENTS`),
+            or an image: a path, the bytes of a file, a file object open for reading in binary mode,
+            a PIL image, or an array: uint8 (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), or bool
+            (h, w), where True is stylized. The prefix "not:" before text inverts the mask.
+
+    The transparency of an image is the mask, if it has some; otherwise its brightness is.
 
     Raises:
-        MaskError: there is no such mask, its file cannot be read, or it is nowhere above 0.
+        MaskError: there is no such mask, it cannot be read, or the mask of a file is 0 everywhere.
+            An array or a PIL image may be 0 everywhere, because programs compute them.
     """
-    name = text.strip().removeprefix(NOT)
-    inverted = text.strip().startswith(NOT)
+    if isinstance(source, Mask):
+        return source
+    if isinstance(source, str | Path):
+        return _parse_text(str(source))
+    computed = isinstance(source, Image.Image | np.ndarray)
+    if isinstance(source, np.ndarray):
+        source = _to_uint8(source)
+    try:
+        mask = Mask(_name_kind(source), _to_gray(to_picture(source)))
+    except PictureError as error:
+        raise MaskError(f"cannot use the mask: {error}") from error
+    if not computed:
+        _check_not_empty(mask)
+    return mask
+
+
+def _parse_text(text: str) -> Mask:
+    name = text.strip().removeprefix(INVERT_PREFIX)
+    inverted = text.strip().startswith(INVERT_PREFIX)
     if name == ALPHA or name in GRADIENTS:
         return Mask(name, inverted=inverted)
-    path = Path(os.path.expanduser(name))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
-    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113  # and `is_file` at long names
+    # Not `Path.expanduser`, which raises at `~nobody`, and not `Path.is_file`, at long names.
+    path = Path(os.path.expanduser(name))  # noqa: PTH111
+    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113
         raise MaskError(
-            f"{name!r} is no mask; give a grey picture, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}"
+            f"cannot use {name!r} as a mask: there is no such file and no such gradient;"
+            f" give a grayscale image, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}"
         )
     try:
         picture = read(path)
     except PictureError as error:
-        raise MaskError(f"the mask: {error}") from error
-    pixels = (
-        np.asarray(Image.fromarray(picture.rgb).convert("L"))
-        if picture.alpha is None
-        else picture.alpha
-    )
-    mask = Mask(name, np.ascontiguousarray(pixels), inverted)
-    if (pixels == (255 if inverted else 0)).all():
-        raise MaskError(
-            f"the mask {text} is {'white' if inverted else 'black'} all over, so nothing would be painted by it"
-        )
+        raise MaskError(f"cannot use the mask: {error}") from error
+    mask = Mask(name, _to_gray(picture), inverted, path)
+    _check_not_empty(mask)
     return mask
+
+
+def _name_kind(source: object) -> str:
+    """Name the kind of an object, for messages."""
+    if isinstance(source, np.ndarray):
+        return "array"
+    if isinstance(source, Image.Image):
+        return "image"
+    return "bytes" if isinstance(source, bytes) else "file object"
+
+
+def _to_uint8(array: NDArray[np.generic]) -> UInt8:
+    """Check the type and the shape of an array; True becomes 255."""
+    channels = array.shape[2] if array.ndim == 3 else 1
+    known = array.ndim in (2, 3) and channels in (1, 3, 4) and array.size
+    if not known or array.dtype not in (np.uint8, np.bool_):
+        raise MaskError(
+            f"cannot use an array {array.dtype} {array.shape} as a mask: it must be uint8 (h, w),"
+            " (h, w, 1), (h, w, 3) or (h, w, 4), or bool (h, w); convert values of 0 to 1 by"
+            " (255 * mask).astype('uint8')"
+        )
+    scale = np.uint8(255 if array.dtype == np.bool_ else 1)
+    return array.astype(np.uint8, copy=False) * scale
+
+
+def to_picture(source: object) -> Picture:
+    """Read a picture from bytes, a file object, a PIL image or a uint8 array.
+
+    Raises:
+        PictureError: the source is of another type, or cannot be read.
+    """
+    if isinstance(source, Image.Image):
+        return from_pil(source)
+    if isinstance(source, np.ndarray):
+        pixels = source.reshape(*source.shape[:2], -1)
+        if pixels.shape[2] == 1:
+            pixels = pixels.repeat(3, axis=2)
+        alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+        if alpha is not None and alpha.min() == 255:
+            alpha = None
+        return Picture(np.ascontiguousarray(pixels[..., :3]), alpha)
+    data = source.read() if hasattr(source, "read") else source
+    if not isinstance(data, bytes):
+        raise PictureError(
+            f"cannot read a picture from {type(source).__name__}; give a path, bytes, a file"
+            " object open in binary mode, a PIL image or a uint8 array"
+        )
+    return decode(data)
+
+
+def _to_gray(picture: Picture) -> UInt8:
+    """Return the transparency of a picture, or its brightness if it is opaque, uint8 (h, w)."""
+    if picture.alpha is not None:
+        return np.ascontiguousarray(picture.alpha)
+    return np.ascontiguousarray(np.asarray(Image.fromarray(picture.rgb).convert("L")))
+
+
+def _check_not_empty(mask: Mask) -> None:
+    assert mask.pixels is not None
+    if (mask.pixels == (255 if mask.inverted else 0)).all():
+        tone = "white" if mask.inverted else "black"
+        written = f"{INVERT_PREFIX if mask.inverted else ''}{mask.name}"
+        raise MaskError(
+            f"cannot use the mask {written}: it is {tone} all over, so nothing would be stylized;"
+            " give a mask that is white where the painting should be"
+        )

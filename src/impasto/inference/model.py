@@ -18,7 +18,7 @@ from impasto.images.image import UInt8
 from impasto.inference import tile_grid, tiled_statistics
 from impasto.inference.frozen_norm import NormStatistics, freeze_norms
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.mix import Mix, find_mix
+from impasto.models.mix import Mix, StyleSource, find_mix
 from impasto.models.network import MULTIPLE, NOISE, Network, find_network
 from impasto.models.noise import noise_at
 from impasto.models.style import PHOTO, Embedding, Style
@@ -31,7 +31,6 @@ MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk holds all
 MARGIN = 24
 PIXEL_BLEND = 0.1  # strength below which pixels are blended, so that 0 gives the photo exactly
 
-StyleLike = str | Path | Style | Mix
 GraphVariant = Literal["whole", "plain", "measuring"]
 """A network as it is, without its normalizations, or up to their statistics."""
 
@@ -123,7 +122,7 @@ class LoadedNetwork:
         precision = "auto" if precision == "int8" else precision
         return base.load_engine(segment.graph, engine, threads, precision, segment.pixels)
 
-    def preload(self, style: StyleLike) -> Mix:
+    def preload(self, style: StyleSource) -> Mix:
         """Find a style and load its engines, so that errors come before the first image.
 
         Raises:
@@ -135,7 +134,7 @@ class LoadedNetwork:
             self._engine(network)
         return mix
 
-    def prepare(self, style: StyleLike, strength: float = 1.0) -> "PreparedStyle":
+    def prepare(self, style: StyleSource, strength: float = 1.0) -> "PreparedStyle":
         """Prepare a style at a strength: do once what is the same for all images.
 
         Args:

@@ -1,12 +1,12 @@
-"""A manner: all that is said of how a picture is painted, and the picture painted so.
+"""Build the pipeline of one stylization: a chain of row sources from the photograph to the result.
 
-Every link is a `Pixels`, made in bands from the top down, so what is combined here has any size: a
-photograph is painted once for each style and strength that is needed, recolored (`Recolored`), and
-put together by masks (`Blended`).
+Every link is a `RowSource` that computes bands from the top down, so pictures may have any size.
+The photograph is painted once for each style and strength that is needed. Each painting is
+recolored (`RecoloredRows`), and masks blend them (`BlendedRows`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from impasto.inference.color import (
     Color,
     Recoloring,
     color_after,
-    palette,
+    fit_recoloring,
+    measure_palette,
     recolor,
     recolor_style,
-    recoloring,
 )
 from impasto.inference.masks import Mask
 from impasto.inference.model import LoadedNetwork, PreparedStyle
@@ -31,28 +31,37 @@ from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.progress import Advance
 
-# Where a mask is a gradient, mixtures in between are painted too, so that strokes change on the way
-# and do not only fade.
+# Under a gradient, mixtures between its ends are painted too, so that strokes change on the way
+# instead of fading.
 MIX_LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
-STYLE_PALETTE_SIDE, PALETTE_SIDE = (
-    512,
-    1024,
-)  # pixels of the short side, at which its colors are read: for styles, for paintings
-BAND_PIXELS = 1_000_000  # pixels that are put together at a time
+STYLE_PALETTE_SIDE = 512  # pixels of the short side at which palettes for style pictures are read
+PALETTE_SIDE = 1024  # pixels of the short side at which palettes of streamed paintings are read
+BAND_PIXELS = 1_000_000  # pixels that are blended or recolored at a time
 
 
 class StylizedRows:
-    """A painting that can be made: `pixels` of it, and when they are made, how many were `beyond`
-    what colors there are."""
+    """A lazily computed painting.
 
-    def __init__(self, pixels: RowSource, recolored: Sequence["RecoloredRows"] = ()) -> None:
-        self.pixels, self._recolored = pixels, recolored
+    One thread reads it, once. To paint again, call `build_pipeline` again.
+
+    Attributes:
+        rows: yields the painting; it is computed while it is read.
+    """
+
+    def __init__(self, rows: RowSource, recolored: Sequence["RecoloredRows"] = ()) -> None:
+        self.rows, self._recolored = rows, recolored
+
+    def __repr__(self) -> str:
+        return f"StylizedRows({self.rows.width}x{self.rows.height})"
 
     @property
-    def beyond(self) -> float:
-        """Share of pixels, 0..1, whose new colors were outside of 0..255 and were brought back."""
-        count = sum(each.beyond for each in self._recolored)
-        return count / max(1, len(self._recolored) * self.pixels.height * self.pixels.width)
+    def clipped_fraction(self) -> float:
+        """Share of pixels, 0..1, that were clipped to 0..255; known once all rows are read.
+
+        Clipping reduces chrominance and keeps luminance (see `impasto.inference.color`).
+        """
+        clipped = sum(painting.clipped_pixels for painting in self._recolored)
+        return clipped / max(1, len(self._recolored) * self.rows.height * self.rows.width)
 
 
 def build_pipeline(
@@ -62,147 +71,188 @@ def build_pipeline(
     alpha: UInt8 | None = None,
     advance: Advance = lambda _: None,
 ) -> StylizedRows:
-    """A photograph painted in a manner.
+    """Build the pipeline that stylizes a photograph.
 
     Args:
-        painter: whose network paints.
-        photo: what is painted.
-        manner: how.
+        model: the network that paints.
+        photo: the photograph.
+        settings: styles, strength, stroke size, color mode, mask and regions.
         alpha: the photograph's transparency, uint8 (h, w) of any size, if it has some.
-        advance: told of each share of the work that is done; they sum to 1.
+        advance: called with the fraction of work done since the last call; the fractions sum to 1.
+
+    Returns:
+        The painting, which is computed when its rows are read.
 
     Raises:
-        StyleError: a style does not fit the network, or has no picture that could be recolored.
+        StyleError: a style does not fit the network, or has no picture to recolor.
         MaskError: the mask is the photograph's transparency, and it has none.
-        ValueError: strength or stroke are out of range.
+        ValueError: strength or stroke is out of range.
     """
-    mask = settings.mask.of(alpha) if settings.mask else None
-    regions = [replace(region, mask=region.mask.of(alpha)) for region in settings.regions]
+    mask = settings.mask.with_alpha(alpha) if settings.mask else None
+    regions = [replace(region, mask=region.mask.with_alpha(alpha)) for region in settings.regions]
     settings = replace(settings, regions=regions, mask=mask)
     if settings.color.when == "before":
         settings = recolor_styles(model, settings, reduced_copy(photo))
-    plan, put_together = _planned(settings)
-    share = 1 / max(1, sum(strength > 0 for _, strength in plan))
-    recolorings: list[RecoloredRows] = []
-    layers = []
-    for style, strength in plan:
+    plan = _plan_layers(settings)
+    share = 1 / max(1, sum(strength > 0 for _, strength in plan.paintings))
+    recolored: list[RecoloredRows] = []
+    layers: list[RowSource] = []
+    for style, strength in plan.paintings:
         prepared = model.prepare(style, strength)
-        layers.append(
-            _layer(
-                photo.reopen(), prepared, settings, recolorings, lambda done: advance(done * share)
-            )
+        layer = _build_layer(photo.reopen(), prepared, settings, lambda done: advance(done * share))
+        layers.append(layer)
+        if isinstance(layer, RecoloredRows):
+            recolored.append(layer)
+    return StylizedRows(plan.combine(layers), recolored)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The paintings that a stylization needs, and the function that combines them.
+
+    Attributes:
+        paintings: style and strength of each; strength 0 is the photograph.
+        combine: takes one row source for each painting, and returns the result.
+    """
+
+    paintings: list[tuple[Mix, float]]
+    combine: Callable[[list[RowSource]], RowSource]
+
+
+def _plan_layers(settings: StylizeSettings) -> _Plan:
+    mask = settings.mask
+    if mask and mask.is_wide and not settings.regions:
+        levels = [(settings.style, settings.strength * level) for level in MIX_LEVELS]
+        return _Plan(levels, lambda layers: BlendedRows(layers, mask))
+    styles = _plan_regions(settings)
+    if not mask:
+        return styles
+
+    def combine(layers: list[RowSource]) -> RowSource:
+        return BlendedRows([layers[0], styles.combine(layers[1:])], mask)
+
+    return _Plan([(settings.style, 0.0), *styles.paintings], combine)
+
+
+def _plan_regions(settings: StylizeSettings) -> _Plan:
+    """Plan the style and the styles of the regions, without the mask."""
+    regions, strength = settings.regions, settings.strength
+    if len(regions) == 1 and regions[0].mask.is_wide:  # from style to style, by their mixtures
+        mixes = [_interpolate(settings.style, regions[0].style, level) for level in MIX_LEVELS]
+        return _Plan(
+            [(mix, strength) for mix in mixes],
+            lambda layers: BlendedRows(layers, regions[0].mask),
         )
-    return StylizedRows(put_together(layers), recolorings)
+
+    def combine(layers: list[RowSource]) -> RowSource:
+        painting = layers[0]
+        for region, layer in zip(regions, layers[1:], strict=True):
+            painting = BlendedRows([painting, layer], region.mask)
+        return painting
+
+    return _Plan([(mix, strength) for mix in settings.mixes], combine)
 
 
-def _planned(
-    settings: StylizeSettings,
-) -> tuple[list[tuple[Mix, float]], Callable[[list[RowSource]], RowSource]]:
-    """Styles and strengths that the photograph is painted in, and what puts these paintings
-    together."""
-    mask, regions, strength = settings.mask, settings.regions, settings.strength
-    if mask and mask.is_wide and not regions:
-        return [
-            (settings.style, strength * level) for level in MIX_LEVELS
-        ], lambda layers: BlendedRows(layers, mask)
-    plan = [(settings.style, 0.0)] if mask else []
-    if (
-        len(regions) == 1 and regions[0].mask.is_wide
-    ):  # from one style to another by way of their mixtures
-        plan += [
-            (_between(settings.style, regions[0].style, level), strength) for level in MIX_LEVELS
-        ]
-    else:
-        plan += [(style, strength) for style in settings.mixes]
-    own = 1 if mask else 0  # the photograph comes first, where there is a mask
-
-    def put_together(layers: list[RowSource]) -> RowSource:
-        if len(plan) - own > 1 + len(regions):
-            painted: RowSource = BlendedRows(layers[own:], regions[0].mask)
-        else:
-            painted = layers[own]
-            for region, layer in zip(regions, layers[own + 1 :], strict=True):
-                painted = BlendedRows([painted, layer], region.mask)
-        return BlendedRows([layers[0], painted], mask) if mask else painted
-
-    return plan, put_together
+def _interpolate(first: Mix, second: Mix, share: float) -> Mix:
+    """Mix two mixes, with this share of the second one."""
+    parts = [(style, weight * (1 - share)) for style, weight in first.parts]
+    parts += [(style, weight * share) for style, weight in second.parts]
+    return Mix(tuple((style, weight) for style, weight in parts if weight > 0))
 
 
-def _layer(
-    photo: RowSource,
-    prepared: PreparedStyle,
-    settings: StylizeSettings,
-    recolorings: list["RecoloredRows"],
-    advance: Advance,
+def _build_layer(
+    photo: RowSource, prepared: PreparedStyle, settings: StylizeSettings, advance: Advance
 ) -> RowSource:
-    """The photograph painted in one style, in the colors that the manner says."""
-    painted, color = (
-        stroke_size.apply_stroke_size(photo, prepared, settings.stroke, advance),
-        settings.color,
-    )
+    """Paint the photograph in one style, and recolor it if the settings say so."""
+    painting = stroke_size.apply_stroke_size(photo, prepared, settings.stroke, advance)
+    color = settings.color
     if not prepared.passes or not color.changes:
-        return painted
+        return painting
     if color.mode == "luminance":
-        change = recoloring(color.mode)
+        change = fit_recoloring(color.mode)
     elif isinstance(photo, ArrayRows):
-        painted = ArrayRows(painted.to_array())
-        change = recoloring(color.mode, palette(painted.to_array()), palette(photo.to_array()))
-    else:  # not in memory, and not painted twice: as its colors are at a small size
-        seen = reduced_copy(photo, PALETTE_SIDE)
-        change = recoloring(
-            color.mode,
-            palette(
-                stroke_size.apply_stroke_size(ArrayRows(seen), prepared, settings.stroke).to_array()
-            ),
-            palette(seen),
+        painting = ArrayRows(painting.to_array())
+        change = fit_recoloring(
+            color.mode, measure_palette(painting.to_array()), measure_palette(photo.to_array())
         )
-    recolorings.append(RecoloredRows(painted, photo.reopen(), change, color.amount))
-    return recolorings[-1]
+    else:
+        # A streamed painting is not in memory and not painted twice, so palettes come from a small
+        # copy.
+        small = reduced_copy(photo, PALETTE_SIDE)
+        sketch = stroke_size.apply_stroke_size(ArrayRows(small), prepared, settings.stroke)
+        change = fit_recoloring(
+            color.mode, measure_palette(sketch.to_array()), measure_palette(small)
+        )
+    return RecoloredRows(painting, photo.reopen(), change, color.amount)
 
 
 class RecoloredRows(RowSource):
-    """A painting in other colors; `beyond` counts pixels of which 0..255 does not have them."""
+    """A recolored painting.
+
+    One thread reads it at a time; `reopen` gives another thread its own.
+
+    Args:
+        painting: the painting to recolor.
+        photo: the photograph, which only the mode "luminance" reads.
+        change: the change of colors.
+        amount: share of the change to apply, 0..1.
+
+    Attributes:
+        clipped_pixels: number of pixels, of those read so far, whose new colors were outside 0..255
+            and were clipped.
+    """
 
     def __init__(
-        self, painted: RowSource, photo: RowSource, change: Recoloring, amount: float
+        self, painting: RowSource, photo: RowSource, change: Recoloring, amount: float
     ) -> None:
-        super().__init__(painted.height, painted.width)
-        self._painted, self._photo, self._change, self._amount = painted, photo, change, amount
-        self.beyond = 0
+        super().__init__(painting.height, painting.width)
+        self._painting, self._photo, self._change, self._amount = painting, photo, change, amount
+        self.clipped_pixels = 0
 
     def reopen(self) -> "RecoloredRows":
+        """Return the same painting, read from its first row; it counts by itself."""
         return RecoloredRows(
-            self._painted.reopen(), self._photo.reopen(), self._change, self._amount
+            self._painting.reopen(), self._photo.reopen(), self._change, self._amount
         )
 
     def bands(self) -> Iterator[UInt8]:
-        self.beyond = 0
+        """Recolor all rows, from the top down."""
+        self.clipped_pixels = 0
         for top, bottom in _bands(self):
-            painted, photo = self._painted.rows(top, bottom), self._photo.rows(top, bottom)
-            band, beyond = recolor(painted, photo, self._change, self._amount)
-            self.beyond += beyond
+            painted, photo = self._painting.rows(top, bottom), self._photo.rows(top, bottom)
+            band, clipped = recolor(painted, photo, self._change, self._amount)
+            self.clipped_pixels += clipped
             yield band
 
 
 class BlendedRows(RowSource):
-    """Pictures of one size, the first where a mask is 0, the last where it is 1, those between in
-    between."""
+    """Pictures of one size, blended by a mask.
+
+    One thread reads it at a time; `reopen` gives another thread its own.
+
+    Args:
+        pictures: the first shows where the mask is 0, the last where it is 1, and those between at
+            evenly spaced values.
+        mask: the mask.
+    """
 
     def __init__(self, pictures: Sequence[RowSource], mask: Mask) -> None:
         super().__init__(pictures[0].height, pictures[0].width)
         self._pictures, self._mask = pictures, mask
 
     def reopen(self) -> "BlendedRows":
+        """Return the same picture, read from its first row."""
         return BlendedRows([picture.reopen() for picture in self._pictures], self._mask)
 
     def bands(self) -> Iterator[UInt8]:
+        """Blend all rows, from the top down."""
         for top, bottom in _bands(self):
-            place = self._mask.rows(top, bottom, self.height, self.width) * (
-                len(self._pictures) - 1
-            )
+            values = self._mask.rows(top, bottom, self.height, self.width)
+            place = values * (len(self._pictures) - 1)
             mixed = np.zeros((bottom - top, self.width, 3), np.float32)
             for number, picture in enumerate(self._pictures):
-                mixed += (1 - np.abs(place - number)).clip(0)[..., None] * picture.rows(top, bottom)
+                weight = (1 - np.abs(place - number)).clip(0)
+                mixed += weight[..., None] * picture.rows(top, bottom)
             yield (mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)
 
 
@@ -212,59 +262,62 @@ def _bands(picture: RowSource) -> Iterator[tuple[int, int]]:
 
 
 def reduced_copy(photo: RowSource, side: int = STYLE_PALETTE_SIDE) -> UInt8:
-    """A photograph of no more than so many pixels on its short side, in memory."""
+    """Read a photograph into memory, with at most `side` pixels on its short side."""
     if isinstance(photo, ArrayRows):
         return resized(photo.to_array(), min(side, *photo.to_array().shape[:2]))
     scale = min(1.0, side / min(photo.height, photo.width))
-    return ResizedRows(
-        photo.reopen(), max(1, round(photo.height * scale)), max(1, round(photo.width * scale))
-    ).to_array()
-
-
-def _between(one: Mix, other: Mix, share: float) -> Mix:
-    parts = [(style, weight * (1 - share)) for style, weight in one.parts]
-    parts += [(style, weight * share) for style, weight in other.parts]
-    return Mix(tuple((style, weight) for style, weight in parts if weight > 0))
+    height, width = (max(1, round(length * scale)) for length in (photo.height, photo.width))
+    return ResizedRows(photo.reopen(), height, width).to_array()
 
 
 def recolor_styles(
     model: LoadedNetwork, settings: StylizeSettings, photo: UInt8
 ) -> StylizeSettings:
-    """A manner whose style pictures have the colors of a photograph, uint8 (h, w, 3), if it says
-    so, and what is left to do.
+    """Recolor the style pictures with the colors of a photograph, if the settings say so.
 
-    Raises StyleError if a style has no picture.
+    Args:
+        model: the network that paints.
+        settings: the settings of a stylization.
+        photo: uint8 RGB (h, w, 3), any size.
+
+    Returns:
+        Settings with the recolored styles, and the color mode that remains for the painting.
+
+    Raises:
+        StyleError: a style has no picture.
     """
-    color, done = settings.color, dict[int, Style]()
+    color, recolored = settings.color, dict[int, Style]()
     if not color.changes or color.when == "after":
         return settings
 
-    def changed(mix: Mix) -> Mix:
+    def recolor_mix(mix: Mix) -> Mix:
         for style, _ in mix.parts:
-            if id(style) not in done:
-                done[id(style)] = _recolored_style(model, style, photo, color)
-        return Mix(tuple((done[id(style)], weight) for style, weight in mix.parts))
+            if id(style) not in recolored:
+                recolored[id(style)] = _recolor_one_style(model, style, photo, color)
+        return Mix(tuple((recolored[id(style)], weight) for style, weight in mix.parts))
 
-    regions = [replace(region, style=changed(region.style)) for region in settings.regions]
-    return replace(
-        settings, style=changed(settings.style), regions=regions, color=color_after(color)
-    )
+    style = recolor_mix(settings.style)
+    regions = [replace(region, style=recolor_mix(region.style)) for region in settings.regions]
+    return replace(settings, style=style, regions=regions, color=color_after(color))
 
 
-def _recolored_style(model: LoadedNetwork, style: Style, photo: UInt8, color: Color) -> Style:
-    """A style whose picture has the colors of a photograph. What was learned of the picture beyond
-    its prediction stays."""
+def _recolor_one_style(model: LoadedNetwork, style: Style, photo: UInt8, color: Color) -> Style:
+    """Recolor a style's picture; training beyond the predicted embedding is kept."""
     check_recolorable([style])
     assert style.picture is not None
     return model.repictured(style, recolor_style(style.picture, photo, color))
 
 
 def check_recolorable(styles: Iterable[Style]) -> None:
-    """Raises StyleError if a style has no picture that could be recolored, as those of the
-    gallery."""
+    """Check that styles have pictures to recolor; those of the gallery have none.
+
+    Raises:
+        StyleError: a style has no picture, or owns its network.
+    """
     for style in styles:
         if style.picture is None or style.own:
             raise StyleError(
-                f"{style.name} has no picture that could be recolored before it is painted with; give the picture itself as "
-                "the style, or recolor the painting: --color-when after"
+                f"cannot recolor the style {style.name} before painting: it has no picture that"
+                " could be recolored; give the picture itself as the style, or recolor the"
+                " painting: --color-when after"
             )

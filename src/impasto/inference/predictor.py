@@ -1,12 +1,10 @@
-"""Styles at once: the style embedding of any picture, predicted by the small network that stands
-beside a transformer network.
+"""Predict the embedding of any style picture, with the small network beside a transformer network.
 
-A picture is read in parts as large as those that prediction was learned from, and its embedding is
-the mean of theirs: read whole, it is larger than any picture that predictors know, and is predicted
+A picture is read in patches of the size that the predictor was trained on, and its embedding is the
+mean of theirs. Read whole, it would be larger than the pictures of the training, and its embedding
 worse (docs/explanation/training-history.md).
 
-Predictions are kept in the cache by the hash of the picture, so a picture seen before is not
-predicted again.
+Predictions are kept in the cache by the hash of the picture, so no picture is predicted twice.
 """
 
 import contextlib
@@ -26,48 +24,49 @@ from impasto.models.network import PREDICTOR_PATCH_SIZE, Network
 from impasto.models.style import Embedding
 from impasto.paths import home
 
-SHORT_SIDE = 512  # pixels, at which a picture is read: strokes have the size they have there
-LONGEST = 4  # times the short side; of a longer picture the middle is read
+SHORT_SIDE = 512  # pixels of the short side at which a picture is read; it sets the stroke size
+MAX_ASPECT = 4  # long side over short side; only the middle of a longer picture is read
 
 
 def predict(picture: UInt8, network: Network) -> Embedding:
-    """The style embedding of a picture for a network.
+    """Predict the style embedding of a picture.
 
     Args:
-        picture: uint8 RGB (H, W, 3), any size.
-        network: whose embedding is asked for.
+        picture: the style picture, uint8 RGB (H, W, 3), any size.
+        network: the network that the embedding is for.
 
     Returns:
         float32 (network.embedding_size,).
 
     Raises:
-        StyleError: the network has no style predictor, or one that fails.
+        StyleError: the network has no style predictor, or its result is not finite.
     """
     if not network.predictor:
         raise StyleError(
-            f"the network {network.name} ({network.hash}) has no style predictor, so it takes no picture as a style; learn the "
-            "style with `impasto train PICTURE`, or train the network's gallery with --art"
+            f"cannot use a picture as a style with the network {network.name} ({network.hash}):"
+            " it has no style predictor; learn the style with `impasto train PICTURE`, or train the"
+            " network's gallery with --art"
         )
-    seen = resized(_middle(picture), SHORT_SIDE)
-    kept = _place(seen, network)
+    reduced = resized(_crop_middle(picture), SHORT_SIDE)
+    path = _cache_path(reduced, network)
     with contextlib.suppress(OSError, ValueError):
-        embedding = np.frombuffer(kept.read_bytes(), np.float32)
+        embedding = np.frombuffer(path.read_bytes(), np.float32)
         if _is_sound(embedding, network):
             return embedding
     images = (
-        np.ascontiguousarray(part.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        for part in _parts(seen)
+        np.ascontiguousarray(patch.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        for patch in _patches(reduced)
     )
-    embedding = np.mean([found[0] for found in base.run_each(network.predictor, images)], 0)
+    embeddings = [output[0] for output in base.run_each(network.predictor, images)]
+    embedding = np.mean(embeddings, 0)
     if not _is_sound(embedding, network):
         raise StyleError(
-            f"the style predictor of the network {network.name} ({network.hash}) gives no finite numbers for this picture; "
-            "take another picture, or another network"
+            f"cannot use this picture as a style: the style predictor of the network {network.name}"
+            f" ({network.hash}) gives no finite numbers for it; take another picture, or another"
+            " network"
         )
-    with contextlib.suppress(
-        OSError
-    ):  # a cache that cannot be written costs a moment the next time
-        write_atomically(kept, embedding.tobytes())
+    with contextlib.suppress(OSError):  # without a cache, the next prediction takes a moment again
+        write_atomically(path, embedding.tobytes())
     return embedding
 
 
@@ -75,17 +74,15 @@ def _is_sound(embedding: Embedding, network: Network) -> bool:
     return embedding.shape == (network.embedding_size,) and bool(np.isfinite(embedding).all())
 
 
-def _middle(picture: UInt8) -> UInt8:
-    """No more than `LONGEST` times as long as broad."""
-    longest = LONGEST * min(picture.shape[:2])
-    beyond = [max(0, side - longest + 1) // 2 for side in picture.shape[:2]]
-    return picture[
-        beyond[0] : picture.shape[0] - beyond[0], beyond[1] : picture.shape[1] - beyond[1]
-    ]
+def _crop_middle(picture: UInt8) -> UInt8:
+    """Crop a picture to at most `MAX_ASPECT` times its short side."""
+    longest = MAX_ASPECT * min(picture.shape[:2])
+    down, across = (max(0, side - longest + 1) // 2 for side in picture.shape[:2])
+    return picture[down : picture.shape[0] - down, across : picture.shape[1] - across]
 
 
-def _parts(picture: UInt8) -> Iterator[UInt8]:
-    """As few squares of `READ` pixels as cover a picture, evenly over it."""
+def _patches(picture: UInt8) -> Iterator[UInt8]:
+    """Yield the fewest squares of `PREDICTOR_PATCH_SIZE` pixels that cover a picture evenly."""
     tops, lefts = (
         np.linspace(0, side - PREDICTOR_PATCH_SIZE, math.ceil(side / PREDICTOR_PATCH_SIZE))
         .round()
@@ -97,9 +94,11 @@ def _parts(picture: UInt8) -> Iterator[UInt8]:
             yield picture[top : top + PREDICTOR_PATCH_SIZE, left : left + PREDICTOR_PATCH_SIZE]
 
 
-def _place(picture: UInt8, network: Network) -> Path:
-    """Where the prediction of a picture is kept; of another predictor, or read in other parts, it
-    is another one."""
+def _cache_path(picture: UInt8, network: Network) -> Path:
+    """Return the cache file of a prediction.
+
+    The name depends on the pixels, the predictor and the patch size: a change of any is a new file.
+    """
     digest = hashlib.sha256(network.predictor)
     digest.update(f"{network.hash} {picture.shape} {PREDICTOR_PATCH_SIZE}".encode())
     digest.update(np.ascontiguousarray(picture).tobytes())

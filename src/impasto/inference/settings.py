@@ -1,39 +1,64 @@
-"""All settings of one stylization, parsed from words, files or objects."""
+"""All settings of one stylization, parsed from text, files or objects."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from impasto.errors import MaskError
-from impasto.images.image import UInt8
-from impasto.inference.color import Color, parse_color
-from impasto.inference.masks import ALPHA, Mask, parse_mask
+from impasto.errors import ColorError, MaskError, StyleError
+from impasto.inference.color import MODES, Color, parse_color
+from impasto.inference.masks import Mask, MaskSource, parse_mask
 from impasto.models.mix import Mix, find_mix
 from impasto.models.style import Style
 
+StyleSource = str | Path | Style | Mix | Sequence[tuple[Style, float]]
+"""What `find_mix` takes."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False)
 class Region:
-    """A style where a mask says."""
+    """A part of the picture, given by a mask, that is painted in another style.
+
+    Args:
+        mask: anything `parse_mask` takes.
+        style: anything `find_mix` takes.
+
+    Attributes:
+        mask: the weight of the style at each pixel.
+        style: the style.
+
+    Raises:
+        MaskError: the mask is unknown or unreadable.
+        StyleError: the style is unknown or broken.
+    """
 
     mask: Mask
     style: Mix
 
+    def __init__(self, mask: MaskSource, style: StyleSource) -> None:
+        object.__setattr__(self, "mask", parse_mask(mask))
+        object.__setattr__(self, "style", _find_style(style))
+
+    def __repr__(self) -> str:
+        return f"Region({self.mask!r}, {self.style.name})"
+
+
+RegionSource = str | Region | tuple[MaskSource, StyleSource]
+"""What `parse_settings` takes as a region."""
+
 
 @dataclass(frozen=True)
 class StylizeSettings:
-    """How a picture is painted.
+    """All settings of one stylization.
 
     Attributes:
-        style: in what.
+        style: the style, or a mix of styles.
         strength: 0 is the photograph, 1 the full style.
-        stroke: how large strokes are; 1 as the network paints (see
-            `impasto.inference.stroke_size`).
-        color: whose colors the painting has.
-        mask: where it is painted, or as strongly; outside is the photograph.
-        regions: other styles in places; a later one lies over an earlier.
+        stroke: size of the strokes; 1 as the network paints (see `impasto.inference.stroke_size`).
+        color: the color mode.
+        mask: weight of the painting at each pixel; 0 is the photograph. None: 1 everywhere.
+        regions: other styles in parts of the picture; a later region covers an earlier one.
     """
 
     style: Mix
@@ -49,52 +74,119 @@ class StylizeSettings:
         return [self.style, *(region.style for region in self.regions)]
 
     @property
-    def files(self) -> list[Path]:
-        """Of all that it is made of, those that are files: styles, pictures as styles, masks."""
-        masks = [
-            Path(mask.name) for mask in self.masks if mask.pixels is not None and mask.name != ALPHA
-        ]
-        return [*(part.file for mix in self.mixes for part, _ in mix.parts if part.file), *masks]
+    def masks(self) -> list[Mask]:
+        """The mask, and the masks of the regions."""
+        return [*([self.mask] if self.mask else []), *(region.mask for region in self.regions)]
 
     @property
-    def masks(self) -> list[Mask]:
-        """All masks that say where."""
-        return [*([self.mask] if self.mask else []), *(region.mask for region in self.regions)]
+    def files(self) -> list[Path]:
+        """Paths of all files that these settings were read from: styles, style pictures, masks."""
+        styles = [part.file for mix in self.mixes for part, _ in mix.parts if part.file]
+        return [*styles, *(mask.file for mask in self.masks if mask.file)]
 
 
 def parse_region(text: str) -> Region:
-    """`MASK=STYLE`, as in `face.png=great-wave` or `left-right=tulip.jpg`. Raises MaskError or
-    StyleError for any other."""
+    """Parse `MASK=STYLE`, as in `face.png=great-wave` or `left-right=tulip.jpg`.
+
+    Raises:
+        MaskError: the text is not of this form, or the mask is unknown or unreadable.
+        StyleError: the style is unknown or broken.
+    """
     mask, _, style = text.partition("=")
     if not mask or not style:
         raise MaskError(
-            f"{text!r} is no region; write MASK=STYLE, as in sky.png=starry-night or left-right=great-wave"
+            f"cannot use {text!r} as a region: it is not of the form MASK=STYLE;"
+            " write sky.png=starry-night or left-right=great-wave"
         )
-    return Region(parse_mask(mask), find_mix(style))
+    return Region(mask, style)
 
 
 def parse_settings(
-    style: str | Path | Style | Mix,
+    style: StyleSource,
     strength: float = 1.0,
     stroke: float = 1.0,
     color: str | Color | None = None,
-    mask: str | Path | UInt8 | Mask | None = None,
-    regions: Sequence[str | Region] = (),
+    mask: MaskSource | None = None,
+    regions: Iterable[RegionSource] = (),
 ) -> StylizeSettings:
-    """A manner as a caller says it, in words, files or objects; without a color, that with which
-    the style was learned.
+    """Parse the settings of one stylization.
 
-    Raises StyleError, ColorError or MaskError.
+    Args:
+        style: a gallery name, a path, a mix as text, a `Style` or a `Mix` (see `find_mix`).
+        strength: 0 is the photograph, 1 the full style.
+        stroke: size of the strokes; 1 as the network paints.
+        color: a color mode as text (see `parse_color`) or a `Color`; None: the mode that the style
+            was learned with, or "style" where the styles of a mix disagree.
+        mask: weight of the painting at each pixel: a path, bytes, a file object, a PIL image, an
+            array, "alpha" or a gradient (see `parse_mask`).
+        regions: other styles in parts of the picture: `Region` objects, pairs (mask, style), or
+            text MASK=STYLE.
+
+    Raises:
+        StyleError: a style is unknown or broken.
+        ColorError: the color mode is unknown, or its amount is out of range.
+        MaskError: a mask is unknown or unreadable, or a region is not of these forms.
+        ValueError: strength or stroke is not a number. Their ranges are checked when the picture is
+            painted, because those of a video differ.
     """
-    mix = find_mix(style)
-    if not isinstance(color, Color):
-        own = {part.metadata.get("color", "style") for part, _ in mix.parts}
-        color = parse_color(color or (own.pop() if len(own) == 1 else "style"))
-    if isinstance(mask, np.ndarray):
-        if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
-            raise MaskError(f"a mask is a uint8 array (h, w), not {mask.dtype} {mask.shape}")
-        mask = Mask("array", mask)
-    elif isinstance(mask, str | Path):
-        mask = parse_mask(str(mask))
-    found = [parse_region(region) if isinstance(region, str) else region for region in regions]
-    return StylizeSettings(mix, strength, stroke, color, mask, found)
+    mix = _find_style(style)
+    return StylizeSettings(
+        mix,
+        _check_number("strength", strength, "0 (the photograph) to 1 (the full style)"),
+        _check_number("stroke", stroke, "0.25 (small strokes) to 16 (large)"),
+        _find_color(color, mix),
+        None if mask is None else parse_mask(mask),
+        _parse_regions(regions),
+    )
+
+
+def _find_style(style: StyleSource) -> Mix:
+    """Find a style; an object of a wrong type is a StyleError."""
+    try:
+        return find_mix(style)
+    except (TypeError, AttributeError) as error:
+        raise StyleError(
+            f"cannot use an object of type {type(style).__name__} as a style; give a gallery name,"
+            " a path, a mix such as starry-night:0.7,great-wave:0.3, or a Style"
+        ) from error
+
+
+def _find_color(color: str | Color | None, mix: Mix) -> Color:
+    if isinstance(color, Color):
+        return color
+    if color is not None and not isinstance(color, str):
+        raise ColorError(
+            f"cannot use an object of type {type(color).__name__} as a color mode; give a Color,"
+            f" or text: {', '.join(MODES)}"
+        )
+    learned = {part.metadata.get("color", "style") for part, _ in mix.parts}
+    return parse_color(color or (learned.pop() if len(learned) == 1 else "style"))
+
+
+def _parse_regions(regions: Iterable[RegionSource]) -> list[Region]:
+    if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
+        raise MaskError(
+            f"cannot use {regions!r} as regions: they are a list;"
+            " write ['sky.png=great-wave'] or [('sky.png', 'great-wave')]"
+        )
+    return [_parse_one_region(region) for region in regions]
+
+
+def _parse_one_region(region: RegionSource) -> Region:
+    if isinstance(region, Region):
+        return region
+    if isinstance(region, str):
+        return parse_region(region)
+    if isinstance(region, tuple | list) and len(region) == 2:
+        return Region(*region)
+    raise MaskError(
+        f"cannot use {region!r} as a region; write the text 'sky.png=great-wave',"
+        " the pair ('sky.png', 'great-wave'), or a Region"
+    )
+
+
+def _check_number(name: str, value: Any, allowed: str) -> float:
+    if not isinstance(value, Real):
+        raise ValueError(f"cannot use {value!r} as {name}: it is not a number; give {allowed}")
+    number: float = value
+    return number

@@ -1,4 +1,4 @@
-"""Tiles of a large image: how large they are and where they lie."""
+"""Tiles of a large picture: their size, from the free memory, and their places."""
 
 import contextlib
 import math
@@ -9,22 +9,26 @@ from typing import NamedTuple
 from impasto.hardware import available_memory, resident_memory
 from impasto.models.network import MULTIPLE
 
-MAX_UNTILED_PIXELS = 4_000_000  # pixels that a network paints and measures in one go
-TILE_SIDE = 1024  # pixels a side of a tile; whose features of one layer are then 32 MB at most
-# Bytes of features that a pixel painted in one go takes in `base`, in float32, and the part of what
-# is free that they may take.
-BYTES_PER_PIXEL, MEMORY_SHARE = 220, 0.5
-MIN_TILE_SIDE = 512  # pixels a side: smaller ones are mostly what lies around them
+MAX_UNTILED_PIXELS = 4_000_000  # pixels that a network paints or measures in one run
+TILE_SIDE = 1024  # pixels a side of a tile; the features of one layer then take at most 32 MB
+MIN_TILE_SIDE = 512  # pixels a side; a smaller tile would consist mostly of margin
+BYTES_PER_PIXEL = 220  # bytes of features, by pixel painted in one run, of `base` in float32
+MEMORY_SHARE = 0.5  # of the free memory, for features
 
 
 class TileLimits(NamedTuple):
-    """Pixels that are painted in one go, and of the side of a tile of what is larger."""
+    """How much is painted in one run.
+
+    Attributes:
+        max_pixels: pixels of the largest picture that is painted without tiles.
+        tile: pixels a side of a tile of a larger picture.
+    """
 
     max_pixels: int
     tile: int
 
-    def less(self) -> "TileLimits":
-        """What takes a quarter of the memory."""
+    def reduce(self) -> "TileLimits":
+        """Return limits that need a quarter of the memory."""
         tile = max(MIN_TILE_SIDE, self.tile // 2)
         return TileLimits(min(self.max_pixels // 4, tile * tile), tile)
 
@@ -32,31 +36,31 @@ class TileLimits(NamedTuple):
 _limits: ContextVar[TileLimits | None] = ContextVar("limits", default=None)
 
 
-def tile_limits(within: int | None = None) -> TileLimits:
-    """Those in force: of `limited`, or as many as fit into the memory that is free, or into
-    `within` bytes for the process."""
-    if set_ := _limits.get():
-        return set_
+def tile_limits(memory: int | None = None) -> TileLimits:
+    """Return the limits in force: those of `limit_tiles`, or limits that fit into the free memory.
+
+    Args:
+        memory: bytes that the process may use in all; None: all that is free.
+    """
+    if limits := _limits.get():
+        return limits
     free = available_memory()
-    if within is not None:
-        left = max(0, within - resident_memory())
+    if memory is not None:
+        left = max(0, memory - resident_memory())
         free = left if free is None else min(free, left)
-    fit = (
-        MAX_UNTILED_PIXELS
-        if free is None
-        else min(
-            MAX_UNTILED_PIXELS, max(MIN_TILE_SIDE**2, int(MEMORY_SHARE * free / BYTES_PER_PIXEL))
-        )
-    )
-    return TileLimits(
-        fit, min(TILE_SIDE, max(MIN_TILE_SIDE, math.isqrt(fit) // MULTIPLE * MULTIPLE))
-    )
+    if free is None:
+        pixels = MAX_UNTILED_PIXELS
+    else:
+        pixels = max(MIN_TILE_SIDE**2, int(MEMORY_SHARE * free / BYTES_PER_PIXEL))
+        pixels = min(MAX_UNTILED_PIXELS, pixels)
+    side = max(MIN_TILE_SIDE, math.isqrt(pixels) // MULTIPLE * MULTIPLE)
+    return TileLimits(pixels, min(TILE_SIDE, side))
 
 
 @contextlib.contextmanager
-def limit_tiles(to: TileLimits) -> Iterator[None]:
-    """Within it, these limits are in force."""
-    token = _limits.set(to)
+def limit_tiles(limits: TileLimits) -> Iterator[None]:
+    """Put limits in force within a `with` block, for this thread only."""
+    token = _limits.set(limits)
     try:
         yield
     finally:
@@ -64,47 +68,65 @@ def limit_tiles(to: TileLimits) -> Iterator[None]:
 
 
 class TileSpan(NamedTuple):
-    """Where a tile lies along one side of a picture: pixels from `start` to `stop` are read, from
-    `first` to `last` kept."""
+    """Place of a tile along one axis of the picture, in pixels.
+
+    A tile is read with a margin, and its output is cropped.
+
+    Attributes:
+        start: first pixel that is read.
+        stop: pixel after the last one that is read.
+        first: first pixel that is written.
+        last: pixel after the last one that is written.
+    """
 
     start: int
     stop: int
     first: int
     last: int
 
-    def seen(self, step: int = 1) -> slice:
-        """What is read, of features of the picture that are `step` pixels apart."""
+    def input_slice(self, step: int = 1) -> slice:
+        """Return the input of the tile, in features of the picture `step` pixels apart."""
         return slice(self.start // step, self.stop // step)
 
-    def kept(self, step: int = 1) -> slice:
-        """What is kept, of features of the picture."""
+    def output_slice(self, step: int = 1) -> slice:
+        """Return the output of the tile, in features of the picture `step` pixels apart."""
         return slice(self.first // step, self.last // step)
 
-    def inside(self, step: int = 1) -> slice:
-        """What is kept, of features of the tile."""
+    def crop_slice(self, step: int = 1) -> slice:
+        """Return the output of the tile, in features of the tile `step` pixels apart."""
         return slice((self.first - self.start) // step, (self.last - self.start) // step)
 
 
 def tile_spans(height: int, width: int, margin: int) -> tuple[list[TileSpan], list[TileSpan]]:
-    """Tiles of a picture, down and across: all of one size, as engines compile for sizes, and about
-    as large as `limits` says.
+    """Divide a picture into tiles of one size, because engines compile for each size.
 
-    Those of a strip are longer. Sides, margin and all places are multiples of 8.
+    Tiles have about as many pixels as `tile_limits` allows: the tiles of a strip are longer.
+
+    Args:
+        height: pixels, a multiple of 8.
+        width: pixels, a multiple of 8.
+        margin: pixels that a tile reads around its output, a multiple of 8.
+
+    Returns:
+        The spans of the tiles down and across; all places are multiples of 8.
     """
     tile = tile_limits().tile
-    down = _spans(height, _limit(min(width, tile), tile), margin)
-    return down, _spans(width, _limit(down[0].stop, tile), margin)
+    down = _spans(height, _max_length(min(width, tile), tile), margin)
+    return down, _spans(width, _max_length(down[0].stop, tile), margin)
 
 
-def _limit(side: int, tile: int) -> int:
-    """How long a tile may be whose other side is given."""
+def _max_length(side: int, tile: int) -> int:
+    """Return the largest length of a tile whose other side has `side` pixels."""
     return max(tile, tile * tile // side // MULTIPLE * MULTIPLE)
 
 
-def _spans(length: int, limit: int, margin: int) -> list[TileSpan]:
-    if length <= limit:
+def _spans(length: int, max_length: int, margin: int) -> list[TileSpan]:
+    """Divide one axis into the fewest spans of one length."""
+    if length <= max_length:
         return [TileSpan(0, length, 0, length)]
-    count = math.ceil((length - 2 * margin) / (limit - 2 * margin))
+    if max_length <= 2 * margin:  # a network that sees further than the tile is large
+        max_length = min(length, 4 * margin)
+    count = math.ceil((length - 2 * margin) / (max_length - 2 * margin))
     size = math.ceil((length + 2 * (count - 1) * margin) / count / MULTIPLE) * MULTIPLE
     starts = [
         place * (length - size) // (count - 1) // MULTIPLE * MULTIPLE for place in range(count)

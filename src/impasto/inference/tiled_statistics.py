@@ -1,15 +1,16 @@
-"""Statistics of a picture of many megapixels, exactly as its network would read them, without all
-features being in memory.
+"""Measure the statistics of a picture of many megapixels exactly, in little memory.
 
-Once the statistics of the normalizations before it are known, what the next one reads is made by
-plain convolutions (see `impasto.inference.frozen_norm`). So they are read one after the other, each
-tile by tile. Most features are fine, too many to keep, and made anew of the picture each time;
-coarse ones, 8 pixels apart, are kept from one stage to the next: two numbers to a pixel, for
-`base`. All of it takes about twice as long as painting.
+Once the statistics of all earlier normalizations are known, the input of the next one is computed
+by plain convolutions (see `impasto.inference.frozen_norm`). So the normalizations are measured one
+after the other, each tile by tile. Most features are fine, too many to keep, and are computed anew
+from the picture for each normalization. Coarse features, 8 pixels apart, are kept from one segment
+to the next: for `base`, two numbers for each pixel of the picture. All of it takes about twice as
+long as painting.
 
-Nothing less would do, as errors multiply through a dozen layers. Of 12 megapixels, statistics of a
-copy half as large were 7 to 9 levels of 255 off on average, and of patches that cover 18 % of it 4
-to 5 (`benchmarks/tile_borders.py`); correcting them by tiles that were painted with them diverges.
+No shortcut is exact enough, because errors multiply through a dozen layers. For 12 megapixels,
+statistics of a copy half as large were off by 7 to 9 levels of 255 on average, and statistics of
+patches that cover 18 % of the picture by 4 to 5 (`benchmarks/tile_borders.py`). Correcting
+statistics by tiles that were painted with them diverges.
 """
 
 from collections.abc import Callable
@@ -29,24 +30,26 @@ from impasto.models.noise import noise_at
 from impasto.progress import Advance
 
 Float32 = NDArray[np.float32]
+Features = dict[str, NDArray[Any]]  # by tensor name
 IMAGE, EMBEDDING, NOISE = INPUTS
-# pixels from which coarse features are kept in 16 bits, which takes half the memory and 6 times as
-# long
+# Pixels of a picture above which coarse features are kept in 16 bits. That takes half the memory
+# and 6 times as long.
 FLOAT16_PIXELS = 16_000_000
-NOISE_STEP = 2  # from one position of noise to the next
+NOISE_STEP = 2  # pixels from one position of noise to the next
 
 
 class GraphSegment(NamedTuple):
-    """A piece of a network's graph without its normalizations: up to what one of them would read.
+    """A segment of a network's graph without normalizations, up to the input of one of them.
 
     Attributes:
-        graph: ONNX; of some tensors, by name, to others.
-        inputs: image, embedding, noise, or coarse features of earlier stages.
-        outputs: what is measured, and coarse features.
-        kept: of the outputs, those that later stages take.
-        channels: of all that are normalized, those that are measured.
-        step: pixels from one of the measured features to the next.
-        margin: pixels to be seen around a tile.
+        graph: serialized ONNX model.
+        inputs: names of the tensors it takes: image, embedding, noise, or coarse features of
+            earlier segments.
+        outputs: names of the tensors it gives: the normalization's input, then coarse features.
+        kept: the outputs that later segments take.
+        channels: place of this normalization's channels among those of all normalizations.
+        step: pixels of the picture from one measured feature to the next.
+        margin: pixels that a tile reads around its output.
     """
 
     graph: bytes
@@ -59,7 +62,7 @@ class GraphSegment(NamedTuple):
 
     @property
     def pixels(self) -> bool:
-        """Whether it takes the image."""
+        """Whether the segment takes the image."""
         return IMAGE in self.inputs
 
 
@@ -71,83 +74,93 @@ def measure_tiled(
     advance: Advance = lambda _: None,
     corner: int = 0,
 ) -> NormStatistics:
-    """What painting a picture would read.
+    """Measure the statistics that a network reads when it paints a picture.
 
     Args:
-        graph: of a network.
-        embedding: of a style, (size,).
-        picture: uint8 RGB (H, W, 3), sides multiples of 8.
-        load: makes a piece of the network ready to run.
-        advance: told of each share of the work that is done; they sum to 1.
+        graph: the network's serialized ONNX model.
+        embedding: of the style, float32 (size,).
+        picture: uint8 RGB (H, W, 3), with sides that are multiples of 8.
+        load: makes a segment ready to run: returns a function of its inputs to its outputs.
+        advance: called with the fraction of work done since the last call; the fractions sum to 1.
         corner: where the picture begins, in pixels down and across, for noise (see
             `impasto.models.noise.noise_at`).
 
     Raises:
-        NetworkError: the graph is of another kind.
+        NetworkError: the graph is not built as `impasto train` builds them.
     """
-    stages, network = split_at_norms(graph), frozen_norm.freeze_norms(graph)
-    read = NormStatistics(
-        np.zeros(len(network.scales), np.float32), np.ones(len(network.scales), np.float32)
-    )
+    segments, network = split_at_norms(graph), frozen_norm.freeze_norms(graph)
+    channels = len(network.scales)
+    statistics = NormStatistics(np.zeros(channels, np.float32), np.ones(channels, np.float32))
     noise = noise_at(picture.shape[0], picture.shape[1], corner, corner)
-    known: dict[str, NDArray[Any]] = {IMAGE: picture[None], NOISE: noise}
-    for place, stage in enumerate(stages):
-        known[EMBEDDING] = network.fold(embedding, read)[None]
-        measured, kept = _run(load(stage), stage, known, lambda done: advance(done / len(stages)))
-        read.mean[stage.channels], read.variance[stage.channels] = measured
-        needed = {IMAGE, *(name for later in stages[place + 1 :] for name in later.inputs)}
-        known = {name: each for name, each in (known | kept).items() if name in needed}
-    return read
+    tensors: Features = {IMAGE: picture[None], NOISE: noise}
+    for place, segment in enumerate(segments):
+        tensors[EMBEDDING] = network.fold(embedding, statistics)[None]
+        measured, kept = _measure_segment(
+            segment, load(segment), tensors, lambda done: advance(done / len(segments))
+        )
+        statistics.mean[segment.channels], statistics.variance[segment.channels] = measured
+        needed = {IMAGE, *(name for later in segments[place + 1 :] for name in later.inputs)}
+        tensors = {name: tensor for name, tensor in (tensors | kept).items() if name in needed}
+    return statistics
 
 
-def _run(
-    run: Callable[..., Any], stage: GraphSegment, known: dict[str, NDArray[Any]], advance: Advance
-) -> tuple[NormStatistics, dict[str, NDArray[Any]]]:
-    """A stage's statistics of a picture, and the features to keep of it, (1, C, h, w)."""
-    _, height, width, _ = known[IMAGE].shape
-    statistics, count, kept = (
-        NormStatistics(np.zeros(1, np.float32), np.ones(1, np.float32)),
-        0,
-        dict[str, NDArray[Any]](),
-    )
-    down, across = tile_spans(height, width, stage.margin)
+def _measure_segment(
+    segment: GraphSegment, run: Callable[..., Any], tensors: Features, advance: Advance
+) -> tuple[NormStatistics, Features]:
+    """Measure one normalization, tile by tile.
+
+    Returns:
+        Its statistics, and the coarse features that later segments take, (1, C, h, w) each.
+    """
+    _, height, width, _ = tensors[IMAGE].shape
+    statistics = NormStatistics(np.zeros(1, np.float32), np.ones(1, np.float32))
+    count = 0
+    kept: Features = {}
+    down, across = tile_spans(height, width, segment.margin)
     for row in down:
         for column in across:
-            outputs = run(*(_around(known[name], name, row, column) for name in stage.inputs))
-            for name, features in zip(
-                stage.outputs, outputs if len(stage.outputs) > 1 else [outputs], strict=True
-            ):
-                inside = features[:, :, row.inside(stage.step), column.inside(stage.step)]
-                if name in stage.kept:
-                    if name not in kept:
-                        size = *inside.shape[:2], height // MULTIPLE, width // MULTIPLE
-                        kept[name] = np.empty(
-                            size, np.float16 if height * width > FLOAT16_PIXELS else np.float32
-                        )
-                    kept[name][:, :, row.kept(MULTIPLE), column.kept(MULTIPLE)] = inside
-                if name == stage.outputs[0]:
-                    found = _moments(inside[0])
-                    count += inside[0, 0].size
-                    statistics = statistics.towards(found, inside[0, 0].size / count)
+            outputs = run(*(_cut(tensors[name], name, row, column) for name in segment.inputs))
+            outputs = outputs if len(segment.outputs) > 1 else [outputs]
+            crop = row.crop_slice(segment.step), column.crop_slice(segment.step)
+            cropped = {
+                name: features[:, :, *crop]
+                for name, features in zip(segment.outputs, outputs, strict=True)
+            }
+            for name in segment.kept:
+                if name not in kept:
+                    kept[name] = _allocate(cropped[name], height, width)
+                place = row.output_slice(MULTIPLE), column.output_slice(MULTIPLE)
+                kept[name][:, :, *place] = cropped[name]
+            measured = cropped[segment.outputs[0]]
+            count += measured[0, 0].size
+            statistics = statistics.towards(_moments(measured[0]), measured[0, 0].size / count)
             advance((row.last - row.first) * (column.last - column.first) / (height * width))
     return statistics, kept
 
 
-def _around(array: NDArray[Any], name: str, row: "TileSpan", column: "TileSpan") -> NDArray[Any]:
-    """What a tile sees of the picture, of noise or of features; a style is the same everywhere."""
+def _allocate(features: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Allocate coarse features of a whole picture, with the channels of these."""
+    size = *features.shape[:2], height // MULTIPLE, width // MULTIPLE
+    return np.empty(size, np.float16 if height * width > FLOAT16_PIXELS else np.float32)
+
+
+def _cut(tensor: NDArray[Any], name: str, row: TileSpan, column: TileSpan) -> NDArray[Any]:
+    """Cut the input of a tile from the picture, from noise or from features.
+
+    The embedding is the same for all tiles.
+    """
     if name == IMAGE:
-        array = array[:, row.seen(), column.seen()]
+        tensor = tensor[:, row.input_slice(), column.input_slice()]
     elif name == NOISE:
-        array = array[:, :, row.seen(NOISE_STEP), column.seen(NOISE_STEP)]
+        tensor = tensor[:, :, row.input_slice(NOISE_STEP), column.input_slice(NOISE_STEP)]
     elif name != EMBEDDING:
-        return np.ascontiguousarray(
-            array[:, :, row.seen(MULTIPLE), column.seen(MULTIPLE)], np.float32
-        )
-    return np.ascontiguousarray(array)
+        tensor = tensor[:, :, row.input_slice(MULTIPLE), column.input_slice(MULTIPLE)]
+        return np.ascontiguousarray(tensor, np.float32)
+    return np.ascontiguousarray(tensor)
 
 
 def _moments(features: Float32) -> NormStatistics:
-    """Means and variances of features (C, h, w), (C,) each."""
+    """Compute means and variances of features (C, h, w), (C,) each."""
     flat = features.reshape(len(features), -1)
     mean = flat.mean(1)
     flat = flat - mean[:, None]
@@ -156,42 +169,51 @@ def _moments(features: Float32) -> NormStatistics:
 
 @lru_cache(maxsize=4)
 def split_at_norms(graph: bytes) -> list[GraphSegment]:
-    """Cut a network's graph at its normalizations. Raises NetworkError if it is not built as
-    `impasto train` builds them."""
-    import onnx  # here, as few need it
+    """Split a network's graph at its normalizations.
 
-    channels = frozen_norm.freeze_norms(
-        graph
-    ).channels  # which raises where the graph is of another kind
+    Raises:
+        NetworkError: the graph is not built as `impasto train` builds them.
+    """
+    import onnx  # imported here because it is slow, and small pictures need no segments
+
+    channels = frozen_norm.freeze_norms(graph).channels  # raises NetworkError
     model = onnx.load_model_from_string(graph)
     plain = onnx_graphs.without_normalizations(model)
+    ends = _find_segment_ends(model, plain)
+    taken = {name for inputs, _ in ends for name in inputs}
+    segments = []
+    for (inputs, outputs), place in zip(ends, channels, strict=True):
+        coarse = dict.fromkeys(set(inputs) - set(INPUTS), MULTIPLE)
+        field = onnx_graphs.receptive_fields(plain, coarse)[outputs[0]]
+        segment = onnx_graphs.extract_subgraph(plain, inputs, outputs)
+        kept = taken & set(outputs)
+        segments.append(
+            GraphSegment(segment, inputs, outputs, kept, place, int(field.step), field.margin)
+        )
+    return segments
+
+
+def _find_segment_ends(model: Any, plain: Any) -> list[tuple[list[str], list[str]]]:
+    """Find the names of the inputs and outputs of each segment.
+
+    Args:
+        model: the network as an ONNX model.
+        plain: the same without its normalizations.
+    """
     made_by = {output: node for node in plain.graph.node for output in node.output}
     users = [(name, node.op_type) for node in plain.graph.node for name in node.input]
-    seen = onnx_graphs.receptive_fields(plain)
-    found: list[tuple[list[str], list[str]]] = []  # inputs and outputs
-    known: list[str] = []  # coarse features
+    fields = onnx_graphs.receptive_fields(plain)
+    ends: list[tuple[list[str], list[str]]] = []
+    coarse: list[str] = []  # coarse features that earlier segments give
     for norm in onnx_graphs.normalizations(model):
         name = norm.input[0]
         outputs = [name]
-        if seen[name].step == MULTIPLE and known:
-            given = onnx_graphs.without_padding(made_by[name].input[0], made_by)
-            if (
-                len([user for user in users if user[0] == given]) > 1
-            ):  # where a residual block begins; added at its end
-                outputs.append(given)
-        found.append((onnx_graphs.required_inputs(plain, [*INPUTS, *known], outputs), outputs))
-        if seen[name].step == MULTIPLE:
-            known += outputs
-    taken = {name for inputs, _ in found for name in inputs}
-    stages = []
-    for (inputs, outputs), where in zip(found, channels, strict=True):
-        reach = onnx_graphs.receptive_fields(
-            plain, dict.fromkeys(set(inputs) - set(INPUTS), MULTIPLE)
-        )[outputs[0]]
-        piece = onnx_graphs.extract_subgraph(plain, inputs, outputs)
-        stages.append(
-            GraphSegment(
-                piece, inputs, outputs, taken & set(outputs), where, int(reach.step), reach.margin
-            )
-        )
-    return stages
+        if fields[name].step == MULTIPLE and coarse:
+            source = onnx_graphs.without_padding(made_by[name].input[0], made_by)
+            # used twice: where a residual block begins, and in the sum at its end
+            if len([user for user in users if user[0] == source]) > 1:
+                outputs.append(source)
+        ends.append((onnx_graphs.required_inputs(plain, [*INPUTS, *coarse], outputs), outputs))
+        if fields[name].step == MULTIPLE:
+            coarse += outputs
+    return ends

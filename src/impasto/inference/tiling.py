@@ -1,14 +1,14 @@
-"""Pictures of any size: read, painted and handed on in rows from the top down, so that memory holds
-a few bands of them.
+"""Paint a picture of any size in tiles, row by row, so that memory holds a few bands only.
 
-A chain of `Pixels` does it, each link asking the one before for the rows that it needs: a
-photograph, in memory or a file; `Resized`; `Painted`, tile by tile. Tiles show no seams, as all are
-painted with the statistics of the whole picture (see `impasto.inference.tiled_statistics`) and see
-as much around them as the network does.
+Row sources form a chain. Each one asks the one before for the rows it needs: a photograph in memory
+or in a file, `ResizedRows`, and `TiledPainting`. Tiles show no seams for two reasons: all are
+painted with the statistics of the whole picture (see `impasto.inference.tiled_statistics`), and
+each tile is read with a margin as wide as the network's receptive field.
 """
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,78 +21,74 @@ from impasto.inference.tile_grid import tile_spans
 from impasto.models.network import MULTIPLE
 from impasto.progress import Advance
 
-# pixels up to which a picture's own statistics are read; coarse features then take 12 bytes a pixel
-# of memory
+# Pixels of the largest picture whose own statistics are measured. Its coarse features then take 12
+# bytes of memory a pixel.
 MAX_MEASURED_PIXELS = 64_000_000
-# pixels of each of the samples that stand for a larger picture, and are in memory themselves
+# Pixels of each of the samples that stand for a larger picture; a sample is held in memory.
 SAMPLE_PIXELS = 36_000_000
 SAMPLE_COUNT = 2
-PATCHES_PER_SIDE = 4  # a side, that a sample of a larger picture is put together of
+PATCHES_PER_SIDE = 4  # patches along each side of a sample
+PATCHES_PER_SAMPLE = PATCHES_PER_SIDE**2
+# Cost of a pixel, relative to a pixel of a picture that is painted in one run.
+MEASURE_COST, PAINT_COST = 2.6, 1.3
 
 
 class TiledPainting(RowSource):
-    """Another picture, painted: in one go if it is small, else tile by tile, once its statistics
-    are read.
+    """The painting of another picture.
+
+    A small picture is painted in one run, and a larger one tile by tile, after its statistics are
+    measured. One thread reads it at a time; `reopen` gives another thread its own.
 
     Args:
-        picture: what to paint.
-        brush: what to paint with, of a network whose statistics can be held.
-        advance: told of each share of the work that is done; they sum to 1.
+        picture: the picture to paint.
+        prepared: the style. If its statistics cannot be frozen, the picture is painted in one run.
+        advance: called with the fraction of work done since the last call; the fractions sum to 1.
     """
-
-    READING, PAINTING = 2.6, 1.3  # what a pixel costs, in those of a picture painted in one go
 
     def __init__(
         self, picture: RowSource, prepared: PreparedStyle, advance: Advance = lambda _: None
     ) -> None:
         super().__init__(picture.height, picture.width)
-        self._picture, self._brush, self._advance = picture, prepared, advance
+        self._picture, self._prepared, self._advance = picture, prepared, advance
         self._statistics: list[NormStatistics] | None = None
 
     def reopen(self) -> "TiledPainting":
-        return TiledPainting(self._picture.reopen(), self._brush)
+        """Return the same painting, read from its first row; it reports no progress."""
+        return TiledPainting(self._picture.reopen(), self._prepared)
 
     def bands(self) -> Iterator[UInt8]:
-        picture, prepared = self._picture, self._brush
-        if (
-            self.height * self.width <= tile_grid.tile_limits().max_pixels
-            or not prepared.can_freeze
-        ):
+        """Paint all rows, from the top down."""
+        picture, prepared, pixels = self._picture, self._prepared, self.height * self.width
+        if pixels <= tile_grid.tile_limits().max_pixels or not prepared.can_freeze:
             painted = prepared.paint(picture.rows(0, picture.height))
             self._advance(1)
             yield painted
             return
-        sampled = sample_size(picture)
-        share = (
-            self.READING
-            * sampled
-            / (self.READING * sampled + self.PAINTING * self.height * self.width)
-        )
+        measuring = MEASURE_COST * count_measured_pixels(picture)
+        share = measuring / (measuring + PAINT_COST * pixels)
         if self._statistics is None:
             self._statistics = measure_statistics(
                 picture, prepared, lambda done: self._advance(done * share)
             )
-        held = prepared.freeze(self._statistics)
-        yield from self._tiles(held, 1 - share)
+        yield from self._paint_tiles(prepared.freeze(self._statistics), 1 - share)
 
-    def _tiles(self, prepared: PreparedStyle, share: float) -> Iterator[UInt8]:
+    def _paint_tiles(self, frozen: PreparedStyle, share: float) -> Iterator[UInt8]:
         pixels = self.height * self.width
         height, width = (side + -side % MULTIPLE for side in (self.height, self.width))
-        down, across = tile_spans(height, width, prepared.margin)
+        down, across = tile_spans(height, width, frozen.margin)
         for row in down:
             band = self._picture.rows(row.start, min(row.stop, self.height))
             painted = np.empty((min(row.last, self.height) - row.first, self.width, 3), np.uint8)
             for column in across:
-                tile = prepared.paint(band[:, column.seen()], row.start, column.start)[
-                    row.inside(), column.inside()
-                ]
-                painted[:, column.kept()] = tile
+                tile = frozen.paint(band[:, column.input_slice()], row.start, column.start)
+                tile = tile[row.crop_slice(), column.crop_slice()]
+                painted[:, column.output_slice()] = tile
                 self._advance(share * tile.shape[0] * tile.shape[1] / pixels)
             yield painted
 
 
-def sample_size(picture: RowSource) -> int:
-    """Pixels that the statistics of a picture are read of."""
+def count_measured_pixels(picture: RowSource) -> int:
+    """Return the number of pixels that `measure_statistics` reads of a picture."""
     pixels = picture.height * picture.width
     return pixels if pixels <= MAX_MEASURED_PIXELS else min(pixels, SAMPLE_COUNT * SAMPLE_PIXELS)
 
@@ -100,58 +96,91 @@ def sample_size(picture: RowSource) -> int:
 def measure_statistics(
     picture: RowSource, prepared: PreparedStyle, advance: Advance = lambda _: None
 ) -> list[NormStatistics]:
-    """The statistics of a picture: its own up to `OWN` pixels, then those of samples of it."""
+    """Measure the statistics of a picture, or of samples of it above `MAX_MEASURED_PIXELS`.
+
+    Args:
+        picture: the picture to paint.
+        prepared: the style whose networks measure.
+        advance: called with the fraction of work done since the last call; the fractions sum to 1.
+
+    Returns:
+        The statistics of each network pass.
+    """
     if picture.height * picture.width <= MAX_MEASURED_PIXELS:
         return prepared.measure(picture.rows(0, picture.height), advance)
-    found: list[NormStatistics] = []
-    pictures = sample_images(picture)
-    share = 1 / len(pictures)
-    for count in range(1, len(pictures) + 1):
-        more = prepared.measure(pictures.pop(), lambda done: advance(done * share))
-        found = [
-            one.towards(other, 1 / count) for one, other in zip(found or more, more, strict=True)
+    statistics: list[NormStatistics] = []
+    samples = sample_images(picture)
+    share = 1 / len(samples)
+    for count in range(1, len(samples) + 1):
+        # popped, so that the memory of a measured sample is free
+        measured = prepared.measure(samples.pop(), lambda done: advance(done * share))
+        statistics = [
+            mean.towards(new, 1 / count)
+            for mean, new in zip(statistics or measured, measured, strict=True)
         ]
-    return found
+    return statistics
 
 
 def sample_images(picture: RowSource) -> list[UInt8]:
-    """Pictures put together of large patches of one, from everywhere in it, at its full size:
-    `SAMPLE` pixels each, at most.
+    """Compose samples of large patches from all over a picture, at its full size.
 
-    Patches next to each other in the picture are not of one sample, so that each is like the whole.
+    Neighboring patches go to different samples, so that each sample is like the whole picture.
+
+    Returns:
+        At most `SAMPLE_COUNT` pictures, uint8 (h, w, 3), of at most `SAMPLE_PIXELS` pixels each.
     """
+    height, width = _choose_patch_size(picture)
+    count = min(SAMPLE_COUNT, math.ceil(picture.height * picture.width / SAMPLE_PIXELS))
+    grid = _choose_patch_grid(picture, height, width, count * PATCHES_PER_SAMPLE)
+    size = (PATCHES_PER_SIDE * height, PATCHES_PER_SIDE * width, 3)
+    samples = [np.empty(size, np.uint8) for _ in range(count)]
+    patch_counts = [0] * count
+    for row, top in enumerate(grid.tops):
+        band = picture.rows(top, top + height)
+        for column, left in enumerate(grid.lefts):
+            if row * len(grid.lefts) + column in grid.chosen:
+                number = _next_sample(patch_counts, row + column)
+                down, across = divmod(patch_counts[number], PATCHES_PER_SIDE)
+                samples[number][
+                    down * height : (down + 1) * height, across * width : (across + 1) * width
+                ] = band[:, left : left + width]
+                patch_counts[number] += 1
+    return samples
+
+
+def _choose_patch_size(picture: RowSource) -> tuple[int, int]:
+    """Return height and width of a patch; in a strip, patches are longer."""
     side = int(math.sqrt(SAMPLE_PIXELS)) // PATCHES_PER_SIDE // MULTIPLE * MULTIPLE
     height = min(side, picture.height)
     width = min(side * side // height, picture.width)
-    height = min(side * side // width, picture.height)
-    count = min(SAMPLE_COUNT, math.ceil(picture.height * picture.width / SAMPLE_PIXELS))
-    wanted = count * PATCHES_PER_SIDE**2
-    rows = min(
-        max(1, round(math.sqrt(wanted * picture.height * width / (picture.width * height)))), wanted
+    return min(side * side // width, picture.height), width
+
+
+class _PatchGrid(NamedTuple):
+    tops: list[int]
+    lefts: list[int]
+    chosen: set[int]  # numbers of the patches to take, row by row
+
+
+def _choose_patch_grid(picture: RowSource, height: int, width: int, patches: int) -> _PatchGrid:
+    """Place at least as many patches evenly over the picture, and choose as many evenly of them."""
+    ratio = picture.height * width / (picture.width * height)
+    rows = min(max(1, round(math.sqrt(patches * ratio))), patches)
+    columns = math.ceil(patches / rows)
+    return _PatchGrid(
+        _spread(picture.height - height, rows),
+        _spread(picture.width - width, columns),
+        set(_spread(rows * columns - 1, patches)),
     )
-    columns = math.ceil(wanted / rows)
-    chosen = set(np.linspace(0, rows * columns - 1, wanted).round().astype(int).tolist())
-    found = [
-        np.empty((PATCHES_PER_SIDE * height, PATCHES_PER_SIDE * width, 3), np.uint8)
-        for _ in range(count)
-    ]
-    taken = [0] * count
-    for down, top in enumerate(
-        np.linspace(0, picture.height - height, rows).round().astype(int).tolist()
-    ):
-        band = picture.rows(top, top + height)
-        for across, left in enumerate(
-            np.linspace(0, picture.width - width, columns).round().astype(int).tolist()
-        ):
-            if down * columns + across in chosen:
-                turns = sorted(
-                    range(count), key=lambda turn: (turn - down - across) % count
-                )  # as on a chessboard
-                turn = next(turn for turn in turns if taken[turn] < PATCHES_PER_SIDE**2)
-                row, column = divmod(taken[turn], PATCHES_PER_SIDE)
-                patch = band[:, left : left + width]
-                found[turn][
-                    row * height : (row + 1) * height, column * width : (column + 1) * width
-                ] = patch
-                taken[turn] += 1
-    return found
+
+
+def _spread(last: int, count: int) -> list[int]:
+    """Return as many whole numbers, evenly from 0 to the last."""
+    numbers: list[int] = np.linspace(0, last, count).round().astype(int).tolist()
+    return numbers
+
+
+def _next_sample(patch_counts: list[int], diagonal: int) -> int:
+    """Return the sample that the next patch goes to: alternating, as on a chessboard."""
+    numbers = ((diagonal + step) % len(patch_counts) for step in range(len(patch_counts)))
+    return next(number for number in numbers if patch_counts[number] < PATCHES_PER_SAMPLE)

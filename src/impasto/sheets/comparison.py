@@ -42,7 +42,7 @@ def by_network(stylizer: Stylizer) -> Paint:
     """Painting by a network."""
     return lambda photo, settings, advance: build_pipeline(
         stylizer, ArrayRows(photo.rgb), settings, photo.alpha, advance
-    ).pixels.to_array()
+    ).rows.to_array()
 
 
 def load(path: Path, short: int | None = None, width: int = 0) -> Picture:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
 from impasto.images.resize import resized
-from impasto.inference.color import Color, Palette, palette, recolor, recoloring
+from impasto.inference.color import Color, Palette, fit_recoloring, measure_palette, recolor
 from impasto.inference.masks import Mask
 from impasto.inference.model import PreparedStyle
 from impasto.inference.pipeline import STYLE_PALETTE_SIDE, recolor_styles
@@ -55,7 +55,7 @@ class FrameStylizer:
         steady: Callable[[PreparedStyle], FrameStyle],
     ) -> None:
         self._stylizer, self._settings, self._steady = stylizer, settings, steady
-        self._masks = [mask.of(None) for mask in settings.masks]
+        self._masks = [mask.with_alpha(None) for mask in settings.masks]
         self._shares: dict[int, NDArray[np.float32]] = {}
         self._layers: list[_Layer] = []
         if settings.color.when == "after" or not settings.color.changes:
@@ -115,9 +115,9 @@ class SteadyColor:
     def __call__(self, painted: UInt8, frame: UInt8) -> UInt8:
         """A painting in the colors of its frame, both uint8 RGB (H, W, 3)."""
         if self._color.mode == "luminance":
-            return recolor(painted, frame, recoloring(self._color.mode), self._color.amount)[0]
+            return recolor(painted, frame, fit_recoloring(self._color.mode), self._color.amount)[0]
         step = max(1, min(EVERY, math.isqrt(frame.shape[0] * frame.shape[1] // ENOUGH)))
-        now = palette(painted[::step, ::step]), palette(frame[::step, ::step])
+        now = measure_palette(painted[::step, ::step]), measure_palette(frame[::step, ::step])
         if self._palettes is None or self._last is None or is_cut(self._last, frame):
             self._palettes = now
         else:
@@ -127,5 +127,5 @@ class SteadyColor:
             self._palettes = one, other
         self._last = frame
         return recolor(
-            painted, frame, recoloring(self._color.mode, *self._palettes), self._color.amount
+            painted, frame, fit_recoloring(self._color.mode, *self._palettes), self._color.amount
         )[0]

@@ -267,14 +267,14 @@ def test_styles_of_a_manner() -> None:
         (picture_style("a", texture(2, 200, 100)), 3.0),
         (picture_style("b", texture(3, 40, 20)), 1.0),
     ]
-    found = style_pictures(parse_settings(mix), photo)  # type: ignore[arg-type]
+    found = style_pictures(parse_settings(mix), photo)
     assert [style.weight for style in found] == [0.75, 0.25]
     assert [style.picture.shape for style in found] == [
         (160, 80, 3),
         (128, 64, 3),
     ]  # small ones are enlarged a little
     assert [style.mask for style in found] == [None, None]
-    assert style_pictures(parse_settings(mix), photo, 90)[0].picture.shape == (180, 90, 3)  # type: ignore[arg-type]
+    assert style_pictures(parse_settings(mix), photo, 90)[0].picture.shape == (180, 90, 3)
 
 
 @pytest.mark.parametrize("when", ["after", "before"])

@@ -479,6 +479,6 @@ def start_painter(stylizer: Stylizer, style_settings: StylizeSettings) -> Callab
         colored = recolor_styles(stylizer, style_settings, photo)
         return build_pipeline(
             stylizer, ArrayRows(photo), replace(colored, color=Color(), mask=None)
-        ).pixels.to_array()
+        ).rows.to_array()
 
     return paint
