@@ -2,9 +2,11 @@
 
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 UInt8 = NDArray[np.uint8]
 
@@ -81,6 +83,16 @@ def _profile(space: bytes, tags: dict[str, bytes]) -> bytes:
     )
     header = header.ljust(68, b"\0") + _xyz(D50)[8:]
     return header.ljust(128, b"\0") + table + body
+
+
+def save(folder: Path, *names: str) -> list[Path]:
+    """Save pictures of these names below a folder, no two of one size; return their paths."""
+    paths = [folder / name for name in names]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        form = {".jpg": "JPEG", ".gif": "GIF", ".bmp": "BMP"}.get(path.suffix.lower(), "PNG")
+        Image.fromarray(photo(20 + number, 30)).save(path, form)
+    return paths
 
 
 def truncations(data: bytes, parts: int) -> list[bytes]:

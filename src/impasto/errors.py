@@ -52,5 +52,9 @@ class LostCheckpointWarning(UserWarning):
     """The last checkpoint of a run is broken or gone, and the run goes on from the one before."""
 
 
+class OutputError(ImpastoError):
+    """An output file, folder or report cannot be written as asked."""
+
+
 def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

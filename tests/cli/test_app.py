@@ -8,7 +8,7 @@ import pytest
 import typer
 from commands import Run, python
 
-from impasto.cli.app import explained
+from impasto.cli.app import explain
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_values_are_named_with_their_bounds(
 ) -> None:
     line = impasto(*arguments).usage()
     assert said in line
-    assert line.endswith(f"impasto {arguments[0]} --help` tells more")
+    assert line.endswith(f"; see `impasto {arguments[0]} --help`")
 
 
 def test_words_of_older_typers_stay() -> None:
     error: Any = typer.BadParameter("3 is not in the range 64<=x<=4320.")
-    assert explained(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+    assert explain(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
 
 
 # Ctrl-C

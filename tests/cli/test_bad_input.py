@@ -232,7 +232,7 @@ def test_memory_that_does_not_suffice(
     monkeypatch.setattr(PreparedStyle, "paint", fail)
     done = impasto("stylize", photo_file, *STYLE)
     assert done.code == 1
-    assert f"{photo_file}: painting failed" in done.only_error()
+    assert f"cannot paint {photo_file}: painting failed" in done.only_error()
 
 
 # Styles
@@ -276,7 +276,8 @@ def with_a_broken_network(path: Path) -> None:
         (folder, "broken or no safetensors file"),
         (
             foreign,
-            f"was made for another base network (0123456789abcdef of gallery {GALLERY_VERSION}, this is",
+            "was made for another base network (0123456789abcdef of gallery"
+            f" {GALLERY_VERSION}, this is",
         ),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "it holds no ONNX graph; get it anew"),

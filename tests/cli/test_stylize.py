@@ -149,7 +149,8 @@ def test_small_pictures_are_told_of_once(impasto: Run, tmp_path: Path) -> None:
     (line,) = done.errors
     assert (
         line
-        == f"{tmp_path / '1.png'} is painted at 40x63 pixels: less than 64x64 shows little of a style"
+        == f"{tmp_path / '1.png'} is painted at 40x63 pixels: less than 64x64 shows little of a"
+        " style"
     )
     assert impasto("stylize", tmp_path, "-s", "udnie").err == "", "what is kept was not painted"
     assert impasto("stylize", tmp_path / "0.png", "-s", "udnie", "--overwrite").err == ""
@@ -167,7 +168,9 @@ def test_size_and_strokes_count_for_what_is_small(impasto: Run, tmp_path: Path) 
 def test_options_of_videos_have_no_say_with_a_picture(impasto: Run, photo_file: Path) -> None:
     done = impasto("stylize", photo_file, "-s", "udnie", "--start", "5", "--no-steady")
     assert done.code == 0
-    assert done.errors[0] == f"{photo_file} is a picture, where --start and --no-steady have no say"
+    assert done.errors[0] == (
+        f"--start and --no-steady apply to videos only; ignored for {photo_file}"
+    )
 
 
 def test_alpha_stays(paint: Paint, tmp_path: Path) -> None:
@@ -321,7 +324,7 @@ def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: 
 def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Path) -> None:
     (painting,) = copies(photo_file, "photo.udnie.jpg")
     done = impasto("stylize", photo_file, painting, "-s", "great-wave")
-    assert f"{painting}: painted of another input" in done.err
+    assert f"{painting}: painted from another input" in done.err
     assert names(photo_file.parent) == ["photo.great-wave.jpg", "photo.jpg", "photo.udnie.jpg"]
 
 
@@ -351,7 +354,7 @@ def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) 
         "-o",
         photo_file.with_name("one.png"),
     ).usage()
-    assert "one.png is one file" in said and "one.png/" in said
+    assert "one.png: it is one file" in said and "one.png/" in said
     assert not photo_file.with_name("one.png").exists()
 
 

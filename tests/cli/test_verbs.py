@@ -181,7 +181,7 @@ def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
         ).only_error()
     )
     assert "--sheet gallery.png" in impasto("styles", "--photo", photo_file).usage()
-    assert "ends in none of" in impasto("styles", "--sheet", "sheet.txt").usage()
+    assert "unsupported extension .txt" in impasto("styles", "--sheet", "sheet.txt").usage()
 
 
 def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ WRITABLE = frozenset(WRITERS)
 EXTENSIONS = WRITABLE | _HEIC_SUFFIXES | {".gif"}
 """Suffixes, in lower case, of the files that `read` understands."""
 
+DEFAULT_QUALITY = 92
+"""Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
+
 FULL_CHROMA_QUALITY = 90
 """From this quality on, JPEG and AVIF keep colour at full resolution (4:4:4), below it at half
 (4:2:0)."""

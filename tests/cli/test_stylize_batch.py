@@ -1,5 +1,4 @@
-"""Many inputs: what is found, where paintings go, what is told, and how a run that was killed goes
-on."""
+"""impasto stylize with many inputs or styles: folders, reports, and runs that were killed."""
 
 import io
 import json
@@ -14,32 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Run, surroundings
-from hypothesis import example, given
-from hypothesis import strategies as st
-from pictures import photo
+from pictures import photo, save
 from PIL import Image
 
-from impasto.cli.batch import (
-    LONGEST_NAME,
-    InputFile,
-    RunLog,
-    earlier_paintings,
-    expand,
-    files,
-    painting_name,
-    targets,
-)
 from impasto.images.reading import read
-
-
-def save(folder: Path, *names: str) -> list[Path]:
-    """Pictures of these names below a folder, no two of one size."""
-    paths = [folder / name for name in names]
-    for number, path in enumerate(paths):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        form = {".jpg": "JPEG", ".gif": "GIF", ".bmp": "BMP"}.get(path.suffix.lower(), "PNG")
-        Image.fromarray(photo(20 + number, 30)).save(path, form)
-    return paths
 
 
 def names(folder: Path) -> list[str]:
@@ -51,38 +28,6 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 # What is found
-
-
-def test_each_file_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(
-        tmp_path,
-        "photo.jpg",
-        "b.jpg",
-        "[x].jpg",
-        "deep/er/c.png",
-        ".hidden/d.png",
-        ".e.png",
-        "out/p.png",
-    )
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / "deep" / "again").symlink_to(tmp_path)  # a circle
-    monkeypatch.chdir(tmp_path)
-    found, failures = expand(["b.jpg", "*.jpg", ".", "[x].jpg", "absent.jpg"], without=Path("out"))
-    assert [str(each.path) for each in found] == [
-        "b.jpg",
-        "[x].jpg",
-        "photo.jpg",
-        "deep/er/c.png",
-        "absent.jpg",
-    ]
-    assert [str(each.below) for each in found] == [".", ".", ".", "deep/er", "."]
-    assert failures == []
-    shallow, _ = files(["."])
-    assert sorted(map(str, shallow)) == ["[x].jpg", "b.jpg", "photo.jpg"]
-    (empty,) = [tmp_path / "empty"]
-    empty.mkdir()
-    _, ((text, error),) = expand([str(empty)])
-    assert text == str(empty) and "holds no pictures" in str(error)
 
 
 @pytest.mark.parametrize("end", ["\n", "\0", "\r\n"])
@@ -149,19 +94,6 @@ def test_files_of_one_name_from_several_folders(impasto: Run, tmp_path: Path) ->
     ]
 
 
-@given(
-    st.text(
-        st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=300
-    ),
-    st.booleans(),
-)
-@example("x" * 252, False)  # longer than names of files are
-def test_names_fit_and_differ(stem: str, full: bool) -> None:
-    name = painting_name(Path(f"{stem}.png"), "starry-night", full)
-    assert len(os.fsencode(name)) <= LONGEST_NAME and name.endswith(".starry-night.png")
-    assert name != painting_name(Path(f"{stem}x.png"), "starry-night", full)
-
-
 def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = [
         "-dash.png",
@@ -184,37 +116,6 @@ def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(names(tmp_path / "out")) == len(odd) + 2
     monkeypatch.chdir(tmp_path / "in")
     assert impasto("stylize", "-s", "udnie", "-n", "small", "--", "-dash.png").code == 0
-
-
-def test_a_link_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
-    save(tmp_path, "in/a.png")
-    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
-    assert [each.path.name for each in expand([str(tmp_path / "in")])[0]] == ["a.png"]
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("ab"), st.sampled_from([".jpg", ".png", ".gif", ".heic"])),
-        max_size=12,
-        unique=True,
-    )
-)
-def test_no_two_inputs_have_one_target(parts: list[tuple[str, str]]) -> None:
-    inputs = [InputFile(Path(f"no/{stem}{suffix}")) for stem, suffix in parts]
-    for output in (None, "out/"):
-        found = targets(inputs, "udnie", output, several=True)
-        assert len(set(found.values())) == len(inputs)
-
-
-def test_paintings_of_earlier_runs() -> None:
-    paths = [
-        Path("a.jpg"),
-        Path("a.udnie.jpg"),
-        Path("b.gif"),
-        Path("b.gif.udnie.jpg"),
-        Path("c.udnie.jpg"),
-    ]
-    assert earlier_paintings(paths) == {Path("a.udnie.jpg"), Path("b.gif.udnie.jpg")}
 
 
 # What is told
@@ -292,61 +193,11 @@ def test_what_failed_for_want_of_something_is_painted_when_it_is_there(
     assert ["error" in row for row in rows(log)] == [False, True, False]
 
 
-def test_a_report_of_names_in_no_encoding_and_of_two_runs(tmp_path: Path) -> None:
-    path = tmp_path / "report.jsonl"
-    one, other = RunLog(path), RunLog(path)
-    odd = os.fsdecode(b"z\xff.jpg")
-    for report, name in ((one, odd), (other, "b"), (one, "c"), (other, "d")):
-        report.add({"input": name, "width": 3})
-    assert [row["input"] for row in rows(path)] == [odd, "b", "c", "d"]
-    again = RunLog(path)
-    assert (
-        again.has({"input": odd})
-        and not again.has({"input": odd, "error": "gone"})
-        and not again.has({"input": "e"})
-    )
-
-
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices")
 def test_a_report_into_what_is_no_file(impasto: Run, tmp_path: Path) -> None:
     (one,) = save(tmp_path, "a.png")
     assert (
-        "is no file but" in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
-    )
-
-
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read anything"
-)
-def test_a_folder_that_cannot_be_read_in_earnest(tmp_path: Path) -> None:
-    save(tmp_path, "in/locked/a.png", "in/b.png")
-    (tmp_path / "in" / "locked").chmod(0)
-    try:
-        found, ((text, error),) = expand([str(tmp_path / "in")])
-    finally:
-        (tmp_path / "in" / "locked").chmod(0o700)
-    assert (
-        [each.path.name for each in found] == ["b.png"]
-        and text.endswith("locked")
-        and "cannot read the folder" in str(error)
-    )
-
-
-def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path, "in/locked/a.png", "in/b.png")
-    scandir = os.scandir
-
-    def locked(path: str) -> Any:
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr("os.scandir", locked)
-    found, ((text, error),) = expand([str(tmp_path / "in")])
-    assert (
-        [each.path.name for each in found] == ["b.png"]
-        and text.endswith("locked")
-        and "cannot read the folder" in str(error)
+        "it is no file but" in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
     )
 
 
@@ -386,15 +237,6 @@ def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_pat
     assert not (tmp_path / "b.udnie.png").exists()
     assert impasto("stylize", *inputs, "-s", "udnie", "-n", "small", "--minutes", 60).code == 0
     assert (tmp_path / "b.udnie.png").exists()
-
-
-def test_a_report_that_was_cut_short_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "report.jsonl"
-    path.write_bytes(b'{"input": "a"}\n{"input": "b", "err')
-    report = RunLog(path)
-    report.add({"input": "c"})
-    report.close()
-    assert rows(path) == [{"input": "a"}, {"input": "c"}]
 
 
 def test_a_report_that_is_none(impasto: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Colors, masks and regions from the command line, and what is said of them."""
+"""Options that verbs share: colors, masks and regions, and the notes on them."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_masks_and_regions(impasto: Run, picture: Path) -> None:
     )
     assert done.code == 0
     assert (
-        f"the mask {mask} has 40x30 pixels and is stretched, as its proportions are others, to 80x64"
+        f"the mask {mask} has 40x30 pixels and is stretched, as its proportions differ, to 80x64"
         in done.err
     )
     stays = np.array(Image.fromarray(np.asarray(Image.open(mask))).resize((80, 64))) == 0
