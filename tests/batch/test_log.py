@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from impasto.batch.log import RunLog
+import pytest
+
+from impasto.batch.log import RunLog, failure_record
+from impasto.errors import OutputError
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -34,3 +37,34 @@ def test_a_report_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     report.add({"input": "c"})
     report.close()
     assert rows(path) == [{"input": "a"}, {"input": "c"}]
+
+
+def test_records_of_several_styles_are_told_apart(tmp_path: Path) -> None:
+    """An input is done in a style when its output is; an error is one of the input."""
+    log = RunLog(tmp_path / "report.jsonl")
+    log.add({"input": "a", "output": "a.udnie.jpg"})
+    assert log.has({"input": "a", "output": "a.udnie.jpg"})
+    assert not log.has({"input": "a", "output": "a.great-wave.jpg"})
+    log.add({"input": "a", "error": "a: gone"})
+    assert log.has({"input": "a", "error": "a: gone"})
+    assert not log.has({"input": "a", "error": "a: empty"})
+    assert not log.has({"input": "a", "output": "a.udnie.jpg"}), "the last record counts"
+    log.close()
+
+
+def test_failures_name_the_input_once() -> None:
+    assert failure_record("a.jpg", ValueError("cannot read a.jpg")) == {
+        "input": "a.jpg",
+        "error": "cannot read a.jpg",
+    }
+    assert failure_record("a.jpg", OSError(28, "No space left"))["error"] == "a.jpg: No space left"
+    assert failure_record("a.jpg", MemoryError())["error"] == "a.jpg: out of memory"
+
+
+def test_what_is_no_report_is_left_alone(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine\n")
+    for path, reason in ((notes, "is no report"), (tmp_path, "is no file"), (notes / "a", "Not a")):
+        with pytest.raises(OutputError, match=reason):
+            RunLog(path)
+    assert notes.read_text() == "mine\n"

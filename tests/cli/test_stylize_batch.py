@@ -197,7 +197,8 @@ def test_what_failed_for_want_of_something_is_painted_when_it_is_there(
 def test_a_report_into_what_is_no_file(impasto: Run, tmp_path: Path) -> None:
     (one,) = save(tmp_path, "a.png")
     assert (
-        "it is no file but" in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
+        "it is no file but"
+        in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
     )
 
 
@@ -332,3 +333,61 @@ def test_to_standard_output_and_from_standard_input(
     off = np.abs(read(tmp_path / "out.webp").rgb.astype(int) - read(tmp_path / "same.png").rgb)
     assert off.mean() < 8
     assert "stands for one picture" in impasto("stylize", "-", one, "-s", "udnie").usage()
+
+
+# Several styles
+
+
+def test_several_styles(impasto: Run, tmp_path: Path) -> None:
+    paths = save(tmp_path / "in", "a.png", "b.png")
+    report = tmp_path / "report.jsonl"
+    styles = ("-s", "udnie", "-s", "great-wave:0.7,udnie:0.3", "-n", "small")
+    arguments = ("stylize", *paths, *styles, "-o", tmp_path / "out", "--report", report, "--json")
+    done = impasto(*arguments, "--dry-run")
+    assert [record["would be"] for record in done.records] == ["painted"] * 4
+    done = impasto(*arguments)
+    mixed = "great-wave-70-udnie-30"
+    assert done.code == 0
+    assert [(Path(record["input"]).name, record["style"]) for record in done.records] == [
+        (path.name, style) for path in paths for style in ("udnie", mixed)
+    ]
+    expected = [f"a.{mixed}.png", "a.udnie.png", f"b.{mixed}.png", "b.udnie.png"]
+    assert names(tmp_path / "out") == expected
+    assert rows(report) == done.records
+
+    # a painting that is gone is painted again, and nothing else
+    (tmp_path / "out" / "b.udnie.png").unlink()
+    done = impasto(*arguments)
+    assert ["skipped" in record for record in done.records] == [True, True, False, True]
+    assert len(rows(report)) == 5 and names(tmp_path / "out") == expected
+
+
+def test_several_styles_of_one_photograph_stand_beside_it(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    done = impasto("stylize", path, "-s", "udnie", "-s", "great-wave", "-s", "udnie", "-n", "small")
+    assert done.code == 0 and len(done.out.splitlines()) == 2, "a style given twice is one style"
+    assert names(tmp_path) == ["photo.great-wave.png", "photo.png", "photo.udnie.png"]
+    done = impasto("stylize", tmp_path, "-s", "udnie", "-s", "great-wave", "-n", "small")
+    assert done.out.count("kept") == 2, "paintings of one style are no inputs of another"
+
+
+def test_a_broken_input_of_several_styles_is_one_error(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    path.write_text("no picture")
+    report = tmp_path / "report.jsonl"
+    styles = ("-s", "udnie", "-s", "great-wave", "-n", "small", "--report", report)
+    for _ in range(2):
+        done = impasto("stylize", path, *styles)
+        assert done.code == 1 and len(done.errors) == 1 and len(rows(report)) == 1
+    assert done.errors[0].startswith("1 inputs failed as in an earlier run")
+
+
+def test_where_one_style_is_needed(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    styles = ("-s", "udnie", "-s", "great-wave")
+    said = impasto("stylize", path, *styles, "-o", tmp_path / "one.png").usage()
+    assert "one.png: it is one file, and there are 2 styles; write" in said and "one.png/" in said
+    for arguments in (("-",), (path, "-o", "-")):
+        said = impasto("stylize", *arguments, *styles).usage()
+        assert "- stands for one painting, and there are 2 styles" in said
+    assert names(tmp_path) == ["photo.png"]

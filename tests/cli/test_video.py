@@ -181,7 +181,7 @@ def test_a_folder_holds_pictures_and_videos(impasto: Run, clip: Path) -> None:
     ],
 )
 def test_the_name_of_a_painting(name: str, expected: str) -> None:
-    assert painting_name(Path(name), "s") == Path(expected).name
+    assert painting_name(Path(name), "s", is_clip=True) == expected
 
 
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:

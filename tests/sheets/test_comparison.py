@@ -14,11 +14,12 @@ from impasto.images.resize import resized
 from impasto.inference.color import Color
 from impasto.inference.masks import parse_mask
 from impasto.inference.settings import StylizeSettings, parse_settings
-from impasto.progress import Advance
+from impasto.progress import Advance, Progress
 from impasto.sheets import comparison as comparisons
 from impasto.sheets.comparison import (
     ComparisonSheet,
     before_after,
+    compare,
     load_photo,
     network_painter,
 )
@@ -198,3 +199,30 @@ def test_before_and_after() -> None:
         and (both[:, 402:] == 20).all()
     )
     assert before_after(photo(1, 1), photo(1, 1)).shape == (1, 1, 3)
+
+
+def test_a_comparison_is_painted_and_written(tmp_path: Path) -> None:
+    def flat(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
+        advance(0.5)
+        return np.full_like(picture.rgb, round(255 * settings.strength))
+
+    sheet = ComparisonSheet([named("a")], [UDNIE], [("flat", flat)], (0.5, 1))
+    states: list[Progress] = []
+    result = compare(sheet, tmp_path / "sheet.png", on_progress=states.append)
+    assert (result.kind, result.count) == ("sheet", 2)
+    assert sheet.size() == (result.width, result.height)
+    assert [state.fraction for state in states] == [0.25, 0.5, 0.75, 1]
+    result = compare(sheet, tmp_path / "sweep.gif", "sweep")
+    assert (result.count, result.width, result.height) == (48, 6, 4)
+    result = compare(sheet, tmp_path / "ba.png", "before-after")
+    assert (result.count, result.width, result.height) == (2, 6, 4)
+
+
+def test_memory_that_does_not_suffice_is_one_error(tmp_path: Path) -> None:
+    def fail(*_: object) -> UInt8:
+        raise MemoryError
+
+    sheet = ComparisonSheet([named("a")], [UDNIE], [("flat", fail)])
+    with pytest.raises(PictureError, match=r"cannot paint the comparison.*out of memory"):
+        compare(sheet, tmp_path / "sheet.png")
+    assert not list(tmp_path.iterdir())
