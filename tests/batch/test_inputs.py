@@ -24,17 +24,17 @@ def test_each_file_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "deep" / "again").symlink_to(tmp_path)  # a circle
     monkeypatch.chdir(tmp_path)
-    found, failures = find_files(
+    files, failures = find_files(
         ["b.jpg", "*.jpg", ".", "[x].jpg", "absent.jpg"], exclude=Path("out")
     )
-    assert [str(file.path) for file in found] == [
+    assert [str(file.path) for file in files] == [
         "b.jpg",
         "[x].jpg",
         "photo.jpg",
         "deep/er/c.png",
         "absent.jpg",
     ]
-    assert [str(file.below) for file in found] == [".", ".", ".", "deep/er", "."]
+    assert [str(file.below) for file in files] == [".", ".", ".", "deep/er", "."]
     assert failures == []
     shallow, _ = find_paths(["."])
     assert sorted(map(str, shallow)) == ["[x].jpg", "b.jpg", "photo.jpg"]
@@ -57,11 +57,11 @@ def test_a_folder_that_cannot_be_read_in_earnest(tmp_path: Path) -> None:
     save(tmp_path, "in/locked/a.png", "in/b.png")
     (tmp_path / "in" / "locked").chmod(0)
     try:
-        found, ((text, error),) = find_files([str(tmp_path / "in")])
+        files, ((text, error),) = find_files([str(tmp_path / "in")])
     finally:
         (tmp_path / "in" / "locked").chmod(0o700)
     assert (
-        [file.path.name for file in found] == ["b.png"]
+        [file.path.name for file in files] == ["b.png"]
         and text.endswith("locked")
         and "cannot read the folder" in str(error)
     )
@@ -77,9 +77,9 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", locked)
-    found, ((text, error),) = find_files([str(tmp_path / "in")])
+    files, ((text, error),) = find_files([str(tmp_path / "in")])
     assert (
-        [file.path.name for file in found] == ["b.png"]
+        [file.path.name for file in files] == ["b.png"]
         and text.endswith("locked")
         and "cannot read the folder" in str(error)
     )

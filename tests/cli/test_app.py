@@ -13,7 +13,7 @@ from impasto.cli.app import explain
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("webcam", "--size", "nan"), "'--size': 'nan' is not a whole number from 64 to 4320"),
         (("webcam", "--size", "1e3"), "'--size': '1e3' is not a whole number from 64 to 4320"),
@@ -35,10 +35,10 @@ from impasto.cli.app import explain
     ],
 )
 def test_values_are_named_with_their_bounds(
-    impasto: Run, arguments: tuple[str, ...], said: str
+    impasto: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     line = impasto(*arguments).usage()
-    assert said in line
+    assert message in line
     assert line.endswith(f"; see `impasto {arguments[0]} --help`")
 
 

@@ -328,7 +328,7 @@ def test_an_engine_that_cannot(impasto: Run, photo_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--strength", "1.5"], "--strength"),
         (["--strength", "much"], "--strength"),
@@ -344,9 +344,9 @@ def test_an_engine_that_cannot(impasto: Run, photo_file: Path) -> None:
         (["--brush", "big"], "--brush"),
     ],
 )
-def test_wrong_usage(impasto: Run, photo_file: Path, arguments: list[str], said: str) -> None:
+def test_wrong_usage(impasto: Run, photo_file: Path, arguments: list[str], message: str) -> None:
     done = impasto("stylize", photo_file, *STYLE, *arguments)
-    assert said in done.usage()
+    assert message in done.usage()
     assert done.out == ""
 
 

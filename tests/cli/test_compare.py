@@ -115,7 +115,7 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, message",
     [
         (["--strengths", "0.5,2"], "--strengths: '2' is not a number from 0 to 1"),
         (["--strokes", "0.1"], "--strokes: '0.1' is not a number from 0.25 to 16"),
@@ -152,10 +152,10 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be(impasto: Run, folder: Path, options: list[str], said: str) -> None:
+def test_what_cannot_be(impasto: Run, folder: Path, options: list[str], message: str) -> None:
     before = sorted(folder.rglob("*"))
     done = impasto("compare", "photo.jpg", "-s", "udnie", *options)
-    assert done.code == 2 and said in done.only_error()
+    assert done.code == 2 and message in done.only_error()
     assert sorted(folder.rglob("*")) == before
 
 

@@ -1,4 +1,4 @@
-"""impasto stylize: what is painted, where it goes, and what is said of it."""
+"""impasto stylize: what it paints, where the paintings go, and which notes it gives."""
 
 import os
 from collections.abc import Callable
@@ -245,9 +245,9 @@ def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_fil
         {"base": gallery_style("udnie").embedding(load_shipped("base"))},
         {"base": old.hash},
     ).write(style)
-    said = impasto("stylize", photo_file, "-s", style).usage()
+    message = impasto("stylize", photo_file, "-s", style).usage()
     assert all(
-        part in said
+        part in message
         for part in (
             "tulip",
             old.hash,
@@ -338,14 +338,14 @@ def test_a_photograph_with_the_name_of_a_style_is_one(impasto: Run, photo_file: 
 def test_an_output_that_is_no_file_name(impasto: Run, photo_file: Path, output: str) -> None:
     """Found before anything is painted, with how to say it."""
     target = photo_file.parent / output
-    said = impasto("stylize", photo_file, "-s", "udnie", "-o", target).usage()
-    assert f"{target}/" in said and ".jpg" in said
+    message = impasto("stylize", photo_file, "-s", "udnie", "-o", target).usage()
+    assert f"{target}/" in message and ".jpg" in message
 
 
 def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) -> None:
     other = photo_file.with_name("other.png")
     Image.fromarray(photo(20, 30)).save(other)
-    said = impasto(
+    message = impasto(
         "stylize",
         photo_file,
         other,
@@ -354,7 +354,7 @@ def test_several_inputs_do_not_go_into_one_file(impasto: Run, photo_file: Path) 
         "-o",
         photo_file.with_name("one.png"),
     ).usage()
-    assert "one.png: it is one file" in said and "one.png/" in said
+    assert "one.png: it is one file" in message and "one.png/" in message
     assert not photo_file.with_name("one.png").exists()
 
 

@@ -27,7 +27,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-# What is found
+# Inputs
 
 
 @pytest.mark.parametrize("end", ["\n", "\0", "\r\n"])
@@ -118,7 +118,7 @@ def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert impasto("stylize", "-s", "udnie", "-n", "small", "--", "-dash.png").code == 0
 
 
-# What is told
+# Reports
 
 
 def test_a_dry_run_paints_nothing(impasto: Run, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     assert [Path(row["input"]).name for row in first] == ["a.png", "b.png", "c.png"]
     assert ["error" in row for row in first] == [False, True, False] and first[0]["width"] == 30
 
-    # again: nothing is done twice, nothing told twice, and it is still no success
+    # again: nothing is done twice, nothing reported twice, and it is still no success
     done = impasto(*arguments)
     assert done.code == 1 and rows(log) == first
     assert "1 inputs failed as in an earlier run" in done.err and "error" not in done.err
@@ -243,16 +243,16 @@ def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_pat
 def test_a_report_that_is_none(impasto: Run, tmp_path: Path) -> None:
     (one,) = save(tmp_path, "a.png")
     (tmp_path / "notes.txt").write_text("mine\n")
-    said = impasto("stylize", one, "-s", "udnie", "--report", tmp_path / "notes.txt").usage()
+    message = impasto("stylize", one, "-s", "udnie", "--report", tmp_path / "notes.txt").usage()
     assert (
-        "is no report of an earlier run" in said
+        "is no report of an earlier run" in message
         and (tmp_path / "notes.txt").read_text() == "mine\n"
     )
 
 
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed at once, at random moments and at last not: every good picture is there and whole,
-    what is broken told once."""
+    what is broken reported once."""
     count = 40
     save(tmp_path, *(f"in/{number:02}.png" for number in range(count)))
     broken = tmp_path / "in" / "07.png"
@@ -385,9 +385,12 @@ def test_a_broken_input_of_several_styles_is_one_error(impasto: Run, tmp_path: P
 def test_where_one_style_is_needed(impasto: Run, tmp_path: Path) -> None:
     (path,) = save(tmp_path, "photo.png")
     styles = ("-s", "udnie", "-s", "great-wave")
-    said = impasto("stylize", path, *styles, "-o", tmp_path / "one.png").usage()
-    assert "one.png: it is one file, and there are 2 styles; write" in said and "one.png/" in said
+    message = impasto("stylize", path, *styles, "-o", tmp_path / "one.png").usage()
+    assert (
+        "one.png: it is one file, and there are 2 styles; write" in message
+        and "one.png/" in message
+    )
     for arguments in (("-",), (path, "-o", "-")):
-        said = impasto("stylize", *arguments, *styles).usage()
-        assert "- stands for one painting, and there are 2 styles" in said
+        message = impasto("stylize", *arguments, *styles).usage()
+        assert "- stands for one painting, and there are 2 styles" in message
     assert names(tmp_path) == ["photo.png"]

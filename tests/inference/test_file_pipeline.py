@@ -62,8 +62,8 @@ def test_from_file_to_file_as_through_memory(
     sizes = {stylize_file(clear_file, targets[0], exact, settings, options)}
     monkeypatch.setattr(file_pipeline, "MIN_STREAMED_PIXELS", 0)
     monkeypatch.setattr(reading, "read", None)
-    told: list[float] = []
-    sizes.add(stylize_file(clear_file, targets[1], exact, settings, options, told.append))
+    shares: list[float] = []
+    sizes.add(stylize_file(clear_file, targets[1], exact, settings, options, shares.append))
     monkeypatch.undo()
     one, other = map(reading.read, targets)
     assert (
@@ -73,7 +73,7 @@ def test_from_file_to_file_as_through_memory(
     )
     assert np.array_equal(one.rgb, other.rgb)
     assert one.alpha is not None and np.array_equal(one.alpha, np.asarray(other.alpha))
-    assert sum(told) == pytest.approx(1)
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_alpha_is_resized_too(exact: Stylizer, clear_file: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_limit_that_is_given_is_the_limit(exact: Stylizer, clear_file: Path) -
 def test_where_memory_is_short_tiles_get_smaller(
     exact: Stylizer, tmp_path: Path, error: Exception, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the painting is the same, and it is said; where nothing helps, it is one error."""
+    """And the painting is the same, and a note says so; where nothing helps, it is one error."""
     if suffix == ".tif":
         pytest.importorskip("pyvips")
         monkeypatch.setattr(file_pipeline, "MIN_STREAMED_PIXELS", 0)

@@ -29,21 +29,21 @@ from impasto.stylizer import Stylizer
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[SheetRow]:
-    """What sheets were made of."""
-    seen: list[SheetRow] = []
+    """Return the rows of the last sheet."""
+    drawn: list[SheetRow] = []
 
     def sheet_of(rows: list[SheetRow], width: int, title: str) -> UInt8:
-        seen[:] = rows
+        drawn[:] = rows
         titles.append(title)
         return np.zeros((1, 1, 3), np.uint8)
 
     titles: list[str] = []
     monkeypatch.setattr(comparisons, "sheet_of", sheet_of)
-    return seen
+    return drawn
 
 
-def told(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
-    """One pixel that tells what it was painted with."""
+def encode(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
+    """Return one pixel that encodes the settings."""
     style = len(settings.style.name)
     return np.array(
         [[[style, round(100 * settings.strength), round(10 * settings.stroke)]]], np.uint8
@@ -59,7 +59,11 @@ UDNIE, WAVE = parse_settings("udnie"), parse_settings("great-wave:0.25,udnie:0.7
 
 def test_every_combination_is_painted() -> None:
     comparison = ComparisonSheet(
-        [named("a"), named("b")], [UDNIE, WAVE], [("one", told), ("two", told)], (0.5, 1), (1, 2)
+        [named("a"), named("b")],
+        [UDNIE, WAVE],
+        [("one", encode), ("two", encode)],
+        (0.5, 1),
+        (1, 2),
     )
     paintings = list(comparison.paint())
     styles = [len(UDNIE.style.name), len(WAVE.style.name)]
@@ -82,7 +86,7 @@ def laid(comparison: ComparisonSheet) -> None:
 def test_one_painting(rows: list[SheetRow]) -> None:
     laid(
         ComparisonSheet(
-            [named("a")], [WAVE], [("small", told)], (0.5,), colors=[Color("luminance", 0.5)]
+            [named("a")], [WAVE], [("small", encode)], (0.5,), colors=[Color("luminance", 0.5)]
         )
     )
     mixed = "great-wave 0.25 + udnie 0.75, strength 0.5, luminance 0.5, small"
@@ -94,7 +98,7 @@ def test_one_thing_varies(rows: list[SheetRow]) -> None:
         ComparisonSheet(
             [named("a")],
             [UDNIE],
-            [("base", told)],
+            [("base", encode)],
             colors=[Color(), Color("linear-mkl", when="before")],
         )
     )
@@ -102,7 +106,7 @@ def test_one_thing_varies(rows: list[SheetRow]) -> None:
 
 
 def test_two_things_vary(rows: list[SheetRow]) -> None:
-    comparison = ComparisonSheet([named("a")], [UDNIE, WAVE], [("base", told)], (0.25, 0.5, 1))
+    comparison = ComparisonSheet([named("a")], [UDNIE, WAVE], [("base", encode)], (0.25, 0.5, 1))
     laid(comparison)
     heads = ["strength 0.25", "strength 0.5", "strength 1"]
     assert shown(rows) == [
@@ -114,16 +118,16 @@ def test_two_things_vary(rows: list[SheetRow]) -> None:
 
 
 def test_photographs_are_rows(rows: list[SheetRow]) -> None:
-    laid(ComparisonSheet([named("a"), named("b")], [UDNIE, WAVE], [("base", told)]))
+    laid(ComparisonSheet([named("a"), named("b")], [UDNIE, WAVE], [("base", encode)]))
     assert [(name, heads) for name, heads, _ in shown(rows)] == [
         ("a", ["photograph", "udnie", "great-wave 0.25 + udnie 0.75"]),
         ("b", []),
     ]
-    laid(ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", told)]))
+    laid(ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", encode)]))
     assert shown(rows)[0][1] == ["photograph", "udnie"]
     strengths = [step / 10 for step in range(11)]
     laid(
-        ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", told)], strengths)
+        ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", encode)], strengths)
     )  # too many columns: turned around
     assert [(name, heads) for name, heads, _ in shown(rows)][:2] == [
         ("photograph", ["a", "b"]),
@@ -135,7 +139,10 @@ def test_photographs_are_rows(rows: list[SheetRow]) -> None:
 def test_three_things_vary(rows: list[SheetRow]) -> None:
     laid(
         ComparisonSheet(
-            [named("a"), named("b")], [UDNIE, WAVE], [("base", told), ("small", told)], (0.5, 1)
+            [named("a"), named("b")],
+            [UDNIE, WAVE],
+            [("base", encode), ("small", encode)],
+            (0.5, 1),
         )
     )
     labels = [labels for _, _, labels in shown(rows)]

@@ -43,4 +43,4 @@ def test_an_animation(tmp_path: Path, suffix: str) -> None:
             assert np.abs(np.asarray(image.convert("RGB")).astype(float) - picture).mean() < 6
     with pytest.raises(VideoError, match="cannot write"):
         write_animation(path / "inside.gif", pictures)
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
