@@ -64,7 +64,11 @@ def test_failures_name_the_input_once() -> None:
 def test_what_is_no_report_is_left_alone(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("mine\n")
-    for path, reason in ((notes, "is no report"), (tmp_path, "is no file"), (notes / "a", "Not a")):
+    for path, reason in (
+        (notes, "is no report"),
+        (tmp_path, "is no file"),
+        (notes / "a", "is a file"),
+    ):
         with pytest.raises(OutputError, match=reason):
             RunLog(path)
     assert notes.read_text() == "mine\n"

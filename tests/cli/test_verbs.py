@@ -190,7 +190,7 @@ def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
     assert record["styles"] == list(gallery_names()[:-1])
     assert read(target).rgb.shape == (record["height"], record["width"], 3)
     assert (
-        "photo has no preview; paint a photograph in it"
+        "cannot show photo: it has no preview; paint a photograph in it"
         in impasto("styles", "photo", "--sheet", target, "--overwrite").err
     )
 

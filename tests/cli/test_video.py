@@ -262,7 +262,7 @@ def test_wrong_usage(impasto: Run, clip: Path, arguments: list[str], said: str) 
 
 def test_numbered_pictures_of_several_inputs(impasto: Run, clip: Path, photo_file: Path) -> None:
     assert (
-        "takes one input"
+        "take one input"
         in impasto("stylize", clip, photo_file, *SMALL, "-o", clip.with_name("%d.png")).usage()
     )
 
@@ -343,13 +343,13 @@ def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
 import os, signal, impasto.inference.model
-real, left = impasto.inference.model.Brush.paint, [5]
+real, left = impasto.inference.model.PreparedStyle.paint, [5]
 def paint(*arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGINT)
     return real(*arguments)
-impasto.inference.model.Brush.paint = paint
+impasto.inference.model.PreparedStyle.paint = paint
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()
