@@ -95,6 +95,20 @@ def save(folder: Path, *names: str) -> list[Path]:
     return paths
 
 
+def names(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder, in order."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def copies(photo_file: Path, *others: str) -> list[Path]:
+    """Copy a photograph to other names in its folder; return the paths."""
+    paths = [photo_file.parent / other for other in others]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo_file.read_bytes())
+    return paths
+
+
 def truncations(data: bytes, parts: int) -> list[bytes]:
     """The first 1/parts, 2/parts, ... of a file."""
     return [data[: len(data) * part // parts] for part in range(1, parts)]

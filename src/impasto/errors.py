@@ -56,5 +56,10 @@ class OutputError(ImpastoError):
     """An output file, folder or report cannot be written as asked."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an engine's error, which may have many, or none without memory."""
+    return next(iter(str(error).strip().splitlines()), "out of memory")
+
+
 def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import save
+from pictures import names, save
 
 from impasto.batch.outputs import plan_files
 from impasto.batch.results import FileResult
@@ -30,10 +30,6 @@ def small() -> Stylizer:
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_each_input_has_one_result_in_order(small: Stylizer, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """impasto stylize with many inputs or styles: folders, reports, and runs that were killed."""
 
-import io
 import json
 import os
 import signal
@@ -10,17 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from commands import Run, surroundings
-from pictures import photo, save
-from PIL import Image
+from pictures import names, save
 
 from impasto.images.reading import read
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -296,43 +289,6 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert {Path(row["input"]).name for row in rows(log)} == {
         f"{number:02}.png" for number in range(count)
     }
-
-
-# Standard input and output
-
-
-def test_from_standard_input_to_standard_output(tmp_path: Path) -> None:
-    for form in ("PNG", "JPEG", "GIF"):
-        buffer = io.BytesIO()
-        Image.fromarray(photo(24, 30)).save(buffer, form)
-        command = [sys.executable, "-m", "impasto", "stylize", "-", "-s", "udnie", "-n", "small"]
-        done = subprocess.run(
-            command, input=buffer.getvalue(), env=surroundings(), capture_output=True, check=True
-        )
-        with Image.open(io.BytesIO(done.stdout)) as painted:
-            assert painted.size == (30, 24) and painted.format == (
-                form if form != "GIF" else "JPEG"
-            )
-    assert (
-        subprocess.run(command, input=b"none", env=surroundings(), capture_output=True).returncode
-        == 1
-    )
-
-
-def test_to_standard_output_and_from_standard_input(
-    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (one,) = save(tmp_path, "a.png")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(one.read_bytes())))
-    assert (
-        impasto("stylize", "-", "-s", "udnie", "-n", "small", "-o", tmp_path / "out.webp").code == 0
-    )
-    assert (
-        impasto("stylize", one, "-s", "udnie", "-n", "small", "-o", tmp_path / "same.png").code == 0
-    )
-    off = np.abs(read(tmp_path / "out.webp").rgb.astype(int) - read(tmp_path / "same.png").rgb)
-    assert off.mean() < 8
-    assert "stands for one picture" in impasto("stylize", "-", one, "-s", "udnie").usage()
 
 
 # Several styles

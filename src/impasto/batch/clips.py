@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impasto.errors import VideoError
+from impasto.errors import VideoError, first_line
 from impasto.images.image import UInt8
 from impasto.inference.model import PreparedStyle
 from impasto.inference.settings import StylizeSettings
@@ -48,10 +48,9 @@ def stylize_clip(
     try:
         return stylize_video(source, target, paint, options, report)
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
-        reason = next(iter(str(error).strip().splitlines()), "out of memory")
         raise VideoError(
-            f"cannot paint {source}: painting failed ({reason}); if memory is short, use larger"
-            " strokes (--stroke)"
+            f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"
+            " larger strokes (--stroke)"
         ) from error
 
 

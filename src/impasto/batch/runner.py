@@ -14,7 +14,7 @@ from impasto.batch.log import RunLog
 from impasto.batch.notes import mask_size_note, small_size_note
 from impasto.batch.outputs import BatchPlan, FileTask, check_task, plan_files
 from impasto.batch.results import ClipTiming, FileResult
-from impasto.errors import ImpastoError, PictureError
+from impasto.errors import ImpastoError, PictureError, first_line
 from impasto.inference.file_pipeline import FileOptions, FilePainting, PaintedFile
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import Advance, OnProgress, Progress
@@ -324,8 +324,7 @@ def _explain(error: Exception, source: Path) -> Exception:
     """Make a sentence of an engine's failure, which may have many lines or none."""
     if isinstance(error, (ImpastoError, OSError)):
         return error
-    reason = next(iter(str(error).strip().splitlines()), "out of memory")
     return PictureError(
-        f"cannot paint {source}: painting failed ({reason}); if memory is short, use --memory or"
-        " --size"
+        f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"
+        " --memory or --size"
     )

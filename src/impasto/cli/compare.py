@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from impasto.batch.inputs import InputFailure, find_paths
+from impasto.batch.inputs import find_paths
 from impasto.cli import EXIT_SOME_FAILED, console, options
-from impasto.errors import ImpastoError, PictureError, TrainingError
+from impasto.errors import TrainingError
 from impasto.hardware import available_cores
 from impasto.images.formats import DEFAULT_QUALITY, WRITABLE
-from impasto.images.image import Picture
 from impasto.inference.color import Color, parse_color
 from impasto.inference.pipeline import check_recolorable
 from impasto.inference.settings import StylizeSettings
@@ -30,7 +29,7 @@ from impasto.sheets.comparison import (
     ComparisonResult,
     ComparisonSheet,
     PaintFunction,
-    load_photo,
+    load_photos,
     network_painter,
 )
 from impasto.sheets.contact_sheet import CELL_WIDTH
@@ -212,7 +211,8 @@ def compare(
     stylizers = [_painter(name, stroked, engine, threads, precision) for name in values["networks"]]
     side = size or (SWEEP_SHORT_SIDE if kind == "sweep" else None)
     cell = 0 if kind == "before-after" else width
-    loaded = _load(paths, set(map(Path, photos)), target, side, cell, failures)
+    loaded, unread = load_photos(paths, target, set(map(Path, photos)), side, cell)
+    failures += unread
     for text, failure in failures:
         console.failed(console.failure(text, failure), json)
     if not loaded:
@@ -293,30 +293,6 @@ def _check_styles(
             f"cannot write -o {target}: it is a style itself, which is never overwritten; give"
             " another -o"
         )
-
-
-def _load(
-    paths: Sequence[Path],
-    named: set[Path],
-    target: Path,
-    side: int | None,
-    width: int,
-    failures: list[InputFailure],
-) -> list[tuple[str, Picture]]:
-    """Read the photographs, with their names; add those that cannot be read to `failures`."""
-    photos = []
-    for path in paths:
-        try:
-            if not is_same_file(path, target):
-                photos.append((path.stem, load_photo(path, side, width)))
-            elif path in named:  # else it is an earlier sheet in the folder
-                raise PictureError(
-                    f"cannot write {target}: it is the photograph itself, which is never"
-                    " overwritten; give another -o"
-                )
-        except ImpastoError as error:
-            failures.append((str(path), error))
-    return photos
 
 
 def _painter(

@@ -6,14 +6,14 @@ They become a labelled sheet, one picture of before and after, or an animated sw
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from impasto.errors import PictureError
+from impasto.errors import ImpastoError, PictureError, first_line
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
@@ -28,6 +28,7 @@ from impasto.models.mix import Mix
 from impasto.progress import Advance, OnProgress, Progress
 from impasto.sheets.contact_sheet import CELL_WIDTH, SheetRow, in_rows, sheet_of
 from impasto.sheets.sweep import SWEEP_STRENGTHS, there_and_back, write_animation
+from impasto.video.formats import is_same_file
 
 DEFAULT_SHORT_SIDE = 512  # pixels of what is painted for a sheet, if cells need no more
 MAX_COLUMNS = 8  # of a table; a wider one is transposed, if that makes it narrower
@@ -74,6 +75,37 @@ def load_photo(path: Path, short_side: int | None = None, width: int = 0) -> Pic
         opaque = alpha[..., None].astype(np.float32) / 255
         rgb = (opaque * rgb + (1 - opaque) * 255 + 0.5).astype(np.uint8)
     return Picture(rgb, alpha)
+
+
+def load_photos(
+    paths: Sequence[Path], target: Path, named: Container[Path], side: int | None, width: int
+) -> tuple[list[tuple[str, Picture]], list[tuple[str, Exception]]]:
+    """Read photographs to compare by.
+
+    Args:
+        paths: picture files.
+        target: the file of the comparison. It is an earlier comparison in a folder of photographs,
+            and is left out, unless it is named.
+        named: files that the user named.
+        side: pixels of the shorter side, as of `load_photo`.
+        width: least pixels across, as of `load_photo`.
+
+    Returns:
+        Photographs with their names, and files that cannot be used with the reasons.
+    """
+    photos: list[tuple[str, Picture]] = []
+    failures: list[tuple[str, Exception]] = []
+    for path in paths:
+        if is_same_file(path, target):
+            if path in named:
+                reason = "it is the photograph itself, which is never overwritten; give another -o"
+                failures.append((str(path), PictureError(f"cannot write {target}: {reason}")))
+            continue
+        try:
+            photos.append((path.stem, load_photo(path, side, width)))
+        except ImpastoError as error:
+            failures.append((str(path), error))
+    return photos, failures
 
 
 @dataclass(frozen=True)
@@ -310,8 +342,8 @@ def _paint_all(sheet: ComparisonSheet, on_progress: OnProgress) -> list[UInt8]:
             done = float(len(paintings))  # at strength 0, `advance` is not called
             report()
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
-        reason = next(iter(str(error).strip().splitlines()), "out of memory")
         raise PictureError(
-            f"cannot paint the comparison: painting failed ({reason}); make less of it, with --size"
+            f"cannot paint the comparison: painting failed ({first_line(error)}); make less of it,"
+            " with --size"
         ) from error
     return paintings
