@@ -1,7 +1,7 @@
 """The way from a batch to videos, which load PyAV when the first of them is painted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,21 @@ from impasto.video.formats import VideoOptions
 
 if TYPE_CHECKING:
     from impasto.video.stylize import VideoResult
+
+
+class ClipInterrupted(KeyboardInterrupt):
+    """Raised by Ctrl-C in a video of which at least one frame was painted.
+
+    Attributes:
+        target: file that the video was to be painted into.
+        partial: file that holds the frames painted until then; beside the target, if that existed.
+        frames: number of frames in it.
+        notes: what else a user may want to know, one sentence each.
+    """
+
+    def __init__(self, target: Path, partial: Path, frames: int, notes: Sequence[str]) -> None:
+        super().__init__()
+        self.target, self.partial, self.frames, self.notes = target, partial, frames, notes
 
 
 def stylize_clip(
@@ -32,9 +47,9 @@ def stylize_clip(
 
     Raises:
         VideoError: it cannot be read, painted or written.
-        VideoInterrupted: on Ctrl-C, when at least one frame was painted.
+        ClipInterrupted: on Ctrl-C, when at least one frame was painted.
     """
-    from impasto.video.stylize import stylize_video
+    from impasto.video.stylize import VideoInterrupted, stylize_video
 
     begun = time.perf_counter()
 
@@ -47,6 +62,9 @@ def stylize_clip(
     paint = _frame_function(stylizer, settings, options.threads, steady, flow)
     try:
         return stylize_video(source, target, paint, options, report)
+    except VideoInterrupted as stop:
+        frames, notes = stop.painted.frames, stop.painted.notes
+        raise ClipInterrupted(target, stop.target, frames, notes) from stop
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
         raise VideoError(
             f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"

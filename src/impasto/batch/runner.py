@@ -99,7 +99,7 @@ def run_plan(
 
     Raises:
         OutputError: the report cannot be written.
-        VideoInterrupted: on Ctrl-C in a video.
+        ClipInterrupted: on Ctrl-C in a video.
     """
     options = options or BatchOptions()
     with contextlib.closing(RunLog(options.report, fresh=options.overwrite)) as log:

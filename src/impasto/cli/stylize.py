@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from impasto.batch.clips import ClipInterrupted
 from impasto.batch.inputs import STANDARD, read_list
-from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, FileTask, is_folder, plan_files
+from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, run_plan
 from impasto.cli import EXIT_SOME_FAILED, console, options, video
@@ -259,8 +260,8 @@ def _run(plan: BatchPlan, stylizer: Stylizer, batch: BatchOptions, json: bool) -
                     console.failed(result.record(), json)
                 elif result.source not in failed:
                     failed_before.add(result.source)
-        except KeyboardInterrupt as stop:
-            _note_partial_video(stop, plan.tasks[count:])
+        except ClipInterrupted as stop:
+            _note_partial_video(stop)
             raise
     if failed_before:
         console.note(
@@ -275,26 +276,13 @@ def _run(plan: BatchPlan, stylizer: Stylizer, batch: BatchOptions, json: bool) -
     return not (failed or failed_before or left)
 
 
-def _note_partial_video(stop: KeyboardInterrupt, tasks: Sequence[FileTask]) -> None:
-    """Print which file holds the part of a video that was painted before Ctrl-C.
-
-    Args:
-        stop: the interrupt.
-        tasks: the tasks that have no result; the first was in work.
-    """
-    if not tasks or not tasks[0].is_clip:
-        return
-    from impasto.video.stylize import VideoInterrupted  # loads PyAV, as the video did
-
-    if not isinstance(stop, VideoInterrupted):
-        return
-    for note in stop.painted.notes:
+def _note_partial_video(stop: ClipInterrupted) -> None:
+    """Print which file holds the part of a video that was painted before Ctrl-C."""
+    for note in stop.notes:
         console.note(note)
-    target = tasks[0].target
-    rest = "--overwrite paints all" if stop.target == target else f"{target} is as it was"
-    console.note(
-        f"{stop.target} holds the frames painted until then ({stop.painted.frames}); {rest}"
-    )
+    is_target = stop.partial == stop.target
+    rest = "--overwrite paints all" if is_target else f"{stop.target} is as it was"
+    console.note(f"{stop.partial} holds the frames painted until then ({stop.frames}); {rest}")
 
 
 def _print_result(result: FileResult, json: bool) -> None:

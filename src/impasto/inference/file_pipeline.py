@@ -133,9 +133,9 @@ def stylize_bytes(
         suffix = reading.suffix_of(data)
     photo: RowSource = ArrayRows(picture.rgb)
     width, height = _painting_size(photo, options.size)
-    rows = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
+    styled = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
     alpha = _resized_alpha(picture.alpha, height, width)
-    painting = replace(picture, rgb=rows.pixels.to_array(), alpha=alpha)
+    painting = replace(picture, rgb=styled.pixels.to_array(), alpha=alpha)
     return writing.encode(painting, suffix, options.quality), suffix
 
 
@@ -213,14 +213,14 @@ class FilePainting:
         photo: RowSource = ArrayRows(picture.rgb)
         width, height = _painting_size(photo, self._options.size)
         photo = at_size(photo, height, width)
-        rows = build_pipeline(model, photo, settings, picture.alpha, advance)
-        rgb = rows.pixels.to_array()
+        styled = build_pipeline(model, photo, settings, picture.alpha, advance)
+        rgb = styled.pixels.to_array()
 
         def write() -> PaintedFile:
             alpha = _resized_alpha(picture.alpha, height, width)
             painting = replace(picture, rgb=rgb, alpha=alpha)
             writing.write(self._target, painting, self._options.quality)
-            return _painted(rows)
+            return _painted(styled)
 
         return write
 
@@ -237,13 +237,13 @@ class FilePainting:
             alpha_rows = at_size(vips.VipsRows(source, header, alpha=True), height, width)
             if any(mask.name == ALPHA for mask in settings.masks):
                 alpha = reduced_copy(alpha_rows.reopen(), ALPHA_MASK_SIDE)[..., 0]
-        rows = build_pipeline(model, photo, settings, alpha, advance)
-        vips.write(self._target, rows.pixels, alpha_rows, header, self._options.quality)
-        return _painted(rows)
+        styled = build_pipeline(model, photo, settings, alpha, advance)
+        vips.write(self._target, styled.pixels, alpha_rows, header, self._options.quality)
+        return _painted(styled)
 
 
-def _painted(rows: StylizedRows) -> PaintedFile:
-    return PaintedFile(rows.pixels.width, rows.pixels.height, rows.beyond)
+def _painted(styled: StylizedRows) -> PaintedFile:
+    return PaintedFile(styled.pixels.width, styled.pixels.height, styled.beyond)
 
 
 def _annotate(write: Callable[[], PaintedFile], note: str) -> PaintedFile:
