@@ -7,6 +7,8 @@ from typing import Any
 from impasto.batch.log import failure_record
 from impasto.batch.outputs import EXISTS
 
+MIN_CLIPPED_FRACTION = 0.0005  # of pixels clipped to the color range, to be mentioned
+
 
 @dataclass(frozen=True)
 class ClipTiming:
@@ -95,3 +97,22 @@ class FileResult:
         if self.clipped_fraction is not None:
             record["beyond"] = round(self.clipped_fraction, 5)
         return record
+
+    def describe(self) -> str:
+        """Describe the painting, the target that was kept, or the failure, in one line."""
+        record = self.record()
+        if self.error is not None:
+            return str(record["error"])
+        if self.skipped:
+            return f"{self.target} kept: {record['skipped']}"
+        line = f"{self.width}x{self.height}, {record['seconds']} s"
+        if (self.clipped_fraction or 0) >= MIN_CLIPPED_FRACTION:
+            line += f", {100 * record['beyond']:.1f} % of pixels were clipped to the color range"
+        if self.clip:
+            line += (
+                f", of which {record['first_seconds']} to the first of {self.clip.frames} frames,"
+                f" then {record['fps']} a second"
+            )
+            if self.clip.stroke != 1:
+                line += f"; strokes {self.clip.stroke:g} times as large, see --stroke"
+        return f"{self.target} ({line})"

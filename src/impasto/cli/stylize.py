@@ -25,7 +25,6 @@ from impasto.video.temporal.optical_flow import opencv
 
 PICTURE_OPTIONS = ("size", "memory")
 VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
-MIN_CLIPPED_FRACTION = 0.0005  # of pixels clipped to the color range, to be mentioned
 
 
 def stylize(
@@ -240,40 +239,53 @@ def _print_plan(plan: BatchPlan, overwrite: bool, json: bool) -> None:
         console.result(line, record, json)
 
 
+class _Summary:
+    """The results of a run: each is printed, and the failures are counted."""
+
+    def __init__(self, plan: BatchPlan, json: bool) -> None:
+        self._json = json
+        self._left = len(plan.tasks)
+        self._failed: set[Path] = set()
+        self._failed_before: set[Path] = set()
+
+    def add(self, result: FileResult) -> None:
+        """Print a result, unless it is a failure that was reported before."""
+        if result.text is None:
+            self._left -= 1
+        if result.error is None:
+            _print_result(result, self._json)
+        elif not result.repeated:
+            self._failed.add(result.source)
+            console.failed(result.record(), self._json)
+        elif result.source not in self._failed:
+            self._failed_before.add(result.source)
+
+    def conclude(self, batch: BatchOptions) -> bool:
+        """Print notes on what is not painted; return whether all inputs are painted or kept."""
+        if count := len(self._failed_before):
+            console.note(f"{count} inputs failed as in an earlier run; they are in {batch.report}")
+        if self._left:
+            console.note(
+                f"{self._left} inputs were not begun in {batch.minutes:g} minutes; the same command"
+                " resumes the run"
+            )
+        return not (self._failed or self._failed_before or self._left)
+
+
 def _run(plan: BatchPlan, stylizer: Stylizer, batch: BatchOptions, json: bool) -> bool:
-    """Paint, and print one line per result; tell whether all inputs are painted or kept."""
-    failed: set[Path] = set()
-    failed_before: set[Path] = set()
-    count = 0
-    with console.bar(unit=True) as bar:
-        label = ", ".join(dict.fromkeys(task.settings.style.name for task in plan.tasks))
-        task = bar.add_task(label, total=len(plan.tasks), visible=not plan.is_single)
-        try:
+    """Paint, and print one line per result; return whether all inputs are painted or kept."""
+    summary = _Summary(plan, json)
+    label = ", ".join(dict.fromkeys(task.settings.style.name for task in plan.tasks))
+    try:
+        with console.bar(unit=True) as bar:
+            task = bar.add_task(label, total=len(plan.tasks), visible=not plan.is_single)
             for result in run_plan(plan, stylizer, batch, console.file_progress(bar)):
-                if result.text is None:
-                    count += 1
-                    bar.advance(task)
-                if result.error is None:
-                    _print_result(result, json)
-                elif not result.repeated:
-                    failed.add(result.source)
-                    console.failed(result.record(), json)
-                elif result.source not in failed:
-                    failed_before.add(result.source)
-        except ClipInterrupted as stop:
-            _note_partial_video(stop)
-            raise
-    if failed_before:
-        console.note(
-            f"{len(failed_before)} inputs failed as in an earlier run; they are in {batch.report}"
-        )
-    left = len(plan.tasks) - count
-    if left:
-        console.note(
-            f"{left} inputs were not begun in {batch.minutes:g} minutes; the same command resumes"
-            " the run"
-        )
-    return not (failed or failed_before or left)
+                summary.add(result)
+                bar.advance(task, result.text is None)
+    except ClipInterrupted as stop:
+        _note_partial_video(stop)
+        raise
+    return summary.conclude(batch)
 
 
 def _note_partial_video(stop: ClipInterrupted) -> None:
@@ -288,26 +300,7 @@ def _note_partial_video(stop: ClipInterrupted) -> None:
 def _print_result(result: FileResult, json: bool) -> None:
     for note in result.notes:
         console.note(note)
-    console.result(_describe(result), result.record(), json)
-
-
-def _describe(result: FileResult) -> str:
-    """Describe a painting, or a target that was kept, in a line."""
-    record = result.record()
-    if result.skipped:
-        return f"{result.target} kept: {record['skipped']}"
-    parts = [f"{result.width}x{result.height}", f"{record['seconds']} s"]
-    if (result.clipped_fraction or 0) >= MIN_CLIPPED_FRACTION:
-        parts.append(f"{100 * record['beyond']:.1f} % of pixels were clipped to the color range")
-    text = ", ".join(parts)
-    if clip := result.clip:
-        text += (
-            f", of which {record['first_seconds']} to the first of {clip.frames} frames, then"
-            f" {record['fps']} a second"
-        )
-        if clip.stroke != 1:
-            text += f"; strokes {clip.stroke:g} times as large, see --stroke"
-    return f"{result.target} ({text})"
+    console.result(result.describe(), result.record(), json)
 
 
 def _pipe(
