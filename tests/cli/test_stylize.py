@@ -89,7 +89,7 @@ def test_a_mix_and_a_style_file(paint: Paint, photo_file: Path) -> None:
         ("photo.PNG", "photo.starry-night.PNG"),
         ("photo.webp", "photo.starry-night.webp"),
         ("two.dots.tif", "two.dots.starry-night.tif"),
-        ("photo.gif", "photo.starry-night.jpg"),  # 256 colours would undo a painting
+        ("photo.gif", "photo.starry-night.jpg"),  # 256 colors would undo a painting
         ("photo", "photo.starry-night.jpg"),
         (".jpg", ".jpg.starry-night.jpg"),
         ("ö ü[1].png", "ö ü[1].starry-night.png"),

@@ -94,7 +94,7 @@ def claimed(
     monkeypatch: pytest.MonkeyPatch,
     form: str = "PNG",
 ) -> Path:
-    """A file of `size` bytes that says it has as many pixels; nobody may read them."""
+    """Make a file of `size` bytes that claims as many pixels, which no test may read."""
     with path.open("wb") as file:
         file.truncate(size)
     monkeypatch.setattr(reading, "look", lambda _: Header(form, width, height))

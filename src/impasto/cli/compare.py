@@ -1,4 +1,4 @@
-"""impasto compare: paint photographs in every combination of settings, on one labelled sheet."""
+"""impasto compare: paint photographs in every combination of settings, on one labeled sheet."""
 
 import math
 import re
@@ -161,7 +161,7 @@ def compare(
     threads: options.Threads = None,
     json: options.Json = False,
 ) -> None:
-    """Paint photographs in every combination of settings, on one labelled sheet.
+    """Paint photographs in every combination of settings, on one labeled sheet.
 
     Where two things vary, photographs among them, they are the rows and columns of a table. With
     --before-after or --sweep, one painting is shown: beside its photograph, or in motion.

@@ -1,6 +1,6 @@
 """Comparisons: photographs painted in every combination of styles, strengths, colors and networks.
 
-They become a labelled sheet, one picture of before and after, or an animated sweep of strength.
+They become a labeled sheet, one picture of before and after, or an animated sweep of strength.
 """
 
 import itertools
@@ -42,7 +42,7 @@ The last argument is called with the fraction of work done since its last call; 
 """
 
 ComparisonKind = Literal["sheet", "before-after", "sweep"]
-"""A labelled sheet, photograph and painting in one picture, or an animation of strengths."""
+"""A labeled sheet, photograph and painting in one picture, or an animation of strengths."""
 
 
 def network_painter(model: LoadedNetwork) -> PaintFunction:
@@ -173,7 +173,7 @@ class ComparisonSheet:
     def arrange(self, paintings: Sequence[UInt8], width: int = CELL_WIDTH) -> UInt8:
         """Arrange the paintings beside their photographs on one sheet.
 
-        If one setting varies, it makes a flow of labelled cells. If two vary, photographs among
+        If one setting varies, it makes a flow of labeled cells. If two vary, photographs among
         them, they are the rows and columns of a table. If more vary, each photograph is followed
         by a flow of cells. The labels that all cells share stand above.
 

@@ -1,4 +1,4 @@
-"""Contact sheets: many labelled pictures on one, in a flow or in named rows and columns."""
+"""Contact sheets: many labeled pictures on one, in a flow or in named rows and columns."""
 
 import contextlib
 import math
@@ -47,7 +47,7 @@ def contact_sheet(
     width: int = CELL_WIDTH,
     title: str = "",
 ) -> UInt8:
-    """Arrange labelled pictures side by side.
+    """Arrange labeled pictures side by side.
 
     Args:
         cells: (label, uint8 RGB (h, w, 3)) in reading order.
