@@ -52,6 +52,15 @@ class LostCheckpointWarning(UserWarning):
     """The last checkpoint of a run is broken or missing; the run resumes from the one before."""
 
 
+class OutputError(ImpastoError):
+    """An output file, folder or report cannot be written as asked."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an engine's error, which may have many, or none without memory."""
+    return next(iter(str(error).strip().splitlines()), "out of memory")
+
+
 def one_line(error: BaseException) -> str:
     """Return the message of an error in one line, or the name of its class if it has none."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,5 +1,6 @@
 """The command line as a whole: values that are none, and Ctrl-C at any time."""
 
+import re
 import signal
 import sys
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 import typer
 from commands import Run, python
 
-from impasto.cli.app import explained
+from impasto.cli.app import explain
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("webcam", "--size", "nan"), "'--size': 'nan' is not a whole number from 64 to 4320"),
         (("webcam", "--size", "1e3"), "'--size': '1e3' is not a whole number from 64 to 4320"),
@@ -34,16 +35,45 @@ from impasto.cli.app import explained
     ],
 )
 def test_values_are_named_with_their_bounds(
-    impasto: Run, arguments: tuple[str, ...], said: str
+    impasto: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     line = impasto(*arguments).usage()
-    assert said in line
-    assert line.endswith(f"impasto {arguments[0]} --help` tells more")
+    assert message in line
+    assert line.endswith(f"; see `impasto {arguments[0]} --help`")
 
 
 def test_words_of_older_typers_stay() -> None:
     error: Any = typer.BadParameter("3 is not in the range 64<=x<=4320.")
-    assert explained(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+    assert explain(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+
+
+# Help
+
+
+def panels(text: str) -> dict[str, str]:
+    """The panels of a help text, by title and in order."""
+    parts = re.split(r"^╭─ (.+?) ─+╮$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
+    listed = panels(impasto("--help").out)
+    assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
+    verbs = re.findall(r"^│ (\w+)", "".join([*listed.values()][1:]), re.MULTILINE)
+    assert verbs == [
+        *("stylize", "webcam", "compare", "optimize", "styles", "train", "import", "export"),
+        *("evaluate", "benchmark", "doctor"),
+    ]
+
+
+def test_common_options_come_first(impasto: Run) -> None:
+    listed = panels(impasto("stylize", "--help").out)
+    assert list(listed) == [
+        *("Arguments", "Common options", "Color, masks and strokes", "Pictures", "Video"),
+        *("Batches", "Engine", "Other options"),
+    ]
+    common = re.findall(r"^│ [ *]+(--\w+)", listed["Common options"], re.MULTILINE)
+    assert common == [*("--style", "--output", "--strength", "--color", "--network", "--overwrite")]
 
 
 # Ctrl-C

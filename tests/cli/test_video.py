@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto.cli.batch import painting_name
+from impasto.batch.outputs import painting_name
 from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
 from impasto.video.metrics import measure
@@ -75,7 +75,7 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
 
 def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--size", "20", "--end", "1")
-    assert (done.code, done.errors) == (0, [f"{clip} is a video, where --size has no say"])
+    assert (done.code, done.errors) == (0, [f"--size applies to pictures only; ignored for {clip}"])
 
 
 def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
 
 def test_small_strokes_are_of_pictures(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--stroke", "0.5", "--json")
-    line = f"{clip} is a video, whose strokes are not smaller than 1; --stroke 0.5 is of pictures"
+    line = f"--stroke 0.5 applies to pictures only; {clip} is painted with --stroke 1"
     assert (done.code, done.errors, done.records[0]["stroke"]) == (0, [line], 1)
 
 
@@ -181,7 +181,7 @@ def test_a_folder_holds_pictures_and_videos(impasto: Run, clip: Path) -> None:
     ],
 )
 def test_the_name_of_a_painting(name: str, expected: str) -> None:
-    assert painting_name(Path(name), "s") == Path(expected).name
+    assert painting_name(Path(name), "s", is_clip=True) == expected
 
 
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_wrong_usage(impasto: Run, clip: Path, arguments: list[str], said: str) 
 
 def test_numbered_pictures_of_several_inputs(impasto: Run, clip: Path, photo_file: Path) -> None:
     assert (
-        "takes one input"
+        "take one input"
         in impasto("stylize", clip, photo_file, *SMALL, "-o", clip.with_name("%d.png")).usage()
     )
 

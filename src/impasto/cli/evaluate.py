@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from impasto.cli import EXIT_SOME_FAILED, console, evaluate_video, options, video
-from impasto.cli.batch import files
+from impasto.batch.inputs import find_paths
 from impasto.errors import ImpastoError, TrainingError, WeightsError
 from impasto.files import unwritable_reason
 from impasto.hardware import available_cores
@@ -153,7 +153,7 @@ def evaluate(
     failed = 0
     found = {}
     for what, inputs in (("paintings", paintings), ("photographs", [photos])):
-        found[what], failures = files(inputs)
+        found[what], failures = find_paths(inputs)
         failed += len(failures)
         for text, error in failures:
             console.fail(str(error) if text in str(error) else f"{text}: {error}")
@@ -206,7 +206,7 @@ def _evaluate_clip(
         raise typer.BadParameter(
             f"{sorted(others)[0]} has no say with --clip; leave one of them out"
         )
-    found, failures = files(paintings, whole=True)
+    found, failures = find_paths(paintings, as_sequence=True)
     for text, error in failures:
         console.failed(console.failure(text, error), context.params["json"])
     failed = evaluate_video.evaluate(

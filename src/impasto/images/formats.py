@@ -50,6 +50,9 @@ EXTENSIONS = WRITABLE | _HEIC_SUFFIXES | {".gif"}
 DEFAULT_QUALITY = 92
 """Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
 
+DEFAULT_QUALITY = 92
+"""Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
+
 FULL_CHROMA_QUALITY = 90
 """From this quality on, JPEG and AVIF keep color at full resolution (4:4:4), below it at half
 (4:2:0)."""
