@@ -174,7 +174,9 @@ def _misfit(model: Any, inputs: Mapping[str, Shape], output: str) -> str | None:
         return "its graph is more than operations of ONNX on plain weights"
     for node in graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATIONS:
-            return f"its graph has the operation {node.domain}{node.domain and '.'}{node.op_type}, which is not let run"
+            name = f"{node.domain}{node.domain and '.'}{node.op_type}"
+            name = "".join(filter(str.isprintable, name))  # the file may say anything
+            return f"its graph has the operation {name}, which is not let run"
         for each in node.attribute:
             if (
                 each.HasField("g")
