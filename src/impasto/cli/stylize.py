@@ -220,13 +220,15 @@ def stylize(
     if dry_run:
         _tell_plan(jobs, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if failures else 0)
+    told = batch.RunLog(log, fresh=overwrite)
+    context.call_on_close(told.close)
     with console.bar(unit=True) as bar:
         run = _Run(
             stylizer,
             settings,
             photos,
             overwrite,
-            batch.RunLog(log, fresh=overwrite),
+            told,
             json,
             settings.stroke,
             minutes,
