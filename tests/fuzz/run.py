@@ -29,9 +29,9 @@ with atheris.instrument_imports(include=["PIL", "impasto"]):
 
     Image.init()  # the plugins too
 
-    from impasto import held
     from impasto.errors import ImpastoError
     from impasto.images.reading import look, read
+    from impasto.inference.frozen_norm import freeze_norms
     from impasto.inference.masks import parse_mask
     from impasto.models.gallery import gallery_style
     from impasto.models.network import Network, load_shipped
@@ -53,7 +53,7 @@ def try_file(path: Path) -> None:
             style = read_style(path)
             _ = style.picture
             if style.own:
-                held.freeze(style.own.graph)
+                freeze_norms(style.own.graph)
                 style.embedding(style.own)
             return
         header = look(path)
