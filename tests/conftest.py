@@ -15,10 +15,13 @@ from PIL import Image, ImageDraw
 from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-if WORKER:  # of several, each of which has a core: more threads would only wait for each other's
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")  # "gw0" and so on
+if WORKER:  # each of several has one core: threads of more would only wait for one another
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(WORKER[2:]) % len(cores)]})
 
 EXPORTED = "impasto.learning.conversion.onnx_export.exported"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]

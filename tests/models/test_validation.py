@@ -304,6 +304,7 @@ def test_what_is_no_graph_or_another(data: bytes) -> None:
     damage=st.lists(st.tuples(st.integers(0, 30_000), st.integers(0, 255)), min_size=1, max_size=4)
 )
 @example([(0, 0)])
+@example([(2698, 9)])  # the name of an operation then has a line break
 def test_damaged_graphs_are_refused_or_still_graphs(damage: list[tuple[int, int]]) -> None:
     data = bytearray(SMALL.graph)
     for place, value in damage:

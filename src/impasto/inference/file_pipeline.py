@@ -243,7 +243,7 @@ class FilePainting:
 
 
 def _painted(styled: StylizedRows) -> PaintedFile:
-    return PaintedFile(styled.rows.width, styled.pixels.height, styled.clipped_fraction)
+    return PaintedFile(styled.rows.width, styled.rows.height, styled.clipped_fraction)
 
 
 def _annotate(write: Callable[[], PaintedFile], note: str) -> PaintedFile:

@@ -146,6 +146,7 @@ def _foreign_operation(model: Any) -> str | None:
     for node in model.graph.node:
         if node.domain not in DOMAINS or node.op_type not in OPERATIONS:
             name = f"{node.domain}{node.domain and '.'}{node.op_type}"
+            name = "".join(filter(str.isprintable, name))  # the file may say anything
             return f"its graph has the operation {name}, which is not let run"
         if any(_holds_more(attribute) for attribute in node.attribute):
             return f"its graph has more inside its operation {node.op_type}"
