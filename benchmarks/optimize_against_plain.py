@@ -31,7 +31,7 @@ from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.learning.evaluation.scorer import ObjectiveScorer, load, to_uint8
+from impasto.learning.evaluation.scorer import ObjectiveScorer, load_picture, to_uint8
 from impasto.learning.losses.objective import Objective
 from impasto.learning.optimization.baseline import lbfgs
 from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
@@ -117,9 +117,9 @@ def measure(
     if kept.exists():
         return json.loads(kept.read_text(encoding="utf-8"))
     size = judge.short
-    pixels = load(photo, size)
+    pixels = load_picture(photo, size)
     stylizer.stylize(pixels, painting)  # the first picture waits for the engine to load and settle
-    slow, seconds = plain(judge, pixels, load(painting, size), iterations)
+    slow, seconds = plain(judge, pixels, load_picture(painting, size), iterations)
     scales = scales_to(size)
     fast, took, curve = ours(
         judge, pixels, painting, OptimizationSettings(minutes=seconds / 60, scales=scales), stylizer
@@ -206,7 +206,7 @@ def main() -> None:
         write_atomically(path, text.encode())
     cells = []
     for (photo, painting), record in zip(pairs, records, strict=True):
-        cells += [(path.stem, load(path, args.size)) for path in (photo, painting)]
+        cells += [(path.stem, load_picture(path, args.size)) for path in (photo, painting)]
         for label in ("plain", "ours"):
             cells.append(
                 (

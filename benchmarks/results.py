@@ -20,7 +20,8 @@ from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.data.synthetic.generator import carried_photos
-from impasto.learning.evaluation.report import bold_and_subdued, groups
+from impasto.learning.evaluation.report import tabulate_boldness
+from impasto.learning.evaluation.summary import split_by_boldness
 from impasto.models.network import NETWORKS
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
@@ -120,7 +121,7 @@ def by_painting(results: dict[str, Any]) -> str:
     methods = [m["method"] for m in results["methods"]]
     head = ["painting", "boldness", *(f"{m}: C, S, J" for m in methods)]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    bold, subdued = groups(paintings)
+    bold, subdued = split_by_boldness(paintings)
     for stem in (*bold, *subdued):
         cells = [
             ", ".join(f"{paintings[stem][m][key]:.2f}" for key in "CSJ")
@@ -142,7 +143,7 @@ def section(of: Section) -> str:
     named = ("short side", "pairs", "paintings", "photographs", "perceptual")
     parts.append("; ".join(f"{key}: {conditions[key]}" for key in named) + ".")
     parts.append(table(results))
-    if groups_table := bold_and_subdued(results["paintings"]):
+    if groups_table := tabulate_boldness(results["paintings"]):
         parts.append(groups_table.replace("## ", "### ").strip())
     if (DOCS / "results" / f"{of.file}.jpg").exists():
         parts.append(f"![{of.heading}](results/{of.file}.jpg)")

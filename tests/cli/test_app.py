@@ -1,14 +1,48 @@
-"""The command line as a whole: values that are none, and Ctrl-C at any time."""
+"""The command line as a whole: help, wrong values, and Ctrl-C at any time."""
 
+import json
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from commands import Run, python
 
+import impasto as package
 from impasto.cli.app import explained
+
+
+def test_version(impasto: Run) -> None:
+    assert impasto("--version").out == f"impasto {package.__version__}\n"
+    assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "stylize",
+        "styles",
+        "train",
+        "evaluate",
+        "benchmark",
+        "doctor",
+        "webcam",
+        "compare",
+        "import",
+        "export",
+    ],
+)
+def test_help(impasto: Run, verb: str) -> None:
+    done = impasto(verb, "-h")
+    assert (done.code, done.err) == (0, "")
+    assert f"impasto {verb}" in done.out
+    assert verb in impasto("--help").out
+
+
+def test_an_unknown_verb(impasto: Run) -> None:
+    assert "paint" in impasto("paint").usage()
 
 
 @pytest.mark.parametrize(
@@ -44,6 +78,11 @@ def test_values_are_named_with_their_bounds(
 def test_words_of_older_typers_stay() -> None:
     error: Any = typer.BadParameter("3 is not in the range 64<=x<=4320.")
     assert explained(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+
+
+def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
+    lines = impasto("stylize", photo_file, "-s", "great-wave", "--json").out.splitlines()
+    assert [json.loads(line)["input"] for line in lines] == [str(photo_file)]
 
 
 # Ctrl-C
