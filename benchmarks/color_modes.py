@@ -106,7 +106,8 @@ def stylized(stylizer: Stylizer, photo: UInt8, style: Style, color: Color) -> tu
 
 def apart(painted: UInt8, photo: UInt8) -> float:
     """How far mean and deviations of R, G and B are apart, over the photograph's deviations; 0
-    where they are the same."""
+    where they are the same.
+    """
     one, other = palette(painted), palette(photo)
     deviations = np.sqrt(np.diag(other.cov))
     off = np.concatenate([one.mean - other.mean, np.sqrt(np.diag(one.cov)) - deviations])

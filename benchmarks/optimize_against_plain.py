@@ -68,7 +68,8 @@ def ours(
     stylizer: Stylizer,
 ) -> tuple[UInt8, float, list[float]]:
     """The picture that `impasto optimize` paints, the seconds it took, and J after 1, 2, ...
-    iterations."""
+    iterations.
+    """
     start, curve = time.perf_counter(), []
     run = new_optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
     while run.fraction < 1:
@@ -92,7 +93,8 @@ def saved(
     stylizer: Stylizer,
 ) -> int:
     """How many iterations earlier a curve of J is as low as one from the photograph after so
-    many."""
+    many.
+    """
     settings = OptimizationSettings(
         iterations=iterations, scales=scales_to(judge.short), start="photo"
     )

@@ -33,7 +33,8 @@ MEASURED = DOCS / "measured"
 @dataclass(frozen=True)
 class Section:
     """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of
-    `impasto evaluate`."""
+    `impasto evaluate`.
+    """
 
     file: str
     heading: str
@@ -87,7 +88,8 @@ SECTIONS = (
 
 def table(results: dict[str, Any]) -> str:
     """Mean and median of C, S and J by method, and what else was measured of the canonical
-    objective."""
+    objective.
+    """
     head = [
         "method",
         "C",
@@ -153,7 +155,8 @@ def section(of: Section) -> str:
 
 def zero_shot_sheet(folder: Path) -> None:
     """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg.
-    Paintings are not shown."""
+    Paintings are not shown.
+    """
     found = {path.stem: path for path in carried_photos()}
     photos = [read(found[name]).rgb for name in ("china", "chelsea")]
     cells = []

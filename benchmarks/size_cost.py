@@ -115,7 +115,8 @@ def _paint(photo: Path, network: str) -> dict[str, Any]:
 
 def plot(records: list[dict[str, Any]]) -> None:
     """CPU seconds, which a busy machine changes least, and memory, on logarithmic axes: a slope of
-    1 grows with the pixels."""
+    1 grows with the pixels.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -83,7 +83,8 @@ def named_tensors(network: perceptual.PerceptualNetwork) -> dict[str, Tensor]:
 
 def altered(x: Tensor, rng: np.random.Generator) -> Tensor:
     """The second half of a batch changed: double exposures, foreign colours, noise, as early
-    painted pictures have them."""
+    painted pictures have them.
+    """
     half = len(x) // 2
     y = x[half:]
     blend = torch.from_numpy(rng.uniform(0, 0.6, (len(y), 1, 1, 1))).float() * (rng.random() < 0.5)

@@ -149,7 +149,8 @@ def read_art(
     kept: Path,
 ) -> Read:
     """What the predictor reads in views of art, (count, statistics), and moments of their features,
-    by layer."""
+    by layer.
+    """
     if not kept.exists():
         views = [to_tensor([art.view(number)]) for number in range(count)]
         readings = torch.cat([predictor.statistics(view) for view in views])

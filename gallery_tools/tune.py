@@ -77,7 +77,8 @@ def main() -> None:
 
 class Tuner:
     """What is the same for all styles: options, judge, photographs and what the judge reads of
-    them."""
+    them.
+    """
 
     def __init__(
         self, given: argparse.Namespace, judge: PerceptualNetwork, content: ContentImages
@@ -87,7 +88,8 @@ class Tuner:
 
     def tuned(self, style: Style, name: str) -> Style:
         """The style with its embedding for one network learned on, without the scores of the old
-        one."""
+        one.
+        """
         given, network, facts = self.given, load_shipped(name), style.metadata
         pace_of_it = learning_rates(None, "tuned") | {"embedding_rate": given.rate}
         weights = LossWeights(local=given.local_weight)

@@ -67,7 +67,8 @@ def main() -> None:
 
 def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
     """The record of files read as one kind, and of those of more than 10 megapixels apart, as they
-    take most; printed."""
+    take most; printed.
+    """
     for each in found:
         if each.ending not in ("read", "error"):
             print(each, flush=True)

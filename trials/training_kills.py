@@ -50,7 +50,8 @@ def main() -> None:
 
 def trial(folder: Path, kills: int, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:
     """Kill a run so many times in all; how often it then ended in the weights of a run that nobody
-    killed."""
+    killed.
+    """
     torch.set_num_threads(1)
     judge, content = inputs.load_losses("lite", "f32"), SyntheticPhotos(0)
     loop.CHECKPOINT_SECONDS = 0.0  # a checkpoint after each step, so that kills meet them
@@ -85,7 +86,8 @@ def ended(
     kill: tuple[float, signal.Signals] | None,
 ) -> str | None:
     """The hash of the weights that a process ends in, which goes on where others were killed; None
-    if it is killed itself, after so many seconds, by such a signal."""
+    if it is killed itself, after so many seconds, by such a signal.
+    """
     place.mkdir(exist_ok=True)
     process = os.fork()  # not a fresh interpreter: what takes longest is to load PyTorch
     if process == 0:

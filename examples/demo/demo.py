@@ -28,7 +28,8 @@ NEW = "poster"
 
 def photographs(folder: Path) -> list[Path]:
     """Three photographs that installed packages carry, or scenes that the project draws, as
-    files."""
+    files.
+    """
     found = {path.stem: path for path in carried_photos()}
     pictures = {name: read(found[name]) for name in PHOTOS if name in found}
     while len(pictures) < 3:

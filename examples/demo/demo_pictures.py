@@ -23,7 +23,8 @@ OCHRE, TEAL, ROSE, SKY, BROWN = "#e3a11c", "#1d7874", "#e9a08f", "#7fb2d1", "#6b
 
 class Sheet:
     """A drawing in units of its height, x to the right and y down, supersampled for smooth
-    edges."""
+    edges.
+    """
 
     def __init__(self, size: tuple[int, int], ground: str) -> None:
         self.size = size
