@@ -1,5 +1,6 @@
-"""Color modes on four pairs, side by side and measured: docs/how-to/color/*.jpg, and the table of
-docs/how-to/color.md.
+"""Measure the color modes on four pairs, and show them side by side.
+
+Writes docs/how-to/color/*.jpg, and prints the table of docs/how-to/color.md.
 
   python benchmarks/color_modes.py PAINTINGS
 
@@ -50,6 +51,7 @@ WAYS: list[tuple[Mode, When]] = [(mode, "after") for mode in MODES] + [
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

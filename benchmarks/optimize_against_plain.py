@@ -1,5 +1,4 @@
-"""Measure `impasto optimize` against plain L-BFGS from the photograph in equal time, over pairs of
-photographs and paintings.
+"""Measure `impasto optimize` against plain L-BFGS from the photograph in equal time.
 
   python benchmarks/optimize_against_plain.py PHOTOS PAINTINGS -o FOLDER [--json
   docs/explanation/measured/optimize.json]
@@ -143,6 +142,7 @@ def _said(score: dict[str, float]) -> str:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,6 @@
-"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied
-into `measured/` there.
+"""Write docs/explanation/results.md from measured files alone.
+
+The files are results of `impasto evaluate`, copied into `measured/` there.
 
   python benchmarks/results.py [--paintings FOLDER]
 
@@ -173,6 +174,7 @@ def zero_shot_sheet(folder: Path) -> None:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,4 @@
-"""Paint what the gallery's styles look like, and write their cards: previews,
-docs/reference/gallery.md and docs/gallery.jpg.
+"""Draw previews of the gallery's styles, docs/gallery.jpg and docs/reference/gallery.md.
 
   python gallery_tools/cards.py
 

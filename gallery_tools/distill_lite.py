@@ -1,5 +1,4 @@
-"""Train `lite`, the perceptual network that ships with impasto: a student of VGG-19 at a quarter of
-its width.
+"""Train `lite`, the perceptual network that ships: a student of VGG-19 at a quarter of its width.
 
   python gallery_tools/distill_lite.py --photos FOLDER --art FOLDER --minutes 15
 
@@ -130,6 +129,7 @@ def errors(
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -34,6 +34,7 @@ ROOM = 1.1  # of what was seen, for styles that were not
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

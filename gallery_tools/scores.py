@@ -1,8 +1,8 @@
-"""Write what `impasto evaluate` measured of the gallery into its style files: the mean C, S and J
-of each style.
+"""Write the mean C, S and J of each style, by `impasto evaluate`, into the gallery's style files.
 
-impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical -o
-scores/ python gallery_tools/scores.py scores/results.json
+  impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical \\
+    -o scores/
+  python gallery_tools/scores.py scores/results.json
 """
 
 import argparse
@@ -16,6 +16,7 @@ from impasto.paths import GALLERY
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,4 @@
-"""Learn every style of the gallery alone: its embeddings are trained on, one by one, and the
-networks stay as they are.
+"""Train every style of the gallery alone: its embeddings, while the networks stay fixed.
 
   python gallery_tools/tune.py PAINTINGS --photos PHOTOS --minutes 1.4
 
@@ -35,6 +34,7 @@ TUNED = "then its embedding alone"
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,4 @@
-"""A folder of thousands of pictures, some of them broken, painted by a run that is killed on the
-way and started again.
+"""Kill a run over thousands of pictures, some of them broken, and start it again.
 
   python trials/batch_kills.py --pictures 2000 --kills 3
 
@@ -39,6 +38,7 @@ FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

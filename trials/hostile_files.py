@@ -1,5 +1,6 @@
-"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in
-docs/explanation/measured/corpus.json.
+"""Read all hostile files of tests/corpus.py, and record the results.
+
+The record is docs/explanation/measured/corpus.json.
 
   python trials/hostile_files.py [--flips 16] [--seed 0]
 
@@ -35,6 +36,7 @@ KINDS: tuple[Kind, ...] = ("picture", "mask", "style")
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

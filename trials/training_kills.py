@@ -1,5 +1,4 @@
-"""A tiny run of training, killed at random moments and resumed: it must always end in the same
-weights.
+"""Kill a tiny training run at random moments, and resume it: the weights must be the same.
 
   python trials/training_kills.py --kills 50
 
@@ -37,6 +36,7 @@ STEPS = 24
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,7 @@
-"""The demonstration: photographs in gallery styles, then in the manner of one picture, at once and
-after a little training, all on one contact sheet.
+"""Demonstrate impasto on one contact sheet.
+
+Photographs are painted in gallery styles, then in the style of one picture: at once, and after a
+little training.
 
 python examples/demo/demo.py [--minutes 2] [--out demo]
 """
@@ -41,6 +43,7 @@ def photographs(folder: Path) -> list[Path]:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,4 @@
-"""Two drawn pictures for demonstrations that need no download: a poster to paint like, and a scene
-to paint.
+"""Draw two pictures for demonstrations without a download: a style poster and a scene.
 
 python examples/demo/demo_pictures.py FOLDER
 """
@@ -426,6 +425,7 @@ def _grained(picture: Array) -> Array:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
