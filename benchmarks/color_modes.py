@@ -107,8 +107,9 @@ def stylized(stylizer: Stylizer, photo: UInt8, style: Style, color: Color) -> tu
 
 
 def apart(painted: UInt8, photo: UInt8) -> float:
-    """How far mean and deviations of R, G and B are apart, over the photograph's deviations; 0
-    where they are the same.
+    """Measure how far means and deviations of R, G and B are apart, 0 where they are equal.
+
+    The unit is the photograph's deviations.
     """
     one, other = palette(painted), palette(photo)
     deviations = np.sqrt(np.diag(other.cov))

@@ -66,9 +66,7 @@ def ours(
     settings: OptimizationSettings,
     stylizer: Stylizer,
 ) -> tuple[UInt8, float, list[float]]:
-    """The picture that `impasto optimize` paints, the seconds it took, and J after 1, 2, ...
-    iterations.
-    """
+    """Paint by `impasto optimize`; return the picture, its seconds, and J by iteration."""
     start, curve = time.perf_counter(), []
     run = new_optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
     while run.fraction < 1:
@@ -78,6 +76,7 @@ def ours(
 
 
 def pictures(place: Path) -> list[Path]:
+    """List the pictures of a folder, or the one picture."""
     if place.is_file():
         return [place]
     return sorted(path for path in place.iterdir() if path.suffix.lower() in EXTENSIONS)
@@ -91,9 +90,7 @@ def saved(
     iterations: int,
     stylizer: Stylizer,
 ) -> int:
-    """How many iterations earlier a curve of J is as low as one from the photograph after so
-    many.
-    """
+    """Count how many iterations earlier a curve of J is as low as one from the photograph."""
     settings = OptimizationSettings(
         iterations=iterations, scales=scales_to(judge.short), start="photo"
     )
@@ -187,11 +184,12 @@ def main() -> None:
         }
         for label in ("plain", "ours")
     }
+    perceptual = judge.objective.perceptual
     result = {
         "conditions": {
             "short side": args.size,
             "plain iterations": args.iterations,
-            "perceptual": f"{judge.objective.perceptual.identity} {judge.objective.perceptual.dtype}",
+            "perceptual": f"{perceptual.identity} {perceptual.dtype}",
             "cores": args.threads,
             "pairs": len(records),
         },
@@ -218,7 +216,8 @@ def main() -> None:
             )
     write(args.output / "sheet.jpg", Picture(contact_sheet(cells, columns=4, width=WIDTH)))
     print(
-        f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: {result['lower by']:.1%} lower; {args.output}"
+        f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: "
+        f"{result['lower by']:.1%} lower; {args.output}"
     )
 
 

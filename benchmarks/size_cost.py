@@ -116,8 +116,9 @@ def _paint(photo: Path, network: str) -> dict[str, Any]:
 
 
 def plot(records: list[dict[str, Any]]) -> None:
-    """CPU seconds, which a busy machine changes least, and memory, on logarithmic axes: a slope of
-    1 grows with the pixels.
+    """Plot CPU seconds, which a busy machine changes least, and memory, on logarithmic axes.
+
+    A slope of 1 grows with the number of pixels.
     """
     import matplotlib
 

@@ -81,6 +81,7 @@ def compared(picture: UInt8, prepared: PreparedStyle) -> dict[str, Any]:
 
 
 def painted_by_samples(picture: UInt8, prepared: PreparedStyle) -> UInt8:
+    """Paint with statistics of two samples, as for a picture of 400 megapixels."""
     kept = tiling.MAX_MEASURED_PIXELS, tiling.SAMPLE_PIXELS
     tiling.MAX_MEASURED_PIXELS, tiling.SAMPLE_PIXELS = (
         0,

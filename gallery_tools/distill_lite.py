@@ -81,8 +81,9 @@ def named_tensors(network: perceptual.PerceptualNetwork) -> dict[str, Tensor]:
 
 
 def altered(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """The second half of a batch changed: double exposures, foreign colours, noise, as early
-    painted pictures have them.
+    """Change the second half of a batch, as early paintings of a network look.
+
+    The changes are double exposures, foreign colors and noise.
     """
     half = len(x) // 2
     y = x[half:]

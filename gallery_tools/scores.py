@@ -1,7 +1,8 @@
 """Write the mean C, S and J of each style, by `impasto evaluate`, into the gallery's style files.
 
-  impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical \\
-    -o scores/
+First run `impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures
+canonical -o scores/`, then:
+
   python gallery_tools/scores.py scores/results.json
 """
 
@@ -29,7 +30,10 @@ def main() -> None:
     for path in parser.parse_args().results:
         results = json.loads(path.read_text(encoding="utf-8"))
         conditions = results["conditions"]
-        said = f"{conditions['photographs']} photographs, {conditions['perceptual']}, {conditions['short side']}"
+        text = (
+            f"{conditions['photographs']} photographs, "
+            f"{conditions['perceptual']}, {conditions['short side']}"
+        )
         for name in gallery_names():
             style = gallery_style(name)
             scores = results["paintings"].get(style.metadata.get("source", ""), {})
@@ -38,7 +42,7 @@ def main() -> None:
                 network, _, where = method.partition("@")
                 if where == "gallery":
                     metadata |= {f"{network}.{key}": f"{figures[key]:.3f}" for key in "CSJ"} | {
-                        f"{network}.measured": said
+                        f"{network}.measured": text
                     }
             if name != PHOTO and metadata != style.metadata:
                 replace(style, metadata=metadata).write(GALLERY / "styles" / f"{name}.safetensors")

@@ -55,8 +55,9 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> set[str]:
-    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be
-    read, every one another case of the corpus.
+    """Write pictures of many sizes and formats in folders of a hundred.
+
+    Returns the names of those that cannot be read, each another case of the corpus.
     """
     rng, found = random.Random(0), set()
     hostile = [

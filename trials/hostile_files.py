@@ -68,8 +68,9 @@ def main() -> None:
 
 
 def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
-    """The record of files read as one kind, and of those of more than 10 megapixels apart, as they
-    take most; printed.
+    """Print and return the record of files read as one kind.
+
+    Files of 100 megapixels are apart, as they take most.
     """
     for each in found:
         if each.ending not in ("read", "error"):

@@ -89,7 +89,8 @@ def main() -> None:
         counts["timeouts"] = earlier + sum(code in TIMEOUTS for code in found.values())
         counts["killed"] = counts["tried"] - len(counts["survivors"])
         print(
-            f"{module}: {counts['killed']} of {counts['tried']} killed, {counts['timeouts']} of them by time"
+            f"{module}: {counts['killed']} of {counts['tried']} killed, {counts['timeouts']} of "
+            "them by time"
         )
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -29,9 +29,7 @@ NEW = "poster"
 
 
 def photographs(folder: Path) -> list[Path]:
-    """Three photographs that installed packages carry, or scenes that the project draws, as
-    files.
-    """
+    """Write three photographs that installed packages carry, or drawn scenes, as files."""
     found = {path.stem: path for path in carried_photos()}
     pictures = {name: read(found[name]) for name in PHOTOS if name in found}
     while len(pictures) < 3:
@@ -64,7 +62,8 @@ def main() -> None:
         columns[style] = paint(stylizer, photos, style, style)
     seconds = time.perf_counter() - began
     print(
-        f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing included.",
+        f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing "
+        "included.",
         flush=True,
     )
 

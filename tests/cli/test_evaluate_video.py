@@ -125,10 +125,8 @@ def test_unequal_lengths_are_said(impasto: Run, place: Path) -> None:
         assert done.code == 0
         (line,) = done.errors
         hint = "; if only a part was stylized, give --start and --end" if name == "short" else ""
-        assert (
-            line
-            == f"{place / name}.mp4 and {place / 'clip.mp4'} differ in length: compared over {count} frames{hint}"
-        )
+        names = f"{place / name}.mp4 and {place / 'clip.mp4'}"
+        assert line == f"{names} differ in length: compared over {count} frames{hint}"
         assert done.records[1]["frames"] == count
 
 
