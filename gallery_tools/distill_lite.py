@@ -1,5 +1,4 @@
-"""Train `lite`, the perceptual network that ships with impasto: a student of VGG-19 at a quarter of
-its width.
+"""Train `lite`, the perceptual network that ships: a student of VGG-19 at a quarter of its width.
 
   python gallery_tools/distill_lite.py --photos FOLDER --art FOLDER --minutes 15
 
@@ -82,8 +81,10 @@ def named_tensors(network: perceptual.PerceptualNetwork) -> dict[str, Tensor]:
 
 
 def altered(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """The second half of a batch changed: double exposures, foreign colours, noise, as early
-    painted pictures have them."""
+    """Change the second half of a batch, as early paintings of a network look.
+
+    The changes are double exposures, foreign colors and noise.
+    """
     half = len(x) // 2
     y = x[half:]
     blend = torch.from_numpy(rng.uniform(0, 0.6, (len(y), 1, 1, 1))).float() * (rng.random() < 0.5)
@@ -129,6 +130,7 @@ def errors(
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,15 +1,49 @@
-"""The command line as a whole: values that are none, and Ctrl-C at any time."""
+"""The command line as a whole: help, wrong values, and Ctrl-C at any time."""
 
+import json
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from commands import Run, python
 
+import impasto as package
 from impasto.cli.app import explain
+
+
+def test_version(impasto: Run) -> None:
+    assert impasto("--version").out == f"impasto {package.__version__}\n"
+    assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "stylize",
+        "styles",
+        "train",
+        "evaluate",
+        "benchmark",
+        "doctor",
+        "webcam",
+        "compare",
+        "import",
+        "export",
+    ],
+)
+def test_help(impasto: Run, verb: str) -> None:
+    done = impasto(verb, "-h")
+    assert (done.code, done.err) == (0, "")
+    assert f"impasto {verb}" in done.out
+    assert verb in impasto("--help").out
+
+
+def test_an_unknown_verb(impasto: Run) -> None:
+    assert "paint" in impasto("paint").usage()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +108,11 @@ def test_common_options_come_first(impasto: Run) -> None:
     ]
     common = re.findall(r"^│ [ *]+(--\w+)", listed["Common options"], re.MULTILINE)
     assert common == [*("--style", "--output", "--strength", "--color", "--network", "--overwrite")]
+
+
+def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
+    lines = impasto("stylize", photo_file, "-s", "great-wave", "--json").out.splitlines()
+    assert [json.loads(line)["input"] for line in lines] == [str(photo_file)]
 
 
 # Ctrl-C

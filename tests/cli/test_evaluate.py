@@ -23,7 +23,7 @@ from safetensors.torch import save_file  # noqa: E402
 from impasto.images.image import Picture  # noqa: E402
 from impasto.images.reading import read  # noqa: E402
 from impasto.images.writing import write  # noqa: E402
-from impasto.learning.evaluation import scorer  # noqa: E402
+from impasto.learning.evaluation import baselines, scorer  # noqa: E402
 from impasto.learning.evaluation.scorer import ObjectiveScorer  # noqa: E402
 from impasto.learning.networks import pretrained  # noqa: E402
 from impasto.stylizer import Stylizer  # noqa: E402
@@ -157,8 +157,8 @@ def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path
         assert line["values"] == pytest.approx(vars(expected), rel=1e-4)
         seen += 1
     assert seen == 4
-    baseline = scorer.double_exposure(
-        scorer.load(place / "photos" / "a.png", 64), scorer.load(painting, 64)
+    baseline = baselines.double_exposure(
+        scorer.load_picture(place / "photos" / "a.png", 64), scorer.load_picture(painting, 64)
     )
     np.testing.assert_array_equal(
         read(place / "out/pictures/64/double-exposure" / f"a.{WAVE}.png").rgb, baseline
@@ -188,7 +188,7 @@ def test_a_run_goes_on_where_it_was(run: Run, place: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Stylizer, "stylize", until)
     done = run("base@gallery,recolored")
     assert done.code == 130
-    assert "the same command goes on" in done.err
+    assert "the same command continues" in done.err
     before = scores(place)
     assert {line["photo"] for line in before} == {"a"}
     with (place / "out" / "scores.jsonl").open("a") as file:
@@ -248,7 +248,7 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     theirs = place / "theirs"
     theirs.mkdir()
     for name in "ab":  # the photographs themselves, at another size
-        photo = scorer.load(place / "photos" / f"{name}.png", 64)
+        photo = scorer.load_picture(place / "photos" / f"{name}.png", 64)
         write(
             theirs / f"{name}.{WAVE}.png",
             Picture(np.array(Image.fromarray(photo).resize((146, 128)))),
@@ -283,7 +283,7 @@ def test_without_a_folder_the_stylizer_gets_the_painting(
         lambda self, picture, style: 255 - picture if Path(style).is_file() else None,
     )
     assert run("base").code == 0
-    photo = scorer.load(place / "photos" / "a.png", 64)
+    photo = scorer.load_picture(place / "photos" / "a.png", 64)
     np.testing.assert_array_equal(
         read(place / "out/pictures/64/base" / f"a.{WAVE}.png").rgb, 255 - photo
     )
@@ -316,7 +316,7 @@ def test_fid_and_lpips_with_the_weights_they_need(
 def test_what_is_missing_is_left_out_and_said(run: Run, place: Path) -> None:
     done = run("recolored", "--measures", "ssim,lpips", "--every", "2")
     assert done.code == 0
-    assert "lpips is left out: SqueezeNet is not on this machine" in done.err
+    assert "lpips is left out: cannot load SqueezeNet: it is not on this machine" in done.err
     assert results(place)["recolored"]["pairs"] == 1
 
 
