@@ -42,7 +42,7 @@ def measured(path: Path) -> Path:
     embedding = np.ones(3, np.float32)
     Style(
         "tulip", {"base": embedding, "small": embedding}, {"base": "cafe", "small": "beef"}, facts
-    ).write(path)
+    ).save(path)
     return path
 
 
@@ -70,7 +70,7 @@ def test_measures_are_listed_by_network(impasto: Run, tmp_path: Path) -> None:
 
 def test_measures_that_are_no_numbers(impasto: Run, tmp_path: Path) -> None:
     facts = {"base.J": "very good"}
-    Style("tulip", {"base": np.ones(3, np.float32)}, {"base": "cafe"}, facts).write(
+    Style("tulip", {"base": np.ones(3, np.float32)}, {"base": "cafe"}, facts).save(
         tmp_path / "a.safetensors"
     )
     (record,) = impasto("styles", tmp_path / "a.safetensors", "--json").records
@@ -87,7 +87,7 @@ def test_a_remembered_picture_is_shown(impasto: Run, tmp_path: Path) -> None:
         None,
         encode_picture(photo(40, 50)),
     )
-    style.write(tmp_path / "tulip.safetensors")
+    style.save(tmp_path / "tulip.safetensors")
     (record,) = impasto("styles", tmp_path / "tulip.safetensors", "--json").records
     assert record == {
         "name": "tulip",
@@ -162,7 +162,7 @@ def test_folders_of_styles(impasto: Run, tmp_path: Path) -> None:
     for path in ("mine/b.safetensors", "mine/styles/a.safetensors"):
         Style(
             Path(path).stem, embeddings, {"base": "cafe"}, remembered=encode_picture(photo(40, 50))
-        ).write(tmp_path / path)
+        ).save(tmp_path / path)
     Image.fromarray(photo(40, 50)).save(tmp_path / "tulip.png")
     arguments = ("styles", tmp_path / "mine", "udnie", tmp_path / "tulip.png")
     names = ["b", "a", "udnie", "tulip"]
@@ -176,7 +176,7 @@ def test_a_network_of_its_own_is_listed(impasto: Run, tmp_path: Path) -> None:
     known = load_shipped("small")
     own = replace(known, name="own", predictor=b"", photo=None)
     embedding = gallery_style("udnie").embedding(known)
-    Style("mine", {"own": embedding}, {"own": known.hash}, {}, own).write(
+    Style("mine", {"own": embedding}, {"own": known.hash}, {}, own).save(
         tmp_path / "mine.safetensors"
     )
     (record,) = impasto("styles", tmp_path / "mine.safetensors", "--json").records

@@ -206,7 +206,7 @@ def _find_pictures(inputs: Sequence[str]) -> tuple[list[Path], int]:
     Raises:
         typer.Exit: There is no file at all.
     """
-    paths, failures = files(inputs)
+    paths, failures = find_paths(inputs)
     for text, error in failures:
         console.fail(str(error) if text in str(error) else f"{text}: {error}")
     if not paths:
