@@ -17,7 +17,6 @@ from pictures import UInt8, photo
 from PIL import Image
 
 from impasto.cli.batch import painting_name
-from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
 from impasto.video.metrics import measure
 from impasto.video.temporal.frozen_statistics import SteadyStyle
@@ -236,14 +235,6 @@ def test_a_part_and_how_it_is_coded(impasto: Run, clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90), ("1.5", 1.5), (".5", 0.5), ("1:30", 90), ("1:02:03.5", 3723.5), ("00:00:01", 1)],
-)
-def test_times(text: str, expected: float) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--start", "soon"], "'soon' is no time; write seconds (90, 1.5) or h:m:s"),
@@ -343,13 +334,13 @@ def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
 import os, signal, impasto.inference.model
-real, left = impasto.inference.model.Brush.paint, [5]
+real, left = impasto.inference.model.PreparedStyle.paint, [5]
 def paint(*arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGINT)
     return real(*arguments)
-impasto.inference.model.Brush.paint = paint
+impasto.inference.model.PreparedStyle.paint = paint
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()

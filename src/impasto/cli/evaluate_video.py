@@ -88,7 +88,7 @@ class _Frames:
         how: VideoOptions,
         like: "_Frames | None" = None,
     ) -> None:
-        from impasto.video.stylize import open_clip  # here, as pictures do without PyAV
+        from impasto.video.clip_files import open_clip  # here, as pictures do without PyAV
 
         self.clip, self.taken = opened.enter_context(open_clip(path, how)), 0
         frames = (item for item in self.clip.items() if isinstance(item, Frame))
@@ -104,7 +104,7 @@ class _Frames:
             )
 
     def __iter__(self) -> Iterator[UInt8]:
-        from impasto.video.stylize import fit_frame
+        from impasto.video.frame_size import fit_frame
 
         for frame in self._coming:
             self.taken += 1
@@ -149,7 +149,8 @@ def _shown(value: float | None) -> str:
 
 def _write(folder: Path, records: list[dict[str, Any]]) -> None:
     """Write the figures as Markdown and JSON into a folder. Raises ImpastoError where it does not
-    take them."""
+    take them.
+    """
     rows = [
         f"| {_name(r)} | {_shown(r['flicker_ratio'])} | {_shown(r['warping_error'])} | {r['frames']} |"
         for r in records
