@@ -80,7 +80,7 @@ def test_parts_are_timed_from_the_first_frame(tmp_path: Path, name: str, start: 
 
 def test_parts_that_are_none(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4")
-    with pytest.raises(VideoError, match=r"has no frame from 100 s; it lasts 0\.5 s"):
+    with pytest.raises(VideoError, match=r"from 100 s: it has no frame there; it lasts 0\.5 s"):
         paint_video(source, tmp_path / "out.mp4", unchanged, VideoOptions(TimeSpan(Fraction(100))))
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 

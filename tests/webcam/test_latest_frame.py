@@ -66,7 +66,7 @@ def test_a_camera_that_disappears() -> None:
 
 
 def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.webcam.latest_frame._FAREWELL", 0.01)
+    monkeypatch.setattr("impasto.webcam.latest_frame._MAX_JOIN_SECONDS", 0.01)
     feed = HandFeed()
     with LatestFrame(feed, FakeClock()) as newest:
         assert newest.take(0) is None
@@ -76,17 +76,17 @@ def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.Monke
 
 def test_a_camera_that_is_silent_is_given_up() -> None:
     clock = FakeClock()
-    patience = Watchdog(FakeFeed([]), clock)
+    watchdog = Watchdog(FakeFeed([]), clock)
     clock.time += 9
-    patience.check(False)
-    patience.check(True)
+    watchdog.check(False)
+    watchdog.check(True)
     clock.time += 9.5
-    patience.check(False)
+    watchdog.check(False)
     clock.time += 1
     with pytest.raises(
-        VideoError, match="the camera /dev/fake gave no picture for 10 s; unplug it"
+        VideoError, match="camera /dev/fake: it gave no picture for 10 s; unplug it"
     ):
-        patience.check(False)
+        watchdog.check(False)
 
 
 def test_a_file_is_played_at_its_own_pace() -> None:
@@ -116,6 +116,6 @@ def test_times_that_leap_are_not_waited_for(leap: float) -> None:
 
 def test_a_file_may_stand_still() -> None:
     clock = FakeClock()
-    patience = Watchdog(FakeFile([]), clock)
+    watchdog = Watchdog(FakeFile([]), clock)
     clock.time += 1000
-    patience.check(False)
+    watchdog.check(False)

@@ -149,8 +149,7 @@ def _shown(value: float | None) -> str:
 
 def _write(folder: Path, records: list[dict[str, Any]]) -> None:
     """Write the figures as Markdown and JSON into a folder. Raises ImpastoError where it does not
-    take them.
-    """
+    take them."""
     rows = [
         f"| {_name(r)} | {_shown(r['flicker_ratio'])} | {_shown(r['warping_error'])} | {r['frames']} |"
         for r in records

@@ -169,7 +169,7 @@ class _RecordingFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = CarefulFile(cast(IO[bytes], FileIO(self._path, "w")))
         if self._pending is not None:
-            frame = self._make_frame(*self._pending, at, is_last=picture is None)
+            frame = self._make_frame(*self._pending, at, picture is None)
             self._writer = self._writer or self._open_writer(self._file, frame)
             self._writer.write(frame)
             self.frames += 1

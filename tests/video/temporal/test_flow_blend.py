@@ -106,7 +106,7 @@ def test_blur_does_not_pile_up(carrying: Callable[[list[UInt8]], FlowStyle]) -> 
 
 
 def test_flow_is_of_reduced_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_blend, "LONG", 64)
+    monkeypatch.setattr(flow_blend, "MAX_FLOW_SIDE", 64)
     assert flow_blend.reduce_for_flow(texture(96, 128)).shape == (48, 64, 3)
     assert flow_blend.reduce_for_flow(texture(400, 2)).shape == (64, 1, 3)
     small = texture(30, 64)
@@ -116,7 +116,7 @@ def test_flow_is_of_reduced_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reduced_flow_carries_as_far(
     carrying: Callable[[list[UInt8]], FlowStyle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_blend, "LONG", 96)
+    monkeypatch.setattr(flow_blend, "MAX_FLOW_SIDE", 96)
     frames = pan(5, 144, 192, 4, 0)
     strokes = noisy([255 - frame for frame in frames], 25)
     prepared = carrying(strokes)

@@ -32,8 +32,7 @@ def opencv() -> Any:
         import cv2
     except ImportError as error:
         raise VideoError(
-            "cannot compute optical flow: it needs OpenCV, which is not installed "
-            f"({error}): pip install 'impasto[flow]'"
+            f"cannot compute optical flow: it needs OpenCV ({error}): pip install 'impasto[flow]'"
         ) from error
     return cv2
 
