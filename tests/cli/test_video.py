@@ -17,7 +17,6 @@ from pictures import UInt8, photo
 from PIL import Image
 
 from impasto.batch.outputs import painting_name
-from impasto.cli.video import seconds
 from impasto.stylizer import Stylizer
 from impasto.video.metrics import measure
 from impasto.video.temporal.frozen_statistics import SteadyStyle
@@ -233,14 +232,6 @@ def test_a_part_and_how_it_is_coded(impasto: Run, clip: Path) -> None:
     with av.open(str(clip.with_name("out.mkv"))) as out:
         assert out.streams.video[0].codec_context.codec.canonical_name == "vp9"
     assert len(frames_of(clip.with_name("out.mkv"))) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90), ("1.5", 1.5), (".5", 0.5), ("1:30", 90), ("1:02:03.5", 3723.5), ("00:00:01", 1)],
-)
-def test_times(text: str, expected: float) -> None:
-    assert seconds(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from impasto.errors import ImpastoError, VideoError
 from impasto.images.image import UInt8
 from impasto.progress import OnProgress, Progress
 from impasto.video.clip import Frame
+from impasto.video.clip_files import open_clip
 from impasto.video.formats import VideoOptions
+from impasto.video.frame_size import fit_frame
 from impasto.video.metrics import StabilityScores, measure
-from impasto.video.stylize import fit_frame, open_clip
 from impasto.video.temporal.optical_flow import EFFORT, opencv
 
 
