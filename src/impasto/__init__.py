@@ -18,14 +18,14 @@ if TYPE_CHECKING:
         stylize_video,
         train_style,
     )
-    from impasto.batch.runner import FileResult
+    from impasto.batch.results import FileResult
     from impasto.errors import ImpastoError, RemadeStyleWarning
     from impasto.inference.settings import Region
     from impasto.models.mix import Mix
     from impasto.models.style import Style
     from impasto.progress import Progress
     from impasto.stylizer import Stylizer
-    from impasto.video.stylize import VideoResult
+    from impasto.video.frame_pipeline import VideoResult
 
 __all__ = [
     "FileResult",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "FileResult": "impasto.batch.runner",
+    "FileResult": "impasto.batch.results",
     "ImpastoError": "impasto.errors",
     "Mix": "impasto.models.mix",
     "Progress": "impasto.progress",
@@ -55,7 +55,7 @@ _MODULES = {
     "RemadeStyleWarning": "impasto.errors",
     "Style": "impasto.models.style",
     "Stylizer": "impasto.stylizer",
-    "VideoResult": "impasto.video.stylize",
+    "VideoResult": "impasto.video.frame_pipeline",
     "list_styles": "impasto.api",
     "load_style": "impasto.api",
     "stylize": "impasto.api",

@@ -6,26 +6,27 @@ Each parses what it is given and calls the recipe that the command line calls to
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
+from impasto.errors import TrainingError
+from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
-from impasto.inference.settings import Region, parse_settings
+from impasto.inference.masks import MaskSource
+from impasto.inference.settings import RegionSource, parse_settings
 from impasto.models.gallery import find_style, gallery_names
+from impasto.models.mix import StyleSource
 from impasto.models.network import Network
 from impasto.models.style import Style
-from impasto.models.mix import StyleSource
 from impasto.progress import OnProgress
 from impasto.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from impasto.batch.runner import FileResult
-    from impasto.video.stylize import VideoResult
-
-MaskLike = Any
-"""A gray picture in any form that a photo may have, "alpha", or the name of a gradient."""
+    from impasto.batch.results import FileResult
+    from impasto.video.formats import VideoOptions
+    from impasto.video.frame_pipeline import VideoResult
 
 _loading = threading.Lock()
 _stylizers: dict[str, Stylizer] = {}
@@ -41,11 +42,12 @@ def list_styles() -> list[str]:
     return list(gallery_names())
 
 
-def load_style(source: str | Path) -> Style:
+def load_style(source: str | Path | PictureSource) -> Style:
     """Load a style by gallery name, from a style file, or from any picture.
 
     Args:
-        source: a gallery name, the path of a style file (.safetensors), or the path of a picture.
+        source: a gallery name, the path of a style file (.safetensors), or a picture in any form
+            that a photo of `stylize` may have.
 
     Raises:
         StyleError: the style is unknown, or the file is broken.
@@ -64,8 +66,8 @@ def stylize(
     strength: float = 1.0,
     stroke: float = 1.0,
     color: str | Color | None = None,
-    mask: MaskLike = None,
-    regions: Sequence[str | Region | tuple[Any, Any]] = (),
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
     size: int | None = None,
     network: str | Path = "base",
     stylizer: Stylizer | None = None,
@@ -111,31 +113,205 @@ def stylize(
 
 
 def stylize_files(
-    paths: Iterable[str | Path] | str | Path,
+    paths: str | Path | Iterable[str | Path],
     style: StyleSource,
     output: str | Path | None = None,
     *,
     strength: float = 1.0,
-    stroke: float = 1.0,
+    stroke: float | None = None,
     color: str | Color | None = None,
-    mask: MaskLike = None,
-    regions: Sequence[str | Region | tuple[Any, Any]] = (),
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
     size: int | None = None,
-    network: str | Path = "base",
-    quality: int | None = None,
+    quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
+    report: str | Path | None = None,
+    network: str | Path = "base",
     stylizer: Stylizer | None = None,
     on_progress: OnProgress | None = None,
 ) -> "Iterator[FileResult]":
-    raise NotImplementedError
+    """Paint many files: pictures and videos, one result for each.
+
+    While one picture is painted, the next is read and the one before is written. A file that
+    fails does not stop the others. An output that exists is kept, so a run can be resumed. Closing
+    the iterator early stops the run in order.
+
+    Args:
+        paths: a file, a folder with all that is below it, a glob, or several of these.
+        style: as of `stylize`.
+        output: a folder, or a file if there is one input; None writes beside each input, such as
+            `photo.starry-night.jpg`.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: size of the strokes, 0.25 to 16. By default 1, and for videos of 720 rows and more
+            the size that suits them.
+        color: as of `stylize`.
+        mask: as of `stylize`.
+        regions: as of `stylize`.
+        size: pixels of the painting's shorter side; videos and smaller photos keep their size.
+        quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
+        overwrite: replace outputs that exist.
+        report: a file of JSON lines, one for each input; the same report resumes a run.
+        network: "base", the faster "small", or the path of a network file; loaded once.
+        stylizer: paints in place of the one that `network` names.
+        on_progress: called with the progress of the file in work.
+
+    Returns:
+        An iterator of `FileResult`, in the order of the inputs.
+
+    Raises:
+        StyleError: the style is unknown, broken, or made for another network.
+        ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        OutputError: the output does not fit the inputs, or cannot be written.
+
+    Example:
+        >>> [result.target.name for result in stylize_files(["a.jpg", "b.jpg"], "great-wave")]
+        ['a.great-wave.jpg', 'b.great-wave.jpg']
+    """
+    from impasto.batch import runner
+    from impasto.inference.file_pipeline import FileOptions
+    from impasto.video.formats import VideoOptions
+
+    settings = parse_settings(
+        style, strength, 1.0 if stroke is None else stroke, color, mask, regions
+    )
+    loaded = stylizer or _stylizer(network)
+    loaded.preload(settings.style)
+    video_stroke = None if stroke is None else max(1.0, stroke)
+    options = runner.BatchOptions(
+        FileOptions(size, quality),
+        VideoOptions(quality=quality, stroke=video_stroke),
+        overwrite=overwrite,
+        report=None if report is None else Path(report),
+    )
+    inputs = [paths] if isinstance(paths, str | Path) else paths
+    return runner.stylize_files(inputs, settings, loaded, output, options, on_progress)
 
 
-def stylize_video() -> "VideoResult":
-    raise NotImplementedError
+def stylize_video(
+    source: str | Path,
+    target: str | Path,
+    style: StyleSource,
+    *,
+    strength: float = 1.0,
+    stroke: float | None = None,
+    color: str | Color | None = None,
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
+    steady: bool = True,
+    flow: bool = False,
+    start: str | float | None = None,
+    end: str | float | None = None,
+    options: "VideoOptions | None" = None,
+    network: str | Path = "small",
+    stylizer: Stylizer | None = None,
+    on_progress: OnProgress | None = None,
+) -> "VideoResult":
+    """Paint a video, an animation or numbered pictures, as steadily as the command line does.
+
+    Sound, subtitles, chapters, times and size are kept.
+
+    Args:
+        source: a video file, an animated GIF or WebP, or numbered pictures: `frames/%05d.png`.
+        target: the file to write; its suffix names the format.
+        style: as of `stylize`.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: size of the strokes, 1 to 16. By default the size that suits the frames: 2 from 720
+            rows on, 4 from 1440 rows on.
+        color: as of `stylize`.
+        mask: as of `stylize`; it lies still over all frames.
+        regions: as of `stylize`.
+        steady: keep paint still where the scene is still; else every frame is painted by itself.
+        flow: let strokes follow the motion; needs OpenCV (extra `flow`).
+        start: begin here: seconds, or "1:02:03.5".
+        end: end here.
+        options: codec, quality and more; `start`, `end` and `stroke` are then theirs.
+        network: "small", "base", or the path of a network file; loaded once.
+        stylizer: paints in place of the one that `network` names.
+        on_progress: called after each frame; an exception that it raises stops the work.
+
+    Raises:
+        VideoError: the source cannot be read, or the target cannot be written.
+        StyleError: the style is unknown, broken, or made for another network.
+        ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        VideoInterrupted: Ctrl-C; the frames painted until then are kept.
+
+    Example:
+        >>> result = stylize_video("clip.mp4", "painted.mp4", "great-wave")
+        >>> result.width, result.height, result.frames
+        (64, 48, 3)
+    """
+    from impasto.video import stylize as recipe
+    from impasto.video.formats import VideoOptions, parse_span
+
+    settings = parse_settings(style, strength, 1.0, color, mask, regions)
+    if options is None:
+        options = VideoOptions(span=parse_span(start, end), stroke=stroke)
+    loaded = stylizer or _stylizer(network)
+    return recipe.stylize_video(
+        source,
+        target,
+        settings,
+        loaded,
+        options,
+        steady=steady,
+        flow=flow,
+        on_progress=on_progress,
+    )
 
 
-def train_style() -> Style:
-    raise NotImplementedError
+def train_style(
+    picture: PictureSource,
+    *,
+    minutes: float = 5.0,
+    steps: int | None = None,
+    name: str | None = None,
+    network: Literal["base", "small", "both"] = "base",
+    photos: str | Path | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Style:
+    """Learn a style from one picture; needs PyTorch (extra `train`), no dataset and no download.
+
+    Training starts from the style predictor's embedding and improves it.
+
+    Args:
+        picture: the picture to learn, in any form that a photo of `stylize` may have, or the path
+            of a style file to learn again.
+        minutes: length of the run.
+        steps: length of the run in steps, in place of `minutes`; such runs repeat bit for bit.
+        name: name of the style; by default from the picture's file.
+        network: the network to learn for.
+        photos: a folder of photos to paint in training; by default impasto draws pictures.
+        seed: seed of everything random.
+        on_progress: called after every step, with the losses.
+
+    Returns:
+        The style; `Style.save` writes it.
+
+    Raises:
+        TrainingError: PyTorch is missing, or a loss is not finite.
+        PictureError: the picture cannot be read.
+
+    Example:
+        >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
+        >>> style.save("tulip.safetensors")  # doctest: +SKIP
+    """
+    try:
+        from impasto.learning.training.style import train_style as train
+    except ImportError as error:
+        raise TrainingError(
+            f"cannot train a style: PyTorch is missing ({error}); pip install 'impasto[train]'"
+        ) from error
+    return train(
+        picture,
+        minutes=minutes,
+        steps=steps,
+        name=name,
+        network=network,
+        photos=None if photos is None else Path(photos),
+        seed=seed,
+        on_progress=on_progress,
+    )
 
 
 def _stylizer(network: str | Path | Network) -> Stylizer:

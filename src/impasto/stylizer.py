@@ -1,7 +1,6 @@
 """The stylizer: a network loaded once, then any photo in any style, from any number of threads."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -10,9 +9,10 @@ from impasto.images.reading import PictureSource, to_picture
 from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
+from impasto.inference.masks import MaskSource
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.settings import Region, StylizeSettings, parse_settings
+from impasto.inference.settings import RegionSource, StylizeSettings, parse_settings
 from impasto.models.mix import StyleSource
 from impasto.progress import Advance
 
@@ -49,8 +49,8 @@ class Stylizer(LoadedNetwork):
         stroke: float = 1.0,
         *,
         color: str | Color | None = None,
-        mask: Any = None,
-        regions: Sequence[str | Region | tuple[Any, Any]] = (),
+        mask: MaskSource | None = None,
+        regions: Sequence[RegionSource] = (),
         size: int | None = None,
     ) -> UInt8:
         """Paint a photo; a large one tile by tile, in little memory beyond photo and painting.
