@@ -1,27 +1,17 @@
-"""The parts of `impasto stylize` and `impasto evaluate` that concern videos."""
+"""Options of videos, as `impasto stylize` and `impasto evaluate` take them."""
 
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import Progress as Bar
 
-from impasto.cli import console
 from impasto.errors import VideoError
-from impasto.inference.settings import StylizeSettings
-from impasto.progress import Progress
-from impasto.stylizer import Stylizer
 from impasto.video.clip import TimeSpan
 from impasto.video.formats import VideoOptions, parse_span, parse_time
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
 
 if TYPE_CHECKING:
-    from impasto.video.frame_pipeline import VideoInterrupted, VideoResult
-
-Smoothing = Literal["none", "still", "flow"]
-"""How frames are kept alike: not at all, where the scene stands still, or along motion as well."""
-
+    pass
 
 def seconds(text: str | None) -> Fraction | None:
     """Convert a time, given as seconds or h:m:s, to seconds.
@@ -74,62 +64,4 @@ def options(
         threads,
         pixels,
         video_stroke,
-    )
-
-
-def paint(
-    stylizer: Stylizer,
-    path: Path,
-    target: Path,
-    settings: StylizeSettings,
-    video_options: VideoOptions,
-    smoothing: Smoothing,
-    bar: Bar,
-) -> dict[str, Any]:
-    """Stylize one clip, show progress and notes, and give its JSON record.
-
-    Raises:
-        VideoInterrupted: Ctrl-C was pressed; a note names the file that is kept.
-    """
-    # here, as pictures do without PyAV
-    from impasto.video.stylize import VideoInterrupted, stylize_video
-
-    task = bar.add_task(path.name, total=None)
-
-    def show(progress: Progress) -> None:
-        rate = progress.step / progress.seconds
-        description = f"{path.name}, {rate:.1f} frames a second"
-        bar.update(task, completed=progress.step, total=progress.steps, description=description)
-
-    try:
-        result = stylize_video(
-            path,
-            target,
-            settings,
-            stylizer,
-            video_options,
-            steady=smoothing != "none",
-            flow=smoothing == "flow",
-            on_progress=show,
-        )
-    except VideoInterrupted as interruption:
-        _report_interruption(interruption, target)
-        raise
-    finally:
-        bar.remove_task(task)
-    _report_notes(result)
-    return result.to_record()
-
-
-def _report_notes(result: "VideoResult") -> None:
-    for note in result.notes:
-        console.note(note)
-
-
-def _report_interruption(interruption: "VideoInterrupted", target: Path) -> None:
-    _report_notes(interruption.result)
-    kept = interruption.target
-    rest = "--overwrite paints all" if kept == target else f"{target} is as it was"
-    console.note(
-        f"{kept} holds the frames painted until then ({interruption.result.frames}); {rest}"
     )
