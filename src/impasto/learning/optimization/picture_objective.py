@@ -1,4 +1,4 @@
-"""The objective of one picture and its gradient, tile by tile: memory hardly grows with the picture.
+"""The objective of one picture and its gradient, tile by tile, in little memory.
 
 The losses compare means over positions, of features and of their products (Galerne et al. 2023). So
 a first pass adds these up over tiles, without gradients; the derivative of the losses with respect

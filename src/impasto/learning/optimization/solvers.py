@@ -1,5 +1,6 @@
 """What lowers the objective of a picture: L-BFGS and Adam, both within 0..1, both able to go on
-from what they kept."""
+from what they kept.
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -39,7 +40,8 @@ class Solver(Protocol):
 
     def step(self, fraction: float) -> None:
         """One step, when so much of what there is to do is done, 0..1. Raises TrainingError where
-        the total is not finite."""
+        the total is not finite.
+        """
         ...
 
     def state(self) -> dict[str, Tensor]:

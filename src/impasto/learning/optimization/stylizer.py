@@ -16,13 +16,9 @@ from impasto.learning.evaluation.scorer import to_uint8
 from impasto.learning.losses.objective import Objective
 from impasto.learning.networks.pretrained import find_weights
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import (
-    Optimization,
-    OptimizationSettings,
-    scales_to,
-    start_painter,
-    style_pictures,
-)
+from impasto.learning.optimization.run import Optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
+from impasto.learning.optimization.style_pictures import start_painter, style_pictures
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.inputs import load_losses
 from impasto.progress import Advance
@@ -63,7 +59,8 @@ class OptimizationStylizer:
 
     def check(self, style_settings: StylizeSettings) -> None:
         """Raises StyleError if the manner is more than styles with pictures or, of L-BFGS, one with
-        a picture."""
+        a picture.
+        """
         name = f"{self.kind}-{self.iterations}"
         if (
             style_settings.masks
@@ -82,7 +79,8 @@ class OptimizationStylizer:
 
     def __call__(self, photo: Picture, style_settings: StylizeSettings, advance: Advance) -> UInt8:
         """Paint: uint8 (H, W, 3). Raises StyleError as `check`, and TrainingError where figures are
-        no longer finite."""
+        no longer finite.
+        """
         self.check(style_settings)
         key = (
             id(photo),
