@@ -32,7 +32,8 @@ def optimize(
         list[str],
         typer.Argument(
             metavar="STYLE...",
-            help="Pictures, or style files that remember theirs; several with weights, as in a.jpg:0.7 b.jpg:0.3.",
+            help="Pictures, or style files that remember theirs; several with weights, as in "
+            "a.jpg:0.7 b.jpg:0.3.",
         ),
     ],
     output: Annotated[
@@ -47,63 +48,68 @@ def optimize(
         int,
         typer.Option(
             min=MIN_SIZE,
-            help="Shorter side of the painting, pixels; smaller photographs keep their size.",
+            help="Set the shorter side of the painting, pixels; smaller photos keep their size.",
         ),
     ] = 512,
     style_size: Annotated[
         int | None,
         typer.Option(
             min=64,
-            help="Short side at which styles are read: larger, larger strokes. [default: as the painting]",
+            help="Read styles at this short side; larger: larger strokes. [default: as the "
+            "painting]",
         ),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(min=1, help="How many, at each scale. [default: 100]")
+        int | None, typer.Option(min=1, help="Set the iterations at each scale. [default: 100]")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="How long in all, instead of --iterations.")
+        float | None, typer.Option(min=0.01, help="Set the time in all, instead of --iterations.")
     ] = None,
     scales: Annotated[
         str | None,
         typer.Option(
             metavar="SIDES",
-            help="Short sides from coarse to fine, as in 256,512: larger strokes. [default: --size, from 768 its half first]",
+            help="Set short sides from coarse to fine, as in 256,512: larger strokes. [default: "
+            "--size, from 768 its half first]",
         ),
     ] = None,
     start: Annotated[
         Literal["painted", "photo", "noise"],
         typer.Option(
-            help="What to start from; painted: half of what stylize makes of it, half the photograph."
+            help="Start from this picture; painted: half the painting of stylize, half the photo."
         ),
     ] = "painted",
     solver: Annotated[
-        Literal["lbfgs", "adam"], typer.Option(help="What lowers the objective.")
+        Literal["lbfgs", "adam"], typer.Option(help="Choose the solver that lowers the objective.")
     ] = "lbfgs",
     ema: Annotated[
         float,
         typer.Option(
             min=0,
             max=0.999,
-            help="Of adam: decay of a running mean of its pictures, which is what is written.",
+            help="Write a running mean of the pictures of adam, of this decay.",
         ),
     ] = 0.0,
     style_loss: Annotated[
         Literal["gram", "wasserstein", "sliced"],
         typer.Option(
-            help="gram: means and covariances of features, as figures are measured by; wasserstein: the same as Gaussians, by optimal transport; sliced: whole distributions along random directions."
+            help="Choose the style loss. gram: means and covariances of features, as in all "
+            "figures; wasserstein: the same as Gaussians, by optimal transport; sliced: whole distributions "
+            "along random directions."
         ),
     ] = "gram",
-    content_weight: Annotated[float, typer.Option(min=0, help="Keeps the subject.")] = 1.0,
-    style_weight: Annotated[float, typer.Option(min=0, help="Takes the manner.")] = 5.0,
+    content_weight: Annotated[float, typer.Option(min=0, help="Keep the subject.")] = 1.0,
+    style_weight: Annotated[float, typer.Option(min=0, help="Follow the style.")] = 5.0,
     histogram_weight: Annotated[
-        float, typer.Option(min=0, help="Takes whole histograms of features too.")
+        float, typer.Option(min=0, help="Match histograms of features too.")
     ] = 0.0,
-    tv_weight: Annotated[float, typer.Option(min=0, help="Smooths.")] = 0.0,
+    tv_weight: Annotated[float, typer.Option(min=0, help="Smooth the painting.")] = 0.0,
     layer_weights: Annotated[
         str | None,
         typer.Option(
             metavar="LAYER=W,...",
-            help="Of the style, as in relu1_1=2,relu4_1=0; others have 1. Later layers: larger forms.",
+            help="Weight layers of the style, as in relu1_1=2,relu4_1=0; others have 1. Later "
+            "layers: larger forms.",
         ),
     ] = None,
     color: options.Color = None,
@@ -112,32 +118,33 @@ def optimize(
     region: options.Regions = None,
     perceptual: Annotated[
         Literal["lite", "vgg19", "vgg16"],
-        typer.Option(help="Network that compares; lite ships with impasto."),
+        typer.Option(help="Choose the network that compares; lite ships with impasto."),
     ] = "lite",
     tile: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Side of tiles, pixels; 0: none. [default: 768 for more than a megapixel]"
+            min=0, help="Set the side of tiles, pixels; 0: none. [default: 768 above a megapixel]"
         ),
     ] = None,
     precision: options.Floats = "auto",
     threads: options.Threads = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,
+    seed: Annotated[int, typer.Option(help="Seed everything random.")] = 0,
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="Set the quality of JPEG, WebP and AVIF.")
+    ] = 92,
     preview_every: Annotated[
-        float, typer.Option(min=0, help="Seconds between previews, OUTPUT.preview.jpg; 0: none.")
+        float, typer.Option(min=0, help="Write OUTPUT.preview.jpg every so many seconds; 0: never.")
     ] = 30,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on where a run of the same command stopped."),
+        typer.Option("--resume", help="Resume a run of the same command that was stopped."),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output, and any unfinished run.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Paint one photograph by optimizing its pixels: the best there is, in minutes instead of a
-    second.
+    """Paint one photograph by optimizing its pixels: best quality, in minutes, not a second.
 
     Ctrl-C keeps the painting so far; --resume goes on from there.
 
@@ -295,7 +302,8 @@ def _check_target(target: Path, photo: Path, checkpoint: Path, replace: bool) ->
         raise PictureError(f"cannot write {target}: {reason}")
     if has_checkpoint(checkpoint) and not replace:
         raise typer.BadParameter(
-            f"an unfinished run stands at {checkpoint}; --resume goes on with it, --overwrite starts anew"
+            f"cannot start: an unfinished run stands at {checkpoint}; --resume goes on with it, "
+            "--overwrite starts anew"
         )
 
 
