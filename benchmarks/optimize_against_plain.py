@@ -33,7 +33,8 @@ from impasto.images.writing import write
 from impasto.learning.evaluation.scorer import ObjectiveScorer, load_picture, to_uint8
 from impasto.learning.losses.objective import Objective
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
+from impasto.learning.optimization.run import new_optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.learning.training import inputs
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer

@@ -122,9 +122,9 @@ def errors(
         truth = teacher(x, STYLE_LAYERS)
     result = {}
     for layer, f in network(x, STYLE_LAYERS).items():
-        predicted = Moments(*network.read_moments(layer, *moments(f)))
+        predicted = Moments(*network.project_moments(layer, *moments(f)))
         every = (..., slice(None, None, GRID.get(layer)), slice(None, None, GRID.get(layer)))
-        error = relative_error(network.read(layer, f[every]), truth[layer][every])
+        error = relative_error(network.project(layer, f[every]), truth[layer][every])
         result[layer] = error, moment_loss(predicted, moments(truth[layer]))
     return result
 

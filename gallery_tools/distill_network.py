@@ -130,7 +130,7 @@ def unlike(
         stirred.append(moment_loss(ours, moments(target[layer])))
         style.append(
             moment_loss(
-                *(Moments(*lite.read_moments(layer, *each)) for each in (ours, styles[layer]))
+                *(Moments(*lite.project_moments(layer, *each)) for each in (ours, styles[layer]))
             )
         )
     means = {

@@ -118,7 +118,7 @@ def test_an_output_that_exists_is_kept(optimize: Optimize) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["style.png", "-o", "out.xyz"], "ends in none of"),
+        (["style.png", "-o", "out.xyz"], "cannot write out.xyz: it ends in none of"),
         (["style.png", "-o", "photo.jpg"], "photograph itself"),
         (["style.png", "-o", "style.png/out.png"], "cannot write style.png/out.png"),
         (["missing.png"], "does not exist"),

@@ -3,8 +3,15 @@
 from impasto.errors import TrainingError
 
 
-def require_learning(purpose: str) -> None:
-    """Raise TrainingError with the remedy where PyTorch is missing."""
+def require_learning(purpose: str = "learn") -> None:
+    """Check that PyTorch is installed, before a verb imports `impasto.learning`.
+
+    Args:
+        purpose: the job of the verb, as in "cannot learn: PyTorch is not installed".
+
+    Raises:
+        TrainingError: PyTorch is missing, or cannot be loaded.
+    """
     try:
         import torch  # noqa: F401
     except ImportError as error:

@@ -13,13 +13,9 @@ from torch import Tensor
 from impasto.learning.losses.objective import LossWeights, Objective
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.optimization import feature_tiles
-from impasto.learning.optimization.picture_objective import (
-    MomentSums,
-    OptimizationTerms,
-    PictureObjective,
-    WeightedStyle,
-    read_style,
-)
+from impasto.learning.optimization.picture_objective import PictureObjective
+from impasto.learning.optimization.settings import OptimizationTerms
+from impasto.learning.optimization.targets import MomentSums, WeightedStyle, read_style
 from learning.tiny import pictures, tiny_perceptual, tiny_student
 
 NETWORKS = {"teacher": tiny_perceptual, "student": tiny_student}

@@ -19,7 +19,8 @@ from impasto.inference import predictor
 from impasto.learning.evaluation import baselines
 from impasto.learning.evaluation.scorer import ObjectiveScorer, Pair, to_uint8
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
+from impasto.learning.optimization.run import new_optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.models.network import NETWORKS, network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
