@@ -190,7 +190,7 @@ def optimize_photo(
     set_threads(threads or available_cores())
     if isinstance(perceptual, str):
         perceptual = load_losses(perceptual, precision)
-    stylizer = Stylizer("base", threads=threads, precision=precision)  # type: ignore[arg-type]
+    stylizer = Stylizer("base", threads=threads, precision=precision)
     run = new_optimization(picture.rgb, settings, perceptual, run_settings, stylizer, style_size)
     target = Path(output) if output else None
     if resume and target and has_checkpoint(checkpoint_of(target)):
@@ -252,6 +252,6 @@ def _run_to_end(
 
 def use_alpha(settings: StylizeSettings, picture: Picture) -> StylizeSettings:
     """Bind masks that stand for the photograph's transparency to a photograph."""
-    regions = [replace(r, mask=r.mask.of(picture.alpha)) for r in settings.regions]
-    mask = settings.mask and settings.mask.of(picture.alpha)
+    regions = [replace(r, mask=r.mask.with_alpha(picture.alpha)) for r in settings.regions]
+    mask = settings.mask and settings.mask.with_alpha(picture.alpha)
     return replace(settings, mask=mask, regions=regions)

@@ -124,6 +124,6 @@ def start_painter(stylizer: Stylizer, settings: StylizeSettings) -> Callable[[UI
     def paint(photo: UInt8) -> UInt8:
         colored = recolor_styles(stylizer, settings, photo)
         plain = replace(colored, color=Color(), mask=None)
-        return build_pipeline(stylizer, ArrayRows(photo), plain).pixels.to_array()
+        return build_pipeline(stylizer, ArrayRows(photo), plain).rows.to_array()
 
     return paint
