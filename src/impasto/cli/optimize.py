@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
-from impasto.cli.train import TrainingProgressBar
+from impasto.cli.training_bar import TrainingProgressBar
 from impasto.errors import PictureError, TrainingError
 from impasto.files import unwritable_reason
 from impasto.hardware import available_cores
@@ -150,7 +150,6 @@ def optimize(
     Ctrl-C keeps the painting so far; --resume goes on from there.
 
     Examples:
-
       impasto optimize photo.jpg tulip.jpg
 
       impasto optimize photo.jpg tulip.jpg:0.7 wave.jpg:0.3 --size 768 -o mixed.png
