@@ -8,7 +8,7 @@ import typer
 
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
-from impasto.cli.train import TrainingProgressBar
+from impasto.cli.training_bar import TrainingProgressBar
 from impasto.errors import PictureError
 from impasto.files import unwritable_reason
 from impasto.images.formats import WRITABLE

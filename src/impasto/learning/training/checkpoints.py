@@ -1,8 +1,7 @@
-"""Checkpoints of runs: tensors, and a state with the settings that must be the same for a run to go
-on.
+"""Checkpoints of runs: tensors, and a state with the settings that must be the same in both.
 
-Each stands beside the one before it, so that one that a failing disk or a crash cut short costs
-only the time since then.
+Each stands beside the one before it. So a checkpoint that a failing disk or a crash cuts short
+costs only the time since the one before.
 """
 
 import contextlib
@@ -19,11 +18,13 @@ from safetensors import safe_open
 
 from impasto.errors import LostCheckpointWarning, TrainingError
 
-LENGTHS = {
-    "steps",
-    "iterations",
-    "minutes",
-}  # settings that may change: a run may become longer or shorter
+LENGTHS = {"steps", "iterations", "minutes"}
+"""Settings that may change when a run goes on: it may become longer or shorter."""
+
+
+def checkpoint_path(target: Path, network: str) -> Path:
+    """Tell where the checkpoint of a run is, beside the file or folder that the run writes."""
+    return target.with_name(f"{target.name}.{network}.checkpoint")
 
 
 def write(
@@ -32,19 +33,27 @@ def write(
     state: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write a checkpoint, under a temporary name first; what was there becomes the one before.
+    """Write a checkpoint; the file that was there becomes the one before.
 
-    Raises TrainingError where the disk does not take it; then all is as it was.
+    It is written under a temporary name first.
+
+    Args:
+        path: of the checkpoint.
+        tensors: weights, their means, and the state of optimizers.
+        state: numbers and texts to go on from, which JSON can hold.
+        settings: of the run; `read` compares them.
+
+    Raises:
+        TrainingError: the disk does not take it; the files are as they were.
     """
-    from safetensors.torch import save  # here, as who asks for files alone needs no torch
+    from safetensors.torch import save  # here, so that other functions work without torch
 
-    words = json.dumps({**state, "settings": settings})
+    header = json.dumps({**state, "settings": settings})
     data = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        {"state": words},
+        {"state": header},
     )
-    # one fixed temporary name, so that a run killed while it writes leaves no more than the next
-    # checkpoint replaces
+    # one fixed temporary name: the next checkpoint replaces the part that a killed run leaves
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,20 +71,31 @@ def write(
 
 @contextlib.contextmanager
 def resuming(path: Path) -> Iterator[None]:
-    """Whatever goes wrong while a run takes up a checkpoint is a TrainingError that names the
-    file."""
+    """Turn every error into a TrainingError that names the checkpoint and the remedy."""
     try:
         yield
     except Exception as error:
-        words = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise TrainingError(
-            f"{path} is not a checkpoint of this run: {words}; or start anew with --overwrite"
+            f"{path} is not a checkpoint of this run: {reason}; or start anew with --overwrite"
         ) from error
 
 
 def read(path: Path, settings: Mapping[str, Any]) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-    """Tensors and state of a checkpoint or, with a `LostCheckpointWarning`, of the one before if
-    that one is broken; within `resuming`. Raises ValueError if it is of a run with other settings.
+    """Read a checkpoint or, if that is broken, the one before; to be called within `resuming`.
+
+    Args:
+        path: of the last checkpoint.
+        settings: of the run that goes on.
+
+    Returns:
+        Tensors by name, and the state.
+
+    Raises:
+        ValueError: the checkpoint is of a run with other settings.
+
+    Warns:
+        LostCheckpointWarning: the last checkpoint is broken or gone.
     """
     try:
         tensors, state = _read(path)
@@ -83,8 +103,12 @@ def read(path: Path, settings: Mapping[str, Any]) -> tuple[dict[str, "Tensor"], 
         if not previous_checkpoint(path).exists():
             raise
         tensors, state = _read(previous_checkpoint(path))
-        words = f"{path} is {'broken' if path.exists() else 'gone'} ({type(error).__name__}); going on from the one before it"
-        warnings.warn(words, LostCheckpointWarning, stacklevel=2)
+        reason = f"{'broken' if path.exists() else 'gone'} ({type(error).__name__})"
+        warnings.warn(
+            f"{path} is {reason}; going on from the one before it",
+            LostCheckpointWarning,
+            stacklevel=2,
+        )
     if other := _differences(state["settings"], json.loads(json.dumps(settings))):
         raise ValueError(f"it was started with {other}; give the same")
     return tensors, state
@@ -97,7 +121,7 @@ def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Settings that are not the same in both, as they are in `old`."""
+    """List the settings that differ, with their values in `old`."""
     names = (new.keys() | old.keys()) - LENGTHS
     return ", ".join(
         f"{name} {old.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)
@@ -105,16 +129,16 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 
 def previous_checkpoint(checkpoint: Path) -> Path:
-    """Where the checkpoint before the last one is."""
+    """Tell where the checkpoint before the last one is."""
     return checkpoint.with_name(f"{checkpoint.name}.before")
 
 
 def has_checkpoint(checkpoint: Path) -> bool:
-    """Whether there is a checkpoint to go on from: the last, or the one before."""
+    """Tell whether there is a checkpoint to go on from: the last, or the one before."""
     return checkpoint.exists() or previous_checkpoint(checkpoint).exists()
 
 
 def remove_checkpoints(checkpoint: Path) -> None:
     """Remove the checkpoints of a run that has come to its end."""
-    for each in (checkpoint, previous_checkpoint(checkpoint)):
-        each.unlink(missing_ok=True)
+    for path in (checkpoint, previous_checkpoint(checkpoint)):
+        path.unlink(missing_ok=True)

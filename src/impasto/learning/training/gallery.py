@@ -1,4 +1,4 @@
-"""Train and write a gallery: one network with an embedding for each painting."""
+"""The recipe of a gallery: one network with an embedding for each painting."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +10,129 @@ from impasto.errors import TrainingError
 from impasto.learning.conversion import onnx_export
 from impasto.learning.data.photos import ContentImages
 from impasto.learning.data.style_crops import StyleCrops
+from impasto.learning.losses.objective import LossWeights
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.predictor import HIDDEN, StylePredictor, new_predictor
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
 from impasto.learning.tensors import to_tensor
-from impasto.learning.training.inputs import Painting
-from impasto.learning.training.settings import TrainingSettings
-from impasto.learning.training.style import trained_network, write_merged
+from impasto.learning.training.paintings import Painting, read_painting
+from impasto.learning.training.recipe import (
+    NetworkChoice,
+    OnResult,
+    RunOptions,
+    chosen_networks,
+    finish,
+    load_inputs,
+    run_to_end,
+    set_cores,
+)
+from impasto.learning.training.settings import TrainingSettings, learning_rates
+from impasto.learning.training.style_files import describe_training, write_merged
 from impasto.learning.training.trainer import Trainer
 from impasto.models.network import GALLERY_VERSION, Network, network_path, read_network
 from impasto.models.style import PHOTO, Style, read_style
+from impasto.progress import OnProgress
+
+GALLERY_WEIGHTS = LossWeights(local=4.0)
+FITTED_PICTURES = 600  # pictures whose statistics a new predictor is fitted to
 
 
-def new_gallery(
+def train_gallery(
+    pictures: Sequence[Path],
+    folder: str | Path,
+    *,
+    start: Path | None = None,
+    art: Sequence[Path] = (),
+    minutes: float = 5.0,
+    steps: int | None = None,
+    network: NetworkChoice = "base",
+    photos: Path | None = None,
+    perceptual: str = "lite",
+    crop: int = 256,
+    style_size: int = 512,
+    batch: int = 4,
+    weights: LossWeights = GALLERY_WEIGHTS,
+    learning_rate: float | None = None,
+    predictor_rate: float = 2e-4,
+    keep_pictures: bool = False,
+    catalog: Mapping[str, Mapping[str, str]] | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+    threads: int | None = None,
+    resume: bool = False,
+    preview_every: float = 0.0,
+    on_progress: OnProgress | None = None,
+    on_result: OnResult | None = None,
+) -> list[Style]:
+    """Train one fresh network for all pictures, and write it with a style for each.
+
+    The arguments that `train_style` has too mean the same.
+
+    Args:
+        pictures: files of pictures, or style files whose pictures are learned again.
+        folder: of the gallery to write; styles there keep their embeddings for other networks.
+        start: folder of a gallery to go on from; by default the network starts from nothing.
+        art: folders of pictures from which the network also learns to predict styles.
+        minutes: length of the run by the clock; "both" networks share it.
+        steps: length of the run in steps, in place of `minutes`.
+        network: architecture of the network: "base", "small" or "both".
+        photos: folder of photographs to paint in training; by default pictures are generated.
+        perceptual: network of the losses: "lite", "vgg19" or "vgg16".
+        crop: side of training crops, in pixels.
+        style_size: short side that pictures are learned at, in pixels.
+        batch: crops a step.
+        weights: weights of the loss terms.
+        learning_rate: peak for the network; embeddings take four times as much.
+        predictor_rate: peak for the style predictor.
+        keep_pictures: keep the pictures in the style files.
+        catalog: facts by file name; see `read_catalog`.
+        seed: seed of everything random.
+        precision: "auto", "bf16" or "f32".
+        threads: of PyTorch, in this whole process.
+        resume: go on from the checkpoint beside `folder`, if a run of the same arguments left one.
+        preview_every: seconds between previews beside `folder`; 0 for none.
+        on_progress: called after every step.
+        on_result: called at the end of the run of each network.
+
+    Returns:
+        The styles that were written last: `photo`, then one for each picture.
+
+    Raises:
+        PictureError, StyleError: a picture or style file cannot be read.
+        TrainingError: training cannot start, or a loss is not finite.
+        KeyboardInterrupt: training was interrupted; `folder` holds the gallery so far.
+    """
+    names, folder = chosen_networks(network), Path(folder)
+    settings = TrainingSettings(
+        steps=steps,
+        minutes=None if steps else minutes / len(names),
+        batch=batch,
+        crop=crop,
+        seed=seed,
+        weights=weights,
+        predictor_rate=predictor_rate,
+        **learning_rates(learning_rate, "continued" if start else "fresh"),
+    )
+    set_cores(threads)
+    facts = catalog or {}
+    paintings = [
+        read_painting(path, style_size, facts.get(path.name), keep=keep_pictures)
+        for path in map(Path, pictures)
+    ]
+    content, losses = load_inputs(photos, seed, perceptual, precision, on_progress)
+    crops = StyleCrops(list(art), seed) if art else None
+    options = RunOptions(folder, resume, preview_every, on_progress, on_result)
+    styles: list[Style] = []
+    for name in names:
+        trainer = start_gallery(name, paintings, content, losses, settings, start, crops)
+        stop = run_to_end(trainer, name, options)
+        card = describe_training(trainer, style_size)
+        styles, parity = write_gallery(trainer, name, paintings, folder, card)
+        finish(trainer, name, options, parity, stop)
+    return styles
+
+
+def start_gallery(
     name: str,
     paintings: Sequence[Painting],
     content: ContentImages,
@@ -31,78 +141,94 @@ def new_gallery(
     start: Path | None = None,
     art: StyleCrops | None = None,
 ) -> Trainer:
-    """A trainer of one network with an embedding for each painting: fresh, or going on from the
-    gallery in `start`.
+    """Start a run of one network with an embedding for each painting.
 
-    Paintings that the gallery does not know start from the prediction of its style predictor or,
-    where it has none, from the mean of those it knows. With `art` a predictor is trained too; one
-    that the gallery has goes on learning in any case.
+    Paintings that the gallery in `start` lacks start from the prediction of its style predictor.
+    Without a predictor they start from the mean of its styles.
+
+    Args:
+        name: of the network: "base" or "small".
+        paintings: pictures to learn.
+        content: pictures to paint.
+        perceptual: network of the losses.
+        settings: of the run.
+        start: folder of the gallery that the run goes on from; None for a fresh network.
+        art: pictures to train a predictor on; the predictor of `start` goes on learning in any
+            case.
 
     Raises:
         TrainingError: the gallery in `start` has no style for this network.
     """
     torch.manual_seed(settings.seed)
-    history = ""
+    history, predictor = "", None
     if start:
         known = read_network(network_path(name, start))
-        network = onnx_export.from_onnx(known.graph)
-        if ARCHITECTURES[name].noise and not network.architecture.noise:
-            network = network.with_noise()
-        more = torch.zeros(network.embedding_size - known.embedding_size)
-        network.rescale()
         history = known.metadata.get("trained", "")
-        styles = {
-            path.stem: read_style(path)
-            for path in (start / "styles").glob("*.safetensors")
-            if path.stem != PHOTO
-        }
-        rows = {
-            key: torch.cat([torch.from_numpy(style.embedding(known).copy()), more])
-            for key, style in styles.items()
-            if name in style.embeddings
-        }
-        if not rows:
-            raise TrainingError(
-                f"{start / 'styles'} holds no style for the network {name} that --start could go on from"
-            )
-        mean = torch.stack(list(rows.values())).mean(0)
-        predictor = onnx_export.predictor_from_onnx(known.predictor) if known.predictor else None
-        if predictor:
-            if len(more):
-                predictor = predictor.widened(network.embedding_size)
-            predictor.balance()
-        embeddings = torch.stack(
-            [rows[p.name] if p.name in rows else _predicted(predictor, p, mean) for p in paintings]
-        )
+        network, embeddings, mean, predictor = _known_gallery(name, known, start, paintings)
     else:
-        network, predictor = TransformerNetwork(ARCHITECTURES[name]), None
+        network = TransformerNetwork(ARCHITECTURES[name])
         mean = network.neutral_embedding()
         embeddings = mean.repeat(len(paintings), 1)
     if art and not predictor:
-        predictor = new_predictor(mean, _usual_pictures(art), HIDDEN)
-    trainer = Trainer(
-        network,
-        embeddings,
-        [p.pixels for p in paintings],
-        content,
-        perceptual,
-        settings,
-        predictor,
-        art,
-    )
+        predictor = new_predictor(mean, _pictures_to_fit(art), HIDDEN)
+    pictures = [painting.pixels for painting in paintings]
+    trainer = Trainer(network, embeddings, pictures, content, perceptual, settings, predictor, art)
     trainer.history = history
     return trainer
 
 
-USUAL = 600  # pictures that say what is usual among pictures
+def _known_gallery(
+    name: str, known: Network, start: Path, paintings: Sequence[Painting]
+) -> tuple[TransformerNetwork, Tensor, Tensor, StylePredictor | None]:
+    """Load a gallery to go on from.
+
+    Returns:
+        Its network; embeddings of the paintings (B, embedding_size); the mean embedding of its
+        styles; and its predictor.
+    """
+    network = onnx_export.from_onnx(known.graph)
+    if ARCHITECTURES[name].noise and not network.architecture.noise:
+        network = network.with_noise()
+    # a network that is given noise has more numbers in an embedding, which start at zero
+    added = torch.zeros(network.embedding_size - known.embedding_size)
+    network.rescale()
+    embeddings = {
+        style_name: torch.cat([torch.from_numpy(style.embedding(known).copy()), added])
+        for style_name, style in _read_styles(start).items()
+        if name in style.embeddings
+    }
+    if not embeddings:
+        raise TrainingError(
+            f"cannot go on from {start}: {start / 'styles'} holds no style for the network {name}; "
+            "give another --start"
+        )
+    mean = torch.stack(list(embeddings.values())).mean(0)
+    predictor = onnx_export.predictor_from_onnx(known.predictor) if known.predictor else None
+    if predictor:
+        if len(added):
+            predictor = predictor.widened(network.embedding_size)
+        predictor.balance()
+    starts = [
+        embeddings[painting.name]
+        if painting.name in embeddings
+        else _predict(predictor, painting, mean)
+        for painting in paintings
+    ]
+    return network, torch.stack(starts), mean, predictor
 
 
-def _usual_pictures(art: StyleCrops) -> Iterator[Tensor]:
-    return (to_tensor([art.view(0, 1, number)]) for number in range(USUAL))
+def _read_styles(folder: Path) -> dict[str, Style]:
+    """Read the styles of a gallery by name, without `photo`."""
+    paths = (folder / "styles").glob("*.safetensors")
+    return {path.stem: read_style(path) for path in paths if path.stem != PHOTO}
+
+
+def _pictures_to_fit(art: StyleCrops) -> Iterator[Tensor]:
+    return (to_tensor([art.view(0, 1, number)]) for number in range(FITTED_PICTURES))
 
 
 @torch.no_grad()
-def _predicted(predictor: StylePredictor | None, painting: Painting, mean: Tensor) -> Tensor:
+def _predict(predictor: StylePredictor | None, painting: Painting, mean: Tensor) -> Tensor:
     return predictor(to_tensor([painting.pixels]))[0] if predictor else mean
 
 
@@ -112,41 +238,40 @@ def write_gallery(
     paintings: Sequence[Painting],
     folder: Path,
     card: Mapping[str, str],
-) -> Mapping[str, float]:
-    """Write a gallery: `networks/<name>.safetensors`, and a style file for each painting and for
-    `photo`.
+) -> tuple[list[Style], Mapping[str, float]]:
+    """Write `networks/<name>.safetensors`, and a style file for each painting and for `photo`.
 
-    A style that is there already keeps its embeddings for other networks. Returns what
-    `export.parity` found.
+    A style that is there already keeps its embeddings for other networks.
+
+    Returns:
+        The styles as they are written, and the result of `onnx_export.parity`.
     """
-    averaged = trainer.averaged()
-    network = trained_network(trainer, averaged)
-    code = onnx_export.network_hash(network)
-    embeddings = averaged["embeddings"]
-    graph = onnx_export.to_onnx(network)
+    embeddings, network = trainer.averaged()["embeddings"], trainer.averaged_network()
+    code, graph = onnx_export.network_hash(network), onnx_export.to_onnx(network)
     parity = onnx_export.parity(network, graph, embeddings[0])
-    shown = {f"parity.{precision}": f"{difference:.2g}" for precision, difference in parity.items()}
+    differences = {f"parity.{precision}": f"{value:.2g}" for precision, value in parity.items()}
     predictor = (
         onnx_export.predictor_to_onnx(trainer.averaged_predictor()) if trainer.predictor else b""
     )
-    photo = network.photo_embedding(like=embeddings.mean(0))
-    facts = {**card, **shown, "gallery": GALLERY_VERSION}
-    Network(name, code, network.embedding_size, graph, facts, predictor, photo.numpy()).save(
+    photo = network.photo_embedding(like=embeddings.mean(0)).numpy()
+    facts = {**card, **differences, "gallery": GALLERY_VERSION}
+    Network(name, code, network.embedding_size, graph, facts, predictor, photo).save(
         network_path(name, folder)
     )
     version = {f"{name}.gallery": GALLERY_VERSION}
     itself = {"title": "The photograph itself", "artist": "", "year": "", "source": "", **version}
-    styles = [Style(PHOTO, {name: photo.numpy()}, {name: code}, itself)]
+    styles = [Style(PHOTO, {name: photo}, {name: code}, itself)]
+    style_card = {f"{name}.{key}": value for key, value in card.items()} | version
     for painting, embedding in zip(paintings, embeddings, strict=True):
-        metadata = (
-            dict(painting.metadata)
-            | {f"{name}.{key}": value for key, value in card.items()}
-            | version
-        )
-        embedded = {name: embedding.numpy()}
         styles.append(
-            Style(painting.name, embedded, {name: code}, metadata, remembered=painting.remembered)
+            Style(
+                painting.name,
+                {name: embedding.numpy()},
+                {name: code},
+                dict(painting.metadata) | style_card,
+                remembered=painting.remembered,
+            )
         )
-    for style in styles:
-        write_merged(style, folder / "styles" / f"{style.name}.safetensors")
-    return parity
+    return [
+        write_merged(style, folder / "styles" / f"{style.name}.safetensors") for style in styles
+    ], parity

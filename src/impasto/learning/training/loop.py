@@ -14,29 +14,27 @@ import torch
 
 from impasto.images.image import UInt8
 from impasto.learning.tensors import to_tensor
-from impasto.learning.training.settings import TrainingProgress
-from impasto.learning.training.style import trained_network
 from impasto.learning.training.trainer import Trainer
-from impasto.progress import Progress
+from impasto.progress import OnProgress, Progress
 
-CHECKPOINT_SECONDS = 60.0  # seconds between checkpoints
+CHECKPOINT_SECONDS = 60.0  # between checkpoints
 
 
 class ResumableRun(Protocol):
-    """What goes on step by step: a `Trainer`, or an `Optimization`."""
+    """A run that goes on step by step: a `Trainer`, or an `Optimization`."""
 
     @property
     def fraction(self) -> float:
-        """How much of it is done, 0..1."""
+        """Fraction of the run that is done, 0..1."""
         ...
 
     @property
-    def progress(self) -> TrainingProgress | Progress:
-        """Where it stands."""
+    def progress(self) -> Progress:
+        """Where the run stands."""
         ...
 
     def train_step(self) -> None:
-        """One step."""
+        """Do one step."""
         ...
 
     def save(self, path: Path) -> None:
@@ -46,52 +44,68 @@ class ResumableRun(Protocol):
 
 def keep_training(
     trainer: ResumableRun,
-    checkpoint: Path,
-    on_step: Callable[[Any], None],
+    checkpoint: Path | None,
+    on_progress: OnProgress | None,
     preview: Callable[[], None] | None = None,
     preview_every: float = 30.0,
 ) -> None:
-    """Train to the end of a run with a checkpoint every minute, and one more whatever ends it:
-    Ctrl-C, or a loss that is not finite, leaves the last good state there.
+    """Train to the end of a run, and write a checkpoint every minute and at the end.
+
+    Whatever ends the run early leaves the last good state in the checkpoint: Ctrl-C, or a loss that
+    is not finite.
+
+    Args:
+        trainer: the run.
+        checkpoint: file to write; None for none.
+        on_progress: called after every step.
+        preview: called every `preview_every` seconds.
+        preview_every: seconds between previews.
+
+    Raises:
+        KeyboardInterrupt: the user pressed Ctrl-C, or the system sent SIGTERM.
+        TrainingError: a loss is not finite, or the checkpoint cannot be written.
     """
     saved = shown = time.monotonic()
     try:
-        with _interrupts_between_steps() as check:
+        with _interrupts_between_steps() as check_interrupt:
             while trainer.fraction < 1:
                 trainer.train_step()
-                on_step(trainer.progress)
+                if on_progress:
+                    on_progress(trainer.progress)
                 now = time.monotonic()
-                if now - saved > CHECKPOINT_SECONDS:
+                if checkpoint and now - saved > CHECKPOINT_SECONDS:
                     trainer.save(checkpoint)
                     saved = time.monotonic()
                 if preview and now - shown > preview_every:
                     preview()
                     shown = time.monotonic()
-                check()
+                check_interrupt()
     finally:
-        trainer.save(checkpoint)
+        if checkpoint:
+            trainer.save(checkpoint)
 
 
 @contextlib.contextmanager
 def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
-    """Holds Ctrl-C, and SIGTERM, back until the function that is given is called, so that they
-    never cut a step in two: half a step's weights would be kept as a whole one's. A second one
-    comes through at once.
-    """
-    held = False
+    """Delay Ctrl-C and SIGTERM until the function that is yielded is called.
 
-    def hold(number: int, frame: FrameType | None) -> None:
-        nonlocal held
-        if held:
+    So they never cut a step in two: half a step's weights would be saved as those of a whole step.
+    A second interrupt comes through at once.
+    """
+    pending = False
+
+    def delay(number: int, frame: FrameType | None) -> None:
+        nonlocal pending
+        if pending:
             raise KeyboardInterrupt
-        held = True
+        pending = True
 
     def check() -> None:
-        if held:
+        if pending:
             raise KeyboardInterrupt
 
-    # another handler, or none (in the background), is somebody's choice; and only the main thread
-    # may set one
+    # Another handler, or none (in the background), is a choice of the calling program, and stays.
+    # Only the main thread may set a handler.
     usual: dict[signal.Signals, Any] = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
@@ -100,7 +114,7 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
     if current_thread() is not main_thread():
         ours = []
     for number in ours:
-        signal.signal(number, hold)
+        signal.signal(number, delay)
     try:
         yield check
     finally:
@@ -109,19 +123,25 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
 
 
 def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:
-    """Content pictures above what the running means of the weights make of them: uint8 (2 size,
-    pictures size, 3)."""
+    """Paint content pictures by the running means of the weights.
+
+    Args:
+        trainer: the run; it is left as it was.
+        style: number of the style.
+        pictures: how many to paint.
+        size: side of each, in pixels.
+
+    Returns:
+        The photographs above their paintings, uint8 (2 size, pictures size, 3).
+    """
     photos = [trainer.content.crop(number, size) for number in range(pictures)]
-    averaged = trainer.averaged()
+    embedding = trainer.averaged()["embeddings"][style]
     network = (
-        trained_network(trainer, averaged) if trainer.settings.whole_network else trainer.network
-    )
+        trainer.averaged_network() if trainer.settings.whole_network else trainer.network
+    ).eval()
     with torch.no_grad():
-        embeddings = averaged["embeddings"][style].expand(pictures, -1)
-        painted = network.eval().cpu()(to_tensor(photos), embeddings, network.noise(size, size))
+        embeddings = embedding.expand(pictures, -1)
+        painted = network.cpu()(to_tensor(photos), embeddings, network.noise(size, size))
     trainer.network.to(trainer.device).train()
-    rows = [
-        np.concatenate(photos, 1),
-        (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8),
-    ]
-    return np.concatenate([rows[0], np.concatenate(list(rows[1]), 1)])
+    paintings = (painted.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
+    return np.concatenate([np.concatenate(photos, 1), np.concatenate(list(paintings), 1)])

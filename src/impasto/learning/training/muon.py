@@ -54,7 +54,8 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """About U V^T of matrices U S V^T (..., n, m): singular values near 1 (0.7 to 1.2), by Newton
-    and Schulz's iteration."""
+    and Schulz's iteration.
+    """
     a, b, c = NEWTON_SCHULZ
     x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
     tall = x.shape[-2] > x.shape[-1]

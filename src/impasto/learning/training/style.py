@@ -1,72 +1,200 @@
-"""A run of training from start to file: where it starts, how it is kept safe, and the styles and
-networks it leaves."""
+"""The recipe of one style: an embedding for a network that is already trained."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from impasto.images.reading import PictureSource, to_picture
+from impasto.inference.color import Color, parse_color
 from impasto.inference.predictor import predict
 from impasto.learning.conversion import onnx_export
 from impasto.learning.data.photos import ContentImages
-from impasto.learning.losses.objective import Objective
+from impasto.learning.losses.objective import LossWeights, Objective
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.transformer import TransformerNetwork
 from impasto.learning.tensors import to_tensor
-from impasto.learning.training.inputs import LITE_CONTENT_LIMIT, LITE_UPDATE_SCALE, Painting
-from impasto.learning.training.settings import TrainingSettings
+from impasto.learning.training.content_weight import LITE_CONTENT_LIMIT_SHARE
+from impasto.learning.training.paintings import (
+    Painting,
+    recolor_painting,
+    to_painting,
+)
+from impasto.learning.training.recipe import (
+    NetworkChoice,
+    OnResult,
+    RunOptions,
+    chosen_networks,
+    finish,
+    load_inputs,
+    run_to_end,
+    set_cores,
+)
+from impasto.learning.training.settings import TrainingSettings, learning_rates
+from impasto.learning.training.style_files import describe_training, merge_styles, write_merged
 from impasto.learning.training.trainer import Trainer
 from impasto.models.gallery import gallery_names, gallery_style
 from impasto.models.network import Network, load_shipped
-from impasto.models.style import OWN, Style, name_of, read_style
+from impasto.models.style import OWN, Style, name_of
+from impasto.progress import OnProgress
+
+STYLE_WEIGHTS = LossWeights(local=2.0)
+# How much of the update of a prediction by `lite` counts. Predictions were learned by VGG-19.
+# Beyond the part that is good by both networks, `lite` leads to pictures that are good by `lite`
+# alone: half of the way is better than all of it (docs/explanation/training-history.md).
+LITE_UPDATE_SCALE = 0.5
+COMPARED_PHOTOS, COMPARED_SIZE = 2, 256  # pictures, pixels: on which styles are compared
 
 
-def new_style(
+def train_style(
+    picture: PictureSource,
+    *,
+    name: str | None = None,
+    minutes: float = 5.0,
+    steps: int | None = None,
+    network: NetworkChoice = "base",
+    whole_network: bool = False,
+    photos: Path | None = None,
+    perceptual: str = "lite",
+    crop: int = 256,
+    style_size: int = 512,
+    batch: int = 4,
+    weights: LossWeights = STYLE_WEIGHTS,
+    learning_rate: float | None = None,
+    color: str | Color | None = None,
+    color_photo: PictureSource | None = None,
+    keep_picture: bool = True,
+    facts: Mapping[str, str] | None = None,
+    seed: int = 0,
+    precision: str = "auto",
+    threads: int | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    preview_every: float = 0.0,
+    on_progress: OnProgress | None = None,
+    on_result: OnResult | None = None,
+) -> Style:
+    """Learn a style from one picture.
+
+    Args:
+        picture: a picture in any form that `to_picture` takes, or the path of a style file whose
+            picture is learned again.
+        name: of the style; by default from `output`, or else from the picture.
+        minutes: length of the run by the clock; "both" networks share it.
+        steps: length of the run in steps, in place of `minutes`. Such runs repeat bit for bit.
+        network: network to learn the style for: "base", "small" or "both".
+        whole_network: train a network that this style owns, not only an embedding.
+        photos: folder of photographs to paint in training; by default pictures are generated.
+        perceptual: network of the losses: "lite", "vgg19" or "vgg16".
+        crop: side of training crops, in pixels.
+        style_size: short side that the picture is learned at, in pixels; larger, larger strokes.
+        batch: crops a step.
+        weights: weights of the loss terms.
+        learning_rate: peak for the network; embeddings take four times as much.
+        color: color mode of paintings, such as "luminance:0.5"; the style remembers it.
+        color_photo: with `color`, a photograph whose colors the picture takes before it is learned.
+        keep_picture: keep the picture, at 512 pixels, in the style.
+        facts: title, artist, year, ... for the style file.
+        seed: seed of everything random.
+        precision: "auto", "bf16" or "f32".
+        threads: of PyTorch, in this whole process; by default the cores this process may use.
+        output: style file to write; an older file of the same picture keeps its embeddings for
+            other networks. By default nothing is written.
+        resume: go on from the checkpoint beside `output`, if a run of the same arguments left one.
+        preview_every: seconds between previews beside `output`; 0 for none.
+        on_progress: called after every step; first for where a resumed run goes on. While weights
+            are downloaded, the unit is "byte".
+        on_result: called at the end of the run for each network, also of one that ends early.
+
+    Returns:
+        The style, with an embedding for each network.
+
+    Raises:
+        PictureError, StyleError: the picture or style file cannot be read.
+        ColorError: there is no such color mode.
+        TrainingError: training cannot start, or a loss is not finite. `output` then holds the
+            style so far, if training had started.
+        KeyboardInterrupt: training was interrupted; `output` holds the style so far.
+    """
+    names, target = chosen_networks(network), Path(output) if output else None
+    settings = TrainingSettings(
+        steps=steps,
+        minutes=None if steps else minutes / len(names),
+        batch=batch,
+        crop=crop,
+        seed=seed,
+        weights=weights,
+        whole_network=whole_network,
+        **learning_rates(learning_rate, "tuned"),
+    )
+    set_cores(threads)
+    # named after its file, so that two styles of one picture differ; a style that is learned again
+    # in place keeps its name
+    renamed = target and (not isinstance(picture, str | os.PathLike) or target != Path(picture))
+    facts = {**({"name": name_of(target.stem)} if target and renamed else {}), **(facts or {})}
+    painting = to_painting(picture, style_size, facts, name, keep_picture)
+    if color:
+        mode = parse_color(color) if isinstance(color, str) else color
+        photo = None if color_photo is None else to_picture(color_photo).rgb
+        painting = recolor_painting(painting, mode, photo)
+    content, losses = load_inputs(photos, seed, perceptual, precision, on_progress)
+    options = RunOptions(target, resume, preview_every, on_progress, on_result)
+    style: Style | None = None
+    for network_name in names:
+        trainer = start_style(network_name, painting, content, losses, settings)
+        stop = run_to_end(trainer, network_name, options)
+        card = describe_training(trainer, style_size)
+        learned, parity = trained_style(trainer, network_name, painting, card)
+        if target:
+            style = write_merged(learned, target)
+        else:
+            style = merge_styles(style, learned) if style and not learned.own else learned
+        finish(trainer, network_name, options, parity, stop)
+    assert style
+    return style
+
+
+def start_style(
     name: str,
-    paintings: Sequence[Painting],
+    painting: Painting,
     content: ContentImages,
     perceptual: PerceptualNetwork,
     settings: TrainingSettings,
 ) -> Trainer:
-    """A trainer of one embedding for a shipped network (of a copy of it too, if
-    `settings.whole_network`).
+    """Start a run of one embedding for a shipped network.
 
-    It starts from the prediction of the network's style predictor or, if it has none, from the
-    embedding of the gallery that already comes nearest.
+    The run trains a copy of the network too, if `settings.whole_network`. It starts from the
+    prediction of the network's style predictor or, without one, from the embedding of the gallery
+    that already comes nearest.
     """
-    (painting,) = paintings
-    known = load_shipped(name)
-    network = onnx_export.from_onnx(known.graph)
-    if known.predictor:
-        start = torch.from_numpy(predict(painting.pixels, known).copy())
+    shipped = load_shipped(name)
+    network = onnx_export.from_onnx(shipped.graph)
+    if shipped.predictor:
+        start = torch.from_numpy(predict(painting.pixels, shipped).copy())
     else:
-        near = nearest_style(network, known, painting, content, Objective(perceptual))
-        start = torch.from_numpy(gallery_style(near).embedding(known).copy())
+        nearest = find_nearest_style(network, shipped, painting, content, Objective(perceptual))
+        start = torch.from_numpy(gallery_style(nearest).embedding(shipped).copy())
     trainer = Trainer(network, start[None], [painting.pixels], content, perceptual, settings)
-    if known.predictor and perceptual.name == "lite" and not settings.whole_network:
-        trainer.hold_content(held=LITE_CONTENT_LIMIT)
-        trainer.trust = LITE_UPDATE_SCALE
-    elif known.predictor:
-        trainer.hold_content()
+    if shipped.predictor and perceptual.name == "lite" and not settings.whole_network:
+        trainer.limit_content_loss(share=LITE_CONTENT_LIMIT_SHARE)
+        trainer.update_scale = LITE_UPDATE_SCALE
+    elif shipped.predictor:
+        trainer.limit_content_loss()
     return trainer
 
 
-def nearest_style(
+def find_nearest_style(
     network: TransformerNetwork,
     shipped: Network,
     painting: Painting,
     content: ContentImages,
     objective: Objective,
 ) -> str:
-    """The gallery's style whose painted pictures have the least J for a painting, over two content
-    pictures."""
-    photos = to_tensor([content.crop(number, 256) for number in range(2)])
-    target, wanted = (
-        objective.content_target(photos),
-        objective.style_target(to_tensor([painting.pixels])),
-    )
+    """Find the style of the gallery that has the least J for a painting, over two pictures."""
+    photos = to_tensor([content.crop(number, COMPARED_SIZE) for number in range(COMPARED_PHOTOS)])
+    content_target = objective.content_target(photos)
+    style_target = objective.style_target(to_tensor([painting.pixels]))
     totals: dict[str, float] = {}
     network.eval()
     with torch.no_grad():
@@ -75,110 +203,43 @@ def nearest_style(
             pictures = network(
                 photos, embedding.expand(len(photos), -1), network.noise(*photos.shape[2:])
             )
-            totals[name] = objective.total(objective.terms(pictures, target, wanted)).mean().item()
+            terms = objective.terms(pictures, content_target, style_target)
+            totals[name] = objective.total(terms).mean().item()
     return min(totals, key=lambda name: totals[name])
 
 
 def trained_style(
     trainer: Trainer, name: str, painting: Painting, card: Mapping[str, str]
 ) -> tuple[Style, Mapping[str, float]]:
-    """The style that a run of one painting is worth: an embedding, and the network where it was
-    trained too.
+    """Make the style that a run has learned.
 
-    Also what `export.parity` found of that network, by precision.
+    Args:
+        trainer: a run of one painting.
+        name: of the shipped network.
+        painting: gives the name and the facts of the style.
+        card: how it was trained.
+
+    Returns:
+        The style, with its own network where the network was trained too; and the result of
+        `onnx_export.parity` for that network.
     """
-    averaged = trainer.averaged()
-    embedding = averaged["embeddings"][0].numpy()
+    embedding = trainer.averaged()["embeddings"][0].numpy()
     own, parity = None, {}
-    network_name, network_hash = name, load_shipped(name).hash
-    known = {"gallery": load_shipped(name).gallery}
+    shipped = load_shipped(name)
+    network_name, network_hash, gallery = name, shipped.hash, {"gallery": shipped.gallery}
     if trainer.settings.whole_network:
-        network = trained_network(trainer, averaged)
-        network_name, network_hash, known = OWN, onnx_export.network_hash(network), {}
+        network = trainer.averaged_network()
+        network_name, network_hash, gallery = OWN, onnx_export.network_hash(network), {}
         graph = onnx_export.to_onnx(network)
         own = Network(OWN, network_hash, embedding.size, graph, {})
         parity = onnx_export.parity(network, graph, torch.from_numpy(embedding))
-    metadata = dict(painting.metadata) | {
-        f"{network_name}.{key}": value for key, value in {**card, **known}.items()
-    }
+    card = {f"{network_name}.{key}": value for key, value in {**card, **gallery}.items()}
     style = Style(
         painting.name,
         {network_name: embedding},
         {network_name: network_hash},
-        metadata,
+        dict(painting.metadata) | card,
         own,
         painting.remembered,
     )
     return style, parity
-
-
-def write_style(
-    trainer: Trainer, name: str, paintings: Sequence[Painting], path: Path, card: Mapping[str, str]
-) -> Mapping[str, float]:
-    """Write the style of a run of one painting; a file of the same painting keeps its embeddings
-    for other networks.
-
-    Returns what `export.parity` found, if a network was exported.
-    """
-    (painting,) = paintings
-    style, parity = trained_style(trainer, name, painting, card)
-    write_merged(style, path)
-    return parity
-
-
-def write_merged(style: Style, path: Path) -> None:
-    """Write a style over an older file; embeddings for other networks stay if they are of the same
-    painting."""
-    if path.exists() and not style.own:
-        old, source = read_style(path), style.metadata.get("source")
-        # files were once named after their picture, whatever the file's own name
-        if old.metadata.get("source") == source and old.name in (style.name, name_of(source or "")):
-            style = _merged(old, style)
-    style.save(path)
-
-
-def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:
-    """How a style or network was trained, as its file says it."""
-    minutes = trainer.seconds / 60
-    steps = f"{trainer.step} steps of {trainer.settings.batch}, {minutes:.1f} minutes on {trainer.device.type}"
-    return {
-        "trained": f"{trainer.history}, then {steps}" if trainer.history else steps,
-        "perceptual": trainer.objective.perceptual.identity,
-        "content": trainer.content.description,
-        **({"art": trainer.art.description} if trainer.art else {}),
-        "crop": str(crop),
-        "style_size": str(style_size),
-        "weights": ", ".join(
-            f"{key} {value:g}" for key, value in asdict(trainer.settings.weights).items()
-        ),
-        "seed": str(trainer.settings.seed),
-    }
-
-
-def _merged(old: Style, new: Style) -> Style:
-    """A style with the embeddings of both, the new ones where both have them."""
-    gone = (
-        *new.embeddings,
-        OWN,
-    )  # an older file's own network has no place in a style that shares one
-    metadata = {k: v for k, v in old.metadata.items() if k.partition(".")[0] not in gone} | dict(
-        new.metadata
-    )
-    embeddings = {
-        network: value for network, value in old.embeddings.items() if network not in gone
-    }
-    hashes = {network: old.hashes[network] for network in embeddings}
-    return replace(
-        new,
-        embeddings=embeddings | dict(new.embeddings),
-        hashes=hashes | dict(new.hashes),
-        metadata=metadata,
-    )
-
-
-def trained_network(trainer: Trainer, averaged: Mapping[str, Tensor]) -> TransformerNetwork:
-    network = TransformerNetwork(trainer.network.architecture)
-    network.load_state_dict(
-        {k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")}
-    )
-    return network

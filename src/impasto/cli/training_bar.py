@@ -1,0 +1,80 @@
+"""A bar for runs of training and optimization."""
+
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from impasto.cli import console
+from impasto.errors import TrainingError
+from impasto.progress import Progress
+
+LINE_EVERY = 30.0  # seconds between lines, where there is no terminal
+
+
+class TrainingProgressBar:
+    """Shows the progress of runs: a bar on a terminal, a line now and then elsewhere.
+
+    Args:
+        label: text of the bar before the first step.
+        tensorboard: folder for a TensorBoard log; None for none.
+
+    Raises:
+        TrainingError: a log is asked for, and TensorBoard is missing.
+    """
+
+    def __init__(self, label: str, tensorboard: Path | None = None) -> None:
+        self._bar = console.bar()
+        self._label = label
+        self._task = self._bar.add_task(label, total=1.0)
+        self._last_line = time.monotonic()
+        self._runs: set[str] = set()
+        self._log: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise TrainingError(
+                    f"cannot write a log into {tensorboard}: it needs TensorBoard ({error}); "
+                    "install it: pip install 'impasto[tensorboard]'"
+                ) from error
+            self._log = SummaryWriter(str(tensorboard))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pause()
+        if self._log:
+            self._log.close()
+
+    def pause(self) -> None:
+        """Take the bar away, so that other lines can be printed, until the next step."""
+        self._bar.stop()
+
+    def step(self, progress: Progress) -> None:
+        """Show where a run stands, after each step."""
+        self._bar.start()
+        if progress.unit == "byte":
+            self._show(progress.fraction, f"fetching weights of {progress.name}")
+            return
+        loss = "" if progress.loss is None else f" total {progress.loss:.3f}"
+        line = f"{progress.unit} {progress.step}: {losses_text(progress, ' ')}{loss}"
+        self._show(progress.fraction, line)
+        if self._bar.disable and time.monotonic() - self._last_line > LINE_EVERY:
+            self._last_line = time.monotonic()
+            console.note(
+                f"{100 * progress.fraction:.0f} %, {progress.seconds_left / 60:.1f} minutes left, "
+                f"{line}"
+            )
+        if self._log:
+            for name, value in {**progress.losses, "total": progress.loss}.items():
+                self._log.add_scalar(name, value, progress.step)
+
+    def _show(self, fraction: float, description: str) -> None:
+        self._bar.update(self._task, completed=fraction, description=description)
+
+
+def losses_text(progress: Progress, separator: str = ", ") -> str:
+    """Write the loss terms of a run as text: "content 0.512, style 0.201"."""
+    return separator.join(f"{name} {value:.3f}" for name, value in progress.losses.items())
