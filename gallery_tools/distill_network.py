@@ -47,8 +47,8 @@ from impasto.learning.networks.predictor import StylePredictor
 from impasto.learning.networks.pruning import Batch, prune
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
 from impasto.learning.tensors import to_tensor
+from impasto.learning.training.content_weight import log_compress
 from impasto.learning.training.muon import Muon
-from impasto.learning.training.trainer import log_compress
 from impasto.models.network import GALLERY_VERSION, NETWORKS, Network, network_path, read_network
 from impasto.models.noise import NOISE_SIDE, noise_at
 from impasto.models.style import PHOTO, Style, read_style

@@ -21,9 +21,10 @@ from impasto.learning.conversion import onnx_export
 from impasto.learning.data.photos import ContentImages, PhotoFolder
 from impasto.learning.losses.objective import ContentTarget, LossWeights
 from impasto.learning.networks.perceptual import PerceptualNetwork
-from impasto.learning.training.inputs import learning_rates, load_losses, read_painting, set_threads
+from impasto.learning.training.inputs import load_losses, set_threads
 from impasto.learning.training.loop import preview_sheet
-from impasto.learning.training.settings import TrainingSettings
+from impasto.learning.training.paintings import read_painting
+from impasto.learning.training.settings import TrainingSettings, learning_rates
 from impasto.learning.training.trainer import Trainer
 from impasto.models.gallery import gallery_names
 from impasto.models.network import NETWORKS, load_shipped
@@ -110,13 +111,13 @@ class Tuner:
             settings,
             content_targets=self.targets,
         )
-        trainer.hold_content(held=given.held)
+        trainer.limit_content_loss(share=given.held)
         while trainer.fraction < 1:
             trainer.train_step()
         if given.previews:
             given.previews.mkdir(parents=True, exist_ok=True)
             write(given.previews / f"{style.name}.{name}.jpg", Picture(preview_sheet(trainer)))
-        terms = " ".join(f"{key} {value:.3f}" for key, value in trainer.progress.terms.items())
+        terms = " ".join(f"{key} {value:.3f}" for key, value in trainer.progress.losses.items())
         print(style.name, name, f"{trainer.step} steps, {terms}", flush=True)
         stale = {f"{name}.{score}" for score in (*"CSJ", "measured")}
         duration = (

@@ -26,9 +26,9 @@ from impasto.learning.data.synthetic.generator import SyntheticPhotos
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.training import inputs, loop
 from impasto.learning.training.checkpoints import has_checkpoint
-from impasto.learning.training.inputs import Painting
+from impasto.learning.training.paintings import Painting
 from impasto.learning.training.settings import TrainingSettings
-from impasto.learning.training.style import new_style
+from impasto.learning.training.style import start_style
 from impasto.learning.training.trainer import Trainer
 
 FILE = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "training-kills.json"
@@ -108,7 +108,7 @@ def run(place: Path, judge: PerceptualNetwork, content: ContentImages, steps: in
     """Train, or go on; write the hash of the weights. The exit code."""
     pixels = np.random.default_rng(1).integers(0, 256, (96, 96, 3), np.uint8)
     settings = TrainingSettings(steps=steps, batch=1, crop=64, whole_network=False)
-    trainer: Trainer = new_style("small", [Painting("noise", pixels, {})], content, judge, settings)
+    trainer: Trainer = start_style("small", Painting("noise", pixels, {}), content, judge, settings)
     checkpoint = place / "checkpoint"
     if has_checkpoint(checkpoint):
         trainer.load(checkpoint)

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from impasto.learning.training import loop
-from impasto.learning.training.settings import TrainingProgress
+from impasto.progress import Progress
 from learning.tiny import tiny_trainer
 
 STEPS = 12
@@ -28,7 +28,7 @@ def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
     start = trainer.step
     print(start, flush=True)
 
-    def on_step(progress: TrainingProgress) -> None:
+    def on_step(progress: Progress) -> None:
         if progress.step == start + steps < STEPS:
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
 

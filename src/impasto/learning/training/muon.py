@@ -33,10 +33,9 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move all parameters by one step; those of one shape together, for the sake of GPUs."""
         for group in self.param_groups:
-            alike: dict[
-                torch.Size, list[Tensor]
-            ] = {}  # stepped together: a GPU has little to do for each
+            alike: dict[torch.Size, list[Tensor]] = {}
             for p in group["params"]:
                 if p.grad is not None:
                     alike.setdefault(p.shape, []).append(p)
@@ -53,8 +52,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """About U V^T of matrices U S V^T (..., n, m): singular values near 1 (0.7 to 1.2), by Newton
-    and Schulz's iteration.
+    """Compute about U V^T of matrices U S V^T (..., n, m), by the iteration of Newton and Schulz.
+
+    The singular values of the result are near 1 (0.7 to 1.2).
     """
     a, b, c = NEWTON_SCHULZ
     x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
