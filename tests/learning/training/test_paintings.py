@@ -18,7 +18,9 @@ from learning.tiny import (
 def test_read_catalog(tmp_path: Path) -> None:
     table = tmp_path / "catalog.tsv"
     table.write_text(
-        "file\tname\ttitle\nnight.jpg\tstarry-night\tDe sterrennacht\nwave.jpg\tgreat-wave\t神奈川沖浪裏\n",
+        "file\tname\ttitle\n"
+        "night.jpg\tstarry-night\tDe sterrennacht\n"
+        "wave.jpg\tgreat-wave\t神奈川沖浪裏\n",
         "utf-8",
     )
     assert read_catalog(table) == {
