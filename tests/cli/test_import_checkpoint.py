@@ -108,7 +108,7 @@ def test_it_is_timed(impasto: Run, style: Path, monkeypatch: pytest.MonkeyPatch)
     assert record["network"] == str(style)
     assert record["peak_mb"] > 20
     assert (
-        "starry-night owns no network"
+        "cannot time starry-night: it has no network of its own"
         in impasto("benchmark", "--style", "starry-night", *quick).only_error()
     )
 

@@ -200,7 +200,7 @@ def test_nothing_to_go_on_with(optimize: Optimize) -> None:
     """What is there stays; where nothing is, a run begins, in folders that it makes."""
     Path("precious.png").write_bytes(b"mine")
     done = optimize("style.png", "-o", "precious.png", "--resume")
-    assert done.code == 0 and "no unfinished run of it to go on with; --overwrite" in done.err
+    assert done.code == 0 and "no unfinished run of it to resume; --overwrite" in done.err
     assert Path("precious.png").read_bytes() == b"mine"
     assert optimize("style.png", "-o", "new/folder/out.png", "--resume").code == 0
     assert read("new/folder/out.png").width == 64

@@ -141,7 +141,7 @@ def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
         ).only_error()
     )
     assert "--sheet gallery.png" in impasto("styles", "--photo", photo_file).usage()
-    assert "ends in none of" in impasto("styles", "--sheet", "sheet.txt").usage()
+    assert "unsupported extension .txt" in impasto("styles", "--sheet", "sheet.txt").usage()
 
 
 def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
     assert record["styles"] == list(gallery_names()[:-1])
     assert read(target).rgb.shape == (record["height"], record["width"], 3)
     assert (
-        "photo has no preview; paint a photograph in it"
+        "cannot show photo: it has no preview; paint a photograph in it"
         in impasto("styles", "photo", "--sheet", target, "--overwrite").err
     )
 

@@ -231,7 +231,7 @@ def test_strength_with_a_network_file_that_knows_the_photograph(
 
 
 def test_what_is_no_network_file(tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match=r"absent\.safetensors does not exist"):
+    with pytest.raises(NetworkError, match=r"absent\.safetensors: it does not exist"):
         Stylizer(tmp_path / "absent.safetensors")
     with pytest.raises(NetworkError, match="does not exist"):
         Stylizer("~nobody-of-this-name/base.safetensors")
