@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from commands import Run
 from conftest import SHIPPED
 from pictures import photo
@@ -103,6 +104,7 @@ def test_one_style_in_detail(impasto: Run) -> None:
     assert "did you mean great-wave" in impasto("styles", "great-wav").only_error()
 
 
+@pytest.mark.slow
 def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
     target = photo_file.with_name("sheet.png")
     done = impasto("styles", "--sheet", target, "--photo", photo_file, "-n", "small")
