@@ -121,5 +121,5 @@ def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
     )
     assert len(rows) - len(failed) > 10
     assert all(
-        line.startswith(("error: ", str(folder))) for line in lines
+        line.startswith(("error: ", str(folder), "--size applies")) for line in lines
     ), done.stderr  # libraries are silent, notes begin with a file
