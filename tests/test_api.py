@@ -130,7 +130,7 @@ def test_the_examples_of_the_reference_page() -> None:
     blocks = re.findall(
         r"^```python\n(.*?)^```", REFERENCE.read_text(encoding="utf-8"), re.M | re.S
     )
-    examples = [block for block in blocks if not re.match(r"\w+(\.\w+)*\([^=]*\*,", block)]
+    examples = [block for block in blocks if not re.search(r"\*, ", block)]  # no signatures
     names: dict[str, Any] = {"impasto": impasto, "array": photo(48, 64)}
     for block in examples:
         exec(re.sub(r"minutes=[\d.]+", "minutes=0.05", block), names)

@@ -236,7 +236,7 @@ def test_what_is_no_network_file(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="does not exist"):
         Stylizer("~nobody-of-this-name/base.safetensors")
     gallery_style("starry-night").save(tmp_path / "style.safetensors")
-    with pytest.raises(NetworkError, match="'impasto network 1'; it says 'impasto style 1'"):
+    with pytest.raises(NetworkError, match="it has the format 'impasto style 1'"):
         Stylizer(str(tmp_path / "style.safetensors"))
 
 
