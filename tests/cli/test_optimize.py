@@ -118,7 +118,7 @@ def test_an_output_that_exists_is_kept(optimize: Optimize) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["style.png", "-o", "out.xyz"], "ends in none of"),
+        (["style.png", "-o", "out.xyz"], "cannot write out.xyz: it ends in none of"),
         (["style.png", "-o", "photo.jpg"], "photograph itself"),
         (["style.png", "-o", "style.png/out.png"], "cannot write style.png/out.png"),
         (["missing.png"], "does not exist"),
@@ -148,7 +148,7 @@ def test_small_pictures(optimize: Optimize) -> None:
     Image.fromarray(photo(10, 30)).save("tiny.png")
     assert "tiny.png has 30x10 pixels" in optimize("tiny.png").errors[-1]
     Image.fromarray(photo(10, 30)).save("photo.jpg")
-    assert "photo.jpg has 30x10 pixels, too few" in optimize("style.png").only_error()
+    assert "cannot optimize photo.jpg: it has 30x10 pixels, too few" in optimize("style.png").only_error()
 
 
 def test_several_styles(optimize: Optimize) -> None:

@@ -190,7 +190,7 @@ def optimize_photo(
     set_threads(threads or available_cores())
     if isinstance(perceptual, str):
         perceptual = load_losses(perceptual, precision)
-    stylizer = Stylizer("base", threads=threads, precision=precision)  # type: ignore[arg-type]
+    stylizer = Stylizer("base", threads=threads, precision=precision)
     run = new_optimization(picture.rgb, settings, perceptual, run_settings, stylizer, style_size)
     target = Path(output) if output else None
     if resume and target and has_checkpoint(checkpoint_of(target)):
