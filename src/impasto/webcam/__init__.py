@@ -1,6 +1,5 @@
-"""Live: the newest frame of a camera painted and shown, in a window with keys.
+"""Live painting: the newest frame of a camera is painted and shown in a window with keys.
 
-A thread reads and keeps the newest frame only; the main thread paints it, shows it and hands it to
-a thread that records.
-Nobody waits for another: what comes too soon is dropped.
+One thread reads and keeps the newest frame only. The main thread paints it and shows it. Another
+thread records. No thread waits for another: frames that arrive too soon are dropped.
 """
