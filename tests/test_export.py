@@ -155,9 +155,9 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         "to_onnx",
         lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels),
     )
-    with pytest.raises(NetworkError, match="what was made differs from the network by"):
+    with pytest.raises(NetworkError, match="painting differs from the network's by"):
         onnx_files(network, embedding, pixels=False)
-    with pytest.raises(NetworkError, match="differs from the network by nan"):
+    with pytest.raises(NetworkError, match="differs from the network's by nan"):
         exporting.difference(
             np.full((1, 3, 8, 8), np.nan, np.float32), np.zeros((1, 3, 8, 8), np.float32)
         )

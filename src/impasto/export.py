@@ -1,9 +1,8 @@
-"""Networks for other programs: ONNX graphs that need nothing beside the picture, and OpenVINO IR of
-them.
+"""Networks for other programs: ONNX graphs that take a picture alone, and OpenVINO IR.
 
-A network of this project takes a style embedding and noise. Here both are put into the graph, so
-that it takes a picture alone, and what it paints is compared with what the network paints.
-`impasto.learning.conversion.state_dict` does so for PyTorch.
+A network of this project takes a style embedding and noise. An export puts both into the graph, and
+its painting is compared with that of the network. `impasto.learning.conversion.state_dict` exports
+for PyTorch.
 """
 
 import tempfile
@@ -38,8 +37,8 @@ BOUND = 2e-3
 SAMPLE = 96, 120  # height and width of the picture to compare with
 ROUNDING = 0.5 / 255  # more where pixels have 8 bits
 
-# Noise stands where it does in a picture that `Brush.paint` has mirrored beyond its edges, so that
-# the same picture comes out.
+# Noise stands where it does in a picture that impasto has mirrored beyond its edges, so that the
+# painting is the same.
 FIRST = -MARGIN // 2 % NOISE_SIDE
 NOISE_NODES = f"""\
 noise_sides = Shape <start = 2> (image)
@@ -76,8 +75,11 @@ painted = Transpose <perm = [0, 2, 3, 1]> (painted_planes)
 
 
 class ExportResult(NamedTuple):
-    """What a network is to another program: files by suffix, as bytes, and their largest difference
-    to what paints here, of pixels in 0..1.
+    """An exported network.
+
+    Attributes:
+        files: their bytes, by suffix.
+        difference: the largest between paintings of the export and of impasto, of pixels in 0..1.
     """
 
     files: Mapping[str, bytes]
@@ -85,23 +87,29 @@ class ExportResult(NamedTuple):
 
 
 def find_export(spec: str, network: str) -> tuple[Network, Embedding | None, str]:
-    """What to export, and its name: a network alone, if `spec` is the name of one or the path of
-    its file; else the embedding of a style or a mix, and the network that paints it, which is
-    `network` unless a style owns one.
+    """Find the network and the style to export.
+
+    Args:
+        spec: the name or file of a network, which is then exported alone; or a style or a mix.
+        network: paints the style, unless the style owns its network.
+
+    Returns:
+        The network, the embedding of the style or None, and the name of the export.
 
     Raises:
-        StyleError, NetworkError: there is no such style or network, or several networks paint the
-            mix.
+        StyleError: there is no such style, or several networks paint the mix.
+        NetworkError: there is no such network.
     """
     if alone := _network(spec):
         return alone, None, alone.name
     mix = find_mix(spec)
-    jobs = LoadedNetwork(network).prepare(mix).passes
-    if len(jobs) > 1:
+    passes = LoadedNetwork(network).prepare(mix).passes
+    if len(passes) > 1:
         raise StyleError(
-            f"{spec} is painted by {len(jobs)} networks, as it has styles that own theirs; export one style alone"
+            f"cannot export {spec}: it is painted by {len(passes)} networks, as it has styles that "
+            "own theirs; export one style alone"
         )
-    return jobs[0].network, jobs[0].embedding, mix.name
+    return passes[0].network, passes[0].embedding, mix.name
 
 
 def _network(spec: str) -> Network | None:
@@ -114,7 +122,11 @@ def _network(spec: str) -> Network | None:
 
 
 def onnx_files(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
-    """As an ONNX graph; see `to_onnx`. Raises NetworkError if it does not paint the same."""
+    """Export a network as an ONNX graph; see `to_onnx`.
+
+    Raises:
+        NetworkError: the graph does not paint the same.
+    """
     graph = to_onnx(network, embedding, pixels)
     return ExportResult(
         {".onnx": graph}, _compared(base.load_engine(graph, precision="f32"), network, embedding)
@@ -122,8 +134,10 @@ def onnx_files(network: Network, embedding: Embedding | None, pixels: bool) -> E
 
 
 def openvino_files(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
-    """As OpenVINO IR of the graph of `to_onnx`. Raises NetworkError if it does not paint the same,
-    or there is no OpenVINO.
+    """Export a network as OpenVINO IR of the graph of `to_onnx`.
+
+    Raises:
+        NetworkError: the IR does not paint the same, or OpenVINO is not installed.
     """
     try:
         import openvino
@@ -131,7 +145,7 @@ def openvino_files(network: Network, embedding: Embedding | None, pixels: bool) 
         from impasto.engines.openvino import OpenVINOEngine
     except ImportError as error:
         raise NetworkError(
-            f"OpenVINO IR is written by OpenVINO ({error}); pip install openvino"
+            f"cannot write OpenVINO IR: OpenVINO is not installed ({error}); pip install openvino"
         ) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.xml"
@@ -164,7 +178,7 @@ def _compared(engine: base.Engine, network: Network, embedding: Embedding | None
 
 
 def sample() -> Float32:
-    """A picture to compare with: (1, 3, 96, 120), RGB in 0..1, of 8 bits."""
+    """Make a picture to compare with: (1, 3, 96, 120), RGB in 0..1, of 8 bits."""
     height, width = SAMPLE
     y, x = np.mgrid[0:height, 0:width] / width
     picture = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
@@ -172,14 +186,12 @@ def sample() -> Float32:
 
 
 def example(network: Network) -> Embedding:
-    """An embedding of no style, (embedding_size,), to compare networks with."""
+    """Make an embedding of no style, (embedding_size,), to compare networks with."""
     return np.random.default_rng(0).normal(0.5, 0.3, network.embedding_size).astype(np.float32)
 
 
 def painted(network: Network, embedding: Embedding) -> Float32:
-    """`sample` as a network paints it, (1, 3, 96, 120), in float32 on the engine that stylizes
-    here.
-    """
+    """Paint `sample` in float32 on the engine that stylizes here: (1, 3, 96, 120)."""
     image, engine = sample(), base.load_engine(network.graph, precision="f32")
     noise = [noise_at(*SAMPLE, -MARGIN, -MARGIN)] if NOISE in engine.inputs else []
     result: Float32 = engine.run(image, embedding[None], *noise)
@@ -187,22 +199,30 @@ def painted(network: Network, embedding: Embedding) -> Float32:
 
 
 def difference(expected: Float32, got: Float32, rounding: float = 0.0) -> float:
-    """The largest between two pictures in 0..1. Raises NetworkError if it is above `BOUND` and what
-    rounding may add.
+    """Compute the largest difference between two pictures in 0..1.
+
+    Args:
+        expected: a picture.
+        got: another of the same shape.
+        rounding: difference that rounding may add.
+
+    Raises:
+        NetworkError: the difference is above `BOUND` and `rounding`.
     """
-    found = float(np.abs(expected - got).max())
-    if not found <= BOUND + rounding:
+    largest = float(np.abs(expected - got).max())
+    if not largest <= BOUND + rounding:
         raise NetworkError(
-            f"what was made differs from the network by {found:.3g} of pixels in 0..1, above {BOUND:.2g}"
+            f"cannot use the export: its painting differs from the network's by {largest:.3g} of "
+            f"pixels in 0..1, above {BOUND:.2g}"
         )
-    return found
+    return largest
 
 
 # Graphs
 
 
 def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool = False) -> bytes:
-    """A network's graph with a style and its noise inside.
+    """Make a network's graph with a style and its noise inside.
 
     Args:
         network: to export.
@@ -215,7 +235,7 @@ def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool =
 
     model = onnx.load_model_from_string(network.graph)
     graph = model.graph
-    inputs, (output,) = {each.name: each for each in graph.input}, graph.output
+    inputs, (output,) = {value.name: value for value in graph.input}, graph.output
     before, after = "", ""
     if embedding is not None:
         del inputs[EMBEDDING]
@@ -240,9 +260,9 @@ def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool =
         (graph.output, [output]),
         (graph.node, nodes),
     ):
-        kept = list(values)
+        items = list(values)
         del field[:]
-        field.extend(kept)
+        field.extend(items)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

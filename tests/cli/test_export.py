@@ -27,7 +27,9 @@ def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     )
     assert names(folder) == ["starry-night.small.onnx"]
     message = impasto("export", "starry-night", "--network", "small").usage()
-    assert "starry-night.small.onnx exists; --overwrite replaces it, or give another -o" in message
+    assert (
+        "starry-night.small.onnx: it exists; --overwrite replaces it, or give another -o" in message
+    )
     assert impasto("export", "starry-night", "--network", "small", "--overwrite").code == 0
 
 
@@ -53,7 +55,7 @@ def test_openvino_writes_two_files(impasto: Run, folder: Path) -> None:
     pytest.importorskip("openvino")
     Path("wave.bin").touch()
     assert (
-        "wave.bin exists"
+        "wave.bin: it exists"
         in impasto("export", "great-wave", "-n", "small", "-o", "wave.xml").usage()
     )
     Path("wave.bin").unlink()

@@ -49,7 +49,9 @@ def test_a_checkpoint_becomes_a_style(
     assert read_style(Path("Old_Candy.safetensors")).name == "old-candy"
     assert "8, 4, 6 channels" in impasto("styles", "Old_Candy.safetensors").out
     message = impasto("import", checkpoint).usage()
-    assert "Old_Candy.safetensors exists; --overwrite replaces it, or give another -o" in message
+    assert (
+        "Old_Candy.safetensors: it exists; --overwrite replaces it, or give another -o" in message
+    )
 
 
 def test_the_record(impasto: Run, checkpoint: Path, tmp_path: Path) -> None:

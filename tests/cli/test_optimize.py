@@ -148,7 +148,10 @@ def test_small_pictures(optimize: Optimize) -> None:
     Image.fromarray(photo(10, 30)).save("tiny.png")
     assert "tiny.png has 30x10 pixels" in optimize("tiny.png").errors[-1]
     Image.fromarray(photo(10, 30)).save("photo.jpg")
-    assert "cannot optimize photo.jpg: it has 30x10 pixels, too few" in optimize("style.png").only_error()
+    assert (
+        "cannot optimize photo.jpg: it has 30x10 pixels, too few"
+        in optimize("style.png").only_error()
+    )
 
 
 def test_several_styles(optimize: Optimize) -> None:

@@ -27,7 +27,8 @@ def export(
         str,
         typer.Argument(
             metavar="STYLE|NETWORK",
-            help="A gallery name, any picture, a style file or a mix; or base, small or a network file, without a style.",
+            help="A gallery name, any picture, a style file or a mix; or base, small or a network "
+            "file, without a style.",
         ),
     ],
     form: Annotated[
@@ -44,15 +45,16 @@ def export(
     ] = None,
     network: options.Network = "base",
     pixels: Annotated[
-        bool, typer.Option("--pixels", help="Of onnx and openvino: 8-bit pixels in and out.")
+        bool, typer.Option("--pixels", help="Take and give 8-bit pixels (onnx and openvino).")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Write a network with one style inside, for other programs. What it paints is compared with
-    what paints here.
+    """Write a network with one style inside, for other programs.
+
+    Its painting is compared with that of impasto.
 
     onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height,
     width), RGB in 0..1, and give `picture`, the same; with --pixels they take `pixels`, uint8 (1,
@@ -80,7 +82,6 @@ def export(
     Of an imported style, it is the state dict of the PyTorch examples: RGB in 0..255 in and out.
 
     Examples:
-
       impasto export starry-night -o starry-night.onnx
 
       impasto export tulip.jpg --network small --pixels -o tulip.onnx
@@ -95,22 +96,24 @@ def export(
     chosen = form or next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     if not chosen or suffix not in SUFFIXES[chosen]:
         known = SUFFIXES[chosen] if chosen else sum(SUFFIXES.values(), ())
-        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(known)}")
+        raise typer.BadParameter(f"cannot write {output}: it ends in none of {' '.join(known)}")
     if pixels and chosen == "pytorch":
         raise typer.BadParameter(
             "--pixels is of onnx and openvino; a network of PyTorch takes RGB in 0..1"
         )
-    found, embedding, name = exporting.find_export(style, network)
+    source, embedding, name = exporting.find_export(style, network)
     target = output or Path(
-        f"{name}.{found.name}{suffix}" if embedding is not None else f"{name}{suffix}"
+        f"{name}.{source.name}{suffix}" if embedding is not None else f"{name}{suffix}"
     )
     written = [target, target.with_suffix(".bin")] if chosen == "openvino" else [target]
     for path in written:
         if path.exists() and not overwrite:
-            raise typer.BadParameter(f"{path} exists; --overwrite replaces it, or give another -o")
-    exported = _exported(chosen, found, embedding, pixels, suffix)
-    for each, data in exported.files.items():
-        path = target.with_suffix(each)
+            raise typer.BadParameter(
+                f"cannot write {path}: it exists; --overwrite replaces it, or give another -o"
+            )
+    exported = _exported(chosen, source, embedding, pixels, suffix)
+    for ending, data in exported.files.items():
+        path = target.with_suffix(ending)
         try:
             write_atomically(path, data)
         except OSError as error:
@@ -122,8 +125,8 @@ def export(
     }
     record |= {
         "style": None if embedding is None else name,
-        "network": found.name,
-        "hash": found.hash,
+        "network": source.name,
+        "hash": source.hash,
     }
     files, rounding = " and ".join(map(str, written)), ", with rounding to 8 bits" if pixels else ""
     line = f"{files} ({chosen}; largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g})"

@@ -25,7 +25,9 @@ def import_(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the style. [default: from the output, or from CHECKPOINT]"),
+        typer.Option(
+            help="Set the name of the style. [default: from the output, or from CHECKPOINT]"
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
@@ -35,12 +37,11 @@ def import_(
     """Make a style of a fast_neural_style checkpoint of the PyTorch examples (TransformerNet).
 
     The style owns its network, so it paints pictures and videos as it did, whatever --network says,
-    and mixes with other styles by pixels. Checkpoints are loaded as tensors alone: one that wants
-    to run code is refused. What the style paints is compared with the checkpoint in PyTorch, and
-    the largest difference is told.
+    and mixes with other styles by pixels. Checkpoints are loaded as tensors alone: one that would
+    run code is refused. The painting of the style is compared with that of the checkpoint in
+    PyTorch, and the largest difference is reported.
 
     Examples:
-
       impasto import candy.pth && impasto stylize photo.jpg --style candy.safetensors
 
       impasto import epoch_2.model -o styles/feathers.safetensors --name feathers
@@ -51,13 +52,18 @@ def import_(
     """
     target = output or Path(f"{checkpoint.stem}{SUFFIX}")
     if target.suffix.lower() != SUFFIX:
-        raise typer.BadParameter(f"-o {target} does not end in {SUFFIX}, as style files do")
+        raise typer.BadParameter(
+            f"cannot write {target}: it does not end in {SUFFIX}, as style files do"
+        )
     if target.exists() and checkpoint.exists() and target.samefile(checkpoint):
         raise typer.BadParameter(
-            f"{target} is the checkpoint itself, which is never overwritten; give another -o"
+            f"cannot write {target}: it is the checkpoint itself, which is never overwritten; give "
+            "another -o"
         )
     if target.exists() and not overwrite:
-        raise typer.BadParameter(f"{target} exists; --overwrite replaces it, or give another -o")
+        raise typer.BadParameter(
+            f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
+        )
     require_learning("read checkpoints")
     from impasto.learning.conversion import pytorch_examples
 

@@ -127,7 +127,7 @@ def test_a_narrow_one_too(narrow: tuple[State, Path], tmp_path: Path) -> None:
 @pytest.mark.export
 def test_one_too_wide_to_paint_with_is_refused_at_once(tmp_path: Path) -> None:
     path = saved(tmp_path / "wide.pth", dict(johnson((160, 8, 8), 1).state_dict()))
-    with pytest.raises(NetworkError, match=r"wide\.pth cannot be painted with: .* are the most"):
+    with pytest.raises(NetworkError, match=r"cannot paint with .*wide\.pth: .* are the most"):
         pytorch_examples.import_checkpoint(path, "wide")
 
 
@@ -341,7 +341,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(
     message = refusal(
         saved(tmp_path / "evil.pth", {"state_dict": tiny_state(), "more": Code()}, **options)
     )
-    assert "refused, as loading it would run code" in message
+    assert "loading it would run code" in message
     assert protocol == 4 or f"({os.name}.mkdir)" in message or "mkdir" in message
     assert not (Path(__file__).parent / "run-by-a-pickle").exists()
 
@@ -370,7 +370,7 @@ def test_a_file_of_another_kind(tmp_path: Path, name: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    assert "does not exist" in refusal(tmp_path / "absent.pth")
+    assert "it does not exist" in refusal(tmp_path / "absent.pth")
     (tmp_path / "folder.pth").mkdir()
     assert "folder" in refusal(tmp_path / "folder.pth").removeprefix(
         f"cannot read {tmp_path / 'folder.pth'}"

@@ -80,5 +80,5 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         exporting, "painted", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32)
     )
-    with pytest.raises(NetworkError, match="differs from the network by"):
+    with pytest.raises(NetworkError, match="differs from the network's by"):
         state_dict.files(network, style, ".pth")

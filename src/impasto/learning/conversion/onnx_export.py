@@ -1,9 +1,7 @@
-"""Between the two halves: networks out to ONNX graphs for stylizing, and back from them for more
-training.
+"""Networks to ONNX graphs for stylizing, and graphs to networks for more training.
 
-A graph holds everything there is to know of a network: structure, weights (float16, widened where
-they are used) and, in its metadata, dimensions and hash. So one file serves both halves, and
-nothing can disagree.
+A graph holds all of a network: structure, weights (float16, widened where they are used) and, in
+its metadata, dimensions and hash. So one file serves both halves, and nothing can disagree.
 """
 
 import copy
@@ -35,20 +33,21 @@ PARITY = {"f32": 2e-3, "bf16": 0.5}
 
 
 def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they ship: float16, sorted by name."""
+    """Round weights as they ship: float16, sorted by name."""
     return {name: state[name].detach().cpu().to(torch.float16) for name in sorted(state)}
 
 
 def network_hash(network: TransformerNetwork) -> str:
-    """What style files call a network by: the hash of its weights as they ship."""
+    """Hash the weights as they ship; style files name networks by this hash."""
     return tensors_hash(rounded(network.state_dict()))
 
 
 def to_onnx(network: TransformerNetwork) -> bytes:
-    """The graph of a network: `image` (1, 3, H, W), `embedding` (1, size) and, if it takes that,
-    `noise` (1, 1, H / 2, W / 2) in, `picture` (1, 3, H, W) out, all float32.
+    """Make the graph of a network; its weights are stored in float16.
 
-    H and W are any multiples of 8. Weights are stored in float16.
+    The graph takes `image` (1, 3, H, W), `embedding` (1, size) and, if the network has noise,
+    `noise` (1, 1, H / 2, W / 2). It gives `picture` (1, 3, H, W). All are float32; H and W are any
+    multiples of 8.
     """
     network = _copy(network).eval()
     example = (
@@ -79,10 +78,10 @@ def to_onnx(network: TransformerNetwork) -> bytes:
 
 
 def predictor_to_onnx(predictor: StylePredictor) -> bytes:
-    """The graph of a style predictor: `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more, in,
-    `embedding` (1, size) out.
+    """Make the graph of a style predictor.
 
-    Weights are stored in float16, what is usual among pictures in float32.
+    The graph takes `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more, and gives `embedding`
+    (1, size). Weights are stored in float16, the statistics of usual pictures in float32.
     """
     predictor = copy.deepcopy(predictor).cpu().eval()
     halved = {
@@ -105,8 +104,11 @@ def predictor_to_onnx(predictor: StylePredictor) -> bytes:
 
 
 def predictor_from_onnx(graph: bytes) -> StylePredictor:
-    """The style predictor that a graph made by `predictor_to_onnx` holds. Raises NetworkError if it
-    is none."""
+    """Rebuild the style predictor of a graph that `predictor_to_onnx` made.
+
+    Raises:
+        NetworkError: the graph holds no style predictor.
+    """
     try:
         stored, properties = stored_tensors(graph)
         dimensions = Dimensions(**json.loads(properties["dimensions"]))
@@ -118,16 +120,16 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
             if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
         }
         predictor = StylePredictor(PerceptualNetwork("lite", convolutions), dimensions)
-        stored.setdefault(
-            "statistics.gain", torch.ones(dimensions.statistics)
-        )  # of predictors made before there were gains
+        # older predictors have no gains
+        stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))
         state = predictor.state_dict()
         predictor.load_state_dict(
             {name: stored[name] for name in state if _is_kept(name)}, strict=False
         )
     except Exception as error:
         raise NetworkError(
-            f"this graph holds no style predictor ({type(error).__name__}: {error})"
+            f"cannot read a style predictor from this graph: it holds no style predictor "
+            f"({type(error).__name__}: {error})"
         ) from error
     return predictor
 
@@ -137,8 +139,7 @@ def _is_weight(name: str) -> bool:
 
 
 def _is_kept(name: str) -> bool:
-    """Of a predictor's tensors, those that are its own: the mean and deviation of ImageNet are
-    constants."""
+    """Tell whether a predictor's tensor is its own, not a constant of ImageNet."""
     return name not in ("statistics.perceptual.mean", "statistics.perceptual.std")
 
 
@@ -150,12 +151,18 @@ def exported(
     halved: set[str],
     properties: Mapping[str, str],
 ) -> bytes:
-    """A module as an ONNX graph, with the weights `halved` in float16 and `properties` in its
-    metadata."""
-    for name in (
-        "torch.onnx",
-        "onnxscript",
-    ):  # they warn that torchvision is missing, and of constants that are not folded
+    """Export a module as an ONNX graph.
+
+    Args:
+        module: in evaluation mode.
+        example: inputs to trace with.
+        names: of the inputs, and of the output.
+        dynamic: for each input the sides that may vary, as `torch.onnx.export` takes them.
+        halved: names of weights that are stored in float16.
+        properties: metadata of the graph.
+    """
+    # they warn that torchvision is missing, and of constants that are not folded
+    for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -171,7 +178,8 @@ def exported(
         )
     assert program is not None  # of the dynamo exporter
     model = program.model_proto
-    for part in model.graph.node:  # where in the source each came from: a quarter of a megabyte
+    # the place in the source that each node came from: a quarter of a megabyte in all
+    for part in model.graph.node:
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
         part.ClearField("name")
@@ -183,7 +191,7 @@ def exported(
 
 
 def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a graph by name, in float32, and its metadata."""
+    """Read the tensors of a graph by name, in float32, and its metadata."""
     model = onnx.load_model_from_string(graph)
     tensors = {
         weight.name.removesuffix(".float16"): torch.from_numpy(numpy_helper.to_array(weight).copy())
@@ -196,10 +204,13 @@ def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict[str, float]:
-    """Largest difference between the graph and PyTorch's float32 on a picture, by precision, on the
-    engine that stylizes here.
+    """Compare a graph, on the engine that stylizes here, with PyTorch's float32 on a picture.
 
-    Raises NetworkError if one is above its bound in `PARITY`: then the export is wrong.
+    Returns:
+        The largest difference of pixels in 0..1, by precision.
+
+    Raises:
+        NetworkError: a difference is above its bound in `PARITY`: the export is wrong.
     """
     y, x = np.mgrid[0:96, 0:120] / 120
     image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
@@ -222,20 +233,21 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
         )
         if not difference <= bound:
             raise NetworkError(
-                f"the exported graph differs from the network by {difference:.3g} in {precision}, above {bound}"
+                f"cannot use the exported graph: it differs from the network by {difference:.3g} "
+                f"in {precision}, above {bound}"
             )
         differences[precision] = difference
     return differences
 
 
 def _noise(network: TransformerNetwork, height: int, width: int) -> tuple[Tensor, ...]:
-    """The noise that a network takes for a picture of this size: one tensor or none."""
+    """Make the noise for a picture of a size: one tensor or none."""
     noise = network.noise(height, width)
     return () if noise is None else (noise,)
 
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:
-    """A copy in float32 on the CPU whose weights are already rounded as they ship."""
+    """Copy a network in float32 on the CPU, its weights rounded as they ship."""
     copied = TransformerNetwork(network.architecture)
     copied.load_state_dict(
         {name: tensor.float() for name, tensor in rounded(network.state_dict()).items()}
@@ -244,8 +256,10 @@ def _copy(network: TransformerNetwork) -> TransformerNetwork:
 
 
 def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
-    """Store the named weights as float16, with a cast to float32 where they are used: engines fold
-    it away when they load."""
+    """Store weights as float16, with a cast to float32 where they are used.
+
+    Engines fold the cast away when they load.
+    """
     casts = []
     for weight in model.graph.initializer:
         if weight.name in names:
@@ -258,18 +272,22 @@ def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
 
 
 def from_onnx(graph: bytes) -> TransformerNetwork:
-    """The network that a graph made by `to_onnx` holds. Raises NetworkError if it is none."""
+    """Rebuild the network of a graph that `to_onnx` made.
+
+    Raises:
+        NetworkError: the graph holds no network of impasto.
+    """
     try:
         stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
         dimensions["widths"] = tuple(dimensions["widths"])
-        network = TransformerNetwork(
-            Architecture(**dimensions)
-        )  # graphs of older galleries do not say all of it
+        # graphs of older galleries leave some out, which then have their defaults
+        network = TransformerNetwork(Architecture(**dimensions))
         state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:
         raise NetworkError(
-            f"this graph holds no impasto network that can be trained ({type(error).__name__}: {error})"
+            f"cannot train the network of this graph: it holds no impasto network "
+            f"that can be trained ({type(error).__name__}: {error})"
         ) from error
     return network

@@ -1,8 +1,8 @@
-"""Checkpoints of the PyTorch examples' `fast_neural_style` read as styles that own their networks.
+"""Checkpoints of the PyTorch examples' `fast_neural_style`, as styles that own their networks.
 
-Such a network knows one style. Its normalizations' scales and shifts are what a style embedding is
-here, so they become one: statistics can then be held (see `impasto.inference.frozen_norm`), and
-large pictures and videos are painted as with any other network.
+Such a network knows one style. The scales and shifts of its normalizations become a style
+embedding. So statistics can be frozen (see `impasto.inference.frozen_norm`), and large pictures and
+videos are painted as with any other network.
 """
 
 import json
@@ -32,14 +32,20 @@ LEVELS = 255  # in which such networks take and give pixels
 NAMED = 3  # tensors, at most, in one message
 HOLDERS = ("model", "state_dict")  # under which, or under both, checkpoints may hold a state dict
 RUNNING = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
-# what PyTorch says of a pickle that is more than tensors: an object's name, or opcodes of newer
+# PyTorch's message on a pickle that is more than tensors: an object's name, or opcodes of newer
 # pickles, FRAME or STACK_GLOBAL
 CODE = re.compile(r"GLOBAL (\S+)|Unsupported operand 14[79]\b")
 
 
 class ImportedStyle(NamedTuple):
-    """What comes of a checkpoint: a style that owns its network, and the largest difference, of
-    pixels in 0..1, of what it paints to what the checkpoint does in PyTorch.
+    """The style made of a checkpoint.
+
+    Attributes:
+        style: owns its network.
+        widths: channels at full size, a half and a quarter.
+        blocks: residual blocks.
+        difference: the largest between paintings of the style and of the checkpoint in PyTorch, of
+            pixels in 0..1.
     """
 
     style: Style
@@ -49,17 +55,21 @@ class ImportedStyle(NamedTuple):
 
     @property
     def described(self) -> str:
-        """What was read, for people."""
+        """Describe the network in words."""
         return _described(self.widths, self.blocks)
 
 
 def import_checkpoint(path: Path, name: str) -> ImportedStyle:
-    """The style of this name that a checkpoint is.
+    """Make a style of a checkpoint.
+
+    Args:
+        path: of the checkpoint.
+        name: of the style.
 
     Raises:
         NetworkError: the file is missing or broken, holds anything else than such a network, or one
             too large to paint with.
-        StyleError: the name is none.
+        StyleError: the name is not allowed.
     """
     network = read_checkpoint(path)
     embedding, (widths, blocks) = embedding_of(network).numpy(), dimensions(network)
@@ -67,7 +77,7 @@ def import_checkpoint(path: Path, name: str) -> ImportedStyle:
     try:
         check(own)  # as when its style file is read, which would refuse it later
     except NetworkError as error:
-        raise NetworkError(f"{path} cannot be painted with: {error}") from error
+        raise NetworkError(f"cannot paint with {path}: {error}") from error
     facts = {"source": path.stem, f"{OWN}.imported": _described(widths, blocks)}
     style = Style(name, {OWN: embedding}, {OWN: own.hash}, facts, own)
     with torch.inference_mode():
@@ -83,14 +93,13 @@ def _described(widths: Sequence[int], blocks: int) -> str:
 
 
 def dimensions(network: Johnson) -> tuple[list[int], int]:
-    """Channels at full size, a half and a quarter, and the number of residual blocks."""
+    """Count channels at full size, a half and a quarter, and residual blocks."""
     convs = (network.conv1, network.conv2, network.conv3)
     return [conv.conv2d.out_channels for conv in convs], len(network.residuals)
 
 
 def painted(network: Johnson, image: Tensor) -> Tensor:
-    """What a network makes of an image (B, 3, H, W), RGB in 0..1: the same, as the examples write
-    it into a file."""
+    """Paint images (B, 3, H, W), RGB in 0..1, as the examples write them into files."""
     result: Tensor = network(LEVELS * image)
     return (result / LEVELS).clamp(0, 1)
 
@@ -99,8 +108,10 @@ def painted(network: Johnson, image: Tensor) -> Tensor:
 
 
 def to_onnx(network: Johnson) -> bytes:
-    """The graph of a network, with the inputs and the output of `export.to_onnx` and weights in
-    float32."""
+    """Make the graph of a network, with weights in float32.
+
+    Its inputs and its output are those of `onnx_export.to_onnx`, without noise.
+    """
     height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
     embedding = embedding_of(network)
     widths, blocks = dimensions(network)
@@ -124,8 +135,11 @@ def to_onnx(network: Johnson) -> bytes:
 
 
 def from_onnx(graph: bytes, embedding: Tensor) -> Johnson:
-    """The network that a graph made by `to_onnx` holds, in the style of an embedding. Raises
-    NetworkError if it is none."""
+    """Rebuild the network of a graph that `to_onnx` made, in the style of an embedding.
+
+    Raises:
+        NetworkError: the graph holds no imported network.
+    """
     try:
         stored, properties = onnx_export.stored_tensors(graph)
         network = Johnson(**json.loads(properties[KIND]))
@@ -139,20 +153,21 @@ def from_onnx(graph: bytes, embedding: Tensor) -> Johnson:
         network.load_state_dict({name: stored[f"network.{name}"] for name in network.state_dict()})
     except Exception as error:
         raise NetworkError(
-            f"this graph holds no imported network ({type(error).__name__}: {error})"
+            f"cannot read this graph: it holds no imported network "
+            f"({type(error).__name__}: {error})"
         ) from error
     return network.eval()
 
 
 def embedding_of(network: Johnson) -> Tensor:
-    """Scales and shifts of the normalizations one after the other: (embedding_size,)."""
+    """Join scales and shifts of the normalizations: (embedding_size,)."""
     return torch.cat(
         [each.detach() for _, norm in _norms(network) for each in (norm.weight, norm.bias)]
     )
 
 
 def _norms(network: Johnson) -> Iterator[tuple[str, nn.InstanceNorm2d]]:
-    """In the order in which they normalize."""
+    """List the normalizations by name, in the order in which they are used."""
     return (
         (name, module)
         for name, module in network.named_modules()
@@ -165,7 +180,7 @@ def _hash(network: Johnson) -> str:
 
 
 class StyledJohnson(nn.Module):
-    """A network as a function of image and embedding, made for engines: it paints the same."""
+    """A network as a function of image and embedding, for engines; it paints the same."""
 
     def __init__(self, network: Johnson) -> None:
         super().__init__()
@@ -173,6 +188,7 @@ class StyledJohnson(nn.Module):
         self.epsilon = network.in1.eps
 
     def forward(self, image: Tensor, embedding: Tensor) -> Tensor:
+        """Paint images (B, 3, H, W), RGB in 0..1, in the styles of embeddings (B, size)."""
         network, start = self.network, 0
 
         def norm(x: Tensor) -> Tensor:
@@ -193,8 +209,10 @@ class StyledJohnson(nn.Module):
 
 
 def _doubled(x: Tensor, up: JohnsonUpConv) -> Tensor:
-    """As `learning.networks.UpConv`: features are never held at twice their size, which they are
-    most of the memory of."""
+    """Convolve upsampled features, as `transformer.UpConv` does.
+
+    Features are never kept at twice their size, which would take most of the memory.
+    """
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     return F.conv_transpose2d(
         padded, upsampling_kernel(up.conv2d.weight), up.conv2d.bias, stride=2, padding=3
@@ -205,12 +223,11 @@ def _doubled(x: Tensor, up: JohnsonUpConv) -> Tensor:
 
 
 def read_checkpoint(path: Path) -> Johnson:
-    """The network whose state dict a file of PyTorch or safetensors holds, of any width and number
-    of residual blocks.
+    """Read a network, of any width and number of residual blocks, from its state dict.
 
-    The state dict may stand under `state_dict` or `model`, and its names after `module.`. What old
-    versions of PyTorch saved of running statistics is left out, as those networks read them from
-    each picture in any case.
+    The file is one of PyTorch or safetensors. The state dict may stand under `state_dict` or
+    `model`, and its names after `module.`. Running statistics, which old versions of PyTorch saved,
+    are left out: such networks compute statistics from each picture in any case.
 
     Raises:
         NetworkError: the file is missing or broken, would run code, or holds anything else.
@@ -218,23 +235,25 @@ def read_checkpoint(path: Path) -> Johnson:
     state = _state(_loaded(path))
     with torch.device("meta"):
         network = Johnson(*_dimensions_of(state))
-    if said := _misfit(
+    if reason := _misfit(
         state, {name: tensor.shape for name, tensor in network.state_dict().items()}
     ):
         raise NetworkError(
-            f"{path} is no fast_neural_style network of the PyTorch examples: {said}"
+            f"cannot read {path}: it is no fast_neural_style network of the PyTorch "
+            f"examples: {reason}"
         )
     floats = {name: tensor.float() for name, tensor in state.items()}
     if broken := [name for name, tensor in floats.items() if not tensor.isfinite().all()]:
         raise NetworkError(
-            f"{path} is damaged, or its training failed: {_listed(broken)} not finite; get another checkpoint"
+            f"cannot use {path}: {_listed(broken)} not finite, so the file is damaged, or its "
+            "training failed; get another checkpoint"
         )
     network.load_state_dict(floats, assign=True)
     return network.requires_grad_(False).eval()
 
 
 def _loaded(path: Path) -> Any:
-    """What a file holds, without running any code of it."""
+    """Load a file without running any code in it."""
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old versions and of what is then refused
@@ -242,23 +261,27 @@ def _loaded(path: Path) -> Any:
                 return load(file.read())
             return torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise NetworkError(f"{path} does not exist") from error
+        raise NetworkError(f"cannot read {path}: it does not exist") from error
     except Exception as error:  # of any kind, where bytes are not what they should be
         if isinstance(error, OSError) and error.filename:
             raise NetworkError(f"cannot read {path}: {os_reason(error)}") from error
         if code := CODE.search(str(error)):
             raise NetworkError(
-                f"{path} is refused, as loading it would run code ({code[1] or 'an object that is no tensor'}); whoever made "
-                "it can save the tensors alone: torch.save(network.state_dict(), FILE)"
+                f"cannot read {path}: loading it would run code "
+                f"({code[1] or 'an object that is no tensor'}); its author can save the tensors "
+                "alone: torch.save(network.state_dict(), FILE)"
             ) from error
         raise NetworkError(
-            f"{path} is cut short, or is no checkpoint of PyTorch; get it anew"
+            f"cannot read {path}: it is cut short, or is no checkpoint of PyTorch; get it anew"
         ) from error
 
 
 def _state(found: Any) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, without running statistics; none if it is something
-    else."""
+    """Find the tensors of a checkpoint by name, without running statistics.
+
+    Returns:
+        An empty dict if the checkpoint is something else.
+    """
     for key in HOLDERS:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
@@ -273,8 +296,7 @@ def _state(found: Any) -> dict[str, Tensor]:
 
 
 def _dimensions_of(state: Mapping[str, Tensor]) -> tuple[list[int], int]:
-    """Channels and residual blocks that a state dict has; those of the examples where it does not
-    say."""
+    """Find channels and residual blocks of a state dict; by default those of the examples."""
     weights = [state.get(f"conv{number}.conv2d.weight") for number in (1, 2, 3)]
     widths = [
         usual if weight is None or not weight.numel() or weight.ndim != 4 else weight.shape[0]
@@ -286,22 +308,24 @@ def _dimensions_of(state: Mapping[str, Tensor]) -> tuple[list[int], int]:
 
 
 def _misfit(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> str | None:
-    """What is wrong with a state dict that should have tensors of these shapes; None if nothing
-    is."""
+    """Find the reason why a state dict does not have these shapes; None if it has."""
     if missing := [name for name in shapes if name not in state]:
         return f"{_listed(missing)} missing"
     if more := [name for name in state if name not in shapes]:
         return f"{_listed(more)} unknown there"
     for name, shape in shapes.items():
         if state[name].shape != shape:
-            return f"{name} has the shape {tuple(state[name].shape)} where {tuple(shape)} fits the others"
+            return (
+                f"{name} has the shape {tuple(state[name].shape)} where {tuple(shape)} fits the "
+                "others"
+            )
         if not state[name].is_floating_point():
             return f"{name} is of {state[name].dtype}, not of floating-point numbers"
     return None
 
 
 def _listed(names: Sequence[str]) -> str:
-    """`a is`, `a and b are`, `a, b, c and 5 more are`."""
+    """Write names as `a is`, `a and b are`, `a, b, c and 5 more are`."""
     shown = [*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) + (
         " are" if names[1:] else " is"

@@ -1,4 +1,4 @@
-"""Networks as state dicts of PyTorch: plain tensors by name, with the style that they paint."""
+"""Networks as state dicts of PyTorch: plain tensors by name, with the style inside."""
 
 import io
 
@@ -22,15 +22,21 @@ STYLE = "embedding"  # the one tensor that is not the network's
 
 
 def files(network: Network, embedding: Embedding | None, suffix: str) -> ExportResult:
-    """As the state dict of a `learning.networks.TransformerNetwork`, with one tensor more where
-    there is a style, `embedding` (embedding_size,); or, of an imported network, as the PyTorch
-    examples have it. In float32.
+    """Export a network as a state dict in float32.
 
-    With the suffix of safetensors, the file says the network's dimensions in its metadata. Raises
-    NetworkError if what is read back does not paint the same.
+    It is that of a `TransformerNetwork` or, for an imported network, that of the PyTorch examples.
+    Safetensors files have the network's dimensions in their metadata.
+
+    Args:
+        network: to export.
+        embedding: the style, (embedding_size,), which becomes the tensor `embedding`; or None.
+        suffix: of the file, which decides its format.
+
+    Raises:
+        NetworkError: the network that is read back does not paint the same.
     """
     style = torch.from_numpy(exporting.example(network) if embedding is None else embedding)
-    fresh, state, facts = _taken_apart(network, style)
+    fresh, state, facts = _take_apart(network, style)
     if embedding is not None and isinstance(fresh, TransformerNetwork):
         state[STYLE] = style
     if suffix == SUFFIX:
@@ -54,24 +60,28 @@ def files(network: Network, embedding: Embedding | None, suffix: str) -> ExportR
     )
 
 
-def _taken_apart(
+def _take_apart(
     network: Network, style: Tensor
 ) -> tuple[TransformerNetwork | Johnson, dict[str, Tensor], dict[str, str]]:
-    """A network of the same dimensions with other weights, the network's own weights, and what its
-    graph says of it."""
-    _, said = onnx_export.stored_tensors(network.graph)
-    if pytorch_examples.KIND in said:
+    """Take a network apart.
+
+    Returns:
+        A network of the same dimensions with other weights, the network's own weights, and the
+        metadata of its dimensions.
+    """
+    _, properties = onnx_export.stored_tensors(network.graph)
+    if pytorch_examples.KIND in properties:
         imported = pytorch_examples.from_onnx(network.graph, style)
         return (
             Johnson(*pytorch_examples.dimensions(imported)),
             dict(imported.state_dict()),
-            {pytorch_examples.KIND: said[pytorch_examples.KIND]},
+            {pytorch_examples.KIND: properties[pytorch_examples.KIND]},
         )
     ours = onnx_export.from_onnx(network.graph)
     return (
         TransformerNetwork(ours.architecture),
         dict(ours.state_dict()),
-        {"architecture": said["architecture"]},
+        {"architecture": properties["architecture"]},
     )
 
 
