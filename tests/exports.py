@@ -72,7 +72,7 @@ def kept(
     halved: set[str],
     properties: Mapping[str, str],
 ) -> bytes:
-    """Stands for `onnx_export.export_module`: a graph that is kept, with the weights of this module."""
+    """Replace `onnx_export.export_module`: return a kept graph with the weights of this module."""
     path = path_of(properties)
     assert path.is_file(), (
         f"{path.name} is not kept: mark the test with `export`, or add it to exports.py and make it"

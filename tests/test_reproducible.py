@@ -41,7 +41,9 @@ def run_command(folder: Path, command: str, hashes: int) -> bytes:
     Image.fromarray(photo(80, 70)[::-1]).save(folder / "style.png")
     if "clip.mp4" in command:
         make_clip(folder / "clip.mp4", range(0, 1500, 300))
-    environment = surroundings({"PYTHONHASHSEED": str(hashes), "IMPASTO_HOME": str(folder / "home")})
+    environment = surroundings(
+        {"PYTHONHASHSEED": str(hashes), "IMPASTO_HOME": str(folder / "home")}
+    )
     words = [sys.executable, "-m", "impasto", *command.split()]
     done = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
