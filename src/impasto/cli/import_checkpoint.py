@@ -1,4 +1,4 @@
-"""impasto import: networks of the PyTorch examples made styles."""
+"""The verb `impasto import`: checkpoints of the PyTorch examples as styles."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,26 +20,24 @@ def import_(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Style file to write. [default: CHECKPOINT.safetensors here]"
+            "--output", "-o", help="Write this style file. [default: CHECKPOINT.safetensors here]"
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(
-            help="Set the name of the style. [default: from the output, or from CHECKPOINT]"
-        ),
+        typer.Option(help="Name the style. [default: from the output, or from CHECKPOINT]"),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a style of a fast_neural_style checkpoint of the PyTorch examples (TransformerNet).
+    """Import a fast_neural_style checkpoint of the PyTorch examples (TransformerNet) as a style.
 
-    The style owns its network, so it paints pictures and videos as it did, whatever --network says,
-    and mixes with other styles by pixels. Checkpoints are loaded as tensors alone: one that would
-    run code is refused. The painting of the style is compared with that of the checkpoint in
-    PyTorch, and the largest difference is reported.
+    The style owns its network: it paints pictures and videos as the checkpoint does, whatever
+    --network says. It mixes with other styles by pixels. impasto loads the tensors of a checkpoint
+    only, and refuses one that would run code. It compares the painting of the style with that of
+    the checkpoint in PyTorch, and prints the largest difference.
 
     Examples:
       impasto import candy.pth && impasto stylize photo.jpg --style candy.safetensors
@@ -53,7 +51,7 @@ def import_(
     target = output or Path(f"{checkpoint.stem}{SUFFIX}")
     if target.suffix.lower() != SUFFIX:
         raise typer.BadParameter(
-            f"cannot write {target}: it does not end in {SUFFIX}, as style files do"
+            f"cannot write -o {target}: style files end in {SUFFIX}; give such a name"
         )
     if target.exists() and checkpoint.exists() and target.samefile(checkpoint):
         raise typer.BadParameter(
@@ -64,7 +62,7 @@ def import_(
         raise typer.BadParameter(
             f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
         )
-    require_learning("read checkpoints")
+    require_learning("import checkpoints")
     from impasto.learning.conversion import pytorch_examples
 
     imported = pytorch_examples.import_checkpoint(
@@ -76,7 +74,7 @@ def import_(
         "name": imported.style.name,
         "widths": imported.widths,
         "blocks": imported.blocks,
+        "largest_difference": imported.difference,
     }
     difference = f"largest difference to PyTorch, of pixels in 0..1: {imported.difference:.2g}"
-    line = f"{target} ({imported.described}; {difference})"
-    console.result(line, record | {"largest_difference": imported.difference}, json)
+    console.result(f"{target} ({imported.described}; {difference})", record, json)

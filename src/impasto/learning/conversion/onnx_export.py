@@ -1,7 +1,8 @@
-"""Networks to ONNX graphs for stylizing, and graphs to networks for more training.
+"""Export of networks to ONNX graphs for stylizing, and import from them for more training.
 
-A graph holds all of a network: structure, weights (float16, widened where they are used) and, in
-its metadata, dimensions and hash. So one file serves both halves, and nothing can disagree.
+A graph holds all of a network: structure, weights (float16, cast to float32 where they are used)
+and, in its metadata, dimensions and hash. One file serves training and stylizing, so the two
+cannot disagree.
 """
 
 import copy
@@ -26,28 +27,32 @@ from impasto.learning.networks.predictor import Dimensions, StylePredictor
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
 from impasto.models.network import INPUTS, MULTIPLE, OUTPUT
 
-# Largest difference to PyTorch's float32, of pixels in 0..1, that an export may have. float32 says
-# whether the graph is right; bfloat16 is off by a few levels nearly everywhere, but by much more at
+# Largest allowed difference to PyTorch's float32, of pixels in 0..1, by precision. float32 shows
+# whether the graph is right. bfloat16 is off by a few levels nearly everywhere, but by much more at
 # single sharp pixels of a bold style.
 PARITY = {"f32": 2e-3, "bf16": 0.5}
 
 
-def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Round weights as they ship: float16, sorted by name."""
+def round_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Round weights as impasto ships them: float16, sorted by name."""
     return {name: state[name].detach().cpu().to(torch.float16) for name in sorted(state)}
 
 
 def network_hash(network: TransformerNetwork) -> str:
-    """Hash the weights as they ship; style files name networks by this hash."""
-    return tensors_hash(rounded(network.state_dict()))
+    """Hash the weights of a network as they ship; style files name their network by this hash."""
+    return tensors_hash(round_weights(network.state_dict()))
 
 
 def to_onnx(network: TransformerNetwork) -> bytes:
-    """Make the graph of a network; its weights are stored in float16.
+    """Export a network as an ONNX graph; the same network always gives the same bytes.
 
-    The graph takes `image` (1, 3, H, W), `embedding` (1, size) and, if the network has noise,
-    `noise` (1, 1, H / 2, W / 2). It gives `picture` (1, 3, H, W). All are float32; H and W are any
-    multiples of 8.
+    Args:
+        network: the network to export; it is left as it is.
+
+    Returns:
+        The serialized graph, with weights in float16. It takes `image` (1, 3, H, W), RGB in 0..1,
+        `embedding` (1, size) and, if the network takes noise, `noise` (1, 1, H / 2, W / 2). It
+        gives `picture` (1, 3, H, W). All are float32; H and W are any multiples of 8.
     """
     network = _copy(network).eval()
     example = (
@@ -67,7 +72,7 @@ def to_onnx(network: TransformerNetwork) -> bytes:
         None,
         {2: half * height, 3: half * width},
     )[: len(example)]
-    return exported(
+    return export_module(
         network,
         example,
         (INPUTS[: len(example)], OUTPUT),
@@ -78,10 +83,15 @@ def to_onnx(network: TransformerNetwork) -> bytes:
 
 
 def predictor_to_onnx(predictor: StylePredictor) -> bytes:
-    """Make the graph of a style predictor.
+    """Export a style predictor as an ONNX graph.
 
-    The graph takes `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more, and gives `embedding`
-    (1, size). Weights are stored in float16, the statistics of usual pictures in float32.
+    Args:
+        predictor: the predictor to export; it is left as it is.
+
+    Returns:
+        The serialized graph, with weights in float16 and the statistics of usual pictures in
+        float32. It takes `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more. It gives
+        `embedding` (1, size).
     """
     predictor = copy.deepcopy(predictor).cpu().eval()
     halved = {
@@ -93,7 +103,7 @@ def predictor_to_onnx(predictor: StylePredictor) -> bytes:
         side: torch.export.Dim(name, min=16, max=1 << 14) for side, name in ((2, "h"), (3, "w"))
     }
     properties = {"dimensions": json.dumps(asdict(predictor.dimensions))}
-    return exported(
+    return export_module(
         predictor,
         (torch.rand(1, 3, 96, 80),),
         (INPUTS[:1], INPUTS[1]),
@@ -107,7 +117,7 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
     """Rebuild the style predictor of a graph that `predictor_to_onnx` made.
 
     Raises:
-        NetworkError: the graph holds no style predictor.
+        NetworkError: the graph is broken, or holds anything else.
     """
     try:
         stored, properties = stored_tensors(graph)
@@ -120,30 +130,31 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
             if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
         }
         predictor = StylePredictor(PerceptualNetwork("lite", convolutions), dimensions)
-        # older predictors have no gains
+        # predictors of older galleries have no gains
         stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))
         state = predictor.state_dict()
         predictor.load_state_dict(
-            {name: stored[name] for name in state if _is_kept(name)}, strict=False
+            {name: stored[name] for name in state if _is_own(name)}, strict=False
         )
     except Exception as error:
         raise NetworkError(
-            f"cannot read a style predictor from this graph: it holds no style predictor "
-            f"({type(error).__name__}: {error})"
+            f"cannot read a style predictor from this graph: {type(error).__name__}: {error}; give "
+            "a graph that impasto wrote"
         ) from error
     return predictor
 
 
 def _is_weight(name: str) -> bool:
-    return _is_kept(name) and not name.startswith("statistics.directions")
+    """Tell whether a tensor of a predictor is learned, and so rounded."""
+    return _is_own(name) and not name.startswith("statistics.directions")
 
 
-def _is_kept(name: str) -> bool:
-    """Tell whether a predictor's tensor is its own, not a constant of ImageNet."""
+def _is_own(name: str) -> bool:
+    """Tell whether a tensor is a predictor's own; mean and deviation of ImageNet are constants."""
     return name not in ("statistics.perceptual.mean", "statistics.perceptual.std")
 
 
-def exported(
+def export_module(
     module: torch.nn.Module,
     example: tuple[Tensor, ...],
     names: tuple[Sequence[str], str],
@@ -151,17 +162,20 @@ def exported(
     halved: set[str],
     properties: Mapping[str, str],
 ) -> bytes:
-    """Export a module as an ONNX graph.
+    """Export a module as an ONNX graph; the same module always gives the same bytes.
 
     Args:
-        module: in evaluation mode.
-        example: inputs to trace with.
-        names: of the inputs, and of the output.
-        dynamic: for each input the sides that may vary, as `torch.onnx.export` takes them.
-        halved: names of weights that are stored in float16.
+        module: the module, in evaluation.
+        example: inputs of any allowed size.
+        names: names of the inputs, and of the output.
+        dynamic: for each input, its dynamic axes, or None.
+        halved: names of the weights to store in float16.
         properties: metadata of the graph.
+
+    Returns:
+        The serialized graph.
     """
-    # they warn that torchvision is missing, and of constants that are not folded
+    # these warn that torchvision is missing, and of constants that are not folded
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -176,18 +190,26 @@ def exported(
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # of the dynamo exporter
+    assert program is not None  # the dynamo exporter always returns a program
     model = program.model_proto
-    # the place in the source that each node came from: a quarter of a megabyte in all
-    for part in model.graph.node:
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-        part.ClearField("name")
-    del model.graph.value_info[:]
+    _strip_notes(model.graph)
     _store_float16(model, halved)
     helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model)
     return model.SerializeToString()
+
+
+def _strip_notes(graph: onnx.GraphProto) -> None:
+    """Remove the exporter's notes from a graph.
+
+    The source lines of the nodes take a quarter of a megabyte. The ranges of the sides, in the
+    metadata of the graph, stand in an order that varies between processes.
+    """
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+        node.ClearField("name")
+    del graph.value_info[:], graph.metadata_props[:]
 
 
 def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -204,13 +226,19 @@ def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict[str, float]:
-    """Compare a graph, on the engine that stylizes here, with PyTorch's float32 on a picture.
+    """Compare a graph with its network in PyTorch's float32, on the engine that stylizes here.
+
+    Args:
+        network: the network that was exported.
+        graph: its graph.
+        embedding: the style to compare with, (embedding_size,).
 
     Returns:
-        The largest difference of pixels in 0..1, by precision.
+        The largest difference, of pixels in 0..1, by precision. A precision that this machine
+        lacks is left out.
 
     Raises:
-        NetworkError: a difference is above its bound in `PARITY`: the export is wrong.
+        NetworkError: a difference is above its bound in `PARITY`, so the export is wrong.
     """
     y, x = np.mgrid[0:96, 0:120] / 120
     image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
@@ -234,31 +262,31 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
         if not difference <= bound:
             raise NetworkError(
                 f"cannot use the exported graph: it differs from the network by {difference:.3g} "
-                f"in {precision}, above {bound}"
+                f"in {precision}, and at most {bound} is allowed; export it again"
             )
         differences[precision] = difference
     return differences
 
 
 def _noise(network: TransformerNetwork, height: int, width: int) -> tuple[Tensor, ...]:
-    """Make the noise for a picture of a size: one tensor or none."""
+    """Return the noise that a network takes for a picture of this size: one tensor or none."""
     noise = network.noise(height, width)
     return () if noise is None else (noise,)
 
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:
-    """Copy a network in float32 on the CPU, its weights rounded as they ship."""
+    """Copy a network to float32 on the CPU, with weights rounded as they ship."""
     copied = TransformerNetwork(network.architecture)
     copied.load_state_dict(
-        {name: tensor.float() for name, tensor in rounded(network.state_dict()).items()}
+        {name: tensor.float() for name, tensor in round_weights(network.state_dict()).items()}
     )
     return copied
 
 
 def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
-    """Store weights as float16, with a cast to float32 where they are used.
+    """Store the named weights as float16, with a cast to float32 where they are used.
 
-    Engines fold the cast away when they load.
+    Engines fold the casts when they load the graph.
     """
     casts = []
     for weight in model.graph.initializer:
@@ -275,19 +303,19 @@ def from_onnx(graph: bytes) -> TransformerNetwork:
     """Rebuild the network of a graph that `to_onnx` made.
 
     Raises:
-        NetworkError: the graph holds no network of impasto.
+        NetworkError: the graph is broken, or holds anything else.
     """
     try:
         stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
         dimensions["widths"] = tuple(dimensions["widths"])
-        # graphs of older galleries leave some out, which then have their defaults
+        # graphs of older galleries lack some dimensions, which then have their defaults
         network = TransformerNetwork(Architecture(**dimensions))
         state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:
         raise NetworkError(
-            f"cannot train the network of this graph: it holds no impasto network "
-            f"that can be trained ({type(error).__name__}: {error})"
+            f"cannot read a network to train from this graph: {type(error).__name__}: {error}; "
+            "give a graph that impasto wrote"
         ) from error
     return network
