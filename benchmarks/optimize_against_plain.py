@@ -72,7 +72,7 @@ def ours(
     run = new_optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
     while run.fraction < 1:
         run.train_step()
-        curve.append(run.progress.loss)
+        curve.append(run.progress.loss or 0.0)
     return run.painted(), time.perf_counter() - start, curve
 
 

@@ -23,7 +23,7 @@ if WORKER:  # each of several has one core: threads of more would only wait for 
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[int(WORKER[2:]) % len(cores)]})
 
-EXPORTED = "impasto.learning.conversion.onnx_export.exported"
+EXPORTED = "impasto.learning.conversion.onnx_export.export_module"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
 
 

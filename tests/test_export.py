@@ -13,7 +13,7 @@ from pictures import UInt8
 from impasto import export as exporting
 from impasto.engines import base
 from impasto.errors import NetworkError, StyleError
-from impasto.export import find_export, onnx_files, openvino_files, to_onnx
+from impasto.export import export_onnx, export_openvino, find_export, to_onnx
 from impasto.inference.model import MARGIN
 from impasto.models.gallery import gallery_style
 from impasto.models.network import NETWORKS, load_shipped, network_path
@@ -72,13 +72,13 @@ def test_a_network_alone_takes_an_embedding(tmp_path: Path) -> None:
     network, embedding, name = find_export("small", "base")
     assert (network, embedding, name) == (load_shipped("small"), None, "small")
     assert find_export(str(network_path("base")), "small")[0].hash == load_shipped("base").hash
-    exported = onnx_files(network, None, pixels=False)
+    exported = export_onnx(network, None, pixels=False)
     assert exported.difference < 1e-4
     style = gallery_style("great-wave").embedding(network)
     engine = base.load_engine(exported.files[".onnx"], precision="f32")
     assert engine.inputs == ("image", "embedding")
-    got = engine.run(exporting.sample(), style[None])
-    assert np.abs(got - exporting.painted(network, style)).max() < 1e-4
+    got = engine.run(exporting.make_sample(), style[None])
+    assert np.abs(got - exporting.paint_sample(network, style)).max() < 1e-4
 
 
 def test_an_older_network_that_takes_no_noise() -> None:
@@ -90,7 +90,7 @@ def test_an_older_network_that_takes_no_noise() -> None:
         numpy_helper.from_array(noise_at(96, 120, -MARGIN, -MARGIN), "noise")
     )
     network = replace(load_shipped("small"), graph=graph.SerializeToString())
-    exported = onnx_files(network, gallery_style("reverie").embedding(network), pixels=False)
+    exported = export_onnx(network, gallery_style("reverie").embedding(network), pixels=False)
     assert exported.difference < 1e-4
     assert len(exported.files[".onnx"]) < len(network.graph) + 20_000
 
@@ -128,7 +128,7 @@ def test_a_style_that_owns_its_network(tmp_path: Path) -> None:
     network, embedding, name = find_export(str(tmp_path / "mine.safetensors"), "base")
     assert (network, name) == (style.own, "mine")
     assert embedding is not None and np.array_equal(embedding, style.embeddings["own"])
-    with pytest.raises(StyleError, match="is painted by 2 networks"):
+    with pytest.raises(StyleError, match=r"cannot export .*: 2 networks paint it"):
         find_export(f"{tmp_path / 'mine.safetensors'}:0.5,starry-night:0.5", "base")
 
 
@@ -136,7 +136,7 @@ def test_a_style_that_owns_its_network(tmp_path: Path) -> None:
 def test_openvino(tmp_path: Path, pixels: bool) -> None:
     openvino = pytest.importorskip("openvino")
     network, embedding, _ = find_export("great-wave", "small")
-    exported = openvino_files(network, embedding, pixels)
+    exported = export_openvino(network, embedding, pixels)
     assert exported.difference < (0.0021 if pixels else 1e-4)
     for suffix, data in exported.files.items():
         (tmp_path / f"wave{suffix}").write_bytes(data)
@@ -155,10 +155,12 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         "to_onnx",
         lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels),
     )
-    with pytest.raises(NetworkError, match="what was made differs from the network by"):
-        onnx_files(network, embedding, pixels=False)
+    with pytest.raises(
+        NetworkError, match=r"cannot use the converted .*: it differs from the network by"
+    ):
+        export_onnx(network, embedding, pixels=False)
     with pytest.raises(NetworkError, match="differs from the network by nan"):
-        exporting.difference(
+        exporting.measure_difference(
             np.full((1, 3, 8, 8), np.nan, np.float32), np.zeros((1, 3, 8, 8), np.float32)
         )
 
@@ -167,4 +169,4 @@ def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     network, embedding, _ = find_export("great-wave", "small")
     with pytest.raises(NetworkError, match="pip install openvino"):
-        openvino_files(network, embedding, pixels=False)
+        export_openvino(network, embedding, pixels=False)

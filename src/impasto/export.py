@@ -1,9 +1,8 @@
-"""Networks for other programs: ONNX graphs that need nothing beside the picture, and OpenVINO IR of
-them.
+"""Networks for other programs: ONNX graphs that take a picture alone, and OpenVINO IR of them.
 
-A network of this project takes a style embedding and noise. Here both are put into the graph, so
-that it takes a picture alone, and what it paints is compared with what the network paints.
-`impasto.learning.conversion.state_dict` does so for PyTorch.
+A network of impasto takes a style embedding and noise. An export puts both into the graph, so that
+it takes a picture alone. Its painting is then compared with the painting of the network.
+`impasto.learning.conversion.state_dict` exports to PyTorch.
 """
 
 import tempfile
@@ -33,20 +32,20 @@ from impasto.models.style import Embedding
 
 IMAGE, EMBEDDING, _ = INPUTS
 PIXELS, PAINTED = "pixels", "painted"  # input and output of graphs for 8-bit pixels
-# largest difference, of pixels in 0..1, in float32, that what is exported or imported may have
-BOUND = 2e-3
-SAMPLE = 96, 120  # height and width of the picture to compare with
-ROUNDING = 0.5 / 255  # more where pixels have 8 bits
+# largest allowed difference of an export or an import to its network, of pixels in 0..1, in float32
+MAX_DIFFERENCE = 2e-3
+SAMPLE_SIZE = 96, 120  # height and width of the picture to compare with
+MAX_ROUNDING = 0.5 / 255  # allowed in addition where pixels have 8 bits
 
-# Noise stands where it does in a picture that `Brush.paint` has mirrored beyond its edges, so that
-# the same picture comes out.
-FIRST = -MARGIN // 2 % NOISE_SIDE
+# The noise begins where it does in a picture that `PreparedStyle.paint` has mirrored beyond its
+# edges, so that the export gives the same picture.
+FIRST_NOISE_ROW = -MARGIN // 2 % NOISE_SIDE
 NOISE_NODES = f"""\
 noise_sides = Shape <start = 2> (image)
 noise_two = Constant <value_int = 2> ()
 noise_halves = Div (noise_sides, noise_two)
 noise_height, noise_width = Split <axis = 0, num_outputs = 2> (noise_halves)
-noise_first = Constant <value_int = {FIRST}> ()
+noise_first = Constant <value_int = {FIRST_NOISE_ROW}> ()
 noise_step = Constant <value_int = 1> ()
 noise_period = Constant <value_int = {NOISE_SIDE}> ()
 noise_rows = Squeeze (noise_height)
@@ -76,8 +75,11 @@ painted = Transpose <perm = [0, 2, 3, 1]> (painted_planes)
 
 
 class ExportResult(NamedTuple):
-    """What a network is to another program: files by suffix, as bytes, and their largest difference
-    to what paints here, of pixels in 0..1.
+    """The files of an exported network, and its difference to the network of impasto.
+
+    Attributes:
+        files: content by suffix.
+        difference: the largest difference of the two paintings, of pixels in 0..1.
     """
 
     files: Mapping[str, bytes]
@@ -85,45 +87,68 @@ class ExportResult(NamedTuple):
 
 
 def find_export(spec: str, network: str) -> tuple[Network, Embedding | None, str]:
-    """What to export, and its name: a network alone, if `spec` is the name of one or the path of
-    its file; else the embedding of a style or a mix, and the network that paints it, which is
-    `network` unless a style owns one.
+    """Find the network and the style to export.
+
+    Args:
+        spec: a style or a mix; or the name of a network, or the path of its file, for a network
+            without a style.
+        network: the network that paints the style, unless the style owns one.
+
+    Returns:
+        The network, the embedding (embedding_size,) of the style or None, and the name of both.
 
     Raises:
-        StyleError, NetworkError: there is no such style or network, or several networks paint the
-            mix.
+        StyleError: there is no such style, or several networks paint the mix.
+        NetworkError: there is no such network.
     """
-    if alone := _network(spec):
+    if alone := _find_network_alone(spec):
         return alone, None, alone.name
     mix = find_mix(spec)
-    jobs = LoadedNetwork(network).prepare(mix).passes
-    if len(jobs) > 1:
+    passes = LoadedNetwork(network).prepare(mix).passes
+    if len(passes) > 1:
         raise StyleError(
-            f"{spec} is painted by {len(jobs)} networks, as it has styles that own theirs; export one style alone"
+            f"cannot export {spec}: {len(passes)} networks paint it, as some of its styles own "
+            "their network; export one style alone"
         )
-    return jobs[0].network, jobs[0].embedding, mix.name
+    return passes[0].network, passes[0].embedding, mix.name
 
 
-def _network(spec: str) -> Network | None:
+def _find_network_alone(spec: str) -> Network | None:
+    """Find the network of this name or file; None if it is anything else."""
     if spec in NETWORKS:
         return load_shipped(spec)
     try:
         return find_network(spec) if spec.lower().endswith(SUFFIX) else None
-    except NetworkError:  # a style, perhaps
+    except NetworkError:  # it may be a style file
         return None
 
 
-def onnx_files(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
-    """As an ONNX graph; see `to_onnx`. Raises NetworkError if it does not paint the same."""
+def export_onnx(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
+    """Export a network as an ONNX graph, and compare the two.
+
+    Args:
+        network: the network to export.
+        embedding: as for `to_onnx`.
+        pixels: as for `to_onnx`.
+
+    Raises:
+        NetworkError: the graph paints something else.
+    """
     graph = to_onnx(network, embedding, pixels)
-    return ExportResult(
-        {".onnx": graph}, _compared(base.load_engine(graph, precision="f32"), network, embedding)
-    )
+    engine = base.load_engine(graph, precision="f32")
+    return ExportResult({".onnx": graph}, _compare(engine, network, embedding))
 
 
-def openvino_files(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
-    """As OpenVINO IR of the graph of `to_onnx`. Raises NetworkError if it does not paint the same,
-    or there is no OpenVINO.
+def export_openvino(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
+    """Export a network as OpenVINO IR of the graph of `to_onnx`, and compare the two.
+
+    Args:
+        network: the network to export.
+        embedding: as for `to_onnx`.
+        pixels: as for `to_onnx`.
+
+    Raises:
+        NetworkError: the IR paints something else, or OpenVINO is not installed.
     """
     try:
         import openvino
@@ -131,91 +156,107 @@ def openvino_files(network: Network, embedding: Embedding | None, pixels: bool) 
         from impasto.engines.openvino import OpenVINOEngine
     except ImportError as error:
         raise NetworkError(
-            f"OpenVINO IR is written by OpenVINO ({error}); pip install openvino"
+            f"cannot write OpenVINO IR: OpenVINO is not installed ({error}); pip install openvino"
         ) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.xml"
         model = openvino.Core().read_model(to_onnx(network, embedding, pixels))
-        openvino.save_model(
-            model, path, compress_to_fp16=False
-        )  # constants that are float16 stay so
-        difference = _compared(
-            OpenVINOEngine(path, hardware.available_cores(), "f32", False, False),
-            network,
-            embedding,
-        )
+        # constants in float16 stay as they are; `compress_to_fp16` is for those in float32
+        openvino.save_model(model, path, compress_to_fp16=False)
+        engine = OpenVINOEngine(path, hardware.available_cores(), "f32", False, False)
+        difference = _compare(engine, network, embedding)
         return ExportResult(
             {suffix: path.with_suffix(suffix).read_bytes() for suffix in (".bin", ".xml")},
             difference,
         )
 
 
-def _compared(engine: base.Engine, network: Network, embedding: Embedding | None) -> float:
-    image, style = sample(), example(network) if embedding is None else embedding
-    expected, given = painted(network, style), [] if embedding is not None else [style[None]]
+def _compare(engine: base.Engine, network: Network, embedding: Embedding | None) -> float:
+    """Compare an export in an engine with its network; see `measure_difference`."""
+    image, style = make_sample(), make_embedding(network) if embedding is None else embedding
+    expected = paint_sample(network, style)
+    more_inputs = [] if embedding is not None else [style[None]]
     if PIXELS not in engine.inputs:
-        return difference(expected, engine.run(image, *given))
+        return measure_difference(expected, engine.run(image, *more_inputs))
     levels = np.ascontiguousarray((image * 255).round().transpose(0, 2, 3, 1).astype(np.uint8))
-    got = engine.run(levels, *given).transpose(0, 3, 1, 2) / np.float32(255)
-    return difference(expected, got, ROUNDING)
+    painting = engine.run(levels, *more_inputs).transpose(0, 3, 1, 2) / np.float32(255)
+    return measure_difference(expected, painting, MAX_ROUNDING)
 
 
-# How exports are compared, and imports
+# Comparison of exports and imports with their networks
 
 
-def sample() -> Float32:
-    """A picture to compare with: (1, 3, 96, 120), RGB in 0..1, of 8 bits."""
-    height, width = SAMPLE
+def make_sample() -> Float32:
+    """Make a picture to compare with: (1, 3, 96, 120), RGB in 0..1, in steps of 8 bits."""
+    height, width = SAMPLE_SIZE
     y, x = np.mgrid[0:height, 0:width] / width
     picture = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
     return (picture * 255).round() / np.float32(255)
 
 
-def example(network: Network) -> Embedding:
-    """An embedding of no style, (embedding_size,), to compare networks with."""
+def make_embedding(network: Network) -> Embedding:
+    """Make an embedding of no style, (embedding_size,), to compare networks with."""
     return np.random.default_rng(0).normal(0.5, 0.3, network.embedding_size).astype(np.float32)
 
 
-def painted(network: Network, embedding: Embedding) -> Float32:
-    """`sample` as a network paints it, (1, 3, 96, 120), in float32 on the engine that stylizes
-    here.
+def paint_sample(network: Network, embedding: Embedding) -> Float32:
+    """Paint the picture of `make_sample` in float32, on the engine that stylizes here.
+
+    Args:
+        network: the network that paints.
+        embedding: the style, (embedding_size,).
+
+    Returns:
+        The painting, (1, 3, 96, 120), RGB in 0..1.
     """
-    image, engine = sample(), base.load_engine(network.graph, precision="f32")
-    noise = [noise_at(*SAMPLE, -MARGIN, -MARGIN)] if NOISE in engine.inputs else []
+    image, engine = make_sample(), base.load_engine(network.graph, precision="f32")
+    noise = [noise_at(*SAMPLE_SIZE, -MARGIN, -MARGIN)] if NOISE in engine.inputs else []
     result: Float32 = engine.run(image, embedding[None], *noise)
     return result
 
 
-def difference(expected: Float32, got: Float32, rounding: float = 0.0) -> float:
-    """The largest between two pictures in 0..1. Raises NetworkError if it is above `BOUND` and what
-    rounding may add.
+def measure_difference(expected: Float32, painting: Float32, rounding: float = 0.0) -> float:
+    """Measure the largest difference of two pictures, and check that it is small.
+
+    Args:
+        expected: the painting of the network, in 0..1.
+        painting: the painting of its export or import, of the same shape.
+        rounding: the difference that rounding may add.
+
+    Raises:
+        NetworkError: the difference is above `MAX_DIFFERENCE` and `rounding`, or not a number.
     """
-    found = float(np.abs(expected - got).max())
-    if not found <= BOUND + rounding:
+    difference = float(np.abs(expected - painting).max())
+    if not difference <= MAX_DIFFERENCE + rounding:
         raise NetworkError(
-            f"what was made differs from the network by {found:.3g} of pixels in 0..1, above {BOUND:.2g}"
+            f"cannot use the converted network: it differs from the network by {difference:.3g} of "
+            f"pixels in 0..1, and at most {MAX_DIFFERENCE + rounding:.2g} is allowed; try another "
+            "format"
         )
-    return found
+    return difference
 
 
 # Graphs
 
 
 def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool = False) -> bytes:
-    """A network's graph with a style and its noise inside.
+    """Put a style and the noise into the graph of a network.
 
     Args:
-        network: to export.
+        network: the network to export.
         embedding: (embedding_size,); without one, `embedding` (1, embedding_size) stays an input.
         pixels: take `pixels` uint8 (1, H, W, 3) and give `painted`, the same; else take `image`
             float32 (1, 3, H, W), RGB in 0..1, and give `picture`. H and W are multiples of 8.
+
+    Returns:
+        The serialized ONNX graph.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load_model_from_string(network.graph)
     graph = model.graph
-    inputs, (output,) = {each.name: each for each in graph.input}, graph.output
+    inputs, (output,) = {value.name: value for value in graph.input}, graph.output
     before, after = "", ""
     if embedding is not None:
         del inputs[EMBEDDING]
@@ -234,20 +275,21 @@ def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool =
         inputs = {PIXELS: helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, shape)} | inputs
         output = helper.make_tensor_value_info(PAINTED, TensorProto.UINT8, shape)
         before, after = PIXELS_IN_NODES + before, PIXELS_OUT_NODES
-    nodes = [*_nodes(before), *graph.node, *_nodes(after)]
+    nodes = [*_parse_nodes(before), *graph.node, *_parse_nodes(after)]
     for field, values in (
         (graph.input, inputs.values()),
         (graph.output, [output]),
         (graph.node, nodes),
     ):
-        kept = list(values)
+        values = list(values)  # before the field that they may stand in is emptied
         del field[:]
-        field.extend(kept)
+        field.extend(values)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
-def _nodes(text: str) -> list[Any]:
+def _parse_nodes(text: str) -> list[Any]:
+    """Parse nodes in ONNX's text format, one on each line."""
     import onnx.parser
 
     return [onnx.parser.parse_node(line) for line in text.splitlines()]

@@ -23,6 +23,8 @@ def test_a_report_of_names_in_no_encoding_and_of_two_runs(tmp_path: Path) -> Non
         report.add({"input": name, "width": 3})
     assert [row["input"] for row in rows(path)] == [odd, "b", "c", "d"]
     again = RunLog(path)
+    for report in (one, other, again):
+        report.close()
     assert (
         again.has({"input": odd})
         and not again.has({"input": odd, "error": "gone"})

@@ -15,6 +15,7 @@ import impasto as package
 from impasto.cli.app import explain
 
 
+@pytest.mark.process
 def test_version(impasto: Run) -> None:
     assert impasto("--version").out == f"impasto {package.__version__}\n"
     assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"

@@ -9,6 +9,7 @@ from conftest import SHIPPED
 from impasto.engines import base
 
 
+@pytest.mark.slow
 def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED))
     quick = ("--runs", "1", "--threads", "1", "--engine", base.available_engines()[0])

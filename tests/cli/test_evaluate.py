@@ -343,7 +343,7 @@ def test_methods_that_are_none(run: Run, methods: str, said: str) -> None:
 
 def test_measures_that_are_none(run: Run) -> None:
     assert (
-        "no measure is called 'psnr'; there are canonical"
+        "no measure is called 'psnr'; use canonical"
         in run("recolored", "--measures", "psnr").usage()
     )
 

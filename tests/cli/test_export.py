@@ -1,5 +1,4 @@
-"""impasto export: files, and what is said of them; that they paint the same is tested with
-`exporting`."""
+"""The verb `impasto export`: files, records and messages; `test_export` compares paintings."""
 
 from pathlib import Path
 
@@ -27,7 +26,8 @@ def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     )
     assert names(folder) == ["starry-night.small.onnx"]
     message = impasto("export", "starry-night", "--network", "small").usage()
-    assert "starry-night.small.onnx exists; --overwrite replaces it, or give another -o" in message
+    expected = "starry-night.small.onnx: it exists; --overwrite replaces it, or give another -o"
+    assert f"cannot write {expected}" in message
     assert impasto("export", "starry-night", "--network", "small", "--overwrite").code == 0
 
 
@@ -53,7 +53,7 @@ def test_openvino_writes_two_files(impasto: Run, folder: Path) -> None:
     pytest.importorskip("openvino")
     Path("wave.bin").touch()
     assert (
-        "wave.bin exists"
+        "cannot write wave.bin: it exists"
         in impasto("export", "great-wave", "-n", "small", "-o", "wave.xml").usage()
     )
     Path("wave.bin").unlink()
@@ -77,21 +77,29 @@ def test_a_network_alone(impasto: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
-        (["starry-night", "-o", "a.tflite"], "ends in none of .onnx .pth .pt .safetensors .xml"),
-        (["starry-night", "-f", "openvino", "-o", "a.onnx"], "ends in none of .xml"),
-        (["starry-night", "-f", "pytorch", "--pixels"], "--pixels is of onnx and openvino"),
+        (
+            ["starry-night", "-o", "a.tflite"],
+            "unsupported extension .tflite; use .onnx .pth .pt .safetensors .xml",
+        ),
+        (
+            ["starry-night", "-f", "openvino", "-o", "a.onnx"],
+            "unsupported extension .onnx; use .xml",
+        ),
+        (["starry-night", "-f", "pytorch", "--pixels"], "cannot use --pixels with pytorch"),
         (["starry-nigth"], "did you mean starry-night?"),
         (["absent.safetensors"], "does not exist"),
         (["starry-night", "-n", "huge"], "no network is called 'huge'"),
         (["starry-night", "-f", "tflite"], "tflite"),
     ],
 )
-def test_what_is_asked_wrongly(impasto: Run, folder: Path, arguments: list[str], said: str) -> None:
+def test_what_is_asked_wrongly(
+    impasto: Run, folder: Path, arguments: list[str], reason: str
+) -> None:
     done = impasto("export", *arguments)
     assert (done.code, done.out) == (2, "")
-    assert said in done.only_error()
+    assert reason in done.only_error()
     assert names(folder) == []
 
 

@@ -1,5 +1,7 @@
-"""impasto import, from the checkpoint to paintings; what it refuses is among the tests of
-`learning.legacy`."""
+"""The verb `impasto import`, from the checkpoint to paintings.
+
+`learning/conversion/test_pytorch_examples.py` tests the refused checkpoints.
+"""
 
 from pathlib import Path
 
@@ -43,13 +45,17 @@ def test_a_checkpoint_becomes_a_style(
     done = impasto("import", checkpoint)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(
-        "Old_Candy.safetensors (a network of the PyTorch examples, 8, 4, 6 channels, 1 residual block;"
+        "Old_Candy.safetensors (a network of the PyTorch examples, 8, 4, 6 channels, "
+        "1 residual block;"
     )
     assert "largest difference to PyTorch, of pixels in 0..1: " in done.out
     assert read_style(Path("Old_Candy.safetensors")).name == "old-candy"
     assert "8, 4, 6 channels" in impasto("styles", "Old_Candy.safetensors").out
     message = impasto("import", checkpoint).usage()
-    assert "Old_Candy.safetensors exists; --overwrite replaces it, or give another -o" in message
+    assert (
+        "cannot write Old_Candy.safetensors: it exists; --overwrite replaces it, or give another -o"
+        in message
+    )
 
 
 def test_the_record(impasto: Run, checkpoint: Path, tmp_path: Path) -> None:
@@ -108,23 +114,24 @@ def test_it_is_timed(impasto: Run, style: Path, monkeypatch: pytest.MonkeyPatch)
     assert record["network"] == str(style)
     assert record["peak_mb"] > 20
     assert (
-        "starry-night owns no network"
+        "cannot time starry-night: it has no network of its own"
         in impasto("benchmark", "--style", "starry-night", *quick).only_error()
     )
 
 
 def test_what_is_asked_wrongly(impasto: Run, checkpoint: Path, style: Path, tmp_path: Path) -> None:
     assert (
-        "does not end in .safetensors"
+        "style files end in .safetensors"
         in impasto("import", checkpoint, "-o", tmp_path / "a.pth").usage()
     )
     assert (
-        "is the checkpoint itself" in impasto("import", style, "-o", style, "--overwrite").usage()
+        "it is the checkpoint itself"
+        in impasto("import", style, "-o", style, "--overwrite").usage()
     )
     missing = impasto("import", tmp_path / "absent.pth")
     assert (missing.code, "does not exist" in missing.only_error()) == (2, True)
     other = impasto(
         "import", style, "-o", tmp_path / "b.safetensors"
     )  # a style, which is no checkpoint
-    assert (other.code, "is no fast_neural_style network" in other.only_error()) == (2, True)
+    assert (other.code, "it is no fast_neural_style network" in other.only_error()) == (2, True)
     assert not list(tmp_path.iterdir())

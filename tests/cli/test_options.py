@@ -94,11 +94,11 @@ def test_weights_that_do_not_sum_to_one_are_told(impasto: Run, picture: Path) ->
     "options, message",
     [
         (["--color", "lab"], "luminance, histogram, linear-cholesky"),
-        (["--color", "luminance:3"], "cannot use '3' as the amount of color mode luminance"),
+        (["--color", "luminance:3"], "cannot use 3.0 as the amount of color mode luminance"),
         (["--color-when", "before"], "--color luminance|histogram"),
         (["--mask", "nobody"], "cannot use 'nobody' as a mask"),
         (["--mask", "black.png"], "black all over"),
-        (["--region", "radial"], "write MASK=STYLE"),
+        (["--region", "radial"], "it is not of the form MASK=STYLE"),
         (["--region", "radial=starry-nihgt"], "did you mean starry-night"),
     ],
 )

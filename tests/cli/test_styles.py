@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from commands import Run
 from conftest import SHIPPED
 from pictures import photo
@@ -103,6 +104,7 @@ def test_one_style_in_detail(impasto: Run) -> None:
     assert "did you mean great-wave" in impasto("styles", "great-wav").only_error()
 
 
+@pytest.mark.slow
 def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
     target = photo_file.with_name("sheet.png")
     done = impasto("styles", "--sheet", target, "--photo", photo_file, "-n", "small")
@@ -141,7 +143,7 @@ def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
         ).only_error()
     )
     assert "--sheet gallery.png" in impasto("styles", "--photo", photo_file).usage()
-    assert "ends in none of" in impasto("styles", "--sheet", "sheet.txt").usage()
+    assert "unsupported extension .txt" in impasto("styles", "--sheet", "sheet.txt").usage()
 
 
 def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
     assert record["styles"] == list(gallery_names()[:-1])
     assert read(target).rgb.shape == (record["height"], record["width"], 3)
     assert (
-        "photo has no preview; paint a photograph in it"
+        "cannot show photo: it has no preview; paint a photograph in it"
         in impasto("styles", "photo", "--sheet", target, "--overwrite").err
     )
 

@@ -237,8 +237,8 @@ def test_a_part_and_how_it_is_coded(impasto: Run, clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--start", "soon"], "'soon' is no time; write seconds (90, 1.5) or h:m:s"),
-        (["--start", "2", "--end", "1"], "from 2 s to 1 s is no part of a video"),
+        (["--start", "soon"], "cannot read 'soon': it is no time; write seconds (90, 1.5)"),
+        (["--start", "2", "--end", "1"], "from 2 s to 1 s: this is no part of a video"),
         (["--start", "-1"], "is no time"),
         (["--codec", "mpeg1"], "vp9"),
         (["--preset", "lightning"], "veryfast"),

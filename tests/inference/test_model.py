@@ -231,12 +231,12 @@ def test_strength_with_a_network_file_that_knows_the_photograph(
 
 
 def test_what_is_no_network_file(tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match=r"absent\.safetensors does not exist"):
+    with pytest.raises(NetworkError, match=r"absent\.safetensors: it does not exist"):
         Stylizer(tmp_path / "absent.safetensors")
     with pytest.raises(NetworkError, match="does not exist"):
         Stylizer("~nobody-of-this-name/base.safetensors")
     gallery_style("starry-night").save(tmp_path / "style.safetensors")
-    with pytest.raises(NetworkError, match="'impasto network 1'; it says 'impasto style 1'"):
+    with pytest.raises(NetworkError, match="it has the format 'impasto style 1'"):
         Stylizer(str(tmp_path / "style.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""impasto export: networks for other programs."""
+"""The verb `impasto export`: networks for other programs."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,7 +7,8 @@ import typer
 
 from impasto import export as exporting
 from impasto.cli import console, options
-from impasto.errors import ImpastoError, TrainingError
+from impasto.cli.requirements import require_learning
+from impasto.errors import ImpastoError
 from impasto.export import ExportResult
 from impasto.files import os_reason, write_atomically
 from impasto.models.network import Network
@@ -26,45 +27,51 @@ def export(
         str,
         typer.Argument(
             metavar="STYLE|NETWORK",
-            help="A gallery name, any picture, a style file or a mix; or base, small or a network file, without a style.",
+            help="A gallery name, any picture, a style file or a mix; or base, small or a network "
+            "file, for a network without a style.",
         ),
     ],
     form: Annotated[
         Format | None,
-        typer.Option("--format", "-f", help="[default: by the suffix of the output, or onnx]"),
+        typer.Option(
+            "--format",
+            "-f",
+            help="Choose the format. [default: by the suffix of the output, or onnx]",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="File to write. [default: STYLE.NETWORK and the suffix of the format, here]",
+            help="Write this file. [default: STYLE.NETWORK and the suffix of the format, here]",
         ),
     ] = None,
     network: options.Network = "base",
     pixels: Annotated[
-        bool, typer.Option("--pixels", help="Of onnx and openvino: 8-bit pixels in and out.")
+        bool, typer.Option("--pixels", help="Take and give 8-bit pixels; onnx and openvino only.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Write a network with one style inside, for other programs. What it paints is compared with
-    what paints here.
+    """Write a network with one style inside, for other programs.
+
+    impasto compares the painting of the export with its own, and prints the largest difference.
 
     onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height,
     width), RGB in 0..1, and give `picture`, the same; with --pixels they take `pixels`, uint8 (1,
     height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 8, from
     16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as `numpy.pad(...,
-    mode="symmetric")` does, and cuts them off afterwards; with that, the same comes out.
+    mode="symmetric")` does, and cuts them off afterwards. Do the same for the same painting.
 
     A network without a style also takes `embedding`, float32 (1, size): the tensor
     `embedding.NETWORK` of a style file.
 
     pytorch (.pth, .pt, .safetensors) is a state dict for
     `impasto.learning.networks.transformer.TransformerNetwork`, in float32, and `embedding` (size,)
-    beside it, which is taken out before it is loaded:
+    beside it. Take the embedding out before you load the network:
 
       network = TransformerNetwork(ARCHITECTURES["base"]).eval()
 
@@ -76,10 +83,9 @@ def export(
 
       picture = network(image, embedding[None], network.noise(height, width))
 
-    Of an imported style, it is the state dict of the PyTorch examples: RGB in 0..255 in and out.
+    For an imported style, it is the state dict of the PyTorch examples: RGB in 0..255 in and out.
 
     Examples:
-
       impasto export starry-night -o starry-night.onnx
 
       impasto export tulip.jpg --network small --pixels -o tulip.onnx
@@ -90,56 +96,76 @@ def export(
 
       impasto export small -o small.onnx
     """
+    chosen, suffix = _choose_format(form, output)
+    if pixels and chosen == "pytorch":
+        raise typer.BadParameter(
+            "cannot use --pixels with pytorch: its networks take RGB in 0..1; use --format onnx or "
+            "openvino"
+        )
+    source, embedding, name = exporting.find_export(style, network)
+    target = output or Path(
+        f"{name}.{source.name}{suffix}" if embedding is not None else f"{name}{suffix}"
+    )
+    paths = [target, target.with_suffix(".bin")] if chosen == "openvino" else [target]
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise typer.BadParameter(
+                f"cannot write {path}: it exists; --overwrite replaces it, or give another -o"
+            )
+    exported = _export(chosen, source, embedding, pixels, suffix)
+    _write_files(exported, target)
+    record: dict[str, Any] = {
+        "output": str(target),
+        "files": [str(path) for path in paths],
+        "format": chosen,
+        "style": None if embedding is None else name,
+        "network": source.name,
+        "hash": source.hash,
+        "largest_difference": exported.difference,
+    }
+    rounding = ", with rounding to 8 bits" if pixels else ""
+    difference = f"largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g}"
+    console.result(f"{' and '.join(map(str, paths))} ({chosen}; {difference})", record, json)
+
+
+def _choose_format(form: Format | None, output: Path | None) -> tuple[Format, str]:
+    """Choose the format, by the output where none is named, and the suffix of the file.
+
+    Raises:
+        BadParameter: the output does not end in a suffix of the format.
+    """
     suffix = output.suffix.lower() if output else SUFFIXES[form or "onnx"][0]
     chosen = form or next((name for name, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     if not chosen or suffix not in SUFFIXES[chosen]:
         known = SUFFIXES[chosen] if chosen else sum(SUFFIXES.values(), ())
-        raise typer.BadParameter(f"-o {output} ends in none of {' '.join(known)}")
-    if pixels and chosen == "pytorch":
-        raise typer.BadParameter(
-            "--pixels is of onnx and openvino; a network of PyTorch takes RGB in 0..1"
-        )
-    found, embedding, name = exporting.find_export(style, network)
-    target = output or Path(
-        f"{name}.{found.name}{suffix}" if embedding is not None else f"{name}{suffix}"
-    )
-    written = [target, target.with_suffix(".bin")] if chosen == "openvino" else [target]
-    for path in written:
-        if path.exists() and not overwrite:
-            raise typer.BadParameter(f"{path} exists; --overwrite replaces it, or give another -o")
-    exported = _exported(chosen, found, embedding, pixels, suffix)
-    for each, data in exported.files.items():
-        path = target.with_suffix(each)
+        seen = f"unsupported extension {suffix}" if suffix else "it has no extension"
+        raise typer.BadParameter(f"cannot write -o {output}: {seen}; use {' '.join(known)}")
+    return chosen, suffix
+
+
+def _export(
+    form: Format, network: Network, embedding: Embedding | None, pixels: bool, suffix: str
+) -> ExportResult:
+    """Export to one of the formats."""
+    if form == "onnx":
+        return exporting.export_onnx(network, embedding, pixels)
+    if form == "openvino":
+        return exporting.export_openvino(network, embedding, pixels)
+    require_learning("write files of PyTorch")
+    from impasto.learning.conversion import state_dict
+
+    return state_dict.export_state_dict(network, embedding, suffix)
+
+
+def _write_files(exported: ExportResult, target: Path) -> None:
+    """Write the files of an export beside each other.
+
+    Raises:
+        ImpastoError: the disk or the folder takes no file.
+    """
+    for suffix, data in exported.files.items():
+        path = target.with_suffix(suffix)
         try:
             write_atomically(path, data)
         except OSError as error:
             raise ImpastoError(f"cannot write {path}: {os_reason(error)}") from error
-    record: dict[str, Any] = {
-        "output": str(target),
-        "files": [str(path) for path in written],
-        "format": chosen,
-    }
-    record |= {
-        "style": None if embedding is None else name,
-        "network": found.name,
-        "hash": found.hash,
-    }
-    files, rounding = " and ".join(map(str, written)), ", with rounding to 8 bits" if pixels else ""
-    line = f"{files} ({chosen}; largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g})"
-    console.result(line, record | {"largest_difference": exported.difference}, json)
-
-
-def _exported(
-    form: str, network: Network, embedding: Embedding | None, pixels: bool, suffix: str
-) -> ExportResult:
-    if form != "pytorch":
-        return (exporting.onnx_files if form == "onnx" else exporting.openvino_files)(
-            network, embedding, pixels
-        )
-    try:
-        from impasto.learning.conversion import state_dict
-    except ImportError as error:
-        raise TrainingError(
-            f"PyTorch's files are written by PyTorch ({error}): pip install 'impasto[train]'"
-        ) from error
-    return state_dict.files(network, embedding, suffix)

@@ -1,4 +1,4 @@
-"""impasto import: networks of the PyTorch examples made styles."""
+"""The verb `impasto import`: checkpoints of the PyTorch examples as styles."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli import console, options
-from impasto.errors import TrainingError
+from impasto.cli.requirements import require_learning
 from impasto.models.style import SUFFIX, name_of
 
 
@@ -20,27 +20,26 @@ def import_(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Style file to write. [default: CHECKPOINT.safetensors here]"
+            "--output", "-o", help="Write this style file. [default: CHECKPOINT.safetensors here]"
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the style. [default: from the output, or from CHECKPOINT]"),
+        typer.Option(help="Name the style. [default: from the output, or from CHECKPOINT]"),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a style of a fast_neural_style checkpoint of the PyTorch examples (TransformerNet).
+    """Import a fast_neural_style checkpoint of the PyTorch examples (TransformerNet) as a style.
 
-    The style owns its network, so it paints pictures and videos as it did, whatever --network says,
-    and mixes with other styles by pixels. Checkpoints are loaded as tensors alone: one that wants
-    to run code is refused. What the style paints is compared with the checkpoint in PyTorch, and
-    the largest difference is told.
+    The style owns its network: it paints pictures and videos as the checkpoint does, whatever
+    --network says. It mixes with other styles by pixels. impasto loads the tensors of a checkpoint
+    only, and refuses one that would run code. It compares the painting of the style with that of
+    the checkpoint in PyTorch, and prints the largest difference.
 
     Examples:
-
       impasto import candy.pth && impasto stylize photo.jpg --style candy.safetensors
 
       impasto import epoch_2.model -o styles/feathers.safetensors --name feathers
@@ -51,19 +50,21 @@ def import_(
     """
     target = output or Path(f"{checkpoint.stem}{SUFFIX}")
     if target.suffix.lower() != SUFFIX:
-        raise typer.BadParameter(f"-o {target} does not end in {SUFFIX}, as style files do")
+        raise typer.BadParameter(
+            f"cannot write -o {target}: style files end in {SUFFIX}; give such a name"
+        )
     if target.exists() and checkpoint.exists() and target.samefile(checkpoint):
         raise typer.BadParameter(
-            f"{target} is the checkpoint itself, which is never overwritten; give another -o"
+            f"cannot write {target}: it is the checkpoint itself, which is never overwritten; give "
+            "another -o"
         )
     if target.exists() and not overwrite:
-        raise typer.BadParameter(f"{target} exists; --overwrite replaces it, or give another -o")
-    try:
-        from impasto.learning.conversion import pytorch_examples
-    except ImportError as error:
-        raise TrainingError(
-            f"checkpoints are read by PyTorch ({error}): pip install 'impasto[train]'"
-        ) from error
+        raise typer.BadParameter(
+            f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
+        )
+    require_learning("import checkpoints")
+    from impasto.learning.conversion import pytorch_examples
+
     imported = pytorch_examples.import_checkpoint(
         checkpoint, name or name_of((output or checkpoint).stem)
     )
@@ -73,7 +74,7 @@ def import_(
         "name": imported.style.name,
         "widths": imported.widths,
         "blocks": imported.blocks,
+        "largest_difference": imported.difference,
     }
     difference = f"largest difference to PyTorch, of pixels in 0..1: {imported.difference:.2g}"
-    line = f"{target} ({imported.described}; {difference})"
-    console.result(line, record | {"largest_difference": imported.difference}, json)
+    console.result(f"{target} ({imported.described}; {difference})", record, json)

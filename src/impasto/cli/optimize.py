@@ -94,7 +94,8 @@ def optimize(
         Literal["gram", "wasserstein", "sliced"],
         typer.Option(
             help="Choose the style loss. gram: means and covariances of features, as in all "
-            "figures; wasserstein: the same as Gaussians, by optimal transport; sliced: whole distributions "
+            "figures; wasserstein: the same as Gaussians, by optimal transport; "
+            "sliced: whole distributions "
             "along random directions."
         ),
     ] = "gram",

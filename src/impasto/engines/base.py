@@ -28,12 +28,18 @@ class Engine(Protocol):
     inputs: tuple[str, ...]  # names of what it takes, in order
 
     def run(self, *inputs: Array) -> Any:
-        """Of a transformer network: image (1, 3, H, W), RGB in 0..1, sides multiples of 8,
-        embedding (1, size) and, if it is among `inputs`, noise (1, 1, H / 2, W / 2) to the painted
-        (1, 3, H, W), all float32. Of a style predictor: image to embedding.
+        """Run the graph on its inputs, in the order of `inputs`.
 
-        Of an engine for `pixels`, image and painting are uint8 (1, H, W, 3) instead. Of a piece of
-        a network, features (1, C, h, w); of one with several outputs, a list of them.
+        Args:
+            *inputs: all float32. A transformer network takes image (1, 3, H, W), RGB in 0..1, with
+                sides that are multiples of 8, then embedding (1, size) and, if it is among
+                `inputs`, noise (1, 1, H / 2, W / 2). A style predictor takes the image alone. A
+                segment of a network takes features (1, C, h, w).
+
+        Returns:
+            The painting (1, 3, H, W) of a transformer network, the embedding of a style predictor,
+            or the features of a segment, float32. A graph with several outputs gives their list.
+            With `pixels`, image and painting are uint8 (1, H, W, 3) instead.
         """
         ...
 

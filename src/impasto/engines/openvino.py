@@ -94,8 +94,10 @@ class OpenVINOEngine:
         return copied[0] if len(copied) == 1 else copied
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
-        """Compiled for one size of picture: a tenth faster than for any size, and compiling takes
-        about 0.1 s.
+        """Return the request of one size of picture, compiled at its first use.
+
+        A graph compiled for one size is a tenth faster than for any size. Compiling takes about
+        0.1 s.
         """
         if shapes not in self._requests:
             self._model.reshape(
@@ -108,6 +110,7 @@ class OpenVINOEngine:
         return self._requests[shapes]
 
     def _compiled(self) -> openvino.CompiledModel:
+        """Compile the model for its present shape, from the cache on disk at the first call."""
         cached, self._cached = self._cached, False  # a folder of pictures may have as many sizes
         if cached:
             # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are

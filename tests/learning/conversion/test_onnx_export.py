@@ -1,12 +1,16 @@
 """Networks out to graphs and back: the same network, the same pictures."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from commands import surroundings
 from onnx import TensorProto, helper
 
 from impasto.engines import base
@@ -178,7 +182,10 @@ def test_graphs_that_are_no_impasto_network(kind: str, tiny_graph: bytes) -> Non
         "cut": tiny_graph[: len(tiny_graph) // 2],
         "no weight": without_a_weight(tiny_graph),
     }[kind]
-    with pytest.raises(NetworkError, match="holds no impasto network"):
+    with pytest.raises(
+        NetworkError,
+        match=r"cannot read a network to train from this graph: .*give a graph that impasto wrote",
+    ):
         onnx_export.from_onnx(graph)
 
 
@@ -200,6 +207,34 @@ def test_parity_tells_a_picture_that_is_not_finite(
     embedding[-1] = torch.nan
     with pytest.raises(NetworkError, match="differs from the network by nan"):
         onnx_export.parity(tiny_network, tiny_graph, embedding)
+
+
+EXPORT = """
+import hashlib
+from learning.tiny import tiny_network
+from impasto.learning.conversion import onnx_export
+print(hashlib.sha256(onnx_export.to_onnx(tiny_network().eval())).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.export
+@pytest.mark.process
+def test_an_export_gives_the_same_bytes_in_another_process() -> None:
+    """Of other string hashes, which change the order of sets."""
+    tests = str(Path(__file__).parents[2])
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", EXPORT],
+            env=surroundings({"PYTHONHASHSEED": seed}),
+            cwd=tests,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(hashes) == 1
 
 
 @pytest.mark.slow

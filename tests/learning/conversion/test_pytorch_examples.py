@@ -127,7 +127,7 @@ def test_a_narrow_one_too(narrow: tuple[State, Path], tmp_path: Path) -> None:
 @pytest.mark.export
 def test_one_too_wide_to_paint_with_is_refused_at_once(tmp_path: Path) -> None:
     path = saved(tmp_path / "wide.pth", dict(johnson((160, 8, 8), 1).state_dict()))
-    with pytest.raises(NetworkError, match=r"wide\.pth cannot be painted with: .* are the most"):
+    with pytest.raises(NetworkError, match=r"cannot import .*wide\.pth: .* are the most"):
         pytorch_examples.import_checkpoint(path, "wide")
 
 
@@ -141,7 +141,7 @@ def test_there_and_back(narrow: tuple[State, Path]) -> None:
 
 
 def test_a_graph_that_is_no_imported_network(tiny_graph: bytes) -> None:
-    with pytest.raises(NetworkError, match="holds no imported network"):
+    with pytest.raises(NetworkError, match="cannot read an imported network from this graph"):
         pytorch_examples.from_onnx(tiny_graph, torch.zeros(3))
 
 
@@ -161,7 +161,7 @@ def test_any_width_and_depth(
     network = pytorch_examples.read_checkpoint(
         saved(path, with_running(state) if running else state)
     )
-    assert pytorch_examples.dimensions(network) == ([*widths], blocks)
+    assert pytorch_examples.read_dimensions(network) == ([*widths], blocks)
     image = pictures(1, height=32, width=40)
     got = pytorch_examples.StyledJohnson(network)(
         image, pytorch_examples.embedding_of(network)[None]
@@ -341,7 +341,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(
     message = refusal(
         saved(tmp_path / "evil.pth", {"state_dict": tiny_state(), "more": Code()}, **options)
     )
-    assert "refused, as loading it would run code" in message
+    assert "loading it would run code" in message
     assert protocol == 4 or f"({os.name}.mkdir)" in message or "mkdir" in message
     assert not (Path(__file__).parent / "run-by-a-pickle").exists()
 

@@ -24,23 +24,23 @@ from learning.tiny import johnson, random_embedding
 def test_as_the_help_says() -> None:
     network = load_shipped("base")
     style = gallery_style("starry-night").embedding(network)
-    exported = state_dict.files(network, style, ".pth")
+    exported = state_dict.export_state_dict(network, style, ".pth")
     assert exported.difference < 1e-4
     state = torch.load(io.BytesIO(exported.files[".pth"]), weights_only=True)
     assert all(tensor.dtype == torch.float32 for tensor in state.values())
     embedding = state.pop("embedding")
     fresh = TransformerNetwork(ARCHITECTURES["base"]).eval()
     fresh.load_state_dict(state)
-    image = exporting.sample()
+    image = exporting.make_sample()
     with torch.no_grad():
-        noise = torch.from_numpy(noise_at(*exporting.SAMPLE, -MARGIN, -MARGIN))
+        noise = torch.from_numpy(noise_at(*exporting.SAMPLE_SIZE, -MARGIN, -MARGIN))
         got = fresh(torch.from_numpy(image), embedding[None], noise).numpy()
-    assert np.abs(got - exporting.painted(network, style)).max() < 1e-4
+    assert np.abs(got - exporting.paint_sample(network, style)).max() < 1e-4
 
 
 def test_safetensors_say_the_dimensions(tmp_path: Path) -> None:
     network = load_shipped("small")
-    exported = state_dict.files(network, None, ".safetensors")
+    exported = state_dict.export_state_dict(network, None, ".safetensors")
     (tmp_path / "a.safetensors").write_bytes(exported.files[".safetensors"])
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
         assert (
@@ -56,14 +56,14 @@ def test_a_network_without_noise(tiny_network: TransformerNetwork, tiny_graph: b
     network = Network(
         "own", onnx_export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {}
     )
-    exported = state_dict.files(network, random_embedding(tiny_network).numpy(), ".pt")
+    exported = state_dict.export_state_dict(network, random_embedding(tiny_network).numpy(), ".pt")
     assert exported.difference < 1e-4
 
 
 def test_an_imported_network_goes_back_as_it_came() -> None:
     came = johnson((8, 4, 6), 1)
     embedding = pytorch_examples.embedding_of(came).numpy()
-    exported = state_dict.files(
+    exported = state_dict.export_state_dict(
         Network("own", "x", len(embedding), pytorch_examples.to_onnx(came), {}),
         embedding,
         ".safetensors",
@@ -78,7 +78,7 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_shipped("small")
     style = gallery_style("starry-night").embedding(network)
     monkeypatch.setattr(
-        exporting, "painted", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32)
+        exporting, "paint_sample", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32)
     )
     with pytest.raises(NetworkError, match="differs from the network by"):
-        state_dict.files(network, style, ".pth")
+        state_dict.export_state_dict(network, style, ".pth")

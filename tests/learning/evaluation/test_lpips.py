@@ -55,9 +55,7 @@ def test_squeezenet_is_found_or_the_error_says_where_it_goes(
 ) -> None:
     monkeypatch.setenv("IMPASTO_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("IMPASTO_HOME", str(tmp_path / "home"))
-    with pytest.raises(
-        WeightsError, match=r"download\.pytorch\.org.*put it into .*IMPASTO_WEIGHTS"
-    ):
+    with pytest.raises(WeightsError, match=r"download\.pytorch\.org.* into .*IMPASTO_WEIGHTS"):
         lpips.load_squeezenet()
     torch.save(squeeze_tensors(), tmp_path / "squeezenet1_1-b8a52dc0.pth")
     by_torchvision = lpips.load_squeezenet()

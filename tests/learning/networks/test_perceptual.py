@@ -31,8 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "weights"
 
 
-# --- layers
-# -------------------------------------------------------------------------------------------------------------
+# Layers
 
 
 @pytest.mark.parametrize(
@@ -109,8 +108,7 @@ def test_frozen_but_differentiable() -> None:
     assert gradient.abs().sum() > 0
 
 
-# --- identity
-# -----------------------------------------------------------------------------------------------------------
+# Identity
 
 
 def test_identity_is_of_the_tensors_not_of_their_order_or_the_type_computed_in() -> None:
@@ -277,13 +275,13 @@ def test_weights_that_are_too_large(cache: Path) -> None:
             file.truncate(pretrained.MAX_WEIGHT_BYTES + 1)  # takes no room
         with pytest.raises(
             WeightsError,
-            match=f"cannot read a perceptual network from {path}: .*{most} are the most.*delete the file",
+            match=f"cannot read a perceptual network from {path}: .*{most} are the most"
+            ".*delete the file",
         ):
             pretrained.load_perceptual(name[:5])
 
 
-# --- fetching
-# -----------------------------------------------------------------------------------------------------------
+# Fetching
 
 
 class Server(HTTPServer):

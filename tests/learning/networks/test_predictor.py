@@ -121,7 +121,7 @@ def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(
 
 def test_a_graph_that_is_no_predictor_is_told(tiny_graph: bytes) -> None:
     for graph in (b"no graph", tiny_graph):
-        with pytest.raises(NetworkError, match="no style predictor"):
+        with pytest.raises(NetworkError, match="cannot read a style predictor from this graph"):
             onnx_export.predictor_from_onnx(graph)
 
 

@@ -1,9 +1,8 @@
-"""Between the two halves: networks out to ONNX graphs for stylizing, and back from them for more
-training.
+"""Export of networks to ONNX graphs for stylizing, and import from them for more training.
 
-A graph holds everything there is to know of a network: structure, weights (float16, widened where
-they are used) and, in its metadata, dimensions and hash. So one file serves both halves, and
-nothing can disagree.
+A graph holds all of a network: structure, weights (float16, cast to float32 where they are used)
+and, in its metadata, dimensions and hash. One file serves training and stylizing, so the two
+cannot disagree.
 """
 
 import copy
@@ -28,27 +27,32 @@ from impasto.learning.networks.predictor import Dimensions, StylePredictor
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
 from impasto.models.network import INPUTS, MULTIPLE, OUTPUT
 
-# Largest difference to PyTorch's float32, of pixels in 0..1, that an export may have. float32 says
-# whether the graph is right; bfloat16 is off by a few levels nearly everywhere, but by much more at
+# Largest allowed difference to PyTorch's float32, of pixels in 0..1, by precision. float32 shows
+# whether the graph is right. bfloat16 is off by a few levels nearly everywhere, but by much more at
 # single sharp pixels of a bold style.
 PARITY = {"f32": 2e-3, "bf16": 0.5}
 
 
-def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they ship: float16, sorted by name."""
+def round_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Round weights as impasto ships them: float16, sorted by name."""
     return {name: state[name].detach().cpu().to(torch.float16) for name in sorted(state)}
 
 
 def network_hash(network: TransformerNetwork) -> str:
-    """What style files call a network by: the hash of its weights as they ship."""
-    return tensors_hash(rounded(network.state_dict()))
+    """Hash the weights of a network as they ship; style files name their network by this hash."""
+    return tensors_hash(round_weights(network.state_dict()))
 
 
 def to_onnx(network: TransformerNetwork) -> bytes:
-    """The graph of a network: `image` (1, 3, H, W), `embedding` (1, size) and, if it takes that,
-    `noise` (1, 1, H / 2, W / 2) in, `picture` (1, 3, H, W) out, all float32.
+    """Export a network as an ONNX graph; the same network always gives the same bytes.
 
-    H and W are any multiples of 8. Weights are stored in float16.
+    Args:
+        network: the network to export; it is left as it is.
+
+    Returns:
+        The serialized graph, with weights in float16. It takes `image` (1, 3, H, W), RGB in 0..1,
+        `embedding` (1, size) and, if the network takes noise, `noise` (1, 1, H / 2, W / 2). It
+        gives `picture` (1, 3, H, W). All are float32; H and W are any multiples of 8.
     """
     network = _copy(network).eval()
     example = (
@@ -68,7 +72,7 @@ def to_onnx(network: TransformerNetwork) -> bytes:
         None,
         {2: half * height, 3: half * width},
     )[: len(example)]
-    return exported(
+    return export_module(
         network,
         example,
         (INPUTS[: len(example)], OUTPUT),
@@ -79,10 +83,15 @@ def to_onnx(network: TransformerNetwork) -> bytes:
 
 
 def predictor_to_onnx(predictor: StylePredictor) -> bytes:
-    """The graph of a style predictor: `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more, in,
-    `embedding` (1, size) out.
+    """Export a style predictor as an ONNX graph.
 
-    Weights are stored in float16, what is usual among pictures in float32.
+    Args:
+        predictor: the predictor to export; it is left as it is.
+
+    Returns:
+        The serialized graph, with weights in float16 and the statistics of usual pictures in
+        float32. It takes `image` (1, 3, H, W), RGB in 0..1, H and W 16 or more. It gives
+        `embedding` (1, size).
     """
     predictor = copy.deepcopy(predictor).cpu().eval()
     halved = {
@@ -94,7 +103,7 @@ def predictor_to_onnx(predictor: StylePredictor) -> bytes:
         side: torch.export.Dim(name, min=16, max=1 << 14) for side, name in ((2, "h"), (3, "w"))
     }
     properties = {"dimensions": json.dumps(asdict(predictor.dimensions))}
-    return exported(
+    return export_module(
         predictor,
         (torch.rand(1, 3, 96, 80),),
         (INPUTS[:1], INPUTS[1]),
@@ -105,8 +114,11 @@ def predictor_to_onnx(predictor: StylePredictor) -> bytes:
 
 
 def predictor_from_onnx(graph: bytes) -> StylePredictor:
-    """The style predictor that a graph made by `predictor_to_onnx` holds. Raises NetworkError if it
-    is none."""
+    """Rebuild the style predictor of a graph that `predictor_to_onnx` made.
+
+    Raises:
+        NetworkError: the graph is broken, or holds anything else.
+    """
     try:
         stored, properties = stored_tensors(graph)
         dimensions = Dimensions(**json.loads(properties["dimensions"]))
@@ -118,31 +130,31 @@ def predictor_from_onnx(graph: bytes) -> StylePredictor:
             if re.fullmatch(rf"{re.escape(prefix)}{letter}\d+", name)
         }
         predictor = StylePredictor(PerceptualNetwork("lite", convolutions), dimensions)
-        stored.setdefault(
-            "statistics.gain", torch.ones(dimensions.statistics)
-        )  # of predictors made before there were gains
+        # predictors of older galleries have no gains
+        stored.setdefault("statistics.gain", torch.ones(dimensions.statistics))
         state = predictor.state_dict()
         predictor.load_state_dict(
-            {name: stored[name] for name in state if _is_kept(name)}, strict=False
+            {name: stored[name] for name in state if _is_own(name)}, strict=False
         )
     except Exception as error:
         raise NetworkError(
-            f"this graph holds no style predictor ({type(error).__name__}: {error})"
+            f"cannot read a style predictor from this graph: {type(error).__name__}: {error}; give "
+            "a graph that impasto wrote"
         ) from error
     return predictor
 
 
 def _is_weight(name: str) -> bool:
-    return _is_kept(name) and not name.startswith("statistics.directions")
+    """Tell whether a tensor of a predictor is learned, and so rounded."""
+    return _is_own(name) and not name.startswith("statistics.directions")
 
 
-def _is_kept(name: str) -> bool:
-    """Of a predictor's tensors, those that are its own: the mean and deviation of ImageNet are
-    constants."""
+def _is_own(name: str) -> bool:
+    """Tell whether a tensor is a predictor's own; mean and deviation of ImageNet are constants."""
     return name not in ("statistics.perceptual.mean", "statistics.perceptual.std")
 
 
-def exported(
+def export_module(
     module: torch.nn.Module,
     example: tuple[Tensor, ...],
     names: tuple[Sequence[str], str],
@@ -150,12 +162,21 @@ def exported(
     halved: set[str],
     properties: Mapping[str, str],
 ) -> bytes:
-    """A module as an ONNX graph, with the weights `halved` in float16 and `properties` in its
-    metadata."""
-    for name in (
-        "torch.onnx",
-        "onnxscript",
-    ):  # they warn that torchvision is missing, and of constants that are not folded
+    """Export a module as an ONNX graph; the same module always gives the same bytes.
+
+    Args:
+        module: the module, in evaluation.
+        example: inputs of any allowed size.
+        names: names of the inputs, and of the output.
+        dynamic: for each input, its dynamic axes, or None.
+        halved: names of the weights to store in float16.
+        properties: metadata of the graph.
+
+    Returns:
+        The serialized graph.
+    """
+    # these warn that torchvision is missing, and of constants that are not folded
+    for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -169,21 +190,30 @@ def exported(
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # of the dynamo exporter
+    assert program is not None  # the dynamo exporter always returns a program
     model = program.model_proto
-    for part in model.graph.node:  # where in the source each came from: a quarter of a megabyte
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-        part.ClearField("name")
-    del model.graph.value_info[:]
+    _strip_notes(model.graph)
     _store_float16(model, halved)
     helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
+def _strip_notes(graph: onnx.GraphProto) -> None:
+    """Remove the exporter's notes from a graph.
+
+    The source lines of the nodes take a quarter of a megabyte. The ranges of the sides, in the
+    metadata of the graph, stand in an order that varies between processes.
+    """
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+        node.ClearField("name")
+    del graph.value_info[:], graph.metadata_props[:]
+
+
 def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a graph by name, in float32, and its metadata."""
+    """Read the tensors of a graph by name, in float32, and its metadata."""
     model = onnx.load_model_from_string(graph)
     tensors = {
         weight.name.removesuffix(".float16"): torch.from_numpy(numpy_helper.to_array(weight).copy())
@@ -196,10 +226,19 @@ def stored_tensors(graph: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict[str, float]:
-    """Largest difference between the graph and PyTorch's float32 on a picture, by precision, on the
-    engine that stylizes here.
+    """Compare a graph with its network in PyTorch's float32, on the engine that stylizes here.
 
-    Raises NetworkError if one is above its bound in `PARITY`: then the export is wrong.
+    Args:
+        network: the network that was exported.
+        graph: its graph.
+        embedding: the style to compare with, (embedding_size,).
+
+    Returns:
+        The largest difference, of pixels in 0..1, by precision. A precision that this machine
+        lacks is left out.
+
+    Raises:
+        NetworkError: a difference is above its bound in `PARITY`, so the export is wrong.
     """
     y, x = np.mgrid[0:96, 0:120] / 120
     image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
@@ -222,30 +261,33 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
         )
         if not difference <= bound:
             raise NetworkError(
-                f"the exported graph differs from the network by {difference:.3g} in {precision}, above {bound}"
+                f"cannot use the exported graph: it differs from the network by {difference:.3g} "
+                f"in {precision}, and at most {bound} is allowed; export it again"
             )
         differences[precision] = difference
     return differences
 
 
 def _noise(network: TransformerNetwork, height: int, width: int) -> tuple[Tensor, ...]:
-    """The noise that a network takes for a picture of this size: one tensor or none."""
+    """Return the noise that a network takes for a picture of this size: one tensor or none."""
     noise = network.noise(height, width)
     return () if noise is None else (noise,)
 
 
 def _copy(network: TransformerNetwork) -> TransformerNetwork:
-    """A copy in float32 on the CPU whose weights are already rounded as they ship."""
+    """Copy a network to float32 on the CPU, with weights rounded as they ship."""
     copied = TransformerNetwork(network.architecture)
     copied.load_state_dict(
-        {name: tensor.float() for name, tensor in rounded(network.state_dict()).items()}
+        {name: tensor.float() for name, tensor in round_weights(network.state_dict()).items()}
     )
     return copied
 
 
 def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
-    """Store the named weights as float16, with a cast to float32 where they are used: engines fold
-    it away when they load."""
+    """Store the named weights as float16, with a cast to float32 where they are used.
+
+    Engines fold the casts when they load the graph.
+    """
     casts = []
     for weight in model.graph.initializer:
         if weight.name in names:
@@ -258,18 +300,22 @@ def _store_float16(model: onnx.ModelProto, names: set[str]) -> None:
 
 
 def from_onnx(graph: bytes) -> TransformerNetwork:
-    """The network that a graph made by `to_onnx` holds. Raises NetworkError if it is none."""
+    """Rebuild the network of a graph that `to_onnx` made.
+
+    Raises:
+        NetworkError: the graph is broken, or holds anything else.
+    """
     try:
         stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
         dimensions["widths"] = tuple(dimensions["widths"])
-        network = TransformerNetwork(
-            Architecture(**dimensions)
-        )  # graphs of older galleries do not say all of it
+        # graphs of older galleries lack some dimensions, which then have their defaults
+        network = TransformerNetwork(Architecture(**dimensions))
         state = {name: stored[name] for name in network.state_dict()}
         network.load_state_dict(state)
     except Exception as error:
         raise NetworkError(
-            f"this graph holds no impasto network that can be trained ({type(error).__name__}: {error})"
+            f"cannot read a network to train from this graph: {type(error).__name__}: {error}; "
+            "give a graph that impasto wrote"
         ) from error
     return network
