@@ -21,7 +21,7 @@ from sklearn.datasets import load_sample_image
 
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.images.rows import ArrayRows
 from impasto.images.writing import write
 from impasto.inference.color import LUMA, MODES, Color, Mode, When, measure_palette
@@ -60,9 +60,9 @@ def main() -> None:
     stylizer, objective = Stylizer("base"), Objective(load_losses("vgg19", "f32"))
     rows = []
     for pair, (photograph, name) in PAIRS.items():
-        photo = resized(np.ascontiguousarray(photograph()), SHORT_SIDE)
+        photo = resize_short_side(np.ascontiguousarray(photograph()), SHORT_SIDE)
         style = gallery_style(name)
-        picture = resized(
+        picture = resize_short_side(
             read(next(paintings.glob(f"{style.metadata['source']}.*"))).rgb, SHORT_SIDE
         )
         learned = replace(

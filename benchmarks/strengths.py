@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from impasto.images.reading import read
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.learning.evaluation.scorer import SHORT_SIDE, ObjectiveScorer
 from impasto.learning.training.inputs import load_losses
 from impasto.models.gallery import gallery_names, gallery_style
@@ -48,7 +48,7 @@ def main() -> None:
         :: given.every_photo
     ]
     for path in photos:
-        photo = resized(read(path).rgb, SHORT_SIDE)
+        photo = resize_short_side(read(path).rgb, SHORT_SIDE)
         for name in names:
             painting = next(given.paintings.glob(f"{gallery_style(name).metadata['source']}.*"))
             for network, stylizer in stylizers.items():

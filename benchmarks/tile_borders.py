@@ -24,7 +24,7 @@ from impasto.images import rows
 from impasto.images.image import UInt8
 from impasto.images.reading import read
 from impasto.inference import tile_grid, tiling
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.models.network import MULTIPLE
 from impasto.stylizer import Stylizer
 

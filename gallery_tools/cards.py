@@ -10,7 +10,7 @@ from pathlib import Path
 from sklearn.datasets import load_sample_image
 
 from impasto.images.image import Picture
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.images.writing import write
 from impasto.models.gallery import gallery_names, gallery_style
 from impasto.models.network import NETWORKS
@@ -31,7 +31,11 @@ def main() -> None:
     cells = [("photograph", photo)]
     for name in names:
         painted = stylizer.stylize(photo, name)
-        write(GALLERY / "previews" / f"{name}.webp", Picture(resized(painted, PREVIEW)), quality=80)
+        write(
+            GALLERY / "previews" / f"{name}.webp",
+            Picture(resize_short_side(painted, PREVIEW)),
+            quality=80,
+        )
         cells.append((name, painted))
     write(
         DOCS / "gallery.jpg",

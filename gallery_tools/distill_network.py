@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from impasto.images.reading import read
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.learning.conversion.onnx_export import (
     from_onnx,
     network_hash,
@@ -208,7 +208,8 @@ def teacher_of(
     readings, seen = read_art(art, predictor, lite, views, folder / f"art-{views}.pt")
     files = {path.stem: path for path in paintings.iterdir()}
     pictures = (
-        resized(read(files[style.metadata["source"]]).rgb, STYLE_SIZE) for style in styles.values()
+        resize_short_side(read(files[style.metadata["source"]]).rgb, STYLE_SIZE)
+        for style in styles.values()
     )
     theirs = stacked([raw_moments(lite, to_tensor([picture])) for picture in pictures])
     every = {

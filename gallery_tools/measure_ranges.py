@@ -23,7 +23,7 @@ from impasto.engines.int8 import RANGES, measure_ranges
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import UInt8
 from impasto.images.reading import read
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.models.gallery import gallery_names, gallery_style
 from impasto.models.network import Network, network_path, read_network
 from impasto.models.noise import noise_at
@@ -55,7 +55,7 @@ def main() -> None:
 
 def crop(path: Path) -> UInt8:
     """A square of a photograph, uint8 (SIDE, SIDE, 3)."""
-    return np.ascontiguousarray(resized(read(path).rgb, SIDE)[:SIDE, :SIDE])
+    return np.ascontiguousarray(resize_short_side(read(path).rgb, SIDE)[:SIDE, :SIDE])
 
 
 def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:

@@ -6,9 +6,7 @@ import pytest
 from impasto.errors import StyleError
 from impasto.models.mix import find_mix
 from impasto.models.network import Network
-from impasto.models.style import (
-    Style,
-)
+from impasto.models.style import Style
 
 NETWORK = Network("base", "cafe", 6, b"graph", {})
 

@@ -120,6 +120,6 @@ def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
         done.stderr
     )
     assert len(rows) - len(failed) > 10
-    assert all(
-        line.startswith(("error: ", str(folder), "--size applies")) for line in lines
-    ), done.stderr  # libraries are silent, notes begin with a file
+    assert all(line.startswith(("error: ", str(folder), "--size applies")) for line in lines), (
+        done.stderr
+    )  # libraries are silent, notes begin with a file

@@ -14,7 +14,7 @@ from impasto import export as exporting
 from impasto.engines import base
 from impasto.errors import NetworkError, StyleError
 from impasto.export import export_onnx, export_openvino, find_export, to_onnx
-from impasto.inference.model import MARGIN
+from impasto.inference.prepared_style import MARGIN
 from impasto.models.gallery import gallery_style
 from impasto.models.network import NETWORKS, load_shipped, network_path
 from impasto.models.noise import noise_at

@@ -14,7 +14,7 @@ from impasto.batch.runner import run_plan
 from impasto.engines import base
 from impasto.images import reading, resize, writing
 from impasto.images.image import Picture
-from impasto.inference.model import MARGIN
+from impasto.inference.prepared_style import MARGIN
 from impasto.inference.settings import parse_settings
 from impasto.models.gallery import gallery_names, gallery_style
 from impasto.models.network import NETWORKS, NOISE, load_shipped
@@ -41,10 +41,10 @@ def test_of_a_flipped_photograph_the_painting_is_flipped(
     to its painting."""
     flipped = np.ascontiguousarray(np.flip(scene, axis))
     one, other = (
-        resize.resized(each, 15)
+        resize.resize_short_side(each, 15)
         for each in (exact.stylize(scene, style), np.flip(exact.stylize(flipped, style), axis))
     )
-    assert apart(one, other) < 0.35 * apart(one, resize.resized(scene, 15))
+    assert apart(one, other) < 0.35 * apart(one, resize.resize_short_side(scene, 15))
 
 
 def test_a_part_is_painted_as_in_the_whole(exact: Stylizer) -> None:

@@ -56,12 +56,12 @@ def summary(found: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _readers() -> dict[str, Callable[[Path], object]]:
-    from impasto.images.reading import look, read
+    from impasto.images.reading import read, read_header
     from impasto.inference.masks import parse_mask
     from impasto.models.gallery import find_style
 
     return {
-        "picture": lambda path: (look(path), read(path)),
+        "picture": lambda path: (read_header(path), read(path)),
         "mask": lambda path: parse_mask(str(path)),
         "style": lambda path: find_style(path).picture,
     }

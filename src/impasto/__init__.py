@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from impasto.batch.results import FileResult
     from impasto.errors import ImpastoError, RemadeStyleWarning
-    from impasto.inference.settings import Region
+    from impasto.inference.regions import Region
     from impasto.models.mix import Mix
     from impasto.models.style import Style
     from impasto.progress import Progress

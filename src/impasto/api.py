@@ -15,7 +15,8 @@ from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
-from impasto.inference.settings import RegionSource, parse_settings
+from impasto.inference.regions import RegionSource
+from impasto.inference.settings import parse_settings
 from impasto.models.gallery import find_style, gallery_names
 from impasto.models.mix import StyleSource
 from impasto.models.network import Network

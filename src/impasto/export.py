@@ -16,7 +16,8 @@ from impasto import hardware
 from impasto.engines import base
 from impasto.engines.base import Float32
 from impasto.errors import NetworkError, StyleError
-from impasto.inference.model import MARGIN, LoadedNetwork
+from impasto.inference.model import LoadedNetwork
+from impasto.inference.prepared_style import MARGIN
 from impasto.models.mix import find_mix
 from impasto.models.network import (
     INPUTS,

@@ -6,13 +6,14 @@ import numpy as np
 
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import PictureSource, to_picture
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.settings import RegionSource, StylizeSettings, parse_settings
+from impasto.inference.regions import RegionSource
+from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.models.mix import StyleSource
 from impasto.progress import Advance
 
@@ -105,6 +106,9 @@ class Stylizer(LoadedNetwork):
         """
         rgb, alpha = picture.rgb, picture.alpha
         if size is not None and size < min(rgb.shape[:2]):
-            rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
+            rgb, alpha = (
+                resize_short_side(rgb, size),
+                None if alpha is None else resize_short_side(alpha, size),
+            )
         painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).rows.to_array()
         return Picture(painted.copy() if painted is picture.rgb else painted, alpha)

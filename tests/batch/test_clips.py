@@ -9,7 +9,7 @@ from pictures import names, save
 
 from impasto.batch.clips import ClipInterrupted
 from impasto.batch.runner import BatchOptions, stylize_files
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import parse_settings
 from impasto.progress import Progress
 from impasto.stylizer import Stylizer

@@ -15,7 +15,7 @@ from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, run_plan, stylize_files
 from impasto.images.reading import read
 from impasto.inference.file_pipeline import FileOptions
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import parse_settings
 from impasto.progress import Progress
 from impasto.stylizer import Stylizer

@@ -16,7 +16,7 @@ from PIL import Image
 
 from impasto.images.reading import read
 from impasto.inference import file_pipeline, tile_grid
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.models.gallery import gallery_style
 from impasto.models.network import GALLERY_VERSION
 from impasto.models.style import Style

@@ -23,7 +23,10 @@ from safetensors.torch import save_file  # noqa: E402
 from impasto.images.image import Picture  # noqa: E402
 from impasto.images.reading import read  # noqa: E402
 from impasto.images.writing import write  # noqa: E402
-from impasto.learning.evaluation import baselines, scorer  # noqa: E402
+from impasto.learning.evaluation import (
+    baselines,
+    scorer,  # noqa: E402
+)
 from impasto.learning.evaluation.scorer import ObjectiveScorer  # noqa: E402
 from impasto.learning.networks import pretrained  # noqa: E402
 from impasto.stylizer import Stylizer  # noqa: E402

@@ -17,7 +17,11 @@ from impasto.stylizer import Stylizer
 pytest.importorskip("openvino")
 onnx = pytest.importorskip("onnx")
 
-from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges  # noqa: E402
+from impasto.engines.int8 import (
+    OUTLIER_SHARE,
+    RANGES,
+    measure_ranges,  # noqa: E402
+)
 
 CHANNELS = 16
 Floats = NDArray[np.float32]

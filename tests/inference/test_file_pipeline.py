@@ -15,7 +15,7 @@ from impasto.images.image import Header
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference import file_pipeline
 from impasto.inference.file_pipeline import FileOptions, PaintedFile, stylize_file
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.stylizer import Stylizer
 

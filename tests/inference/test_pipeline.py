@@ -11,11 +11,12 @@ from PIL import Image
 
 from impasto.errors import MaskError, StyleError
 from impasto.images.rows import ArrayRows, ResizedRows
-from impasto.inference import pipeline, settings, tile_grid
+from impasto.inference import pipeline, regions, tile_grid
 from impasto.inference.color import LUMA, Color
 from impasto.inference.masks import Mask
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.settings import StylizeSettings, parse_region, parse_settings
+from impasto.inference.regions import parse_region
+from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.models.gallery import gallery_style
 from impasto.models.mix import find_mix
 from impasto.models.style import Style, encode_picture
@@ -59,7 +60,7 @@ def test_no_strength_is_the_photograph_bit_for_bit(
             0,
             color=color,
             mask="radial",
-            regions=[settings.Region(shape, find_mix("udnie"))],
+            regions=[regions.Region(shape, find_mix("udnie"))],
         )
         assert (painted(exact, scene, how) == scene).all()
 
@@ -82,8 +83,8 @@ def test_regions_have_their_styles_and_lie_over_one_another(
     how = parse_settings(
         "starry-night",
         regions=[
-            settings.Region(shape, find_mix("great-wave")),
-            settings.Region(top, find_mix("udnie")),
+            regions.Region(shape, find_mix("great-wave")),
+            regions.Region(top, find_mix("udnie")),
         ],
     )
     found = painted(exact, scene, how)

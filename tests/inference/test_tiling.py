@@ -13,7 +13,7 @@ from PIL import Image
 from impasto.images import rows
 from impasto.images.rows import ArrayRows, ResizedRows, RowSource, at_size
 from impasto.inference import tile_grid, tiling
-from impasto.inference.model import NetworkPass, PreparedStyle
+from impasto.inference.prepared_style import NetworkPass, PreparedStyle
 from impasto.inference.tiling import TiledPainting
 from impasto.models.network import Network
 from impasto.stylizer import Stylizer

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from impasto.inference.model import MARGIN
+from impasto.inference.prepared_style import MARGIN
 from impasto.learning.networks.transformer import TransformerNetwork
 from impasto.learning.training.trainer import Trainer
 from impasto.models.network import Network

@@ -10,7 +10,7 @@ from PIL import Image
 
 from impasto.errors import PictureError
 from impasto.images.image import Picture
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.inference.color import Color
 from impasto.inference.masks import parse_mask
 from impasto.inference.settings import StylizeSettings, parse_settings
@@ -188,7 +188,9 @@ def test_photographs_are_loaded_as_large_as_cells_want(tmp_path: Path) -> None:
     assert load_photo(path, width=320).rgb.shape == (512, 1024, 3)
     assert load_photo(path, width=1100).rgb.shape == (550, 1100, 3)
     assert load_photo(path, width=4000).rgb.shape == (600, 1200, 3)  # never enlarged
-    np.testing.assert_array_equal(load_photo(path, 100).rgb, resized(photo(600, 1200), 100))
+    np.testing.assert_array_equal(
+        load_photo(path, 100).rgb, resize_short_side(photo(600, 1200), 100)
+    )
     Image.fromarray(
         np.dstack([photo(20, 30), np.tile(np.repeat(np.array([0, 255], np.uint8), 15), (20, 1))])
     ).save(path)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from impasto.errors import MaskError
 from impasto.inference.color import Color, keep_color
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import parse_settings
 from impasto.stylizer import Stylizer
 from impasto.video.frame_stylizer import FrameStyle, FrameStylizer, SteadyColor

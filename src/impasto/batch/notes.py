@@ -1,7 +1,7 @@
 """Notes on paintings: masks of another size, and pictures too small to show a style."""
 
 from impasto.inference.masks import Mask
-from impasto.inference.model import MIN_SIDE
+from impasto.inference.prepared_style import MIN_SIDE
 
 MAX_STRETCH = 0.02  # difference of the proportions of a mask and a picture that needs no note
 

@@ -270,13 +270,15 @@ def _report(
 def _merge_mixes(specs: list[str]) -> Mix:
     """Merge all styles with their weights into one mix."""
     mixes = [find_mix(spec) for spec in specs]
-    totals = [len(mix.parts) if mix.given is None else mix.given for mix in mixes]
+    totals = [len(mix.parts) if mix.weight_sum is None else mix.weight_sum for mix in mixes]
     parts = [
         (style, weight * total / sum(totals))
         for mix, total in zip(mixes, totals, strict=True)
         for style, weight in mix.parts
     ]
-    return Mix(tuple(parts), sum(totals) if any(mix.given is not None for mix in mixes) else None)
+    return Mix(
+        tuple(parts), sum(totals) if any(mix.weight_sum is not None for mix in mixes) else None
+    )
 
 
 def _suffix(photo: Path) -> str:

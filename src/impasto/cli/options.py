@@ -17,8 +17,8 @@ from impasto.images.reading import MAX_PIXELS
 from impasto.inference.color import MODES, When, parse_color
 from impasto.inference.file_pipeline import MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
 from impasto.inference.masks import GRADIENTS
-from impasto.inference.model import MIN_SIDE
 from impasto.inference.pipeline import check_recolorable
+from impasto.inference.prepared_style import MIN_SIDE
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
 from impasto.learning.training.checkpoints import has_checkpoint
@@ -315,9 +315,9 @@ def settings(
 
 
 def _note_weights(mix: Mix) -> None:
-    if mix.given is not None and abs(mix.given - 1) > 1e-6:
+    if mix.weight_sum is not None and abs(mix.weight_sum - 1) > 1e-6:
         parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
-        console.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
+        console.note(f"weights sum to {mix.weight_sum:g}, not to 1, and count as {parts}")
 
 
 def _note_style_picture(style: Style) -> None:

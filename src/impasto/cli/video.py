@@ -13,6 +13,7 @@ from impasto.video.large_strokes import MIN_VIDEO_STROKE
 if TYPE_CHECKING:
     pass
 
+
 def seconds(text: str | None) -> Fraction | None:
     """Convert a time, given as seconds or h:m:s, to seconds.
 

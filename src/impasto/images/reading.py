@@ -204,8 +204,3 @@ def _decode_image(image: Image.Image) -> Picture:
 def _drop_opaque(alpha: UInt8 | None) -> UInt8 | None:
     """Return None for alpha without a clear pixel."""
     return None if alpha is None or alpha.min() == 255 else alpha
-
-
-# Former names, for callers in other parts of the package.
-look = read_header
-suffix_of = detect_suffix

@@ -52,7 +52,3 @@ def resize_short_side(pixels: UInt8, short_side: int) -> UInt8:
         return pixels
     size = fit_size(height, width, short_side)
     return np.array(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS))
-
-
-# Former name, for callers in other parts of the package.
-resized = resize_short_side

@@ -130,7 +130,7 @@ def stylize_bytes(
     options = options or FileOptions()
     picture = reading.decode(data, name, options.max_pixels or MAX_PIXELS)
     if suffix.lower() not in formats.WRITABLE:
-        suffix = reading.suffix_of(data)
+        suffix = reading.detect_suffix(data)
     photo: RowSource = ArrayRows(picture.rgb)
     width, height = _painting_size(photo, options.size)
     styled = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
@@ -158,7 +158,7 @@ class FilePainting:
         self, source: Path, target: Path, options: FileOptions, ahead: bool = False
     ) -> None:
         self._source, self._target, self._options = source, target, options
-        self._header = reading.look(source)
+        self._header = reading.read_header(source)
         self._streamed = _is_streamed(source, target, self._header, options)
         self._picture: image.Picture | None = None
         pixels = self._header.width * self._header.height

@@ -18,11 +18,11 @@ from impasto.errors import NetworkError
 from impasto.models.network import OUTPUT
 from impasto.models.onnx_graphs import (
     STATISTICS,
+    add_statistics,
     extract_subgraph,
-    normalizations,
+    find_normalizations,
     receptive_fields,
-    with_statistics,
-    without_normalizations,
+    remove_normalizations,
 )
 
 Float32 = NDArray[np.float32]
@@ -112,7 +112,7 @@ def freeze_norms(graph: bytes) -> FrozenNetwork:
 
     model = onnx.load_model_from_string(graph)
     try:
-        norms = normalizations(model)
+        norms = find_normalizations(model)
         scales, shifts = _find_scales_and_shifts(model, norms)
         (epsilon,) = {_read_epsilon(norm) for norm in norms}
         margin = receptive_fields(model)[OUTPUT].margin
@@ -123,9 +123,9 @@ def freeze_norms(graph: bytes) -> FrozenNetwork:
             " `impasto import`"
         ) from error
     measuring = extract_subgraph(
-        with_statistics(model, [norm.input[0] for norm in norms]), outputs=[STATISTICS]
+        add_statistics(model, [norm.input[0] for norm in norms]), outputs=[STATISTICS]
     )
-    plain = extract_subgraph(without_normalizations(model))
+    plain = extract_subgraph(remove_normalizations(model))
     ends = np.cumsum([len(places) for places in scales]).tolist()
     channels = tuple(slice(start, end) for start, end in pairwise([0, *ends]))
     return FrozenNetwork(

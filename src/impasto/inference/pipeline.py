@@ -12,7 +12,7 @@ import numpy as np
 
 from impasto.errors import StyleError
 from impasto.images.image import UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.images.rows import ArrayRows, ResizedRows, RowSource
 from impasto.inference import stroke_size
 from impasto.inference.color import (
@@ -25,7 +25,8 @@ from impasto.inference.color import (
     recolor_style,
 )
 from impasto.inference.masks import Mask
-from impasto.inference.model import LoadedNetwork, PreparedStyle
+from impasto.inference.model import LoadedNetwork
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
 from impasto.models.style import Style
@@ -264,7 +265,7 @@ def _bands(picture: RowSource) -> Iterator[tuple[int, int]]:
 def reduced_copy(photo: RowSource, side: int = STYLE_PALETTE_SIDE) -> UInt8:
     """Read a photograph into memory, with at most `side` pixels on its short side."""
     if isinstance(photo, ArrayRows):
-        return resized(photo.to_array(), min(side, *photo.to_array().shape[:2]))
+        return resize_short_side(photo.to_array(), min(side, *photo.to_array().shape[:2]))
     scale = min(1.0, side / min(photo.height, photo.width))
     height, width = (max(1, round(length * scale)) for length in (photo.height, photo.width))
     return ResizedRows(photo.reopen(), height, width).to_array()

@@ -19,7 +19,7 @@ from impasto.engines import base
 from impasto.errors import StyleError
 from impasto.files import write_atomically
 from impasto.images.image import UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.models.network import PREDICTOR_PATCH_SIZE, Network
 from impasto.models.style import Embedding
 from impasto.paths import home
@@ -47,7 +47,7 @@ def predict(picture: UInt8, network: Network) -> Embedding:
             " it has no style predictor; learn the style with `impasto train PICTURE`, or train the"
             " network's gallery with --art"
         )
-    reduced = resized(_crop_middle(picture), SHORT_SIDE)
+    reduced = resize_short_side(_crop_middle(picture), SHORT_SIDE)
     path = _cache_path(reduced, network)
     with contextlib.suppress(OSError, ValueError):
         embedding = np.frombuffer(path.read_bytes(), np.float32)

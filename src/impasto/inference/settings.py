@@ -6,42 +6,11 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from impasto.errors import ColorError, MaskError, StyleError
+from impasto.errors import ColorError
 from impasto.inference.color import MODES, Color, parse_color
 from impasto.inference.masks import Mask, MaskSource, parse_mask
-from impasto.models.mix import Mix, StyleSource, find_mix
-
-
-@dataclass(frozen=True, init=False)
-class Region:
-    """A part of the picture, given by a mask, that is painted in another style.
-
-    Args:
-        mask: anything `parse_mask` takes.
-        style: anything `find_mix` takes.
-
-    Attributes:
-        mask: the weight of the style at each pixel.
-        style: the style.
-
-    Raises:
-        MaskError: the mask is unknown or unreadable.
-        StyleError: the style is unknown or broken.
-    """
-
-    mask: Mask
-    style: Mix
-
-    def __init__(self, mask: MaskSource, style: StyleSource) -> None:
-        object.__setattr__(self, "mask", parse_mask(mask))
-        object.__setattr__(self, "style", _find_style(style))
-
-    def __repr__(self) -> str:
-        return f"Region({self.mask!r}, {self.style.name})"
-
-
-RegionSource = str | Region | tuple[MaskSource, StyleSource]
-"""What `parse_settings` takes as a region."""
+from impasto.inference.regions import Region, RegionSource, find_style_mix, parse_regions
+from impasto.models.mix import Mix, StyleSource
 
 
 @dataclass(frozen=True)
@@ -81,22 +50,6 @@ class StylizeSettings:
         return [*styles, *(mask.file for mask in self.masks if mask.file)]
 
 
-def parse_region(text: str) -> Region:
-    """Parse `MASK=STYLE`, as in `face.png=great-wave` or `left-right=tulip.jpg`.
-
-    Raises:
-        MaskError: the text is not of this form, or the mask is unknown or unreadable.
-        StyleError: the style is unknown or broken.
-    """
-    mask, _, style = text.partition("=")
-    if not mask or not style:
-        raise MaskError(
-            f"cannot use {text!r} as a region: it is not of the form MASK=STYLE;"
-            " write sky.png=starry-night or left-right=great-wave"
-        )
-    return Region(mask, style)
-
-
 def parse_settings(
     style: StyleSource,
     strength: float = 1.0,
@@ -125,26 +78,15 @@ def parse_settings(
         ValueError: strength or stroke is not a number. Their ranges are checked when the picture is
             painted, because those of a video differ.
     """
-    mix = _find_style(style)
+    mix = find_style_mix(style)
     return StylizeSettings(
         mix,
         _check_number("strength", strength, "0 (the photograph) to 1 (the full style)"),
         _check_number("stroke", stroke, "0.25 (small strokes) to 16 (large)"),
         _find_color(color, mix),
         None if mask is None else parse_mask(mask),
-        _parse_regions(regions),
+        parse_regions(regions),
     )
-
-
-def _find_style(style: StyleSource) -> Mix:
-    """Find a style; an object of a wrong type is a StyleError."""
-    try:
-        return find_mix(style)
-    except (TypeError, AttributeError) as error:
-        raise StyleError(
-            f"cannot use an object of type {type(style).__name__} as a style; give a gallery name,"
-            " a path, a mix such as starry-night:0.7,great-wave:0.3, or a Style"
-        ) from error
 
 
 def _find_color(color: str | Color | None, mix: Mix) -> Color:
@@ -157,28 +99,6 @@ def _find_color(color: str | Color | None, mix: Mix) -> Color:
         )
     learned = {part.metadata.get("color", "style") for part, _ in mix.parts}
     return parse_color(color or (learned.pop() if len(learned) == 1 else "style"))
-
-
-def _parse_regions(regions: Iterable[RegionSource]) -> list[Region]:
-    if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
-        raise MaskError(
-            f"cannot use {regions!r} as regions: they are a list;"
-            " write ['sky.png=great-wave'] or [('sky.png', 'great-wave')]"
-        )
-    return [_parse_one_region(region) for region in regions]
-
-
-def _parse_one_region(region: RegionSource) -> Region:
-    if isinstance(region, Region):
-        return region
-    if isinstance(region, str):
-        return parse_region(region)
-    if isinstance(region, tuple | list) and len(region) == 2:
-        return Region(*region)
-    raise MaskError(
-        f"cannot use {region!r} as a region; write the text 'sky.png=great-wave',"
-        " the pair ('sky.png', 'great-wave'), or a Region"
-    )
 
 
 def _check_number(name: str, value: Any, allowed: str) -> float:

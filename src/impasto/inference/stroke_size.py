@@ -21,7 +21,7 @@ from PIL import Image
 
 from impasto.images.image import UInt8
 from impasto.images.rows import ResizedRows, RowSource, at_size
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.tiling import TiledPainting
 from impasto.progress import Advance
 

@@ -178,7 +178,7 @@ def split_at_norms(graph: bytes) -> list[GraphSegment]:
 
     channels = frozen_norm.freeze_norms(graph).channels  # raises NetworkError
     model = onnx.load_model_from_string(graph)
-    plain = onnx_graphs.without_normalizations(model)
+    plain = onnx_graphs.remove_normalizations(model)
     ends = _find_segment_ends(model, plain)
     taken = {name for inputs, _ in ends for name in inputs}
     segments = []
@@ -205,11 +205,11 @@ def _find_segment_ends(model: Any, plain: Any) -> list[tuple[list[str], list[str
     fields = onnx_graphs.receptive_fields(plain)
     ends: list[tuple[list[str], list[str]]] = []
     coarse: list[str] = []  # coarse features that earlier segments give
-    for norm in onnx_graphs.normalizations(model):
+    for norm in onnx_graphs.find_normalizations(model):
         name = norm.input[0]
         outputs = [name]
         if fields[name].step == MULTIPLE and coarse:
-            source = onnx_graphs.without_padding(made_by[name].input[0], made_by)
+            source = onnx_graphs.skip_padding(made_by[name].input[0], made_by)
             # used twice: where a residual block begins, and in the sum at its end
             if len([user for user in users if user[0] == source]) > 1:
                 outputs.append(source)

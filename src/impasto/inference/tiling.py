@@ -16,7 +16,7 @@ from impasto.images.image import UInt8
 from impasto.images.rows import RowSource
 from impasto.inference import tile_grid
 from impasto.inference.frozen_norm import NormStatistics
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.tile_grid import tile_spans
 from impasto.models.network import MULTIPLE
 from impasto.progress import Advance

@@ -32,11 +32,6 @@ class Mix:
         return f"Mix({', '.join(f'{style.name} {weight:.3g}' for style, weight in self.parts)})"
 
     @property
-    def given(self) -> float | None:
-        """Former name of `weight_sum`, for callers in other parts of the package."""
-        return self.weight_sum
-
-    @property
     def name(self) -> str:
         """The name of a single style, or `starry-night-70-great-wave-30` of several."""
         if len(self.parts) == 1:

@@ -195,7 +195,3 @@ def find_network(spec: str | Path) -> Network:
         # not `Path.expanduser`, which raises at `~nobody`
         return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111
     return load_shipped(spec)
-
-
-# Former name, for callers in other parts of the package.
-check = check_network

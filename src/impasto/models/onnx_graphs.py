@@ -223,10 +223,3 @@ def _first_fields(
 def skip_padding(name: str, producers: Mapping[str, Any]) -> str:
     """Return the features without the border that a `Pad` node puts around them."""
     return producers[name].input[0] if producers[name].op_type == "Pad" else name
-
-
-# Former names, for callers in other parts of the package.
-normalizations = find_normalizations
-with_statistics = add_statistics
-without_normalizations = remove_normalizations
-without_padding = skip_padding

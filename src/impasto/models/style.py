@@ -15,12 +15,7 @@ from impasto.images.image import Picture, UInt8
 from impasto.images.reading import decode
 from impasto.images.resize import STANDARD_SHORT_SIDE, resize_short_side
 from impasto.images.writing import encode
-from impasto.models.network import (
-    FIRST_GALLERY,
-    MAX_EMBEDDING_SIZE,
-    Network,
-    check_network,
-)
+from impasto.models.network import FIRST_GALLERY, MAX_EMBEDDING_SIZE, Network, check_network
 from impasto.tensor_files import Array, read_safetensors, write_safetensors
 
 FORMAT = "impasto style 1"
@@ -128,9 +123,6 @@ class Style:
         file = self.file or f"{self.name}{SUFFIX}"
         source = f"{file} --overwrite" if self.remembered is not None else "PICTURE"
         return f"impasto train {source} --network {network.name}"
-
-    # Former names, for callers in other parts of the package.
-    misfit, elsewhere, relearn = mismatch, suggest_network, train_command
 
     @cached_property
     def picture(self) -> UInt8 | None:

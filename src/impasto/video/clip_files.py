@@ -12,12 +12,7 @@ from impasto.images.formats import WRITABLE
 from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
 from impasto.video.clip import Clip, Frame, Item
 from impasto.video.formats import ANIMATIONS, EXTENSIONS_WRITTEN, VideoOptions
-from impasto.video.image_sequences import (
-    DEFAULT_RATE,
-    SequenceReader,
-    SequenceWriter,
-    is_pattern,
-)
+from impasto.video.image_sequences import DEFAULT_RATE, SequenceReader, SequenceWriter, is_pattern
 from impasto.video.reader import VideoReader
 from impasto.video.writer import VideoWriter
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.inference.color import Color, Palette, fit_recoloring, measure_palette, recolor
 from impasto.inference.masks import Mask
-from impasto.inference.model import PreparedStyle
 from impasto.inference.pipeline import STYLE_PALETTE_SIDE, recolor_styles
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.stylizer import Stylizer
 from impasto.video.temporal.frozen_statistics import is_cut
@@ -73,7 +73,7 @@ class FrameStylizer:
     def __call__(self, frame: UInt8) -> UInt8:
         """Stylize the next frame, uint8 RGB (H, W, 3)."""
         if not self._layers:
-            small = resized(frame, min(STYLE_PALETTE_SIDE, *frame.shape[:2]))
+            small = resize_short_side(frame, min(STYLE_PALETTE_SIDE, *frame.shape[:2]))
             self._layers = self._make_layers(recolor_styles(self._stylizer, self._settings, small))
         painted, *others = [layer(frame) for layer in self._layers]
         masks = list(self._masks)

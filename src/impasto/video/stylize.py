@@ -7,7 +7,7 @@ from pathlib import Path
 
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import OnProgress, Progress
 from impasto.stylizer import Stylizer

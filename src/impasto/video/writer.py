@@ -16,12 +16,7 @@ from impasto.errors import VideoError
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.video.clip import Clip, Frame, Item
-from impasto.video.encoders import (
-    choose_codec,
-    container_of,
-    container_options,
-    encoder_settings,
-)
+from impasto.video.encoders import choose_codec, container_of, container_options, encoder_settings
 from impasto.video.formats import VideoOptions
 from impasto.video.frame_conversion import first_plane
 from impasto.video.large_strokes import add_fine_luma

@@ -7,7 +7,7 @@ import numpy as np
 
 from impasto.errors import NetworkError
 from impasto.images.image import UInt8
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
 from impasto.stylizer import Stylizer

@@ -18,7 +18,7 @@ from impasto.errors import NetworkError
 from impasto.inference import tile_grid
 from impasto.learning.conversion import onnx_export
 from impasto.learning.networks.transformer import TransformerNetwork
-from impasto.models.network import INPUTS, OUTPUT, Network, check, find_network
+from impasto.models.network import INPUTS, OUTPUT, Network, check_network, find_network
 from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
 from learning.tiny import ARCHITECTURE, pictures, random_embedding, tiny_network
@@ -98,7 +98,9 @@ def test_a_last_convolution_of_one_position_comes_through(name: str) -> None:
     assert back.architecture.last == 1 and onnx_export.network_hash(
         back
     ) == onnx_export.network_hash(network)
-    check(Network("own", onnx_export.network_hash(network), network.embedding_size, graph, {}))
+    check_network(
+        Network("own", onnx_export.network_hash(network), network.embedding_size, graph, {})
+    )
     image = pictures(1, height=72, width=96)
     with torch.no_grad():
         expected = back(image, embedding[None]).numpy()

@@ -12,7 +12,7 @@ from safetensors.torch import load
 
 from impasto import export as exporting
 from impasto.errors import NetworkError
-from impasto.inference.model import MARGIN
+from impasto.inference.prepared_style import MARGIN
 from impasto.learning.conversion import onnx_export, pytorch_examples, state_dict
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
 from impasto.models.gallery import gallery_style

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pictures import UInt8, photo
 
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.stylizer import Stylizer
 from impasto.video.temporal import frozen_statistics
 from impasto.video.temporal.frozen_statistics import SteadyStyle

@@ -25,7 +25,7 @@ from impasto.learning.conversion import onnx_export
 from impasto.learning.networks.johnson import BLOCKS, WIDTHS, Johnson, JohnsonUpConv
 from impasto.learning.networks.perceptual import tensors_hash
 from impasto.learning.networks.transformer import upsampling_kernel
-from impasto.models.network import INPUTS, MULTIPLE, OUTPUT, Network, check
+from impasto.models.network import INPUTS, MULTIPLE, OUTPUT, Network, check_network
 from impasto.models.style import OWN, SUFFIX, Style
 
 KIND = "johnson"  # key of the dimensions in the metadata of a graph
@@ -76,7 +76,7 @@ def import_checkpoint(path: Path, name: str) -> ImportedStyle:
     embedding, (widths, blocks) = embedding_of(network).numpy(), read_dimensions(network)
     own = Network(OWN, _hash(network), embedding.size, to_onnx(network), {})
     try:
-        check(own)  # now, as reading the style file would refuse it later
+        check_network(own)  # now, as reading the style file would refuse it later
     except NetworkError as error:
         raise NetworkError(f"cannot import {path}: {error}") from error
     metadata = {"source": path.stem, f"{OWN}.imported": _describe(widths, blocks)}

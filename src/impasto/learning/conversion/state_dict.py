@@ -9,7 +9,7 @@ from torch import Tensor
 from impasto import export as exporting
 from impasto.engines.base import Float32
 from impasto.export import ExportResult
-from impasto.inference.model import MARGIN
+from impasto.inference.prepared_style import MARGIN
 from impasto.learning.conversion import onnx_export, pytorch_examples
 from impasto.learning.networks.johnson import Johnson
 from impasto.learning.networks.transformer import TransformerNetwork

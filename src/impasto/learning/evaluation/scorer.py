@@ -17,7 +17,7 @@ from torch import Tensor
 from impasto.errors import PictureError
 from impasto.images.image import UInt8
 from impasto.images.reading import read
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.learning.evaluation import metrics
 from impasto.learning.evaluation.lpips import SqueezeNet
 from impasto.learning.evaluation.metrics import ADAIN_CONTENT_LAYER, ADAIN_LAYERS, CFSD_LAYER
@@ -249,7 +249,7 @@ class MeasureScorer:
 
 def load_picture(path: Path, short: int = SHORT_SIDE) -> UInt8:
     """Read a picture and resize it to a short side in pixels: uint8 (H, W, 3)."""
-    return resized(read(path).rgb, short)
+    return resize_short_side(read(path).rgb, short)
 
 
 def to_uint8(picture: Tensor) -> UInt8:

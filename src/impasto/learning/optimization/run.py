@@ -25,11 +25,7 @@ from impasto.learning.networks.pretrained import load_perceptual
 from impasto.learning.optimization.scaled_problem import ScaledProblem
 from impasto.learning.optimization.settings import OptimizationSettings
 from impasto.learning.optimization.solvers import LBFGS, Adam, Solver
-from impasto.learning.optimization.style_pictures import (
-    StylePicture,
-    start_painter,
-    style_pictures,
-)
+from impasto.learning.optimization.style_pictures import StylePicture, start_painter, style_pictures
 from impasto.learning.tensors import best_device
 from impasto.learning.training import checkpoints
 from impasto.models.mix import Mix

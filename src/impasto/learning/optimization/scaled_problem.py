@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.images.image import UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.inference.masks import Float32
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.optimization.picture_objective import PictureObjective
@@ -51,7 +51,7 @@ class ScaledProblem:
     def objective(self, scale: int, perceptual: PerceptualNetwork) -> PictureObjective:
         """Make the objective of a scale, as a perceptual network sees it."""
         settings, short = self.settings, self.settings.scales[scale]
-        photo = self.tensor(resized(self.photo, short))
+        photo = self.tensor(resize_short_side(self.photo, short))
         ratio = short / settings.scales[-1]
         styles = [self._style(style, photo, ratio, perceptual) for style in self.styles]
         side = self._tile_side(photo)
@@ -63,7 +63,7 @@ class ScaledProblem:
         """Bring a style to the size that goes with a scale, and measure it."""
         short = min(style.picture.shape[:2])
         side = max(min(short, MIN_STYLE_SIDE), round(ratio * short))
-        picture = self.tensor(resized(style.picture, side))
+        picture = self.tensor(resize_short_side(style.picture, side))
         targets = read_style(perceptual, self.settings.terms, picture, self._tile_side(picture))
         mask = None if style.mask is None else self.resize_mask(style.mask, photo)
         return WeightedStyle(targets, style.weight, mask)
@@ -76,7 +76,7 @@ class ScaledProblem:
 
     def start(self) -> Tensor:
         """Make the picture that the coarsest scale starts from, (1, 3, h, w)."""
-        photo = resized(self.photo, self.settings.scales[0])
+        photo = resize_short_side(self.photo, self.settings.scales[0])
         if self.settings.start == "painted" and self.paint:
             return self.tensor(photo).lerp(self.tensor(self.paint(photo)), PAINTED_SHARE)
         if self.settings.start == "noise":
@@ -86,7 +86,7 @@ class ScaledProblem:
 
     def resize(self, picture: Tensor, scale: int) -> Tensor:
         """Bring a picture (1, 3, h, w) to the size of a scale."""
-        height, width = resized(self.photo, self.settings.scales[scale]).shape[:2]
+        height, width = resize_short_side(self.photo, self.settings.scales[scale]).shape[:2]
         if picture.shape[2:] == (height, width):
             return picture
         return F.interpolate(picture, size=(height, width), mode="bicubic").clamp(0, 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from impasto.errors import StyleError
 from impasto.images.image import UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color, recolor_style
 from impasto.inference.masks import Float32
@@ -60,7 +60,7 @@ def style_pictures(
                 picture = recolor_style(picture, photo, settings.color)
             side = max(MIN_STYLE_SIDE, min(short or min(photo.shape[:2]), *picture.shape[:2]))
             mask = place if settings.masks else None
-            pictures.append(StylePicture(resized(picture, side), weight * share, mask))
+            pictures.append(StylePicture(resize_short_side(picture, side), weight * share, mask))
     return pictures
 
 

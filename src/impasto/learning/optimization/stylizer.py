@@ -9,7 +9,7 @@ import numpy as np
 
 from impasto.errors import StyleError
 from impasto.images.image import Picture, UInt8
-from impasto.images.resize import resized
+from impasto.images.resize import resize_short_side
 from impasto.inference.color import Color, color_after, keep_color, recolor_style
 from impasto.inference.settings import StylizeSettings
 from impasto.learning.evaluation.scorer import to_uint8
@@ -111,7 +111,9 @@ class OptimizationStylizer:
             picture = recolor_style(picture, photo, style_settings.color)
         objective, start = Objective(self.perceptual), to_tensor([photo])
         content = objective.content_target(start)
-        style = objective.style_target(to_tensor([resized(picture, min(photo.shape[:2]))]))
+        style = objective.style_target(
+            to_tensor([resize_short_side(picture, min(photo.shape[:2]))])
+        )
         painted = start
         for state in islice(lbfgs(objective, start, content, style), self.iterations + 1):
             painted = state.picture

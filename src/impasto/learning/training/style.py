@@ -16,11 +16,7 @@ from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.transformer import TransformerNetwork
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.content_weight import LITE_CONTENT_LIMIT_SHARE
-from impasto.learning.training.paintings import (
-    Painting,
-    recolor_painting,
-    to_painting,
-)
+from impasto.learning.training.paintings import Painting, recolor_painting, to_painting
 from impasto.learning.training.recipe import (
     NetworkChoice,
     OnResult,

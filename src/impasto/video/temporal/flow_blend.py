@@ -11,14 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
-from impasto.inference.model import PreparedStyle
+from impasto.inference.prepared_style import PreparedStyle
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 from impasto.video.temporal.optical_flow import Flow, OpticalFlow, opencv, warp
-from impasto.video.temporal.still_blend import (
-    MIN_NEW_SHARE,
-    MOVING_DIFFERENCE,
-    STILL_DIFFERENCE,
-)
+from impasto.video.temporal.still_blend import MIN_NEW_SHARE, MOVING_DIFFERENCE, STILL_DIFFERENCE
 
 # Shares of the last painting, where the scene stands still and where it moves; more is softer.
 STILL_SHARE, MOVING_SHARE = 1 - MIN_NEW_SHARE, 0.5

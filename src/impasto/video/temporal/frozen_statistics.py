@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
 from impasto.inference.frozen_norm import NormStatistics
-from impasto.inference.model import MIN_SIDE, PreparedStyle
+from impasto.inference.prepared_style import MIN_SIDE, PreparedStyle
 from impasto.video.temporal.still_blend import StillBlend
 
 # Frames from one measurement to the next; a measurement costs about as much as three frames.

@@ -1,0 +1,200 @@
+"""A style at a strength, bound to a loaded network and ready to paint."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from impasto import progress
+from impasto.engines import base
+from impasto.errors import NetworkError
+from impasto.images.image import UInt8
+from impasto.inference import tile_grid, tiled_statistics
+from impasto.inference.frozen_norm import NormStatistics, freeze_norms
+from impasto.models.network import MULTIPLE, NOISE, Network
+from impasto.models.noise import noise_at
+from impasto.models.style import Embedding
+
+MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
+# Pixels of mirrored padding that are painted and cut off. Losses see black beyond an image's
+# edges, so networks learned to paint another color there. A multiple of `MULTIPLE`: noise, which
+# belongs to positions, then stays in place.
+MARGIN = 24
+
+GraphVariant = Literal["whole", "plain", "measuring"]
+"""A network as it is, without its normalizations, or up to their statistics."""
+
+
+class NetworkPass(NamedTuple):
+    """One run of a network that adds to a painting.
+
+    Attributes:
+        network: the network that runs.
+        embedding: style embedding, (embedding_size,).
+        weight: weight of its result among those of all passes.
+        frozen: whether the embedding has normalization statistics folded in.
+    """
+
+    network: Network
+    embedding: Embedding
+    weight: float
+    frozen: bool = False
+
+
+class PreparedStyle:
+    """A style at a strength, bound to a loaded network; made by `Stylizer.prepare`.
+
+    A network normalizes features with the statistics of the image it paints. With frozen
+    statistics it uses those of another image, so that tiles and video frames are painted alike:
+
+        prepared = stylizer.prepare("starry-night")
+        frozen = prepared.freeze(prepared.measure(thumbnail))
+        tiles = [frozen.paint(tile) for tile in ...]
+    """
+
+    def __init__(
+        self,
+        passes: Sequence[NetworkPass],
+        engine: Callable[[Network, GraphVariant | tiled_statistics.GraphSegment], base.Engine],
+        strength: float = 1.0,
+    ) -> None:
+        self.passes, self._engine, self.strength = passes, engine, strength
+
+    def __repr__(self) -> str:
+        names = ", ".join(network_pass.network.name for network_pass in self.passes)
+        return f"PreparedStyle(networks=[{names}], strength={self.strength:g})"
+
+    def paint(self, image: UInt8, top: int = 0, left: int = 0) -> UInt8:
+        """Paint an image.
+
+        Args:
+            image: uint8 RGB (H, W, 3), any size.
+            top: row at which this image begins in a larger one, a multiple of 8. Noise, where
+                the network takes it, is then the noise of the larger image.
+            left: column at which it begins, a multiple of 8.
+
+        Returns:
+            uint8 RGB (H, W, 3), the same size.
+
+        Raises:
+            ValueError: the image is not such an array.
+        """
+        check_image(image)
+        if not self.passes:
+            return image.copy()
+        height, width = image.shape[:2]
+        padded = _pad(image)
+        painted = [
+            self._run(one, "plain" if one.frozen else "whole", padded, top, left)[0]
+            for one in self.passes
+        ]
+        weights = [one.weight for one in self.passes]
+        photo_weight = 1 - sum(weights)
+        if photo_weight > 1e-6:  # more than rounding
+            painted.append(padded)
+            weights.append(photo_weight)
+        if len(painted) > 1:
+            mixed = sum(
+                np.float32(weight) * part for weight, part in zip(weights, painted, strict=True)
+            )
+            painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
+        return np.ascontiguousarray(painted[0][MARGIN : MARGIN + height, MARGIN : MARGIN + width])
+
+    def measure(
+        self, image: UInt8, advance: progress.Advance = lambda _: None
+    ) -> list[NormStatistics]:
+        """Measure the statistics that painting an image would use, for each pass.
+
+        Args:
+            image: uint8 RGB (H, W, 3). Above `tile_grid.tile_limits` it is measured tile by tile.
+            advance: called with the fraction of work done since the last call.
+
+        Raises:
+            NetworkError: the graph of a network has no statistics that can be frozen.
+        """
+        check_image(image)
+        padded, statistics = _pad(image), []
+        for one in self.passes:
+            if padded.shape[0] * padded.shape[1] > tile_grid.tile_limits().max_pixels:
+                measured = self._measure_tiled(
+                    one, padded, lambda done: advance(done / len(self.passes))
+                )
+            else:
+                measured = NormStatistics.of_output(self._run(one, "measuring", padded))
+                advance(1 / len(self.passes))
+            statistics.append(measured)
+        return statistics
+
+    def _measure_tiled(
+        self, one: NetworkPass, padded: UInt8, advance: progress.Advance
+    ) -> NormStatistics:
+        def load(segment: tiled_statistics.GraphSegment) -> Callable[..., Any]:
+            return self._engine(one.network, segment).run
+
+        return tiled_statistics.measure_tiled(
+            one.network.graph, one.embedding, padded, load, advance, corner=-MARGIN
+        )
+
+    @property
+    def can_freeze(self) -> bool:
+        """Whether the networks' statistics can be frozen, as for all that impasto trains."""
+        try:
+            return self.margin >= 0
+        except NetworkError:
+            return False
+
+    @property
+    def margin(self) -> int:
+        """Pixels that a tile must see around itself to be painted as in the whole image.
+
+        Tiles begin at multiples of 8.
+
+        Raises:
+            NetworkError: the graph of a network has no statistics that can be frozen.
+        """
+        return max((freeze_norms(one.network.graph).margin for one in self.passes), default=0)
+
+    def _run(
+        self, one: NetworkPass, part: GraphVariant, padded: UInt8, top: int = 0, left: int = 0
+    ) -> base.Array:
+        engine = self._engine(one.network, part)
+        inputs: list[base.Array] = [padded[None], one.embedding[None]]
+        if NOISE in engine.inputs:
+            inputs.append(noise_at(padded.shape[0], padded.shape[1], top - MARGIN, left - MARGIN))
+        result: base.Array = engine.run(*inputs)
+        return result
+
+    def freeze(self, statistics: Sequence[NormStatistics]) -> "PreparedStyle":
+        """Give the same style with these statistics for every image it paints."""
+        passes = [
+            one._replace(
+                embedding=freeze_norms(one.network.graph).fold(one.embedding, measured),
+                frozen=True,
+            )
+            for one, measured in zip(self.passes, statistics, strict=True)
+        ]
+        return PreparedStyle(passes, self._engine, self.strength)
+
+
+def check_image(image: UInt8) -> None:
+    """Raise ValueError if an array is not an image, uint8 RGB (H, W, 3) with pixels."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(
+            f"cannot paint a {type(image).__name__}: PreparedStyle.paint takes uint8 arrays "
+            "(H, W, 3); Stylizer.stylize takes files and PIL images too"
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(
+            f"cannot paint an array of {image.dtype} {image.shape}: "
+            "give uint8 RGB (H, W, 3) with pixels"
+        )
+
+
+def _pad(image: UInt8) -> UInt8:
+    """Mirror an image beyond its edges: by `MARGIN`, and on to sides that the network takes."""
+    extra = [max(-side % MULTIPLE, MIN_SIDE - side - 2 * MARGIN) for side in image.shape[:2]]
+    extra = [
+        more + -(side + more) % MULTIPLE for side, more in zip(image.shape[:2], extra, strict=True)
+    ]
+    widths = [(MARGIN, MARGIN + more) for more in extra]
+    return np.ascontiguousarray(np.pad(image, (*widths, (0, 0)), mode="symmetric"))
