@@ -16,20 +16,20 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("skimage")
 pytest.importorskip("matplotlib")
 
-from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tensors  # noqa: E402
-from PIL import Image  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tensors
+from PIL import Image
+from safetensors.torch import save_file
 
-from impasto.images.image import Picture  # noqa: E402
-from impasto.images.reading import read  # noqa: E402
-from impasto.images.writing import write  # noqa: E402
+from impasto.images.image import Picture
+from impasto.images.reading import read
+from impasto.images.writing import write
 from impasto.learning.evaluation import (
     baselines,
-    scorer,  # noqa: E402
+    scorer,
 )
-from impasto.learning.evaluation.scorer import ObjectiveScorer  # noqa: E402
-from impasto.learning.networks import pretrained  # noqa: E402
-from impasto.stylizer import Stylizer  # noqa: E402
+from impasto.learning.evaluation.scorer import ObjectiveScorer
+from impasto.learning.networks import pretrained
+from impasto.stylizer import Stylizer
 
 WAVE = "hokusai_great_wave"  # the source of a style of the gallery
 BASELINES = "recolored,double-exposure,painting"

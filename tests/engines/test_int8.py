@@ -20,7 +20,7 @@ onnx = pytest.importorskip("onnx")
 from impasto.engines.int8 import (
     OUTLIER_SHARE,
     RANGES,
-    measure_ranges,  # noqa: E402
+    measure_ranges,
 )
 
 CHANNELS = 16

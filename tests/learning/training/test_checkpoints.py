@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from impasto.errors import LostCheckpointWarning, TrainingError
-from impasto.learning.training import checkpoints  # noqa: E402
+from impasto.learning.training import checkpoints
 from impasto.learning.training.checkpoints import (
     has_checkpoint,
     previous_checkpoint,
