@@ -68,6 +68,12 @@ def find_style_mix(style: StyleSource) -> Mix:
 
 
 def parse_regions(regions: Iterable[RegionSource]) -> list[Region]:
+    """Parse regions given as text, as pairs of a mask and a style, or as `Region` objects.
+
+    Raises:
+        MaskError: a region is not of these forms, or its mask cannot be read.
+        StyleError: a style is unknown or broken.
+    """
     if isinstance(regions, str | Region) or not isinstance(regions, Iterable):
         raise MaskError(
             f"cannot use {regions!r} as regions: they are a list;"
