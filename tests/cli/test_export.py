@@ -26,10 +26,8 @@ def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     )
     assert names(folder) == ["starry-night.small.onnx"]
     message = impasto("export", "starry-night", "--network", "small").usage()
-    assert (
-        "cannot write starry-night.small.onnx: it exists; --overwrite replaces it, or give another -o"
-        in message
-    )
+    expected = "starry-night.small.onnx: it exists; --overwrite replaces it, or give another -o"
+    assert f"cannot write {expected}" in message
     assert impasto("export", "starry-night", "--network", "small", "--overwrite").code == 0
 
 
@@ -79,7 +77,7 @@ def test_a_network_alone(impasto: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         (
             ["starry-night", "-o", "a.tflite"],
@@ -96,10 +94,12 @@ def test_a_network_alone(impasto: Run, folder: Path) -> None:
         (["starry-night", "-f", "tflite"], "tflite"),
     ],
 )
-def test_what_is_asked_wrongly(impasto: Run, folder: Path, arguments: list[str], said: str) -> None:
+def test_what_is_asked_wrongly(
+    impasto: Run, folder: Path, arguments: list[str], reason: str
+) -> None:
     done = impasto("export", *arguments)
     assert (done.code, done.out) == (2, "")
-    assert said in done.only_error()
+    assert reason in done.only_error()
     assert names(folder) == []
 
 
