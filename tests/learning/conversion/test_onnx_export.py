@@ -213,9 +213,13 @@ def test_parity_tells_a_picture_that_is_not_finite(
 
 EXPORT = """
 import hashlib
+import onnx
 from learning.tiny import tiny_network
 from impasto.learning.conversion import onnx_export
-print(hashlib.sha256(onnx_export.to_onnx(tiny_network().eval())).hexdigest())
+data = onnx_export.to_onnx(tiny_network().eval())
+graph = onnx.load_model_from_string(data).graph
+assert not graph.metadata_props and not graph.value_info, "the exporter's notes vary in order"
+print(hashlib.sha256(data).hexdigest())
 """
 
 
@@ -234,7 +238,7 @@ def test_an_export_gives_the_same_bytes_in_another_process() -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed in ("1", "2")
     }
     assert len(hashes) == 1
 
