@@ -86,7 +86,7 @@ def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
     train(photo_file, "-o", "new/one.safetensors", "--resume")
     before = Path("new/one.safetensors").read_bytes()
     done = train(photo_file, "-o", "new/one.safetensors", "--resume", "--seed", 9)
-    assert "no unfinished run of it to go on with; --overwrite" in done.err
+    assert "there is no unfinished run of it to resume; --overwrite" in done.err
     assert Path("new/one.safetensors").read_bytes() == before
 
 
@@ -193,22 +193,22 @@ def test_a_style_file_is_learned_anew_in_place(
     assert path.read_bytes() == kept
     photo_file.unlink()  # it is not needed
     train(path, "--overwrite")
-    found = read_style(path)
-    assert (found.name, found.metadata["title"], found.remembered) == (
+    style = read_style(path)
+    assert (style.name, style.metadata["title"], style.remembered) == (
         "house",
         "A House",
         before.remembered,
     )
-    assert found.hashes == {"base": load_shipped("base").hash}
-    assert found.metadata["base.gallery"] == load_shipped("base").gallery
+    assert style.hashes == {"base": load_shipped("base").hash}
+    assert style.metadata["base.gallery"] == load_shipped("base").gallery
 
 
 def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Path) -> None:
     train(photo_file)
     made_for_another(Path("photo.safetensors"))
     train("photo.safetensors", "-o", "anew.safetensors")
-    found = read_style(Path("anew.safetensors"))
-    assert (found.name, found.metadata["title"]) == ("anew", "A House")
+    style = read_style(Path("anew.safetensors"))
+    assert (style.name, style.metadata["title"]) == ("anew", "A House")
     assert read_style(Path("photo.safetensors")).hashes == {"base": "o1d"}
 
 

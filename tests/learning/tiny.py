@@ -110,7 +110,7 @@ def random_embedding(network: TransformerNetwork, seed: int = 0) -> Tensor:
 
 
 class Textures:
-    """Content made of textures; see `impasto.learning.data.photos.Content`."""
+    """Content made of textures; see `impasto.learning.data.photos.ContentImages`."""
 
     description = "textures"
     pool = 6

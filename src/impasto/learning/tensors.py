@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def best_device() -> torch.device:
-    """A GPU where there is one."""
+    """Choose the device to learn on: a GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def best_dtype() -> torch.dtype:
-    """bfloat16 where the device computes in it natively, else float32."""
+    """Choose bfloat16 where the device computes in it natively, else float32."""
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = any(
@@ -28,11 +28,11 @@ def best_dtype() -> torch.dtype:
 
 
 def pixels(pictures: Tensor) -> Tensor:
-    """uint8 pictures (B, H, W, 3) to (B, 3, H, W) in 0..1, channels-last in memory."""
+    """Convert uint8 pictures (B, H, W, 3) to (B, 3, H, W) in 0..1, channels-last in memory."""
     return pictures.permute(0, 3, 1, 2).float() / 255
 
 
 def to_tensor(pictures: Sequence[np.ndarray]) -> Tensor:
-    """uint8 pictures (H, W, 3), all of one size, to (B, 3, H, W) in 0..1."""
+    """Convert uint8 pictures (H, W, 3), all of one size, to (B, 3, H, W) in 0..1."""
     stacked = torch.from_numpy(np.ascontiguousarray(np.stack(pictures)))
     return pixels(stacked)

@@ -111,8 +111,7 @@ def test_empty_folder_and_missing_folder(tmp_path: Path) -> None:
             PhotoFolder(folder)
 
 
-# --- random_crop
-# --------------------------------------------------------------------------------------------------------
+# Random_crop
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,5 +1,4 @@
-"""Content pictures for training: crops of a folder of photographs, or generated ones where there is
-no dataset."""
+"""Content pictures for training: numbered crops of the photographs of a folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,33 +11,45 @@ from impasto.errors import PictureError, TrainingError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import read
 
-FLAT, TRIES = (
-    8.0,
-    5,
-)  # a crop of smaller deviation (levels of 255) teaches nothing, and is drawn again this often
+MIN_DEVIATION = 8.0  # levels of 255: a flatter crop teaches nothing, and is drawn again
+MAX_DRAWS = 5  # of one crop
 
 Array = np.ndarray
 
 
 class ContentImages(Protocol):
-    """A numbered supply of square RGB pictures: the same number and size always give the same
-    picture."""
+    """A numbered supply of square RGB pictures.
 
-    description: str  # what they are, for a card
-    pool: int  # how many different pictures there are; numbers are below it
-    broken: set[str]  # files that could not be read so far
+    The same number and size always give the same picture.
+
+    Attributes:
+        description: of the pictures, for the card of a style.
+        pool: count of different pictures; numbers are below it.
+        broken: files that could not be read so far.
+    """
+
+    description: str
+    pool: int
+    broken: set[str]
 
     def crop(self, number: int, size: int) -> Array:
-        """Picture `number`, uint8 (size, size, 3)."""
+        """Give picture `number`, uint8 (size, size, 3)."""
         ...
 
 
 class PhotoFolder:
-    """Random crops of the photographs under a folder, any tree; broken files are skipped and
-    remembered.
+    """Random crops of the photographs below a folder; broken files are skipped and listed.
 
-    Each photograph is brought to a short side of 256 to 448 pixels (`SCALE`), so that objects come
-    at several sizes whatever the size of the crop, and half of them are mirrored.
+    Each photograph is resized to a short side of 256 to 448 pixels (`SCALE`). So objects come at
+    several sizes, whatever the size of the crop. Half of the crops are mirrored.
+
+    Args:
+        folder: searched with all folders below it.
+        seed: of the crops.
+        crops: different crops of each photograph.
+
+    Raises:
+        TrainingError: the folder holds no pictures.
     """
 
     SCALE = (256, 448)
@@ -51,7 +62,8 @@ class PhotoFolder:
         )
         if not self.paths:
             raise TrainingError(
-                f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); leave out --photos to train without"
+                f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); "
+                "leave out --photos to train without"
             )
         self.seed = seed
         self.pool = len(self.paths) * crops
@@ -59,6 +71,11 @@ class PhotoFolder:
         self.broken: set[str] = set()
 
     def crop(self, number: int, size: int) -> Array:
+        """Give picture `number`, uint8 (size, size, 3), from the next file that can be read.
+
+        Raises:
+            TrainingError: no file can be read.
+        """
         for path in self._from(number):
             try:
                 picture = Image.fromarray(read(path).rgb)
@@ -78,11 +95,20 @@ class PhotoFolder:
 def random_crop(
     picture: Image.Image, size: int, rng: np.random.Generator, scale_range: tuple[float, float]
 ) -> Array:
-    """A square of `size` pixels from a picture whose short side is first brought into
-    `scale_range`; mirrored half the time."""
+    """Cut a random square out of a picture, mirrored half the time.
+
+    Args:
+        picture: RGB.
+        size: side of the square, pixels.
+        rng: draws scale, place and mirroring.
+        scale_range: pixels; the short side of the picture is first resized to a number between.
+
+    Returns:
+        uint8 (size, size, 3).
+    """
     scale = rng.uniform(*scale_range) / min(picture.size)
     w, h = (max(size, round(side * scale)) for side in picture.size)
-    for _ in range(TRIES):
+    for _ in range(MAX_DRAWS):
         x, y = rng.integers(w - size + 1), rng.integers(h - size + 1)
         # resize only the part that is kept
         box = (
@@ -92,8 +118,7 @@ def random_crop(
             (y + size) / h * picture.height,
         )
         crop = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC, box=box))
-        if (
-            crop[::4, ::4].std() > FLAT
-        ):  # of so many pixels, as that of all takes longer than the crop
+        # of a sixteenth of the pixels, as the deviation of all takes longer than the crop
+        if crop[::4, ::4].std() > MIN_DEVIATION:
             break
     return crop[:, ::-1] if rng.random() < 0.5 else crop

@@ -1,5 +1,7 @@
-"""What each step of training draws, from nothing but the seed and the step's number; read ahead
-where a GPU would wait."""
+"""Draws of each step of training, from nothing but the seed and the number of the step.
+
+Other processes draw ahead where a GPU would wait.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,16 +24,27 @@ ENDLESS = 1 << 40  # steps
 
 
 class TrainingBatch(NamedTuple):
-    """What one step paints, and in which styles."""
+    """The photographs of one step, and the styles that they are painted in.
 
-    numbers: Tensor  # of content pictures, (B,)
-    photos: Tensor  # uint8 (B, S, S, 3)
-    rows: Tensor  # styles of the gallery that the first of them are painted in
-    alone: Tensor  # which of these are painted as they are predicted
-    views: Tensor  # of art, by number, that the last of them are painted in
-    noise: Tensor | None  # float32 (B, 1, S / 2, S / 2)
-    fresh: dict[int, Tensor]  # views to come, uint8 (side, side, 3), if they are read ahead
-    broken: list[str]  # files that could not be read, so far
+    Attributes:
+        numbers: of the content pictures, (B,).
+        photos: uint8 (B, S, S, 3).
+        rows: numbers of the gallery's styles, in which the first photographs are painted.
+        alone: which of these styles are painted as they are predicted, bool.
+        views: numbers of the views of art, in whose styles the last photographs are painted.
+        noise: float32 (B, 1, S / 2, S / 2).
+        fresh: views to come, uint8 (side, side, 3), by number, if they are read ahead.
+        broken: files that could not be read so far.
+    """
+
+    numbers: Tensor
+    photos: Tensor
+    rows: Tensor
+    alone: Tensor
+    views: Tensor
+    noise: Tensor | None
+    fresh: dict[int, Tensor]
+    broken: list[str]
 
 
 @dataclass(frozen=True)
@@ -39,14 +52,14 @@ class BatchSampler:
     """The draws of a run, by step.
 
     Args:
-        seed: of everything.
+        seed: of all draws.
         batch: photographs a step.
-        styles: how many the gallery has.
+        styles: count of the gallery's styles.
         content: pictures to paint.
-        takes_noise: whether the network does.
-        art: what views are of; None where prediction is not learned.
-        predicted: of the batch, painted in styles predicted from views.
-        alone: of the others, painted in styles as they are predicted.
+        takes_noise: whether the network takes noise.
+        art: gives views; None where prediction is not learned.
+        predicted: photographs of a batch that are painted in styles predicted from views.
+        alone: share of the others that are painted in styles as they are predicted.
     """
 
     seed: int
@@ -59,7 +72,7 @@ class BatchSampler:
     alone: float
 
     def draw(self, step: int, crop: int) -> TrainingBatch:
-        """What a step paints, on crops of this size; without views."""
+        """Draw the batch of a step, on crops of this size; `fresh` stays empty."""
         rng = np.random.default_rng([self.seed, step])
         numbers = rng.integers(self.content.pool, size=self.batch)
         rows = (
@@ -86,8 +99,15 @@ class BatchSampler:
         )
 
     def fresh(self, step: int, first: bool) -> dict[int, Tensor]:
-        """A step's share of the views that come into the window when it moves next; and all that a
-        run's first step needs."""
+        """Read a step's share of the views that come into the window when it moves next.
+
+        Args:
+            step: number of the step.
+            first: whether it is the first step of a run, which needs the whole window too.
+
+        Returns:
+            Views by number.
+        """
         window, coming = self._window(step), self._window(step + VIEW_STRIDE)
         new = range(window.stop, coming.stop)
         done, share = (len(new) * (step % VIEW_STRIDE + more) // VIEW_STRIDE for more in (0, 1))
@@ -95,7 +115,7 @@ class BatchSampler:
         return {number: self.view(number) for number in numbers}
 
     def view(self, number: int) -> Tensor:
-        """A view of art, uint8 (side, side, 3)."""
+        """Read a view of art, uint8 (side, side, 3)."""
         assert self.art
         return torch.from_numpy(np.array(self.art.view(number)))
 
@@ -104,15 +124,17 @@ class BatchSampler:
         return range(start, start + VIEW_WINDOW * self.predicted)
 
     def gone(self, step: int) -> int:
-        """Views below this number are no longer in the window of a step."""
+        """Give the number below which views are no longer in the window of a step."""
         return self._window(step).start
 
     def noise(self, step: int, count: int, crop: int) -> Tensor:
-        """Of the noise that pictures are painted with, other parts for each photograph and step:
-        (count, 1, S / 2, S / 2)."""
-        rng = np.random.default_rng(
-            [self.seed, step, 2]
-        )  # 2: others draw from the first two, and from 1
+        """Cut noise for the photographs of a step, each from another place of the shared noise.
+
+        Returns:
+            (count, 1, S / 2, S / 2) for crops of S pixels.
+        """
+        # 2: other draws of the step are from the first two numbers, and from 1
+        rng = np.random.default_rng([self.seed, step, 2])
         corners = 2 * rng.integers(NOISE_SIDE, size=(count, 2))
         return torch.from_numpy(
             np.concatenate([noise_at(crop, crop, int(top), int(left)) for top, left in corners])
@@ -121,30 +143,32 @@ class BatchSampler:
 
 @dataclass(frozen=True)
 class _Steps(Dataset[TrainingBatch]):
-    """Draws as a loader's processes make them: with the views that are new."""
+    """Batches as the processes of a loader draw them: with the views that are new."""
 
-    draws: BatchSampler
+    sampler: BatchSampler
     crop: int
     first: int
 
     def __getitem__(self, step: int) -> TrainingBatch:
-        fresh = self.draws.fresh(step, first=step == self.first)
-        return self.draws.draw(step, self.crop)._replace(fresh=fresh)
+        fresh = self.sampler.fresh(step, first=step == self.first)
+        return self.sampler.draw(step, self.crop)._replace(fresh=fresh)
 
 
 def prefetch_batches(
-    draws: BatchSampler, step: int, crop: int, processes: int
+    sampler: BatchSampler, step: int, crop: int, processes: int
 ) -> Iterator[TrainingBatch]:
-    """Draws from a step on, in memory that a GPU reads quickly, made ahead by other processes."""
+    """Let other processes draw batches ahead, from a step on, without an end.
+
+    The batches stand in memory that a GPU reads quickly.
+    """
     loader = DataLoader(
-        _Steps(draws, crop, step),
+        _Steps(sampler, crop, step),
         batch_size=None,
         sampler=range(step, ENDLESS),
         num_workers=processes,
         pin_memory=torch.cuda.is_available(),
         prefetch_factor=3,
-        multiprocessing_context="fork"
-        if "fork" in get_all_start_methods()
-        else None,  # quicker; they never touch the GPU
+        # forking is quicker, and safe here: the processes never touch the GPU
+        multiprocessing_context="fork" if "fork" in get_all_start_methods() else None,
     )
     return iter(loader)

@@ -1,5 +1,4 @@
-"""What the style predictor learns from: pictures of any kind, seen each time in another size, part
-and coloring."""
+"""Pictures that the style predictor learns from: random parts, in several sizes and colors."""
 
 from pathlib import Path
 
@@ -14,23 +13,21 @@ from impasto.learning.data.photos import random_crop
 from impasto.learning.data.synthetic.generator import SyntheticPhotos
 from impasto.models.network import PREDICTOR_PATCH_SIZE
 
-SCALE = (
-    224,
-    640,
-)  # pixels, short side a picture is seen at: so a manner is met with strokes of several sizes
-ENLARGED = 1.1  # at most: an enlarged picture shows no strokes
-# pixels, at most, of the part that is seen: its moments cost as much as a third of a training step
+# pixels, short sides that pictures are resized to: so a style is met with strokes of several sizes
+SCALE = (224, 640)
+MAX_ENLARGEMENT = 1.1  # a picture that is enlarged more shows no strokes
+# pixels, largest side of a view: its moments cost as much as a third of a training step
 SIDE = PREDICTOR_PATCH_SIZE
-RECOLORED = 0.3  # of all views
-GENERATED = 0.04  # of all views
+RECOLORED_SHARE = 0.3  # of all views
+GENERATED_SHARE = 0.04  # of all views
 
 
 class StyleCrops:
     """Views of the pictures under some folders.
 
     Args:
-        folders: of pictures, any tree; broken ones are left out when met.
-        seed: of views; which one step sees depends on nothing else but its number.
+        folders: searched with all folders below them; broken pictures are left out when met.
+        seed: of views; a view depends on the seed and its number alone.
 
     Raises:
         TrainingError: there are no pictures.
@@ -43,17 +40,24 @@ class StyleCrops:
         )
         if not self.paths:
             raise TrainingError(
-                f"{', '.join(map(str, folders))}: no pictures ({', '.join(sorted(EXTENSIONS))}) to learn prediction from"
+                f"{', '.join(map(str, folders))}: no pictures "
+                f"({', '.join(sorted(EXTENSIONS))}) to learn prediction from"
             )
         self.description = f"{len(self.paths)} pictures"
         self._generated = SyntheticPhotos(seed)
         self.seed, self.broken = seed, set[str]()
 
     def view(self, *number: int) -> UInt8:
-        """A view, uint8 (side, side, 3) with `SIDE` pixels at most: the same for the same
-        numbers."""
+        """Make a view; the same numbers always give the same one.
+
+        Returns:
+            uint8 (side, side, 3), of a side of at most `SIDE` pixels.
+
+        Raises:
+            TrainingError: no picture can be read.
+        """
         rng = np.random.default_rng([self.seed, 0xA27, *number])
-        if rng.random() < GENERATED:
+        if rng.random() < GENERATED_SHARE:
             return recolored(
                 self._generated.crop(int(rng.integers(self._generated.pool)), SIDE), rng
             )
@@ -65,16 +69,27 @@ class StyleCrops:
                 self.broken.add(str(path))
                 continue
             short = min(picture.size)
-            scale = min(np.exp(rng.uniform(*np.log(SCALE))), ENLARGED * short)
+            scale = min(np.exp(rng.uniform(*np.log(SCALE))), MAX_ENLARGEMENT * short)
             size = int(min(SIDE, scale)) // 8 * 8
             part = random_crop(picture, max(size, 64), rng, (scale, scale))
-            return recolored(part, rng) if rng.random() < RECOLORED else np.ascontiguousarray(part)
+            if rng.random() < RECOLORED_SHARE:
+                return recolored(part, rng)
+            return np.ascontiguousarray(part)
         raise TrainingError("none of the pictures to learn prediction from can be read")
 
 
 def recolored(picture: UInt8, rng: np.random.Generator) -> UInt8:
-    """Channels swapped and mixed a little, contrast and brightness changed: the same strokes in
-    other colors."""
+    """Give a picture other colors with the same strokes.
+
+    Channels are swapped and mixed a little; contrast and brightness change.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        rng: draws the change.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
     mixed = (
         picture[..., rng.permutation(3)].astype(np.float32)
         / 255

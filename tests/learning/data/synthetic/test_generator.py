@@ -29,8 +29,8 @@ def power_slope(pictures: list[Array]) -> float:
     about -2 to -3."""
     side = pictures[0].shape[0]
     window = np.outer(np.hanning(side), np.hanning(side))
-    grey = np.stack(pictures).mean(-1)
-    power = (np.abs(np.fft.fft2((grey - grey.mean((1, 2), keepdims=True)) * window)) ** 2).mean(0)
+    gray = np.stack(pictures).mean(-1)
+    power = (np.abs(np.fft.fft2((gray - gray.mean((1, 2), keepdims=True)) * window)) ** 2).mean(0)
     frequency = np.hypot(
         *np.meshgrid(np.fft.fftfreq(side, 1 / side), np.fft.fftfreq(side, 1 / side))
     )
@@ -87,10 +87,10 @@ def test_spectrum_tells_other_pictures(other: Callable[[], Array]) -> None:
 
 
 def test_contrast_and_exposure_of_photographs(bare: SyntheticPhotos) -> None:
-    grey = np.stack([bare.crop(number, 128) for number in range(40)]).mean(-1) / 255
-    assert 0.3 < grey.mean() < 0.6
-    assert 0.12 < grey.std((1, 2)).mean() < 0.27
-    assert grey.std((1, 2)).min() > 0.01, "an empty picture teaches nothing"
+    gray = np.stack([bare.crop(number, 128) for number in range(40)]).mean(-1) / 255
+    assert 0.3 < gray.mean() < 0.6
+    assert 0.12 < gray.std((1, 2)).mean() < 0.27
+    assert gray.std((1, 2)).min() > 0.01, "an empty picture teaches nothing"
 
 
 def test_without_packages_all_are_drawn(bare: SyntheticPhotos) -> None:

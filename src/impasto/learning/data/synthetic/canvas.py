@@ -9,18 +9,18 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 Array = np.ndarray
-Colour = tuple[float, float, float]  # RGB in [0, 1]
+Color = tuple[float, float, float]  # RGB in [0, 1]
 Point = tuple[float, float]  # (x, y) in sides of the scene, y down
 
 TILE = 512  # pixels, side of a texture
 
 
-def _rgb(code: str) -> Colour:
+def _rgb(code: str) -> Color:
     red, green, blue = bytes.fromhex(code)
     return red / 255, green / 255, blue / 255
 
 
-PALETTES: tuple[tuple[Colour, ...], ...] = tuple(
+PALETTES: tuple[tuple[Color, ...], ...] = tuple(
     tuple(_rgb(word) for word in words.split())
     for words in (
         "24301d 4a5d2f 7f8f4a b8ab6d e3d9b8 7d9cbf 3b2c20",  # meadow
@@ -32,13 +32,13 @@ PALETTES: tuple[tuple[Colour, ...], ...] = tuple(
         "3d5230 7d9a4c c83f4a e88a9a f2d04a f4efe4 5a4a90",  # garden
         "4a3b2a 8a6f4a b89a6a d8c49a efe6d0 6a7f8a a04a30",  # desert
         "f2f4f5 cfd8de 9fb0bd 5f7486 2f3a44 7a6a58 b04030",  # snow
-        "101010 3a3a3a 6a6a6a 9a9a9a c8c8c8 f0f0f0 505860",  # grey
+        "101010 3a3a3a 6a6a6a 9a9a9a c8c8c8 f0f0f0 505860",  # gray
     )
 )
 
 
 def _noise(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Array:
-    """Tileable noise of power f^-slope and deviation 1, drawn out `stretch` times along x."""
+    """Make tileable noise of power f^-slope and deviation 1, `stretch` times as long along x."""
     fy, fx = np.meshgrid(np.fft.fftfreq(TILE), np.fft.fftfreq(TILE), indexing="ij")
     frequency = np.hypot(fy, fx * stretch)
     frequency[0, 0] = np.inf
@@ -53,7 +53,7 @@ GRAIN, CLOUD, FUR, LEAVES, STRIPES, BRICKS = 0, 2, 4, 5, 6, 9  # indices into te
 
 @functools.cache
 def textures() -> Array:
-    """Tileable textures, float32 (count, TILE, TILE), each of mean 0 and deviation 1."""
+    """Make tileable textures, float32 (count, TILE, TILE), each of mean 0 and deviation 1."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:TILE, :TILE] * (2 * math.pi / TILE)
     cloud = _noise(rng, 3.2)
@@ -78,7 +78,7 @@ def textures() -> Array:
 
 @functools.cache
 def outlines() -> list[Array]:
-    """Shapes of radius about 1, each (corners, 2): disks, polygons and smooth blobs."""
+    """Make shapes of radius about 1, each (corners, 2): disks, polygons and smooth blobs."""
     rng = np.random.default_rng(1)
     turn = np.linspace(0, 2 * math.pi, 40, endpoint=False)
     shapes = []
@@ -101,91 +101,117 @@ def _rotation(angle: float) -> Array:
 
 
 class Canvas:
-    """A scene as a map of labels, drawn back to front; every label is a material, and all are
-    filled and lit at once.
+    """A scene as a map of labels, drawn back to front.
 
-    A higher label is nearer, which gives shadows and depth of field for nothing.
+    Each label is a material, and all are filled and lit at once. A higher label is nearer, which
+    gives shadows and depth of field at no cost.
+
+    Args:
+        side: of the picture, pixels.
+        rng: draws everything random.
+        least: smallest side of the whole scene, pixels; the picture shows a part of it.
     """
 
     def __init__(self, side: int, rng: random.Random, least: float = 0) -> None:
         self.side, self.rng = side, rng
-        self.scale = max(side, least) * max(
-            1, rng.uniform(0.5, 1.7)
-        )  # pixels a side of the scene, of which a part may be seen
+        # pixels a side of the scene, of which a part may be seen
+        self.scale = max(side, least) * max(1, rng.uniform(0.5, 1.7))
         self.corner = tuple(rng.uniform(0, 1 - side / self.scale) for _ in range(2))
         self.palette = rng.choice(PALETTES)
         self.labels = Image.new("I", (side, side))
         self.pen = ImageDraw.Draw(self.labels)
         self.materials: list[tuple[float, ...]] = []
         self.focus = 0  # labels below it are out of focus
-        self.paint(self.colour())  # label 0 is everywhere
+        self.paint(self.color())  # label 0 is everywhere
 
-    def colour(self, index: int | None = None) -> Colour:
-        """A colour of the palette, by chance or the one at `index`, darker or lighter and a little
-        off."""
+    def color(self, index: int | None = None) -> Color:
+        """Vary a color of the palette: darker or lighter, and a little off.
+
+        Args:
+            index: of the color in the palette; by default a random one.
+        """
         base = self.rng.choice(self.palette) if index is None else self.palette[index]
         red, green, blue = scaled(base, self.rng.lognormvariate(0, 0.25))
         return red + self.rng.gauss(0, 0.03), green, blue + self.rng.gauss(0, 0.03)
 
     def paint(
         self,
-        colour: Colour,
-        centre: Point = (0.5, 0.5),
+        color: Color,
+        center: Point = (0.5, 0.5),
         radius: float = 0.7,
         *,
-        texture: int | None = None,  # index into textures(), else by chance
-        amount: float
-        | None = None,  # how much of the `other` colour the texture mixes in, else by chance
-        other: Colour | None = None,
-        blend: float = 0.0,  # how much of the `other` colour is added from the centre down
-        relief: float = 0.3,  # from 0, flat, to 1, a ball
-        shade: float = 0.45,  # depth of the shadow that falls on it
+        texture: int | None = None,
+        amount: float | None = None,
+        other: Color | None = None,
+        blend: float = 0.0,
+        relief: float = 0.3,
+        shade: float = 0.45,
     ) -> int:
-        """A new material, in front of all others; returns its label."""
+        """Add a material in front of all others.
+
+        Args:
+            color: of the material.
+            center: of its shading and its texture.
+            radius: of its shading, in sides of the scene.
+            texture: index into `textures()`; by default a random one.
+            amount: share of the `other` color that the texture mixes in; by default random.
+            other: second color; by default one of the palette.
+            blend: share of the `other` color that is added from the center down.
+            relief: 0, flat, to 1, a ball.
+            shade: depth of the shadow that falls on it, 0..1.
+
+        Returns:
+            Its label.
+        """
         rng = self.rng
-        change = [b - a for a, b in zip(colour, other or self.colour(), strict=True)]
+        change = [b - a for a, b in zip(color, other or self.color(), strict=True)]
         turn, zoom = rng.uniform(0, 6.3), rng.uniform(0.5, 1.3)
         texture = rng.randrange(len(textures())) if texture is None else texture
         amount = min(0.6, rng.expovariate(5)) if amount is None else amount
         place = (
-            *self.pixels(centre),
+            *self.pixels(center),
             1 / (radius * self.scale),
             zoom * math.cos(turn),
             zoom * math.sin(turn),
         )
-        self.materials.append((*colour, *change, *place, texture, amount, blend, relief, shade))
+        self.materials.append((*color, *change, *place, texture, amount, blend, relief, shade))
         return len(self.materials) - 1
 
     def pixels(self, points: Array | Iterable[Point] | Point) -> list[float]:
-        """The place of points in the picture: x, y, x, y, ..."""
+        """Convert points of the scene to pixels of the picture: x, y, x, y, ..."""
         pixels: list[float] = ((np.asarray(points) - self.corner) * self.scale).ravel().tolist()
         return pixels
 
     def polygon(self, points: Array | Iterable[Point], label: int) -> None:
+        """Draw a polygon with these corners."""
         self.pen.polygon(self.pixels(points), fill=label)
 
     def box(self, left: float, top: float, right: float, bottom: float, label: int) -> None:
+        """Draw an upright box."""
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], label)
 
-    def ellipse(self, centre: Point, width: float, height: float, label: int) -> None:
-        x, y = centre
+    def ellipse(self, center: Point, width: float, height: float, label: int) -> None:
+        """Draw an ellipse whose radii are `width` and `height`."""
+        x, y = center
         self.pen.ellipse(
             self.pixels([(x - width, y - height), (x + width, y + height)]), fill=label
         )
 
     def line(self, start: Point, end: Point, width: float, label: int) -> None:
+        """Draw a straight line, of one pixel or more."""
         self.pen.line(
             self.pixels([start, end]), fill=label, width=max(1, round(width * self.scale))
         )
 
-    def blob(self, centre: Point, radius: float, label: int) -> None:
-        self.polygon(self.rng.choice(outlines()) * radius + centre, label)
+    def blob(self, center: Point, radius: float, label: int) -> None:
+        """Draw a random shape of `outlines()`."""
+        self.polygon(self.rng.choice(outlines()) * radius + center, label)
 
     def render(self) -> Image.Image:
-        """The scene, filled and lit from one side, RGB (side, side)."""
+        """Fill the scene and light it from one side: RGB (side, side)."""
         labels = np.asarray(self.labels)
         planes = np.array(self.materials, np.float32).T[:, labels]
-        *colours, cx, cy, nearness, along, across, texture, amount, blend, relief, shade = planes
+        *colors, cx, cy, nearness, along, across, texture, amount, blend, relief, shade = planes
         y, x = np.mgrid[: self.side, : self.side].astype(np.float32)
         x, y = x - cx, y - cy
         u, v = (along * x - across * y).astype(np.int32), (across * x + along * y).astype(np.int32)
@@ -197,12 +223,14 @@ class Canvas:
             0.5 * (x * math.cos(angle) + y * math.sin(angle)) - 0.35 * (x * x + y * y)
         )
         light = light.clip(0.4, 1.5) * (1 - shade * self._shadow(labels, angle))
-        picture = np.stack([(colours[i] + mix * colours[i + 3]) * light for i in range(3)], -1)
+        picture = np.stack([(colors[i] + mix * colors[i + 3]) * light for i in range(3)], -1)
         return self._focused(Image.fromarray((picture.clip(0, 1) * 255).astype(np.uint8)), labels)
 
     def _shadow(self, labels: Array, angle: float) -> Array:
-        """1 where something nearer stands between a place and the light, 0 where not, soft
-        between."""
+        """Compute shadows, 0..1 with soft borders.
+
+        A place is in shadow (1) where a nearer material stands between it and the light.
+        """
         at, reach = np.arange(self.side), 0.015 * self.scale
         rows, columns = (
             np.clip(at + round(reach * part), 0, self.side - 1)
@@ -226,6 +254,7 @@ def _mask(where: Array) -> Image.Image:
     return Image.fromarray(where.astype(np.uint8) * 255)
 
 
-def scaled(colour: Colour, factor: float) -> Colour:
-    red, green, blue = colour
+def scaled(color: Color, factor: float) -> Color:
+    """Multiply a color by a factor of brightness."""
+    red, green, blue = color
     return red * factor, green * factor, blue * factor

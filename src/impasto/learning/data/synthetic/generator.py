@@ -1,5 +1,7 @@
-"""Pictures to train on when there is no dataset: drawn ones, and crops of the photographs that
-installed packages carry."""
+"""Pictures to train on without a dataset.
+
+They are drawn, or are crops of the photographs that installed packages carry.
+"""
 
 import functools
 import importlib.util
@@ -26,17 +28,16 @@ CARRIED = (
     *(f"sklearn/datasets/images/{name}.jpg" for name in ("china", "flower")),
 )
 CARRIED_SHARE = 0.4  # of the crops, where all of them are installed
-SCALE = (
-    256,
-    640,
-)  # pixels, short side of a carried photograph: few of them, so a wider range than in Photos
+# pixels, short side of a carried photograph: they are few, so the range is wider than that of
+# `PhotoFolder`
+SCALE = (256, 640)
 # pixels, least side of a drawn scene, so that its objects have the same sizes in small crops
 SCENE = 256
 SUPERSAMPLING = 1.5
 
 
 class SyntheticPhotos:
-    """Photograph-like pictures without a dataset, as `impasto.learning.data.photos.Content`.
+    """Photograph-like pictures without a dataset, as `impasto.learning.data.photos.ContentImages`.
 
     Most are drawn: dead leaves (Lee, Mumford and Huang 2001, "Occlusion models for natural images":
     opaque shapes whose sizes follow r^-3 hide each other), and landscapes, streets, portraits and
@@ -58,7 +59,7 @@ class SyntheticPhotos:
         self.share = CARRIED_SHARE * (len(self.photos) / len(CARRIED))
 
     def crop(self, number: int, size: int) -> Array:
-        """Picture `number`, uint8 (size, size, 3)."""
+        """Give picture `number`, uint8 (size, size, 3)."""
         rng = random.Random(f"{self.seed}/{number}")
         if rng.random() < self.share:
             scale_range = (max(size, SCALE[0]), max(size, SCALE[1]))
@@ -72,7 +73,7 @@ class SyntheticPhotos:
 
 
 def carried_photos() -> list[Path]:
-    """The photographs of `CARRIED` that are on this disk."""
+    """List the photographs of `CARRIED` that are on this disk."""
     specs = {
         package: importlib.util.find_spec(package)
         for package in {name.split("/")[0] for name in CARRIED}
@@ -94,7 +95,7 @@ def _photo(path: Path) -> Image.Image:
 
 
 def draw(size: int, rng: random.Random) -> Array:
-    """One drawn picture, uint8 (size, size, 3)."""
+    """Draw one picture, uint8 (size, size, 3)."""
     scene = rng.choices(list(SCENES), list(SCENES.values()))[0]
     canvas = Canvas(round(size * SUPERSAMPLING), rng, least=SCENE * SUPERSAMPLING)
     scene(canvas)
@@ -103,7 +104,7 @@ def draw(size: int, rng: random.Random) -> Array:
 
 
 def _develop(picture: Array, rng: random.Random) -> Array:
-    """What a camera adds: contrast, exposure, a cast of colour, and a little grain."""
+    """Add the effects of a camera: contrast, exposure, a cast of color, and a little grain."""
     picture = (picture - 0.45) * rng.uniform(0.75, 1.15) + 0.42 + rng.uniform(-0.06, 0.08)
     picture *= np.array([1 + rng.gauss(0, 0.04), 1, 1 + rng.gauss(0, 0.05)], np.float32)
     rows, columns = ((np.arange(len(picture)) + rng.randrange(TILE)) % TILE for _ in range(2))

@@ -33,9 +33,9 @@ def _leaves(
         radius = (
             smallest**-2 + rng.random() * (largest**-2 - smallest**-2)
         ) ** -0.5  # inverse of the distribution
-        centre = rng.random(), rng.uniform(top, 1.05)
+        center = rng.random(), rng.uniform(top, 1.05)
         canvas.blob(
-            centre, radius, canvas.paint(canvas.colour(), centre, radius, relief=rng.random())
+            center, radius, canvas.paint(canvas.color(), center, radius, relief=rng.random())
         )
 
 
@@ -50,7 +50,7 @@ def _dead_leaves(canvas: Canvas) -> None:
 
 def _sky(canvas: Canvas) -> None:
     zenith, haze = (
-        scaled(colour, canvas.rng.uniform(0.8, 1.1)) for colour in canvas.rng.choice(SKIES)
+        scaled(color, canvas.rng.uniform(0.8, 1.1)) for color in canvas.rng.choice(SKIES)
     )
     clouds = canvas.rng.uniform(0, 0.35)
     sky = canvas.paint(
@@ -70,10 +70,9 @@ def _sky(canvas: Canvas) -> None:
 def _ridge(canvas: Canvas, height: float, near: float) -> None:
     """Ground below a hilly line, paler the farther (`near` in 0 to 1)."""
     rng = canvas.rng
-    colour = canvas.colour(rng.randrange(4))
+    color = canvas.color(rng.randrange(4))
     red, green, blue = (
-        near * part + (1 - near) * haze
-        for part, haze in zip(colour, (0.7, 0.75, 0.82), strict=True)
+        near * part + (1 - near) * haze for part, haze in zip(color, (0.7, 0.75, 0.82), strict=True)
     )
     texture = rng.choice((GRAIN, CLOUD, FUR, LEAVES))
     ground = canvas.paint(
@@ -103,10 +102,10 @@ def _tree(canvas: Canvas, foot: Point, height: float) -> None:
             grow(end, angle + turn + rng.gauss(0, 0.2), length * rng.uniform(0.6, 0.8), forks - 1)
 
     grow(foot, rng.gauss(-math.pi / 2, 0.1), height * 0.38, 4)
-    colour = rng.choice(FOLIAGE)
+    color = rng.choice(FOLIAGE)
     for light in (0.6, 1.0, 1.4) if rng.random() < 0.75 else ():  # or bare
         leaves = canvas.paint(
-            scaled(colour, light), tips[0], height / 2, texture=LEAVES, amount=0.35
+            scaled(color, light), tips[0], height / 2, texture=LEAVES, amount=0.35
         )
         for x, y in rng.sample(tips[2:], 18):
             canvas.blob(
@@ -118,22 +117,22 @@ def _tree(canvas: Canvas, foot: Point, height: float) -> None:
 
 def _house(canvas: Canvas, left: float, top: float, width: float, height: float) -> None:
     """A front with rows of windows, a door, and a roof or none."""
-    rng, centre = canvas.rng, (left + width / 2, top + height / 2)
+    rng, center = canvas.rng, (left + width / 2, top + height / 2)
     wall = canvas.paint(
-        canvas.colour(rng.randrange(2, 6)),
-        centre,
+        canvas.color(rng.randrange(2, 6)),
+        center,
         width,
         texture=rng.choice((1, 3, BRICKS)),
         amount=0.15,
     )
     canvas.box(left, top, left + width, top + height, wall)
     if rng.random() < 0.6:
-        roof = canvas.paint(canvas.colour(), (centre[0], top), width, texture=STRIPES, amount=0.2)
-        peak = centre[0], top - width * rng.uniform(0.2, 0.5)
+        roof = canvas.paint(canvas.color(), (center[0], top), width, texture=STRIPES, amount=0.2)
+        peak = center[0], top - width * rng.uniform(0.2, 0.5)
         canvas.polygon([(left - width * 0.06, top), peak, (left + width * 1.06, top)], roof)
-    frame = canvas.paint((0.9, 0.88, 0.82), centre, width, amount=0.05)
+    frame = canvas.paint((0.9, 0.88, 0.82), center, width, amount=0.05)
     glass = canvas.paint(
-        (0.15, 0.2, 0.27), centre, width, other=(0.6, 0.7, 0.8), texture=CLOUD, amount=0.2
+        (0.15, 0.2, 0.27), center, width, other=(0.6, 0.7, 0.8), texture=CLOUD, amount=0.2
     )
     columns = rng.randint(2, 5)
     rows = max(1, round(height / width * columns * rng.uniform(0.6, 0.9)))
@@ -172,7 +171,7 @@ def _street(canvas: Canvas) -> None:
         _house(canvas, left, ground - height, width, height)
         left += width * rng.uniform(0.9, 1.15)
     road = canvas.paint(
-        canvas.colour(), (0.5, 1), 0.4, texture=rng.choice((GRAIN, 1, 3, BRICKS)), amount=0.15
+        canvas.color(), (0.5, 1), 0.4, texture=rng.choice((GRAIN, 1, 3, BRICKS)), amount=0.15
     )
     canvas.box(0, ground, 1, 1.2, road)
     if rng.random() < 0.5:
@@ -184,13 +183,13 @@ def _still_life(canvas: Canvas) -> None:
     """Balls and bottles on a table."""
     rng = canvas.rng
     table = rng.uniform(0.4, 0.75)
-    canvas.box(0, table, 1, 1, canvas.paint(canvas.colour(), (0.5, 1)))
+    canvas.box(0, table, 1, 1, canvas.paint(canvas.color(), (0.5, 1)))
     _leaves(canvas, rng.randint(0, 10), smallest=0.08)
     canvas.focus = len(canvas.materials) if rng.random() < 0.5 else 0
     for foot in sorted(rng.uniform(table, 0.95) for _ in range(rng.randint(3, 12))):
         radius, x = rng.uniform(0.05, 0.2), rng.random()
         width, y = radius * rng.uniform(0.5, 1.1), foot - radius
-        thing = canvas.paint(canvas.colour(), (x, y), radius, relief=1)
+        thing = canvas.paint(canvas.color(), (x, y), radius, relief=1)
         canvas.ellipse((x, y), width, radius, thing)
         if rng.random() < 0.5:
             canvas.box(x - width * 0.3, y - radius * 1.6, x + width * 0.3, y, thing)
@@ -203,7 +202,7 @@ def _portrait(canvas: Canvas) -> None:
     _leaves(canvas, rng.randint(3, 40), smallest=0.05)
     canvas.focus = len(canvas.materials) if rng.random() < 0.7 else 0
     x, y, r = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.5), rng.uniform(0.13, 0.24)
-    tone, hair = rng.uniform(0.4, 1), canvas.colour(0)
+    tone, hair = rng.uniform(0.4, 1), canvas.color(0)
     locks = canvas.paint(hair, (x, y), r * 1.4, texture=FUR, amount=0.3, relief=0.7)
     canvas.blob((x, y), r * 1.45, locks)
     skin = scaled((0.92, 0.72, 0.58), tone)
@@ -212,7 +211,7 @@ def _portrait(canvas: Canvas) -> None:
     )
     canvas.box(x - r * 0.45, y + r * 0.5, x + r * 0.45, y + r * 2, face)
     canvas.ellipse(
-        (x, y + r * 3.1), r * 2.3, r * 1.6, canvas.paint(canvas.colour(), (x, 1), 0.5, relief=0.7)
+        (x, y + r * 3.1), r * 2.3, r * 1.6, canvas.paint(canvas.color(), (x, 1), 0.5, relief=0.7)
     )
     canvas.ellipse((x, y), r, r * 1.35, face)
     fringe = canvas.paint(hair, (x, y - r), r, texture=FUR, amount=0.3, relief=0.7)
@@ -220,11 +219,11 @@ def _portrait(canvas: Canvas) -> None:
         canvas.pixels([(x - r, y - r * 1.4), (x + r, y + r * 1.1)]), 195, 345, fill=fringe
     )
     shadow, white, iris, dark, lips = (
-        canvas.paint(colour, (x, y), r, amount=0.03)
-        for colour in (
+        canvas.paint(color, (x, y), r, amount=0.03)
+        for color in (
             scaled(skin, 0.75),
             (0.9, 0.9, 0.88),
-            canvas.colour(),
+            canvas.color(),
             (0.08, 0.06, 0.06),
             scaled((0.65, 0.28, 0.27), tone),
         )
