@@ -20,12 +20,12 @@ from impasto.inference.color import (
     Mode,
     clip_to_gamut,
     color_after,
+    fit_recoloring,
     keep_color,
     measure_palette,
     parse_color,
     recolor,
     recolor_style,
-    fit_recoloring,
 )
 
 LINEAR: tuple[Mode, ...] = ("linear-cholesky", "linear-pca", "linear-mkl")
@@ -78,7 +78,9 @@ def test_linear_maps_give_mean_and_covariance(painted: UInt8, shown: UInt8, mode
     directions."""
     for each in (painted, shown):
         assume(np.linalg.eigvalsh(moments(each)[1])[0] > 2)
-    full = fit_recoloring(mode, measure_palette(painted), measure_palette(shown)).apply(painted, painted)
+    full = fit_recoloring(mode, measure_palette(painted), measure_palette(shown)).apply(
+        painted, painted
+    )
     assert full.dtype == np.float32
     mean, cov = moments(full)
     wanted_mean, wanted_cov = moments(shown)
@@ -91,7 +93,9 @@ def test_luminance_keeps_the_chrominance(painted: UInt8, shown: UInt8) -> None:
     """The I and Q of the photograph, to a level, under the Y of the painting."""
     height, width = (min(sides) for sides in zip(painted.shape[:2], shown.shape[:2], strict=True))
     painted, shown = painted[:height, :width], shown[:height, :width]
-    full = fit_recoloring("luminance", measure_palette(painted), measure_palette(shown)).apply(painted, shown)
+    full = fit_recoloring("luminance", measure_palette(painted), measure_palette(shown)).apply(
+        painted, shown
+    )
     y, i, q = np.moveaxis(rgb2yiq(full.astype(float)), -1, 0)
     _, i_shown, q_shown = np.moveaxis(rgb2yiq(shown.astype(float)), -1, 0)
     assert max(np.abs(i - i_shown).max(), np.abs(q - q_shown).max()) <= 1
@@ -100,7 +104,9 @@ def test_luminance_keeps_the_chrominance(painted: UInt8, shown: UInt8) -> None:
 
 @given(painted=pictures(), shown=pictures())
 def test_histogram_is_what_scikit_image_matches(painted: UInt8, shown: UInt8) -> None:
-    found = fit_recoloring("histogram", measure_palette(painted), measure_palette(shown)).apply(painted, painted)
+    found = fit_recoloring("histogram", measure_palette(painted), measure_palette(shown)).apply(
+        painted, painted
+    )
     expected = match_histograms(painted, shown, channel_axis=-1)  # cut to whole levels
     assert np.abs(found - expected.astype(float)).max() < 1.001
 
@@ -118,7 +124,9 @@ def test_the_monge_kantorovich_map_moves_colors_least(scene: UInt8) -> None:
     shown = photo(90, 70)
     moved = {}
     for mode in LINEAR:
-        full = fit_recoloring(mode, measure_palette(scene), measure_palette(shown)).apply(scene, scene)
+        full = fit_recoloring(mode, measure_palette(scene), measure_palette(shown)).apply(
+            scene, scene
+        )
         moved[mode] = float(np.square(full - scene).mean())
     assert moved["linear-mkl"] == min(moved.values()) < 0.999 * moved["linear-cholesky"]
 
@@ -152,7 +160,9 @@ def test_what_is_rounding_is_not_beyond() -> None:
 def test_few_pixels_are_beyond_and_are_told(scene: UInt8) -> None:
     bright = (scene // 2 + 127).astype(np.uint8)
     result, share = keep_color(bright, scene, Color("luminance"))
-    full = fit_recoloring("luminance", measure_palette(bright), measure_palette(scene)).apply(bright, scene)
+    full = fit_recoloring("luminance", measure_palette(bright), measure_palette(scene)).apply(
+        bright, scene
+    )
     assert (
         share == pytest.approx(((full < -0.5) | (full > 255.5)).any(-1).mean()) and 0 < share < 0.5
     )
@@ -235,10 +245,10 @@ def test_modes_that_are_none(text: str) -> None:
 
 
 def test_modes_and_amounts_that_are_none_in_python() -> None:
-    with pytest.raises(
-        ColorError, match="cannot use color mode 'lab': .* use style, luminance, "
-    ):
+    with pytest.raises(ColorError, match=r"cannot use color mode 'lab': .* use style, luminance, "):
         Color("lab")  # type: ignore[arg-type]
     for amount in (-0.1, 1.1, math.nan):
-        with pytest.raises(ColorError, match=f"cannot use {amount} as the amount .* from 0 .* to 1"):
+        with pytest.raises(
+            ColorError, match=f"cannot use {amount} as the amount .* from 0 .* to 1"
+        ):
             Color("luminance", amount)

@@ -107,7 +107,11 @@ def test_tiles_cover_a_picture_once_and_see_around_them(
 
 def test_the_parts_of_a_span() -> None:
     span = TileSpan(16, 80, 32, 64)
-    assert (span.input_slice(8), span.output_slice(8), span.crop_slice(4)) == (slice(2, 10), slice(4, 8), slice(4, 12))
+    assert (span.input_slice(8), span.output_slice(8), span.crop_slice(4)) == (
+        slice(2, 10),
+        slice(4, 8),
+        slice(4, 12),
+    )
 
 
 def test_a_strip_has_long_tiles() -> None:
