@@ -1,5 +1,6 @@
-"""Color modes on four pairs, side by side and measured: docs/how-to/color/*.jpg, and the table of
-docs/how-to/color.md.
+"""Measure the color modes on four pairs, and show them side by side.
+
+Writes docs/how-to/color/*.jpg, and prints the table of docs/how-to/color.md.
 
   python benchmarks/color_modes.py PAINTINGS
 
@@ -50,6 +51,7 @@ WAYS: list[tuple[Mode, When]] = [(mode, "after") for mode in MODES] + [
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -105,8 +107,10 @@ def stylized(stylizer: Stylizer, photo: UInt8, style: Style, color: Color) -> tu
 
 
 def apart(painted: UInt8, photo: UInt8) -> float:
-    """How far mean and deviations of R, G and B are apart, over the photograph's deviations; 0
-    where they are the same."""
+    """Measure how far means and deviations of R, G and B are apart, 0 where they are equal.
+
+    The unit is the photograph's deviations.
+    """
     one, other = measure_palette(painted), measure_palette(photo)
     deviations = np.sqrt(np.diag(other.cov))
     off = np.concatenate([one.mean - other.mean, np.sqrt(np.diag(one.cov)) - deviations])

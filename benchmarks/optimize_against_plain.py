@@ -1,5 +1,4 @@
-"""Measure `impasto optimize` against plain L-BFGS from the photograph in equal time, over pairs of
-photographs and paintings.
+"""Measure `impasto optimize` against plain L-BFGS from the photograph in equal time.
 
   python benchmarks/optimize_against_plain.py PHOTOS PAINTINGS -o FOLDER [--json
   docs/explanation/measured/optimize.json]
@@ -31,10 +30,11 @@ from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.learning.evaluation.scorer import ObjectiveScorer, load, to_uint8
+from impasto.learning.evaluation.scorer import ObjectiveScorer, load_picture, to_uint8
 from impasto.learning.losses.objective import Objective
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
+from impasto.learning.optimization.run import new_optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.learning.training import inputs
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
@@ -67,17 +67,17 @@ def ours(
     settings: OptimizationSettings,
     stylizer: Stylizer,
 ) -> tuple[UInt8, float, list[float]]:
-    """The picture that `impasto optimize` paints, the seconds it took, and J after 1, 2, ...
-    iterations."""
+    """Paint by `impasto optimize`; return the picture, its seconds, and J by iteration."""
     start, curve = time.perf_counter(), []
     run = new_optimization(photo, painting, judge.objective.perceptual, settings, stylizer)
     while run.fraction < 1:
         run.train_step()
-        curve.append(run.progress.total)
+        curve.append(run.progress.loss or 0.0)
     return run.painted(), time.perf_counter() - start, curve
 
 
 def pictures(place: Path) -> list[Path]:
+    """List the pictures of a folder, or the one picture."""
     if place.is_file():
         return [place]
     return sorted(path for path in place.iterdir() if path.suffix.lower() in EXTENSIONS)
@@ -91,8 +91,7 @@ def saved(
     iterations: int,
     stylizer: Stylizer,
 ) -> int:
-    """How many iterations earlier a curve of J is as low as one from the photograph after so
-    many."""
+    """Count how many iterations earlier a curve of J is as low as one from the photograph."""
     settings = OptimizationSettings(
         iterations=iterations, scales=scales_to(judge.short), start="photo"
     )
@@ -117,9 +116,9 @@ def measure(
     if kept.exists():
         return json.loads(kept.read_text(encoding="utf-8"))
     size = judge.short
-    pixels = load(photo, size)
+    pixels = load_picture(photo, size)
     stylizer.stylize(pixels, painting)  # the first picture waits for the engine to load and settle
-    slow, seconds = plain(judge, pixels, load(painting, size), iterations)
+    slow, seconds = plain(judge, pixels, load_picture(painting, size), iterations)
     scales = scales_to(size)
     fast, took, curve = ours(
         judge, pixels, painting, OptimizationSettings(minutes=seconds / 60, scales=scales), stylizer
@@ -141,6 +140,7 @@ def _said(score: dict[str, float]) -> str:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -185,11 +185,12 @@ def main() -> None:
         }
         for label in ("plain", "ours")
     }
+    perceptual = judge.objective.perceptual
     result = {
         "conditions": {
             "short side": args.size,
             "plain iterations": args.iterations,
-            "perceptual": f"{judge.objective.perceptual.identity} {judge.objective.perceptual.dtype}",
+            "perceptual": f"{perceptual.identity} {perceptual.dtype}",
             "cores": args.threads,
             "pairs": len(records),
         },
@@ -206,7 +207,7 @@ def main() -> None:
         write_atomically(path, text.encode())
     cells = []
     for (photo, painting), record in zip(pairs, records, strict=True):
-        cells += [(path.stem, load(path, args.size)) for path in (photo, painting)]
+        cells += [(path.stem, load_picture(path, args.size)) for path in (photo, painting)]
         for label in ("plain", "ours"):
             cells.append(
                 (
@@ -216,7 +217,8 @@ def main() -> None:
             )
     write(args.output / "sheet.jpg", Picture(contact_sheet(cells, columns=4, width=WIDTH)))
     print(
-        f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: {result['lower by']:.1%} lower; {args.output}"
+        f"J {means['plain']['J']:.4f} plain, {means['ours']['J']:.4f} ours: "
+        f"{result['lower by']:.1%} lower; {args.output}"
     )
 
 

@@ -1,5 +1,6 @@
-"""Write docs/explanation/results.md from measured files alone: what `impasto evaluate` left, copied
-into `measured/` there.
+"""Write docs/explanation/results.md from measured files alone.
+
+The files are results of `impasto evaluate`, copied into `measured/` there.
 
   python benchmarks/results.py [--paintings FOLDER]
 
@@ -20,7 +21,8 @@ from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.data.synthetic.generator import carried_photos
-from impasto.learning.evaluation.report import bold_and_subdued, groups
+from impasto.learning.evaluation.report import tabulate_boldness
+from impasto.learning.evaluation.summary import split_by_boldness
 from impasto.models.network import NETWORKS
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
@@ -31,8 +33,7 @@ MEASURED = DOCS / "measured"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its file in `MEASURED`, its heading, what it asks, and the options of
-    `impasto evaluate`."""
+    """A part of the page: a file in `MEASURED`, heading, question, and options of evaluate."""
 
     file: str
     heading: str
@@ -45,7 +46,8 @@ SECTIONS = (
         "zero-shot",
         "Zero-shot: any picture as a style, at once",
         "Eight paintings that nothing was trained on, beside baselines that paint nothing.",
-        "VALIDATION --photos PHOTOS --every 2 -m base,small,recolored,double-exposure,painting --measures canonical",
+        "VALIDATION --photos PHOTOS --every 2 -m base,small,recolored,double-exposure,painting "
+        "--measures canonical",
     ),
     Section(
         "gallery",
@@ -56,37 +58,43 @@ SECTIONS = (
     Section(
         "optimization",
         "The gallery against optimization, bold against subdued",
-        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, the same photograph for all. "
+        "L-BFGS from the photograph (Gatys et al. 2016) under the same objective, the same "
+        "photograph for all. "
         "By gallery 6, whose `base` had four times the weights.",
-        "TWELVE PAINTINGS --photos PHOTO -m base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
+        "TWELVE PAINTINGS --photos PHOTO -m "
+        "base,base@gallery,small@gallery,double-exposure,lbfgs-10,lbfgs-25,lbfgs-50 "
         "--measures canonical",
     ),
     Section(
         "optimization-200",
         "Longer optimization",
         "The Great Wave, one photograph; by gallery 6.",
-        "GREAT_WAVE --photos PHOTO -m base@gallery,lbfgs-10,lbfgs-25,lbfgs-50,lbfgs-100,lbfgs-200 --measures canonical",
+        "GREAT_WAVE --photos PHOTO -m "
+        "base@gallery,lbfgs-10,lbfgs-25,lbfgs-50,lbfgs-100,lbfgs-200 --measures canonical",
     ),
     Section(
         "learned",
         "Five minutes of `impasto train`",
-        "`train PICTURE --minutes 5` by `base` and `lite`, without data or download, on one core; beside it the prediction "
+        "`train PICTURE --minutes 5` by `base` and `lite`, without data or download, on one "
+        "core; beside it the prediction "
         "that it starts from.",
         "VALIDATION --photos PHOTOS --every 2 -m base,base@LITE --measures canonical",
     ),
     Section(
         "trainers",
         "`lite` against VGG-19 as the trainer, and a specialist",
-        "The same for one painting, by each of three, five minutes on one core: LITE without data; VGG19 by `--perceptual "
-        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own. By `base` of gallery 6.",
-        "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE --measures canonical",
+        "The same for one painting, by each of three, five minutes on one core: LITE without "
+        "data; VGG19 by `--perceptual "
+        "vgg19 --photos PHOTOS`; WHOLE the same with `--whole-network`, a network of its own. By "
+        "`base` of gallery 6.",
+        "ONE OF VALIDATION --photos PHOTOS --every 2 -m base,base@LITE,base@VGG19,base@WHOLE "
+        "--measures canonical",
     ),
 )
 
 
 def table(results: dict[str, Any]) -> str:
-    """Mean and median of C, S and J by method, and what else was measured of the canonical
-    objective."""
+    """Write the table of the canonical objective: C, S and J by method."""
     head = [
         "method",
         "C",
@@ -120,7 +128,7 @@ def by_painting(results: dict[str, Any]) -> str:
     methods = [m["method"] for m in results["methods"]]
     head = ["painting", "boldness", *(f"{m}: C, S, J" for m in methods)]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    bold, subdued = groups(paintings)
+    bold, subdued = split_by_boldness(paintings)
     for stem in (*bold, *subdued):
         cells = [
             ", ".join(f"{paintings[stem][m][key]:.2f}" for key in "CSJ")
@@ -133,6 +141,7 @@ def by_painting(results: dict[str, Any]) -> str:
 
 
 def section(of: Section) -> str:
+    """Write one section in Markdown."""
     path = MEASURED / f"{of.file}.json"
     parts = [f"## {of.heading}\n\n{of.question}\n\n`impasto evaluate {of.command} -o RESULTS`"]
     if not path.exists():
@@ -142,7 +151,7 @@ def section(of: Section) -> str:
     named = ("short side", "pairs", "paintings", "photographs", "perceptual")
     parts.append("; ".join(f"{key}: {conditions[key]}" for key in named) + ".")
     parts.append(table(results))
-    if groups_table := bold_and_subdued(results["paintings"]):
+    if groups_table := tabulate_boldness(results["paintings"]):
         parts.append(groups_table.replace("## ", "### ").strip())
     if (DOCS / "results" / f"{of.file}.jpg").exists():
         parts.append(f"![{of.heading}](results/{of.file}.jpg)")
@@ -151,8 +160,10 @@ def section(of: Section) -> str:
 
 
 def zero_shot_sheet(folder: Path) -> None:
-    """Two photographs by both networks in the manner of each painting: results/zero-shot.jpg.
-    Paintings are not shown."""
+    """Paint two photographs by both networks in the style of each painting.
+
+    The sheet is results/zero-shot.jpg. The paintings themselves are not shown.
+    """
     found = {path.stem: path for path in carried_photos()}
     photos = [read(found[name]).rgb for name in ("china", "chelsea")]
     cells = []
@@ -169,6 +180,7 @@ def zero_shot_sheet(folder: Path) -> None:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -178,9 +190,12 @@ def main() -> None:
     if folder := parser.parse_args().paintings:
         zero_shot_sheet(folder)
     intro = (
-        "# Results\n\nWritten by `python benchmarks/results.py` from the files in [`measured/`](measured), which `impasto "
-        "evaluate` made. The canonical objective: content error C, style error S, J = C + 5 S, lower is better, by the Oxford "
-        "VGG-19 at 512 pixels; photographs and validation paintings are never trained on. `base` and `small` take the painting "
+        "# Results\n\nWritten by `python benchmarks/results.py` from the files in "
+        "[`measured/`](measured), which `impasto "
+        "evaluate` made. The canonical objective: content error C, style error S, J = C + 5 S, "
+        "lower is better, by the Oxford "
+        "VGG-19 at 512 pixels; photographs and validation paintings are never trained on. `base` "
+        "and `small` take the painting "
         "as a picture (zero-shot), `base@gallery` the style that was trained on it."
     )
     notes = (DOCS / "results-notes.md").read_text(encoding="utf-8").strip()
@@ -188,7 +203,8 @@ def main() -> None:
         "\n\n".join([intro, *map(section, SECTIONS), notes]) + "\n", encoding="utf-8"
     )
     print(
-        f"{DOCS / 'results.md'}: {sum((MEASURED / f'{s.file}.json').exists() for s in SECTIONS)} of {len(SECTIONS)} sections"
+        f"{DOCS / 'results.md'}: {sum((MEASURED / f'{s.file}.json').exists() for s in SECTIONS)} "
+        f"of {len(SECTIONS)} sections"
     )
 
 

@@ -1,5 +1,6 @@
-"""What painting costs by the size of the picture: docs/explanation/measured/size-cost.json and
-docs/explanation/size-cost.png.
+"""Measure what painting costs by the size of the picture.
+
+Writes docs/explanation/measured/size-cost.json and docs/explanation/size-cost.png.
 
   python benchmarks/size_cost.py [--megapixels 0.25,0.5,1,2,4,8,16,32,64,100] [--networks
   base,small]
@@ -36,6 +37,7 @@ STYLE = "starry-night"
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -114,8 +116,10 @@ def _paint(photo: Path, network: str) -> dict[str, Any]:
 
 
 def plot(records: list[dict[str, Any]]) -> None:
-    """CPU seconds, which a busy machine changes least, and memory, on logarithmic axes: a slope of
-    1 grows with the pixels."""
+    """Plot CPU seconds, which a busy machine changes least, and memory, on logarithmic axes.
+
+    A slope of 1 grows with the number of pixels.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

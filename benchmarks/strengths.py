@@ -1,5 +1,4 @@
-"""How C, S and J go with strength: the mean over the gallery's paintings, or some of them, and
-photographs.
+"""Measure C, S and J by strength: means over photographs and the gallery's paintings.
 
   python benchmarks/strengths.py PAINTINGS --photos PHOTOS --every 12
 
@@ -26,6 +25,7 @@ FILE = Path(__file__).parents[1] / "docs" / "explanation" / "measured" / "streng
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

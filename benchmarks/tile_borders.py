@@ -1,11 +1,11 @@
-"""What tiles change in a painting: docs/explanation/measured/tile-borders.json.
+"""Measure what tiles change in a painting: docs/explanation/measured/tile-borders.json.
 
   python benchmarks/tile_borders.py PICTURE [--networks base,small] [--styles
   starry-night,great-wave]
 
 A picture is painted in tiles and in one go, which takes memory for all of it, in the precision of
-this machine. Written down
-are, in levels of 255: the mean difference of the two; the largest one beside the borders of tiles,
+this machine. The record
+has, in levels of 255: the mean difference of the two; the largest one beside the borders of tiles,
 and elsewhere; and the largest step from one pixel of the tiled painting to the next, across borders
 and elsewhere. Last, the mean differences where two samples stand for the picture, as they do for
 one of more than 64 megapixels (of it they are as much as of 400 megapixels), and where a copy half
@@ -34,6 +34,7 @@ SAMPLED = 2 * 36 / 400  # of a picture of 400 megapixels
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -80,6 +81,7 @@ def compared(picture: UInt8, prepared: PreparedStyle) -> dict[str, Any]:
 
 
 def painted_by_samples(picture: UInt8, prepared: PreparedStyle) -> UInt8:
+    """Paint with statistics of two samples, as for a picture of 400 megapixels."""
     kept = tiling.MAX_MEASURED_PIXELS, tiling.SAMPLE_PIXELS
     tiling.MAX_MEASURED_PIXELS, tiling.SAMPLE_PIXELS = (
         0,

@@ -1,5 +1,4 @@
-"""Paint what the gallery's styles look like, and write their cards: previews,
-docs/reference/gallery.md and docs/gallery.jpg.
+"""Draw previews of the gallery's styles, docs/gallery.jpg and docs/reference/gallery.md.
 
   python gallery_tools/cards.py
 
@@ -25,6 +24,7 @@ PREVIEW, SHEET_WIDTH = 160, 240  # pixels: short side of previews, width of cell
 
 
 def main() -> None:
+    """Draw previews and write the cards."""
     photo = load_sample_image("china.jpg")
     stylizer = Stylizer("base")
     names = [name for name in gallery_names() if name != PHOTO]
@@ -41,8 +41,10 @@ def main() -> None:
     lines = [
         "# The gallery",
         "",
-        "Written by `python gallery_tools/cards.py` from the style files. C, S and J: the canonical objective, lower is "
-        f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. All paintings are in the public "
+        "Written by `python gallery_tools/cards.py` from the style files. C, S and J: the "
+        "canonical objective, lower is "
+        f"better, on {_measured(names)}; the previews are `base` on scikit-learn's china.jpg. "
+        "All paintings are in the public "
         "domain.",
         "",
         *(f"For `{n}`, all together: {_together(names[0], n)}.\n" for n in NETWORKS),
@@ -53,7 +55,8 @@ def main() -> None:
     ]
     (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(
-        f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, {GALLERY / 'previews'}"
+        f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, "
+        f"{GALLERY / 'previews'}"
     )
 
 

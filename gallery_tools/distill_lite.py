@@ -1,5 +1,4 @@
-"""Train `lite`, the perceptual network that ships with impasto: a student of VGG-19 at a quarter of
-its width.
+"""Train `lite`, the perceptual network that ships: a student of VGG-19 at a quarter of its width.
 
   python gallery_tools/distill_lite.py --photos FOLDER --art FOLDER --minutes 15
 
@@ -82,8 +81,10 @@ def named_tensors(network: perceptual.PerceptualNetwork) -> dict[str, Tensor]:
 
 
 def altered(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """The second half of a batch changed: double exposures, foreign colours, noise, as early
-    painted pictures have them."""
+    """Change the second half of a batch, as early paintings of a network look.
+
+    The changes are double exposures, foreign colors and noise.
+    """
     half = len(x) // 2
     y = x[half:]
     blend = torch.from_numpy(rng.uniform(0, 0.6, (len(y), 1, 1, 1))).float() * (rng.random() < 0.5)
@@ -121,14 +122,15 @@ def errors(
         truth = teacher(x, STYLE_LAYERS)
     result = {}
     for layer, f in network(x, STYLE_LAYERS).items():
-        predicted = Moments(*network.read_moments(layer, *moments(f)))
+        predicted = Moments(*network.project_moments(layer, *moments(f)))
         every = (..., slice(None, None, GRID.get(layer)), slice(None, None, GRID.get(layer)))
-        error = relative_error(network.read(layer, f[every]), truth[layer][every])
+        error = relative_error(network.project(layer, f[every]), truth[layer][every])
         result[layer] = error, moment_loss(predicted, moments(truth[layer]))
     return result
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

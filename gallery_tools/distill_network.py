@@ -94,6 +94,7 @@ class Supply:
         )
 
     def numbers(self, below: int, count: int) -> Tensor:
+        """Draw whole numbers below a limit, (count,)."""
         return torch.from_numpy(self.rng.integers(below, size=count))
 
 
@@ -109,9 +110,11 @@ def unlike(
     lite: perceptual.PerceptualNetwork,
     corner: tuple[int, int],
 ) -> dict[str, Tensor]:
-    """How pictures differ from those wanted, in all pixels and, of a part, in features and moments,
-    which take longest; and how the moments of VGG-19's features that `lite` reads there differ from
-    those of the styles.
+    """Measure how pictures differ from the wanted ones.
+
+    Pixels are compared everywhere. Features and their moments take longest, and are compared in a
+    part. There the moments of VGG-19's features, as `lite` predicts them, are compared with those
+    of the styles too.
     """
     pixels = (pictures - wanted).abs().mean((1, 2, 3))
     y, x = corner
@@ -127,7 +130,7 @@ def unlike(
         stirred.append(moment_loss(ours, moments(target[layer])))
         style.append(
             moment_loss(
-                *(Moments(*lite.read_moments(layer, *each)) for each in (ours, styles[layer]))
+                *(Moments(*lite.project_moments(layer, *each)) for each in (ours, styles[layer]))
             )
         )
     means = {
@@ -148,8 +151,7 @@ def read_art(
     count: int,
     kept: Path,
 ) -> Read:
-    """What the predictor reads in views of art, (count, statistics), and moments of their features,
-    by layer."""
+    """Read statistics of views of art, (count, statistics), and their moments by layer."""
     if not kept.exists():
         views = [to_tensor([art.view(number)]) for number in range(count)]
         readings = torch.cat([predictor.statistics(view) for view in views])
@@ -171,9 +173,10 @@ def stacked(each: Sequence[Mapping[str, Moments]]) -> dict[str, tuple[Tensor, Te
 
 @dataclass
 class Teacher:
-    """A network, its predictor, its embeddings of the gallery's styles (styles, size), and readings
-    of art; and the moments of features of all of these pictures, by layer: first the gallery's,
-    then art.
+    """A network, its predictor, its embeddings of styles (styles, size), and readings of art.
+
+    `moments` are those of features of all of these pictures, by layer: first the gallery's, then
+    art.
     """
 
     known: Network
@@ -190,6 +193,7 @@ class Teacher:
 def teacher_of(
     gallery: Path, name: str, paintings: Path, art: StyleCrops, views: int, folder: Path
 ) -> Teacher:
+    """Load a network of a gallery, and the moments of its styles and of art."""
     known = read_network(network_path(name, gallery))
     network = from_onnx(known.graph).eval().requires_grad_(False)
     predictor = predictor_from_onnx(known.predictor).requires_grad_(False)
@@ -331,7 +335,8 @@ class Distillation:
                     shown = time.monotonic()
                     terms = ", ".join(f"{name} {value:.4f}" for name, value in self.running.items())
                     print(
-                        f"step {self.step}, {self.seconds / 60:.1f} of {minutes:g} minutes: {terms}",
+                        f"step {self.step}, {self.seconds / 60:.1f} of {minutes:g} minutes: "
+                        f"{terms}",
                         flush=True,
                     )
                 if time.monotonic() - saved > SAVED:
@@ -340,6 +345,7 @@ class Distillation:
         self.save(checkpoint)
 
     def save(self, path: Path) -> None:
+        """Write a checkpoint."""
         weights = {name: p.detach() for name, p in self.named.items()}
         optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
         kept = {
@@ -354,6 +360,7 @@ class Distillation:
         part.replace(path)
 
     def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
         kept = torch.load(path, weights_only=True)
         self.step, self.seconds, self.averages = kept["step"], kept["spent"], kept["averages"]
         with torch.no_grad():
@@ -387,7 +394,7 @@ class Distillation:
             each.mkdir(parents=True, exist_ok=True)
         Network(
             name, code, size, to_onnx(network), facts, predictor_to_onnx(self.predictor), photo
-        ).write(path)
+        ).save(path)
         rows = dict(zip(self.teacher.styles, embeddings.numpy(), strict=True)) | {PHOTO: photo}
         for style, embedding in rows.items():
             known = self.teacher.styles.get(style)
@@ -397,12 +404,13 @@ class Distillation:
                 else {}
             )
             about |= {f"{name}.{key}": value for key, value in facts.items()}
-            Style(style, {name: embedding}, {name: code}, about).write(
+            Style(style, {name: embedding}, {name: code}, about).save(
                 folder / "styles" / f"{style}.safetensors"
             )
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

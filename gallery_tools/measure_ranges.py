@@ -34,6 +34,7 @@ ROOM = 1.1  # of what was seen, for styles that were not
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -82,7 +83,7 @@ def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
         network.metadata,
         network.predictor,
         network.photo,
-    ).write(network_path(network.name))
+    ).save(network_path(network.name))
 
 
 def tried(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
@@ -107,8 +108,10 @@ def tried(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
         signal.append(10 * np.log10(255**2 / np.square(difference).mean()))
         times.append(spent[0] / spent[1])
     print(
-        f"{network.name}, {len(pairs)} pictures: off by {np.mean(off):.2f} levels in the mean ({max(off):.2f} at most), PSNR "
-        f"{np.mean(signal):.1f} dB ({min(signal):.1f} at least); f32 takes {np.median(times):.2f} times as long as int8"
+        f"{network.name}, {len(pairs)} pictures: off by {np.mean(off):.2f} levels in the mean "
+        f"({max(off):.2f} at most), PSNR "
+        f"{np.mean(signal):.1f} dB ({min(signal):.1f} at least); f32 takes "
+        f"{np.median(times):.2f} times as long as int8"
     )
 
 

@@ -1,8 +1,9 @@
-"""Write what `impasto evaluate` measured of the gallery into its style files: the mean C, S and J
-of each style.
+"""Write the mean C, S and J of each style, by `impasto evaluate`, into the gallery's style files.
 
-impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures canonical -o
-scores/ python gallery_tools/scores.py scores/results.json
+First run `impasto evaluate PAINTINGS --photos PHOTOS -m base@gallery,small@gallery --measures
+canonical -o scores/`, then:
+
+  python gallery_tools/scores.py scores/results.json
 """
 
 import argparse
@@ -16,6 +17,7 @@ from impasto.paths import GALLERY
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -28,7 +30,10 @@ def main() -> None:
     for path in parser.parse_args().results:
         results = json.loads(path.read_text(encoding="utf-8"))
         conditions = results["conditions"]
-        said = f"{conditions['photographs']} photographs, {conditions['perceptual']}, {conditions['short side']}"
+        text = (
+            f"{conditions['photographs']} photographs, "
+            f"{conditions['perceptual']}, {conditions['short side']}"
+        )
         for name in gallery_names():
             style = gallery_style(name)
             scores = results["paintings"].get(style.metadata.get("source", ""), {})
@@ -37,10 +42,10 @@ def main() -> None:
                 network, _, where = method.partition("@")
                 if where == "gallery":
                     metadata |= {f"{network}.{key}": f"{figures[key]:.3f}" for key in "CSJ"} | {
-                        f"{network}.measured": said
+                        f"{network}.measured": text
                     }
             if name != PHOTO and metadata != style.metadata:
-                replace(style, metadata=metadata).write(GALLERY / "styles" / f"{name}.safetensors")
+                replace(style, metadata=metadata).save(GALLERY / "styles" / f"{name}.safetensors")
                 gallery_style.cache_clear()
                 print(
                     name,

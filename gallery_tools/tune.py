@@ -1,5 +1,4 @@
-"""Learn every style of the gallery alone: its embeddings are trained on, one by one, and the
-networks stay as they are.
+"""Train every style of the gallery alone: its embeddings, while the networks stay fixed.
 
   python gallery_tools/tune.py PAINTINGS --photos PHOTOS --minutes 1.4
 
@@ -35,6 +34,7 @@ TUNED = "then its embedding alone"
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,12 +72,11 @@ def main() -> None:
             file = given.gallery / "styles" / f"{name}{SUFFIX}"
             style = read_style(file)
             if TUNED not in style.metadata.get(f"{network}.trained", ""):
-                tuner.tuned(style, network).write(file)
+                tuner.tuned(style, network).save(file)
 
 
 class Tuner:
-    """What is the same for all styles: options, judge, photographs and what the judge reads of
-    them."""
+    """The parts that all styles share: options, perceptual network, photographs and targets."""
 
     def __init__(
         self, given: argparse.Namespace, judge: PerceptualNetwork, content: ContentImages
@@ -86,8 +85,7 @@ class Tuner:
         self.targets: dict[tuple[int, int], ContentTarget] = {}
 
     def tuned(self, style: Style, name: str) -> Style:
-        """The style with its embedding for one network learned on, without the scores of the old
-        one."""
+        """Train the embedding of a style for one network, and drop the scores of the old one."""
         given, network, facts = self.given, load_shipped(name), style.metadata
         pace_of_it = learning_rates(None, "tuned") | {"embedding_rate": given.rate}
         weights = LossWeights(local=given.local_weight)
@@ -121,9 +119,12 @@ class Tuner:
         terms = " ".join(f"{key} {value:.3f}" for key, value in trainer.progress.terms.items())
         print(style.name, name, f"{trainer.step} steps, {terms}", flush=True)
         stale = {f"{name}.{score}" for score in (*"CSJ", "measured")}
-        took = f"{trainer.step} steps of {settings.batch}, {trainer.seconds / 60:.1f} minutes on {trainer.device.type}"
+        duration = (
+            f"{trainer.step} steps of {settings.batch}, "
+            f"{trainer.seconds / 60:.1f} minutes on {trainer.device.type}"
+        )
         new = {
-            f"{name}.trained": f"{facts[f'{name}.trained']}; {TUNED}, {took}",
+            f"{name}.trained": f"{facts[f'{name}.trained']}; {TUNED}, {duration}",
             f"{name}.crop": str(settings.crop),
         }
         metadata = {key: value for key, value in facts.items() if key not in stale} | new

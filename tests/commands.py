@@ -1,4 +1,4 @@
-"""The command line as tests see it: what was said, where, and how it ended."""
+"""The command line in tests: its output, its errors and its exit code."""
 
 import json
 import os
@@ -13,7 +13,7 @@ Run = Callable[..., "Outcome"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended."""
+    """The end of a command: its exit code, and the text of both streams."""
 
     code: int
     out: str
@@ -21,7 +21,7 @@ class Outcome:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The JSON objects on stdout, one a line."""
+        """The JSON objects on stdout, one per line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
@@ -30,19 +30,23 @@ class Outcome:
         return self.err.splitlines()
 
     def only_error(self) -> str:
-        """The one line on stderr, which is an error."""
+        """Return the one line on stderr, which is an error."""
         (line,) = self.errors
         assert line.startswith("error: ")
         return line.removeprefix("error: ")
 
     def usage(self) -> str:
-        """What a usage error says: one line, like any other."""
+        """Return the message of a usage error: one line, like any other."""
         assert self.code == 2
         return self.only_error()
 
 
+Paint = Callable[..., Outcome]
+"""Run `impasto stylize` with arguments and a style, which must succeed."""
+
+
 def python(*arguments: str, **environment: str) -> Outcome:
-    """A Python of its own, which has computed and imported nothing yet."""
+    """Run a new Python, which has computed and imported nothing yet."""
     done = subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
@@ -55,5 +59,5 @@ def python(*arguments: str, **environment: str) -> Outcome:
 
 
 def surroundings(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a process: no colour, lines as long as they are."""
+    """Return the environment of a process: no color, and lines that are not broken."""
     return {**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "400", **(more or {})}

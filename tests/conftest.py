@@ -1,5 +1,6 @@
 """Fixtures that tests share."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,15 @@ from PIL import Image, ImageDraw
 from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-if WORKER:  # of several, each of which has a core: more threads would only wait for each other's
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")  # "gw0" and so on
+if WORKER:  # each of several has one core: threads of more would only wait for one another
     for name in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(WORKER[2:]) % len(cores)]})
 
+EXPORTED = "impasto.learning.conversion.onnx_export.exported"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
 
 
@@ -28,6 +33,29 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def kept_graphs() -> Iterator[None]:
+    """From here on, networks are exported by way of the graphs that are kept, which takes no time;
+    see `exports`."""
+    if importlib.util.find_spec("torch"):
+        import exports
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(EXPORTED, exports.kept)
+            yield
+    else:
+        yield
+
+
+@pytest.fixture(autouse=True)
+def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test is marked `export`."""
+    if request.node.get_closest_marker("export"):
+        import exports
+
+        monkeypatch.setattr(EXPORTED, exports.in_earnest)
 
 
 @pytest.fixture(scope="session", params=SHIPPED)

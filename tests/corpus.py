@@ -33,7 +33,10 @@ ABSURD = (
     (2**32 - 1, 60),
 )  # width, height
 SIDES = ((1, 1), (1, 300), (300, 1), (1, 5000), (5000, 1))  # height, width
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
 
 
 class Case(NamedTuple):
@@ -619,7 +622,7 @@ def interlaced(rgb: UInt8) -> bytes:
 
 
 def bmp_of_runs(height: int, width: int, runs: bytes) -> bytes:
-    """A BMP of 256 greys, with its pixels as runs (BI_RLE8)."""
+    """A BMP of 256 grays, with its pixels as runs (BI_RLE8)."""
     palette = b"".join(bytes([level, level, level, 0]) for level in range(256))
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
     start = 14 + len(header) + len(palette)

@@ -2,13 +2,15 @@
 
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 UInt8 = NDArray[np.uint8]
 
-# Primaries as colour profiles hold them: XYZ relative to D50, one column for each of red, green and
+# Primaries as color profiles hold them: XYZ relative to D50, one column for each of red, green and
 # blue.
 SRGB_TO_XYZ = np.array(
     [[0.43607, 0.38506, 0.14308], [0.22250, 0.71688, 0.06062], [0.01393, 0.09710, 0.71417]]
@@ -39,8 +41,8 @@ def rgb_profile(to_xyz: NDArray[np.float64], gamma: float) -> bytes:
     return _profile(b"RGB ", tags | {f"{name}TRC": _gamma(gamma) for name in "rgb"})
 
 
-def grey_profile(gamma: float) -> bytes:
-    """An ICC profile of a grey display with this gamma."""
+def gray_profile(gamma: float) -> bytes:
+    """An ICC profile of a gray display with this gamma."""
     return _profile(b"GRAY", {"kTRC": _gamma(gamma)})
 
 
@@ -81,6 +83,30 @@ def _profile(space: bytes, tags: dict[str, bytes]) -> bytes:
     )
     header = header.ljust(68, b"\0") + _xyz(D50)[8:]
     return header.ljust(128, b"\0") + table + body
+
+
+def save(folder: Path, *names: str) -> list[Path]:
+    """Save pictures of these names below a folder, no two of one size; return their paths."""
+    paths = [folder / name for name in names]
+    for number, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        form = {".jpg": "JPEG", ".gif": "GIF", ".bmp": "BMP"}.get(path.suffix.lower(), "PNG")
+        Image.fromarray(photo(20 + number, 30)).save(path, form)
+    return paths
+
+
+def names(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder, in order."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def copies(photo_file: Path, *others: str) -> list[Path]:
+    """Copy a photograph to other names in its folder; return the paths."""
+    paths = [photo_file.parent / other for other in others]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo_file.read_bytes())
+    return paths
 
 
 def truncations(data: bytes, parts: int) -> list[bytes]:

@@ -20,8 +20,8 @@ SECONDS = 20
 MEGABYTES = 100
 BEGINS: dict[Kind, str] = {
     "picture": "cannot read ",
-    "mask": "the mask",
-    "style": "no style can be taken from it: cannot read ",
+    "mask": "cannot use the mask",
+    "style": "cannot make a style of a picture: cannot read ",
 }
 
 
@@ -45,6 +45,7 @@ def check(found: list[Trial], kind: Kind) -> None:
             assert len(each.said) < 600, each
 
 
+@pytest.mark.process
 def test_pictures(hostile: list[Path]) -> None:
     chosen = [
         path
@@ -65,6 +66,7 @@ def test_pictures(hostile: list[Path]) -> None:
     assert len(sound) > 20 and {endings[name] for name in sound} == {"read"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["mask", "style"])
 def test_masks_and_styles(hostile: list[Path], kind: Kind) -> None:
     found = trials(hostile[::12], kind)
@@ -72,6 +74,7 @@ def test_masks_and_styles(hostile: list[Path], kind: Kind) -> None:
     assert len(Counter(each.ending for each in found)) == 2
 
 
+@pytest.mark.process
 def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
     """As a user meets them: in a folder."""
     folder = tmp_path / "in"
@@ -118,5 +121,5 @@ def test_a_batch_of_them(hostile: list[Path], tmp_path: Path) -> None:
     )
     assert len(rows) - len(failed) > 10
     assert all(
-        line.startswith(("error: ", str(folder))) for line in lines
-    )  # libraries are silent, notes begin with a file
+        line.startswith(("error: ", str(folder), "--size applies")) for line in lines
+    ), done.stderr  # libraries are silent, notes begin with a file

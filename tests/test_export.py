@@ -119,7 +119,7 @@ def owning(path: Path) -> Style:
         {},
         network,
     )
-    style.write(path)
+    style.save(path)
     return style
 
 

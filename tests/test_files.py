@@ -158,7 +158,7 @@ def test_broken_files(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.safetensors"
     path.write_bytes(data)
     with pytest.raises(
-        StyleError, match=r"broken\.safetensors is broken or no safetensors file"
+        StyleError, match=r"broken\.safetensors: it is broken or no safetensors file"
     ) as raised:
         read_safetensors(path, StyleError, FORMAT)
     assert "\n" not in str(raised.value)
@@ -237,26 +237,29 @@ def test_numbers_that_numpy_may_not_have(tmp_path: Path, kind: str, size: int) -
 
 
 def test_missing_files_folders_and_other_formats(tmp_path: Path) -> None:
-    with pytest.raises(StyleError, match=r"absent\.safetensors does not exist"):
+    with pytest.raises(StyleError, match=r"absent\.safetensors: it does not exist"):
         read_safetensors(tmp_path / "absent.safetensors", StyleError, FORMAT)
     with pytest.raises(StyleError, match="broken or no safetensors"):
         read_safetensors(tmp_path, StyleError, FORMAT)
     write_safetensors(tmp_path / "other.safetensors", TENSORS, {"format": "another"})
-    with pytest.raises(StyleError, match="'a format'; it says 'another'"):
+    with pytest.raises(
+        StyleError, match="it has the format 'another'; give a file of the format 'a format'"
+    ):
         read_safetensors(tmp_path / "other.safetensors", StyleError, FORMAT)
     (tmp_path / "bare.safetensors").write_bytes(save(TENSORS))
-    with pytest.raises(StyleError, match="it does not say what it is; give"):
+    with pytest.raises(StyleError, match="it has no format; give"):
         read_safetensors(tmp_path / "bare.safetensors", StyleError, FORMAT)
 
 
 # What killed processes leave
 
 
+@pytest.mark.process
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     """By the next one that writes there; what others are writing stays."""
     command = (
-        "import os, signal, sys; from pathlib import Path; from impasto.files import whole\n"
-        "with whole(Path(sys.argv[1]) / 'out.bin') as file:\n"
+        "import os, signal, sys; from pathlib import Path; from impasto.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1]) / 'out.bin') as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", command, str(tmp_path)], check=False)

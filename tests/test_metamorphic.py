@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import UInt8, photo
 
-from impasto.batch.runner import FileTask, stylize_image_files
+from impasto.batch.outputs import BatchPlan, FileTask
+from impasto.batch.runner import run_plan
 from impasto.engines import base
 from impasto.images import reading, resize, writing
 from impasto.images.image import Picture
@@ -57,21 +58,20 @@ def test_a_part_is_painted_as_in_the_whole(exact: Stylizer) -> None:
 
 
 def test_many_at_once_are_painted_as_one_by_one(exact: Stylizer, tmp_path: Path) -> None:
-    jobs = []
+    tasks = []
+    settings = parse_settings("starry-night", color="luminance", mask="radial")
     for number, (height, width) in enumerate([(40, 60), (61, 33), (40, 60), (8, 90)]):
         path = tmp_path / f"{number}.png"
         writing.write(path, Picture(photo(height, width)[:, ::-1].copy()))
-        jobs.append(FileTask(path, tmp_path / f"{number}.painted.png"))
-    settings = parse_settings("starry-night", color="luminance", mask="radial")
-    outcomes = list(stylize_image_files(jobs, exact, settings))
-    assert [outcome.job for outcome in outcomes] == jobs and not any(
-        outcome.error for outcome in outcomes
-    )
-    for job in reversed(jobs):
+        tasks.append(FileTask(path, tmp_path / f"{number}.painted.png", settings))
+    results = list(run_plan(BatchPlan(tasks), exact))
+    assert [result.target for result in results] == [task.target for task in tasks]
+    assert not any(result.error for result in results)
+    for task in reversed(tasks):
         alone = exact.stylize(
-            reading.read(job.source).rgb, "starry-night", color="luminance", mask="radial"
+            reading.read(task.source).rgb, "starry-night", color="luminance", mask="radial"
         )
-        assert (reading.read(job.target).rgb == alone).all()
+        assert (reading.read(task.target).rgb == alone).all()
 
 
 @settings(max_examples=8, deadline=None)

@@ -42,6 +42,7 @@ def run(installed: Path, code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.process
 def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     package = installed / "impasto"
     assert (package / "py.typed").exists()
@@ -54,6 +55,7 @@ def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     assert (package / "learning/networks/lite.safetensors").stat().st_size < 1.5e6
 
 
+@pytest.mark.process
 def test_wheel_paints(installed: Path) -> None:
     code = """
 import impasto, numpy as np
@@ -65,11 +67,14 @@ print(painted.size, np.abs(np.asarray(painted).astype(int) - picture).mean() > 1
     assert run(installed, code) == "(90, 70) True"
 
 
+@pytest.mark.process
 def test_import_is_light(installed: Path) -> None:
-    code = "import impasto; print([m for m in ('torch', 'openvino', 'onnxruntime', 'PIL', 'numpy') if m in sys.modules])"
+    heavy = ("torch", "openvino", "onnxruntime", "PIL", "numpy")
+    code = f"import impasto; print([name for name in {heavy} if name in sys.modules])"
     assert run(installed, code) == "[]"
 
 
+@pytest.mark.process
 def test_torch_is_open_in_metadata_and_absent_from_the_base(installed: Path) -> None:
     (metadata,) = installed.glob("impasto-*.dist-info/METADATA")
     lines = [

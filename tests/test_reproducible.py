@@ -47,11 +47,13 @@ def made(folder: Path, command: str, hashes: int) -> bytes:
     return re.sub(rb"\d\.\d minutes", b"", out.read_bytes())  # how long it took is no part of it
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_the_same_command_gives_the_same_bytes(command: str, tmp_path: Path) -> None:
     assert made(tmp_path / "1", command, 1) == made(tmp_path / "2", command, 2)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", SEEDED.values(), ids=SEEDED)
 def test_the_same_seed_gives_the_same_bytes(command: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")

@@ -24,6 +24,6 @@ def older(network: Network) -> Network:
     which nothing takes."""
     unused = numpy_helper.from_array(np.ones(1, np.float16), f"unused{validation.HALF}")
     graph = changed(network.graph, lambda model: model.graph.initializer.append(unused))
-    code = validation.hash_of(onnx.load_model_from_string(graph))
+    code = validation.weights_hash(onnx.load_model_from_string(graph))
     assert code and code != network.hash
     return replace(network, graph=graph, hash=code, photo=None)

@@ -1,5 +1,4 @@
-"""A folder of thousands of pictures, some of them broken, painted by a run that is killed on the
-way and started again.
+"""Kill a run over thousands of pictures, some of them broken, and start it again.
 
   python trials/batch_kills.py --pictures 2000 --kills 3
 
@@ -39,6 +38,7 @@ FORMATS = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".bmp
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -55,8 +55,9 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> set[str]:
-    """Pictures of many sizes and formats in folders of a hundred; names of those that cannot be
-    read, every one another case of the corpus.
+    """Write pictures of many sizes and formats in folders of a hundred.
+
+    Returns the names of those that cannot be read, each another case of the corpus.
     """
     rng, found = random.Random(0), set()
     hostile = [

@@ -4,7 +4,6 @@ Lines of a function are counted from `def` to its last line, with docstring and 
 Nesting counts if, for, while, with, try and match inside a function; elif is not deeper than if.
 
 Examples:
-
   python trials/code_lengths.py
   python trials/code_lengths.py tests
   python trials/code_lengths.py --commit v0.1.0

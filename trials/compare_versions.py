@@ -5,7 +5,6 @@ Each source tree paints the same photographs with the same commands, in its own 
 The photographs come with scikit-image. Nothing is downloaded.
 
 Examples:
-
   python trials/compare_versions.py HEAD
   python trials/compare_versions.py v0.1.0 --only video
   python trials/compare_versions.py HEAD~3 --keep paintings/

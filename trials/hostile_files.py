@@ -1,5 +1,6 @@
-"""What becomes of hostile pictures: the record of tests/corpus.py, all of it, in
-docs/explanation/measured/corpus.json.
+"""Read all hostile files of tests/corpus.py, and record the results.
+
+The record is docs/explanation/measured/corpus.json.
 
   python trials/hostile_files.py [--flips 16] [--seed 0]
 
@@ -35,6 +36,7 @@ KINDS: tuple[Kind, ...] = ("picture", "mask", "style")
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,8 +68,10 @@ def main() -> None:
 
 
 def told(kind: Kind, found: Sequence[Trial]) -> dict[str, Any]:
-    """The record of files read as one kind, and of those of more than 10 megapixels apart, as they
-    take most; printed."""
+    """Print and return the record of files read as one kind.
+
+    Files of 100 megapixels are apart, as they take most.
+    """
     for each in found:
         if each.ending not in ("read", "error"):
             print(each, flush=True)

@@ -1,9 +1,10 @@
-"""Whether the tests would notice: small faults (mutants) put into modules one at a time.
+"""Put small faults (mutants) into modules, one at a time, and count those that tests notice.
 
 The record is docs/explanation/measured/mutation.json.
 
-  pip install mutmut python trials/mutation.py [--each 120] [--seed 0] python trials/mutation.py
-  --survivors     # those of the record that survived once more, after tests were added
+  pip install mutmut
+  python trials/mutation.py [--each 120] [--seed 0]
+  python trials/mutation.py --survivors  # try the survivors of the record once more
 
 mutmut makes the mutants in mutants/, of what [tool.mutmut] in pyproject.toml names; src/ stays as
 it is, and what was tried before is not tried again. `mutmut show NAME` shows a mutant.
@@ -31,6 +32,7 @@ TIMEOUTS = (24, -24, 36, 152, 255)
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -87,7 +89,8 @@ def main() -> None:
         counts["timeouts"] = earlier + sum(code in TIMEOUTS for code in found.values())
         counts["killed"] = counts["tried"] - len(counts["survivors"])
         print(
-            f"{module}: {counts['killed']} of {counts['tried']} killed, {counts['timeouts']} of them by time"
+            f"{module}: {counts['killed']} of {counts['tried']} killed, {counts['timeouts']} of "
+            "them by time"
         )
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -1,5 +1,4 @@
-"""A tiny run of training, killed at random moments and resumed: it must always end in the same
-weights.
+"""Kill a tiny training run at random moments, and resume it: the weights must be the same.
 
   python trials/training_kills.py --kills 50
 
@@ -37,6 +36,7 @@ STEPS = 24
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -49,8 +49,7 @@ def main() -> None:
 
 
 def trial(folder: Path, kills: int, steps: int = STEPS, seed: int = 0) -> dict[str, Any]:
-    """Kill a run so many times in all; how often it then ended in the weights of a run that nobody
-    killed."""
+    """Kill runs so many times in all; count those that end in the weights of an unkilled run."""
     torch.set_num_threads(1)
     judge, content = inputs.load_losses("lite", "f32"), SyntheticPhotos(0)
     loop.CHECKPOINT_SECONDS = 0.0  # a checkpoint after each step, so that kills meet them
@@ -84,8 +83,10 @@ def ended(
     steps: int,
     kill: tuple[float, signal.Signals] | None,
 ) -> str | None:
-    """The hash of the weights that a process ends in, which goes on where others were killed; None
-    if it is killed itself, after so many seconds, by such a signal."""
+    """Train in a process that goes on where others were killed; return the hash of its weights.
+
+    Returns None if it is killed itself, by the signal and after the seconds of `kill`.
+    """
     place.mkdir(exist_ok=True)
     process = os.fork()  # not a fresh interpreter: what takes longest is to load PyTorch
     if process == 0:

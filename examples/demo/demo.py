@@ -1,5 +1,7 @@
-"""The demonstration: photographs in gallery styles, then in the manner of one picture, at once and
-after a little training, all on one contact sheet.
+"""Demonstrate impasto on one contact sheet.
+
+Photographs are painted in gallery styles, then in the style of one picture: at once, and after a
+little training.
 
 python examples/demo/demo.py [--minutes 2] [--out demo]
 """
@@ -27,8 +29,7 @@ NEW = "poster"
 
 
 def photographs(folder: Path) -> list[Path]:
-    """Three photographs that installed packages carry, or scenes that the project draws, as
-    files."""
+    """Write three photographs that installed packages carry, or drawn scenes, as files."""
     found = {path.stem: path for path in carried_photos()}
     pictures = {name: read(found[name]) for name in PHOTOS if name in found}
     while len(pictures) < 3:
@@ -40,6 +41,7 @@ def photographs(folder: Path) -> list[Path]:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -60,7 +62,8 @@ def main() -> None:
         columns[style] = paint(stylizer, photos, style, style)
     seconds = time.perf_counter() - began
     print(
-        f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing included.",
+        f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing "
+        "included.",
         flush=True,
     )
 

@@ -1,5 +1,4 @@
-"""Two drawn pictures for demonstrations that need no download: a poster to paint like, and a scene
-to paint.
+"""Draw two pictures for demonstrations without a download: a style poster and a scene.
 
 python examples/demo/demo_pictures.py FOLDER
 """
@@ -22,8 +21,7 @@ OCHRE, TEAL, ROSE, SKY, BROWN = "#e3a11c", "#1d7874", "#e9a08f", "#7fb2d1", "#6b
 
 
 class Sheet:
-    """A drawing in units of its height, x to the right and y down, supersampled for smooth
-    edges."""
+    """A drawing in units of its height, x to the right and y down, with smooth edges."""
 
     def __init__(self, size: tuple[int, int], ground: str) -> None:
         self.size = size
@@ -32,6 +30,7 @@ class Sheet:
         self.pen = ImageDraw.Draw(self.image)
 
     def polygon(self, points: Sequence[Point], fill: str, outline: float = 0) -> None:
+        """Draw a polygon, with an outline of a width if one is given."""
         corners = [(x * self.unit, y * self.unit) for x, y in points]
         self.pen.polygon(corners, fill=fill)
         if outline:
@@ -56,9 +55,11 @@ class Sheet:
         self.pen.arc(self._around(x, y, radius), *turn, fill=fill, width=round(width * self.unit))
 
     def wedge(self, x: float, y: float, radius: float, turn: Point, fill: str) -> None:
+        """Draw a sector between two angles in degrees."""
         self.pen.pieslice(self._around(x, y, radius), *turn, fill=fill)
 
     def line(self, points: Sequence[Point], width: float, fill: str = BLACK) -> None:
+        """Draw a line through points."""
         places = [(x * self.unit, y * self.unit) for x, y in points]
         self.pen.line(places, fill=fill, width=round(width * self.unit), joint="curve")
 
@@ -191,10 +192,14 @@ def _poster_signs(sheet: Sheet) -> None:
     for a, b, c, colour in triangles:
         sheet.polygon([a, b, c], colour, outline=0.008)
     for x, y, radius, colour in (
-        (0.4, 0.13, 0.024, BLACK), (0.035, 0.235, 0.02, ULTRAMARINE), (0.25, 0.27, 0.03, TEAL), (0.225, 0.53, 0.022, OCHRE),
-        (0.77, 0.36, 0.03, ULTRAMARINE), (0.77, 0.36, 0.013, CREAM), (0.96, 0.35, 0.022, VERMILION), (0.96, 0.76, 0.018, BLACK),
-        (0.71, 0.96, 0.024, VERMILION), (0.53, 0.78, 0.04, VERMILION), (0.53, 0.78, 0.02, CREAM), (0.06, 0.72, 0.018, CREAM),
-        (0.4, 0.93, 0.02, VERMILION), (0.97, 0.97, 0.03, BLACK), (0.52, 0.07, 0.02, OCHRE), (0.6, 0.245, 0.018, TEAL),
+        (0.4, 0.13, 0.024, BLACK), (0.035, 0.235, 0.02, ULTRAMARINE),
+        (0.25, 0.27, 0.03, TEAL), (0.225, 0.53, 0.022, OCHRE),
+        (0.77, 0.36, 0.03, ULTRAMARINE), (0.77, 0.36, 0.013, CREAM),
+        (0.96, 0.35, 0.022, VERMILION), (0.96, 0.76, 0.018, BLACK),
+        (0.71, 0.96, 0.024, VERMILION), (0.53, 0.78, 0.04, VERMILION),
+        (0.53, 0.78, 0.02, CREAM), (0.06, 0.72, 0.018, CREAM),
+        (0.4, 0.93, 0.02, VERMILION), (0.97, 0.97, 0.03, BLACK),
+        (0.52, 0.07, 0.02, OCHRE), (0.6, 0.245, 0.018, TEAL),
         (0.345, 0.225, 0.014, CREAM), (0.69, 0.42, 0.016, OCHRE), (0.17, 0.74, 0.016, OCHRE),
     ):  # fmt: skip
         sheet.disk(x, y, radius, colour)
@@ -425,6 +430,7 @@ def _grained(picture: Array) -> Array:
 
 
 def main() -> None:
+    """Run the command of this script."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,45 +1,78 @@
-"""Neural style transfer that works at once: paint photographs in the manner of a picture, in real
-time on a CPU.
+"""Repaint photos and videos in the style of any picture, on an ordinary CPU.
 
-import impasto
-impasto.stylize("photo.jpg", style="starry-night").save("painted.jpg")
+Example:
+    >>> import impasto
+    >>> impasto.stylize("photo.jpg", "starry-night").save("painting.jpg")
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from impasto.api import (
+        list_styles,
+        load_style,
+        stylize,
+        stylize_files,
+        stylize_video,
+        train_style,
+    )
+    from impasto.batch.results import FileResult
+    from impasto.errors import ImpastoError, RemadeStyleWarning
+    from impasto.inference.settings import Region
+    from impasto.models.mix import Mix
+    from impasto.models.style import Style
+    from impasto.progress import Progress
+    from impasto.stylizer import Stylizer
+    from impasto.video.frame_pipeline import VideoResult
+
 __all__ = [
+    "FileResult",
     "ImpastoError",
     "Mix",
+    "Progress",
+    "Region",
     "RemadeStyleWarning",
     "Style",
     "Stylizer",
+    "VideoResult",
     "__version__",
+    "list_styles",
+    "load_style",
     "stylize",
+    "stylize_files",
+    "stylize_video",
+    "train_style",
 ]
 
-if TYPE_CHECKING:
-    from impasto.api import stylize
-    from impasto.errors import ImpastoError, RemadeStyleWarning
-    from impasto.models.mix import Mix
-    from impasto.models.style import Style
-    from impasto.stylizer import Stylizer
-
-_HOMES = {
-    "stylize": "impasto.api",
-    "Stylizer": "impasto.stylizer",
-    "Style": "impasto.models.style",
-    "Mix": "impasto.models.mix",
+_MODULES = {
+    "FileResult": "impasto.batch.results",
     "ImpastoError": "impasto.errors",
+    "Mix": "impasto.models.mix",
+    "Progress": "impasto.progress",
+    "Region": "impasto.inference.settings",
     "RemadeStyleWarning": "impasto.errors",
+    "Style": "impasto.models.style",
+    "Stylizer": "impasto.stylizer",
+    "VideoResult": "impasto.video.frame_pipeline",
+    "list_styles": "impasto.api",
+    "load_style": "impasto.api",
+    "stylize": "impasto.api",
+    "stylize_files": "impasto.api",
+    "stylize_video": "impasto.api",
+    "train_style": "impasto.api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Names are looked up when first used, so that `import impasto` stays quick and loads no
-    engine."""
-    if name not in _HOMES:
+    """Import a name when it is first used, so that `import impasto` loads nothing else."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'impasto' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

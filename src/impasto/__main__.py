@@ -1,3 +1,5 @@
+"""Run the command line by `python -m impasto`."""
+
 from impasto.cli import main
 
 main()

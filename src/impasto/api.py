@@ -1,77 +1,324 @@
-"""The shortest way from Python: one function, a photograph in, a painting out."""
+"""The functions of the public API: photos, files and videos in, paintings and styles out.
 
-from collections.abc import Sequence
-from functools import cache
+Each parses what it is given and calls the recipe that the command line calls too.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from PIL import Image
 
-from impasto.images.image import Picture
-from impasto.images.reading import from_pil, read
-from impasto.images.resize import resized
-from impasto.images.rows import ArrayRows
+from impasto.errors import TrainingError
+from impasto.images.formats import DEFAULT_QUALITY
+from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
-from impasto.inference.masks import Mask
-from impasto.inference.pipeline import build_pipeline
-from impasto.inference.settings import Region, parse_settings
-from impasto.models.mix import Mix
+from impasto.inference.masks import MaskSource
+from impasto.inference.settings import RegionSource, parse_settings
+from impasto.models.gallery import find_style, gallery_names
+from impasto.models.mix import StyleSource
+from impasto.models.network import Network
 from impasto.models.style import Style
+from impasto.progress import OnProgress
 from impasto.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from impasto.batch.results import FileResult
+    from impasto.video.formats import VideoOptions
+    from impasto.video.frame_pipeline import VideoResult
+
+_loading = threading.Lock()
+_stylizers: dict[str, Stylizer] = {}
+
+
+def list_styles() -> list[str]:
+    """List the styles of the gallery by name.
+
+    Example:
+        >>> "starry-night" in list_styles()
+        True
+    """
+    return list(gallery_names())
+
+
+def load_style(source: str | Path | PictureSource) -> Style:
+    """Load a style by gallery name, from a style file, or from any picture.
+
+    Args:
+        source: a gallery name, the path of a style file (.safetensors), or a picture in any form
+            that a photo of `stylize` may have.
+
+    Raises:
+        StyleError: the style is unknown, or the file is broken.
+
+    Example:
+        >>> load_style("great-wave").name
+        'great-wave'
+    """
+    return find_style(source)
 
 
 def stylize(
-    photo: str | Path | Image.Image | np.ndarray,
-    style: str | Path | Style | Mix,
-    strength: float = 1.0,
-    network: str | Path = "base",
-    stroke: float = 1.0,
-    size: int | None = None,
+    photo: PictureSource,
+    style: StyleSource,
     *,
+    strength: float = 1.0,
+    stroke: float = 1.0,
     color: str | Color | None = None,
-    mask: str | Path | np.ndarray | Mask | None = None,
-    regions: Sequence[str | Region] = (),
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
+    size: int | None = None,
+    network: str | Path = "base",
+    stylizer: Stylizer | None = None,
 ) -> Image.Image:
-    """Paint a photograph.
+    """Paint a photo.
 
     Args:
-        photo: a path, a PIL image, or a uint8 RGB array (H, W, 3).
-        style: a gallery name (`impasto styles` lists them), the path of any picture or of a style
-            file, a mix `starry-night:0.7,great-wave:0.3`, or a `Style`.
-        strength: 0 gives the photograph back, 1 the full style.
-        network: "base", the faster "small", or the path of a network file, which is read once.
-        stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as large.
-        size: pixels of the painting's shorter side; smaller photographs keep their size.
-        color: whose colors it has: "style", "luminance", "histogram", "linear-cholesky",
-            "linear-pca" or "linear-mkl", with an amount such as "luminance:0.5", or a `Color`;
-            None: as the style was learned, "style" of most.
-        mask: where it is painted: the path of a grey picture, a uint8 array (h, w), "alpha" (the
-            photograph's transparency), or a gradient: "left-right", "right-left", "top-bottom",
-            "bottom-top" or "radial". Outside stays the photograph.
-        regions: other styles in places, as in "sky.png=great-wave".
+        photo: a path, the bytes of an image file, a binary file object, a PIL image, or a uint8
+            array: gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+        style: a gallery name, a mix "starry-night:0.7,great-wave:0.3", a style file, any picture
+            (as `photo`), a `Style` or a `Mix`.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: size of the strokes, 0.25 to 16; 1 is the network's own size.
+        color: whose colors the painting has: "style", "luminance", "histogram",
+            "linear-cholesky", "linear-pca" or "linear-mkl", with an amount such as
+            "luminance:0.5". By default as the style was learned, mostly "style".
+        mask: where to paint: a gray picture (as `photo`; white is painted, black is kept),
+            "alpha" (the photo's transparency), or a gradient: "left-right", "right-left",
+            "top-bottom", "bottom-top" or "radial".
+        regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a `Region`.
+        size: pixels of the painting's shorter side; smaller photos keep their size.
+        network: "base", the faster "small", or the path of a network file; loaded once.
+        stylizer: paints in place of the one that `network` names.
 
     Returns:
-        A PIL image as large as the photograph or as `size` says, RGB, or RGBA where the photograph
-        is transparent.
+        A PIL image as large as the photo or as `size` says: RGB, or RGBA where the photo is
+        transparent.
 
     Raises:
-        PictureError: the photograph cannot be read, or the array is no picture.
+        PictureError: the photo cannot be read, or the array is not an image.
         StyleError: the style is unknown, broken, or made for another network.
-        ColorError, MaskError: no such color mode, no such mask.
-        ValueError: `strength` or `stroke` is out of range.
+        ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        ValueError: `strength`, `stroke` or `size` is out of range.
+
+    Example:
+        >>> painting = stylize("photo.jpg", "starry-night", color="luminance")
+        >>> painting.size
+        (64, 48)
     """
-    if isinstance(photo, np.ndarray):
-        picture = Picture(photo)
-    else:
-        picture = from_pil(photo) if isinstance(photo, Image.Image) else read(photo)
-    rgb, alpha = picture.rgb, picture.alpha
-    if size is not None and size < min(rgb.shape[:2]):
-        rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
     settings = parse_settings(style, strength, stroke, color, mask, regions)
-    painted = build_pipeline(_stylizer(network), ArrayRows(rgb), settings, alpha).rows.to_array()
-    return Picture(painted, alpha).to_pil()
+    loaded = stylizer or _stylizer(network)
+    return loaded.paint_picture(to_picture(photo), settings, size).to_pil()
 
 
-@cache
-def _stylizer(network: str | Path) -> Stylizer:
-    return Stylizer(network)
+def stylize_files(
+    paths: str | Path | Iterable[str | Path],
+    style: StyleSource,
+    output: str | Path | None = None,
+    *,
+    strength: float = 1.0,
+    stroke: float | None = None,
+    color: str | Color | None = None,
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
+    size: int | None = None,
+    quality: int = DEFAULT_QUALITY,
+    overwrite: bool = False,
+    report: str | Path | None = None,
+    network: str | Path = "base",
+    stylizer: Stylizer | None = None,
+    on_progress: OnProgress | None = None,
+) -> "Iterator[FileResult]":
+    """Paint many files: pictures and videos, one result for each.
+
+    While one picture is painted, the next is read and the one before is written. A file that
+    fails does not stop the others. An output that exists is kept, so a run can be resumed. Closing
+    the iterator early stops the run in order.
+
+    Args:
+        paths: a file, a folder with all that is below it, a glob, or several of these.
+        style: as of `stylize`.
+        output: a folder, or a file if there is one input; None writes beside each input, such as
+            `photo.starry-night.jpg`.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: size of the strokes, 0.25 to 16. By default 1, and for videos of 720 rows and more
+            the size that suits them.
+        color: as of `stylize`.
+        mask: as of `stylize`.
+        regions: as of `stylize`.
+        size: pixels of the painting's shorter side; videos and smaller photos keep their size.
+        quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
+        overwrite: replace outputs that exist.
+        report: a file of JSON lines, one for each input; the same report resumes a run.
+        network: "base", the faster "small", or the path of a network file; loaded once.
+        stylizer: paints in place of the one that `network` names.
+        on_progress: called with the progress of the file in work.
+
+    Returns:
+        An iterator of `FileResult`, in the order of the inputs.
+
+    Raises:
+        StyleError: the style is unknown, broken, or made for another network.
+        ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        OutputError: the output does not fit the inputs, or cannot be written.
+
+    Example:
+        >>> [result.target.name for result in stylize_files(["a.jpg", "b.jpg"], "great-wave")]
+        ['a.great-wave.jpg', 'b.great-wave.jpg']
+    """
+    from impasto.batch import runner
+    from impasto.inference.file_pipeline import FileOptions
+    from impasto.video.formats import VideoOptions
+
+    settings = parse_settings(
+        style, strength, 1.0 if stroke is None else stroke, color, mask, regions
+    )
+    loaded = stylizer or _stylizer(network)
+    loaded.preload(settings.style)
+    video_stroke = None if stroke is None else max(1.0, stroke)
+    options = runner.BatchOptions(
+        FileOptions(size, quality),
+        VideoOptions(quality=quality, stroke=video_stroke),
+        overwrite=overwrite,
+        report=None if report is None else Path(report),
+    )
+    inputs = [paths] if isinstance(paths, str | Path) else paths
+    return runner.stylize_files(inputs, settings, loaded, output, options, on_progress)
+
+
+def stylize_video(
+    source: str | Path,
+    target: str | Path,
+    style: StyleSource,
+    *,
+    strength: float = 1.0,
+    stroke: float | None = None,
+    color: str | Color | None = None,
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
+    steady: bool = True,
+    flow: bool = False,
+    start: str | float | None = None,
+    end: str | float | None = None,
+    options: "VideoOptions | None" = None,
+    network: str | Path = "small",
+    stylizer: Stylizer | None = None,
+    on_progress: OnProgress | None = None,
+) -> "VideoResult":
+    """Paint a video, an animation or numbered pictures, as steadily as the command line does.
+
+    Sound, subtitles, chapters, times and size are kept.
+
+    Args:
+        source: a video file, an animated GIF or WebP, or numbered pictures: `frames/%05d.png`.
+        target: the file to write; its suffix names the format.
+        style: as of `stylize`.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: size of the strokes, 1 to 16. By default the size that suits the frames: 2 from 720
+            rows on, 4 from 1440 rows on.
+        color: as of `stylize`.
+        mask: as of `stylize`; it lies still over all frames.
+        regions: as of `stylize`.
+        steady: keep paint still where the scene is still; else every frame is painted by itself.
+        flow: let strokes follow the motion; needs OpenCV (extra `flow`).
+        start: begin here: seconds, or "1:02:03.5".
+        end: end here.
+        options: codec, quality and more; `start`, `end` and `stroke` are then theirs.
+        network: "small", "base", or the path of a network file; loaded once.
+        stylizer: paints in place of the one that `network` names.
+        on_progress: called after each frame; an exception that it raises stops the work.
+
+    Raises:
+        VideoError: the source cannot be read, or the target cannot be written.
+        StyleError: the style is unknown, broken, or made for another network.
+        ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        VideoInterrupted: Ctrl-C; the frames painted until then are kept.
+
+    Example:
+        >>> result = stylize_video("clip.mp4", "painted.mp4", "great-wave")
+        >>> result.width, result.height, result.frames
+        (64, 48, 3)
+    """
+    from impasto.video import stylize as recipe
+    from impasto.video.formats import VideoOptions, parse_span
+
+    settings = parse_settings(style, strength, 1.0, color, mask, regions)
+    if options is None:
+        options = VideoOptions(span=parse_span(start, end), stroke=stroke)
+    loaded = stylizer or _stylizer(network)
+    return recipe.stylize_video(
+        source,
+        target,
+        settings,
+        loaded,
+        options,
+        steady=steady,
+        flow=flow,
+        on_progress=on_progress,
+    )
+
+
+def train_style(
+    picture: PictureSource,
+    *,
+    minutes: float = 5.0,
+    steps: int | None = None,
+    name: str | None = None,
+    network: Literal["base", "small", "both"] = "base",
+    photos: str | Path | None = None,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Style:
+    """Learn a style from one picture; needs PyTorch (extra `train`), no dataset and no download.
+
+    Training starts from the style predictor's embedding and improves it.
+
+    Args:
+        picture: the picture to learn, in any form that a photo of `stylize` may have, or the path
+            of a style file to learn again.
+        minutes: length of the run.
+        steps: length of the run in steps, in place of `minutes`; such runs repeat bit for bit.
+        name: name of the style; by default from the picture's file.
+        network: the network to learn for.
+        photos: a folder of photos to paint in training; by default impasto draws pictures.
+        seed: seed of everything random.
+        on_progress: called after every step, with the losses.
+
+    Returns:
+        The style; `Style.save` writes it.
+
+    Raises:
+        TrainingError: PyTorch is missing, or a loss is not finite.
+        PictureError: the picture cannot be read.
+
+    Example:
+        >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
+        >>> style.save("tulip.safetensors")  # doctest: +SKIP
+    """
+    try:
+        from impasto.learning.training.style import train_style as train
+    except ImportError as error:
+        raise TrainingError(
+            f"cannot train a style: PyTorch is missing ({error}); pip install 'impasto[train]'"
+        ) from error
+    return train(
+        picture,
+        minutes=minutes,
+        steps=steps,
+        name=name,
+        network=network,
+        photos=None if photos is None else Path(photos),
+        seed=seed,
+        on_progress=on_progress,
+    )
+
+
+def _stylizer(network: str | Path | Network) -> Stylizer:
+    """Load a network once for all calls that name it."""
+    if isinstance(network, Network):
+        return Stylizer(network)
+    with _loading:
+        if str(network) not in _stylizers:
+            _stylizers[str(network)] = Stylizer(network)
+        return _stylizers[str(network)]

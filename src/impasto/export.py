@@ -123,7 +123,8 @@ def onnx_files(network: Network, embedding: Embedding | None, pixels: bool) -> E
 
 def openvino_files(network: Network, embedding: Embedding | None, pixels: bool) -> ExportResult:
     """As OpenVINO IR of the graph of `to_onnx`. Raises NetworkError if it does not paint the same,
-    or there is no OpenVINO."""
+    or there is no OpenVINO.
+    """
     try:
         import openvino
 
@@ -177,7 +178,8 @@ def example(network: Network) -> Embedding:
 
 def painted(network: Network, embedding: Embedding) -> Float32:
     """`sample` as a network paints it, (1, 3, 96, 120), in float32 on the engine that stylizes
-    here."""
+    here.
+    """
     image, engine = sample(), base.load_engine(network.graph, precision="f32")
     noise = [noise_at(*SAMPLE, -MARGIN, -MARGIN)] if NOISE in engine.inputs else []
     result: Float32 = engine.run(image, embedding[None], *noise)
@@ -186,7 +188,8 @@ def painted(network: Network, embedding: Embedding) -> Float32:
 
 def difference(expected: Float32, got: Float32, rounding: float = 0.0) -> float:
     """The largest between two pictures in 0..1. Raises NetworkError if it is above `BOUND` and what
-    rounding may add."""
+    rounding may add.
+    """
     found = float(np.abs(expected - got).max())
     if not found <= BOUND + rounding:
         raise NetworkError(

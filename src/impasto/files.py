@@ -1,4 +1,4 @@
-"""Safetensors files with metadata, written whole or not at all."""
+"""Write files atomically, and explain disk errors."""
 
 import contextlib
 import errno
@@ -13,26 +13,34 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from impasto.errors import one_line
+
 
 @contextlib.contextmanager
 def atomic_write(
     path: Path, named: Callable[[Path], Path] = lambda path: path, buffering: int = -1
 ) -> Iterator[IO[bytes]]:
-    """A new file to write that takes the place of `path` when all went well, so that nobody ever
-    sees half a file.
+    """Open a new file that replaces `path` when the block ends without an exception.
 
-    It stands beside the target until then. Whatever is raised leaves nothing, and what was there as
-    it was; OSError where the folder or the disk does not take it. `named` may give it another name
-    in the end; `buffering` is that of `open`.
+    Until then the file stands beside the target under a temporary name, so no reader sees a
+    partial file. After any exception the temporary file is removed and the target is unchanged.
+    Missing folders are made.
+
+    Args:
+        path: the target; a link is followed and stays a link.
+        named: returns the final path, called with the target at the end of the block.
+        buffering: as for `open`.
+
+    Raises:
+        OSError: the folder or the disk does not accept the file.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
+    target = Path(os.path.realpath(path))  # a link stays a link, and its target is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target.parent)
-    temporary = target.with_name(f"{_MINE}{secrets.token_hex(8)}.tmp")
+    _remove_orphans(target.parent)
+    temporary = target.with_name(f"{_PROCESS_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open(
-            "xb", buffering
-        ) as file:  # not tempfile: its files are 0600, this one has the mode of any new file
+        # not tempfile: its files have the mode 0600, this one has the mode of any new file
+        with temporary.open("xb", buffering) as file:
             yield file
         temporary.replace(named(target))
     except BaseException:  # Ctrl-C too
@@ -41,25 +49,24 @@ def atomic_write(
         raise
 
 
-# what this process calls files that are not whole yet, by machine and process
-_HOST = f".impasto-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
-_MINE = f"{_HOST}{os.getpid()}-"
+# prefixes of temporary files: of this machine, and of this process
+_HOST_PREFIX = f".impasto-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+_PROCESS_PREFIX = f"{_HOST_PREFIX}{os.getpid()}-"
 
 
 @lru_cache(maxsize=64)
-def _sweep(folder: Path) -> None:
-    """Remove what processes of this machine left in a folder when they were killed; once a
-    folder."""
+def _remove_orphans(folder: Path) -> None:
+    """Remove temporary files of killed processes of this machine; once for each folder."""
     with contextlib.suppress(OSError):
-        for path in folder.glob(f"{_HOST}*.tmp"):
-            process = path.name.removeprefix(_HOST).partition("-")[0]
-            if process.isdigit() and not _runs(int(process)):
+        for path in folder.glob(f"{_HOST_PREFIX}*.tmp"):
+            process = path.name.removeprefix(_HOST_PREFIX).partition("-")[0]
+            if process.isdigit() and not _is_running(int(process)):
                 path.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
-    """Whether there is a process of this number; where nobody can tell, there is."""
-    if os.name != "posix":  # elsewhere a signal of 0 would end it
+def _is_running(process: int) -> bool:
+    """Tell whether a process of this number exists; True where that cannot be known."""
+    if os.name != "posix":  # on Windows a signal of 0 would end the process
         return True
     try:
         os.kill(process, 0)
@@ -71,89 +78,93 @@ def _runs(process: int) -> bool:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target and rename. Raises OSError and leaves nothing then."""
+    """Write a whole file as `atomic_write` does. Raises OSError, and then writes nothing."""
     with atomic_write(path) as file:
         file.write(data)
 
 
 class CarefulFile:
-    """A file without a buffer that writes all it is given: a nearly full disk takes a part, and
-    complains the next time."""
+    """A file without a buffer whose `write` writes all bytes.
+
+    A nearly full disk accepts a part of the bytes, and fails at the next write only.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def write(self, data: Any) -> int:
-        """Write all of it. Raises OSError where the disk does not take it."""
-        left = memoryview(data)
-        while left:
-            left = left[self._taken(left) :]
+        """Write all of `data`. Raises OSError where the disk does not accept it."""
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[self._write_some(remaining) :]
         return len(data)
 
-    def _taken(self, data: memoryview) -> int:
+    def _write_some(self, data: memoryview) -> int:
         return self._file.write(data) or 0
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """As files do."""
+        """Move to a position, as files do."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """As files do."""
+        """Return the position, as files do."""
         return self._file.tell()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
 
 class RoomyFile(CarefulFile):
-    """The same with room kept beside it, so that there is some to end it in order when the disk is
-    full.
+    """A careful file with disk space in reserve, to end the file in order when the disk is full.
 
     Args:
-        file: to write to; whoever opened it closes it.
-        room: bytes to keep, at most a quarter of what is free.
+        file: the file to write to; its opener closes it.
+        room: bytes to reserve, at most a quarter of the free space.
 
     Attributes:
-        full: what the disk said when it was; since then, what is written goes where the room was.
+        full: the error of the full disk. From then on, writes use the reserved space.
     """
 
     def __init__(self, file: IO[bytes], room: int) -> None:
         super().__init__(file)
         self.full: OSError | None = None
-        self._room = contextlib.ExitStack()
+        self._reserve = contextlib.ExitStack()
         folder = Path(file.name).parent
         with contextlib.suppress(OSError):
-            kept = self._room.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))  # noqa: SIM115
-            room, block = (
-                min(room, shutil.disk_usage(folder).free // 4),
-                os.urandom(1 << 20),
-            )  # zeros might be compressed
+            reserve = self._reserve.enter_context(
+                tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+            )
+            room = min(room, shutil.disk_usage(folder).free // 4)
+            block = os.urandom(1 << 20)  # zeros might be compressed by the file system
             for begin in range(0, room, len(block)):
-                kept.write(block[: room - begin])
+                reserve.write(block[: room - begin])
 
-    def _taken(self, data: memoryview) -> int:
+    def _write_some(self, data: memoryview) -> int:
         try:
-            return super()._taken(data)
+            return super()._write_some(data)
         except OSError as error:
             if self.full or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             self.full = error
-            self._room.close()
+            self._reserve.close()
             return 0
 
     def close(self) -> None:
-        """Give the room back."""
-        self._room.close()
+        """Free the reserved space."""
+        self._reserve.close()
 
 
 def unwritable_reason(path: Path) -> str | None:
-    """Why no file can be written at `path`, and what to do, as far as can be seen before it is
-    tried; None where nothing is."""
+    """Explain why no file can be written at `path`, as far as that shows beforehand.
+
+    Returns:
+        The reason and a remedy, or None where nothing speaks against it.
+    """
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()  # which takes no name that is too long
-        folder = next(each for each in path.absolute().parents if each.exists())
+            path.stat()  # this fails at names that are too long
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
     except OSError as error:
         return os_reason(error)
     if path.is_dir():
@@ -182,7 +193,7 @@ _REMEDIES = {
 
 
 def os_reason(error: OSError) -> str:
-    """What the system says of a file or folder that it does not take, and what to do."""
-    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    """Return the system's reason for refusing a file or folder, and a remedy where one is known."""
+    reason = error.strerror or one_line(error)
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{reason}; {remedy}" if remedy else reason

@@ -1,62 +1,110 @@
-"""The stylizer: a network loaded once, then any picture in any style, arrays in and arrays out."""
+"""The stylizer: a network loaded once, then any photo in any style, from any number of threads."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from impasto.images.image import UInt8
+import numpy as np
+
+from impasto.images.image import Picture, UInt8
+from impasto.images.reading import PictureSource, to_picture
+from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
-from impasto.inference.masks import Mask
-from impasto.inference.model import LoadedNetwork, check_picture
+from impasto.inference.masks import MaskSource
+from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.settings import Region, parse_settings
-from impasto.models.mix import Mix
-from impasto.models.style import Style
+from impasto.inference.settings import RegionSource, StylizeSettings, parse_settings
+from impasto.models.mix import StyleSource
+from impasto.progress import Advance
 
 
 class Stylizer(LoadedNetwork):
-    """Paints pictures with one network; made as a `LoadedNetwork`, with tiles, strokes, colors and
-    masks on top of it."""
+    """Paints photos with one network, which is loaded once.
+
+    A stylizer may be used by any number of threads at once; each call gives the same pixels as it
+    would alone. It can be pickled: the copy loads its engines anew.
+
+    Args:
+        network: "base" (for photos) or "small" (faster, for video), the path of a network file,
+            or a `Network`.
+        engine: "auto", "openvino" or "onnxruntime".
+        threads: number of threads to compute with; by default all usable cores.
+        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (faster, a
+            little coarser).
+
+    Raises:
+        NetworkError: the network or the engine does not exist, or cannot be loaded.
+
+    Example:
+        >>> stylizer = Stylizer("small")
+        >>> painting = stylizer.stylize("photo.jpg", "great-wave", strength=0.7)
+        >>> painting.shape, painting.dtype
+        ((48, 64, 3), dtype('uint8'))
+    """
 
     def stylize(
         self,
-        picture: UInt8,
-        style: str | Path | Style | Mix,
+        photo: PictureSource,
+        style: StyleSource,
         strength: float = 1.0,
         stroke: float = 1.0,
         *,
         color: str | Color | None = None,
-        mask: str | Path | UInt8 | Mask | None = None,
-        regions: Sequence[str | Region] = (),
+        mask: MaskSource | None = None,
+        regions: Sequence[RegionSource] = (),
+        size: int | None = None,
     ) -> UInt8:
-        """Paint a picture; a large one tile by tile, in little memory beyond the two pictures (see
-        `impasto.inference.tiling`).
+        """Paint a photo; a large one tile by tile, in little memory beyond photo and painting.
 
         Args:
-            picture: uint8 RGB (H, W, 3), any size.
-            style: a gallery name, the path of a style file or of any picture, a mix
-                `starry-night:0.7,great-wave:0.3`, or a `Style`.
-            strength: 0 gives the photograph back, 1 the full style.
-            stroke: how large strokes are, from 0.25 to 16; 1 as the network paints, 2 twice as
-                large.
+            photo: a path, the bytes of an image file, a binary file object, a PIL image, or a
+                uint8 array: gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+            style: a gallery name, a mix "starry-night:0.7,great-wave:0.3", a style file, any
+                picture (as `photo`), a `Style` or a `Mix`.
+            strength: 0 (the photo) to 1 (the full style).
+            stroke: size of the strokes, 0.25 to 16; 1 is the network's own size.
             color: whose colors the painting has: "style", "luminance", "histogram",
-                "linear-cholesky", "linear-pca", "linear-mkl", with an amount such as
-                "luminance:0.5", or a `Color` (see `impasto.inference.color`); None: as the style
-                was learned, "style" of most.
-            mask: where to paint: the path of a grey picture, a uint8 array (h, w), or a gradient,
-                such as "left-right".
-            regions: other styles in places, as in "sky.png=great-wave" (see
-                `impasto.inference.pipeline`).
+                "linear-cholesky", "linear-pca" or "linear-mkl", with an amount such as
+                "luminance:0.5", or a `Color`. By default as the style was learned, mostly "style".
+            mask: where to paint: a gray picture (as `photo`; white is painted, black is kept),
+                "alpha" (the photo's transparency), or a gradient: "left-right", "right-left",
+                "top-bottom", "bottom-top" or "radial".
+            regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a
+                `Region`. A later one lies over an earlier one.
+            size: pixels of the painting's shorter side; smaller photos keep their size.
 
         Returns:
-            uint8 RGB (H, W, 3), exactly as large.
+            uint8 RGB (H, W, 3), exactly as large as the photo or as `size` says; RGBA (H, W, 4)
+            where the photo is transparent.
 
         Raises:
-            StyleError: an unknown or broken style, or one made for another network.
-            ColorError, MaskError: no such color mode, no such mask.
-            ValueError: the array is not uint8 (H, W, 3), or strength or stroke are out of range.
+            PictureError: the photo cannot be read, or the array is not an image.
+            StyleError: the style is unknown, broken, or made for another network.
+            ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+            ValueError: `strength`, `stroke` or `size` is out of range.
         """
-        check_picture(picture)
-        how = parse_settings(style, strength, stroke, color, mask, regions)
-        painted = build_pipeline(self, ArrayRows(picture), how).rows.to_array()
-        return painted.copy() if painted is picture else painted
+        settings = parse_settings(style, strength, stroke, color, mask, regions)
+        painting = self.paint_picture(to_picture(photo), settings, size)
+        if painting.alpha is None:
+            return painting.rgb
+        return np.dstack([painting.rgb, painting.alpha])
+
+    def paint_picture(
+        self,
+        picture: Picture,
+        settings: StylizeSettings,
+        size: int | None = None,
+        advance: Advance = lambda _: None,
+    ) -> Picture:
+        """Paint a picture that was read, by settings that were parsed; see `stylize`.
+
+        Args:
+            picture: the photo.
+            settings: style, strength, strokes, colors and places.
+            size: pixels of the painting's shorter side; smaller photos keep their size.
+            advance: called with the fraction of work done since the last call.
+        """
+        rgb, alpha = picture.rgb, picture.alpha
+        if size is not None and size < min(rgb.shape[:2]):
+            rgb, alpha = resized(rgb, size), None if alpha is None else resized(alpha, size)
+        painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).rows.to_array()
+        return Picture(painted.copy() if painted is picture.rgb else painted, alpha)

@@ -9,54 +9,73 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from impasto.errors import ImpastoError
-from impasto.files import write_atomically
+from impasto.errors import ImpastoError, one_line
+from impasto.files import os_reason, write_atomically
 
 Array = NDArray[np.generic]
 
-# What no file of this project comes near, so that a hostile one costs little.
-MAX_FILE_BYTES = (
-    1 << 28
-)  # of styles and networks; base has 5 MB, one of the PyTorch examples, in float32, 7 MB
-MAX_HEADER_BYTES = (
-    1 << 20
-)  # bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
-MAX_TENSORS = 100  # of styles and networks; they have up to 5
+# Limits far above every file of impasto, so that a hostile file costs little time and memory.
+
+# bytes of a style or network file; `base` has 5 MB, a network of the PyTorch examples, in float32,
+# 7 MB
+MAX_FILE_BYTES = 1 << 28
+# bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
+MAX_HEADER_BYTES = 1 << 20
+MAX_TENSORS = 100  # of a style or network file; they have up to 5
 
 
 def write_safetensors(
     path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]
 ) -> None:
-    """Write tensors and a flat dict of strings. Raises ImpastoError if the folder or the disk does
-    not take them."""
+    """Write a safetensors file atomically.
+
+    Args:
+        path: the target; an existing file is replaced.
+        tensors: arrays by name.
+        metadata: strings by name.
+
+    Raises:
+        ImpastoError: the folder or the disk does not accept the file.
+    """
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    data = sort_metadata(save(contiguous, dict(metadata)))
     try:
-        write_atomically(
-            path,
-            sort_metadata(
-                save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, dict(metadata))
-            ),
-        )
+        write_atomically(path, data)
     except OSError as error:
-        raise ImpastoError(f"cannot write {path}: {error.strerror or error}") from error
+        raise ImpastoError(f"cannot write {path}: {os_reason(error)}") from error
 
 
 def sort_metadata(data: bytes) -> bytes:
-    """The bytes of a safetensors file with its metadata in alphabetical order, as they come in
-    another each time."""
+    """Return the bytes of a safetensors file with its metadata in alphabetical order.
+
+    Safetensors writes them in another order each time; sorted, equal contents make equal files.
+    """
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     if "__metadata__" in header:
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # so that tensors are aligned
+    text += b" " * (-len(text) % 8)  # this aligns the tensors
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def read_safetensors(
     path: Path, error_type: type[ImpastoError], format: str
 ) -> tuple[dict[str, Array], dict[str, str]]:
-    """Tensors and metadata of a file whose metadata has this `format`. Raises `error_type`, naming
-    what is wrong."""
+    """Read a safetensors file of one format of impasto.
+
+    Args:
+        path: the file.
+        error_type: the class of the errors raised.
+        format: the required value of `format` in the metadata, such as "impasto style 1".
+
+    Returns:
+        Tensors by name, and the metadata.
+
+    Raises:
+        ImpastoError: of the class `error_type`: the file is missing, broken, too large, or has
+            another format.
+    """
     try:
         check_size(path, MAX_FILE_BYTES)
         check_header(path)
@@ -66,34 +85,33 @@ def read_safetensors(
                     f"it has {len(file.keys())} tensors, and {MAX_TENSORS} are the most"
                 )
             metadata = file.metadata() or {}
-            if (found := metadata.get("format")) != format:
-                says = "does not say what it is" if found is None else f"says {found!r:.100}"
+            if (actual := metadata.get("format")) != format:
+                label = "no format" if actual is None else f"the format {actual!r:.100}"
                 raise error_type(
-                    f"{path} is not a file of the format {format!r}; it {says}; give one that is"
+                    f"cannot read {path}: it has {label}; give a file of the format {format!r}"
                 )
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
-        raise error_type(f"{path} does not exist") from error
+        raise error_type(f"cannot read {path}: it does not exist; check the name") from error
     except ImpastoError:
         raise
-    except Exception as error:  # types that numpy does not have, and more
-        words = " ".join(str(error).split()) or type(error).__name__
+    except Exception as error:  # data types unknown to numpy, and more
         raise error_type(
-            f"{path} is broken or no safetensors file ({words}); get or make it anew"
+            f"cannot read {path}: it is broken or no safetensors file ({one_line(error)});"
+            " get or make it anew"
         ) from error
 
 
-def check_size(path: Path, most: int) -> None:
-    """Raise ValueError if a file has more than `most` bytes, or is none."""
+def check_size(path: Path, max_bytes: int) -> None:
+    """Raise ValueError if a path is no file, or its file has more than `max_bytes` bytes."""
     if path.exists() and not path.is_file():  # opening a pipe may wait for ever
         raise ValueError("it is no file but a folder or the like")
-    if (size := path.stat().st_size) > most:
-        raise ValueError(f"it has {size:,} bytes, and {most:,} are the most")
+    if (size := path.stat().st_size) > max_bytes:
+        raise ValueError(f"it has {size:,} bytes, and {max_bytes:,} are the most")
 
 
 def check_header(path: Path) -> None:
-    """Raise ValueError if the header of a safetensors file says that it has more than `MOST_HEADER`
-    bytes."""
+    """Raise ValueError if a safetensors file declares a header above `MAX_HEADER_BYTES`."""
     with path.open("rb") as file:
         if (header := int.from_bytes(file.read(8), "little")) > MAX_HEADER_BYTES:
             raise ValueError(

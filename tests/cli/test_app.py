@@ -1,18 +1,54 @@
-"""The command line as a whole: values that are none, and Ctrl-C at any time."""
+"""The command line as a whole: help, wrong values, and Ctrl-C at any time."""
 
+import json
+import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from commands import Run, python
 
-from impasto.cli.app import explained
+import impasto as package
+from impasto.cli.app import explain
+
+
+@pytest.mark.process
+def test_version(impasto: Run) -> None:
+    assert impasto("--version").out == f"impasto {package.__version__}\n"
+    assert python("-m", "impasto", "--version").out == f"impasto {package.__version__}\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    "verb",
+    [
+        "stylize",
+        "styles",
+        "train",
+        "evaluate",
+        "benchmark",
+        "doctor",
+        "webcam",
+        "compare",
+        "import",
+        "export",
+    ],
+)
+def test_help(impasto: Run, verb: str) -> None:
+    done = impasto(verb, "-h")
+    assert (done.code, done.err) == (0, "")
+    assert f"impasto {verb}" in done.out
+    assert verb in impasto("--help").out
+
+
+def test_an_unknown_verb(impasto: Run) -> None:
+    assert "paint" in impasto("paint").usage()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
     [
         (("webcam", "--size", "nan"), "'--size': 'nan' is not a whole number from 64 to 4320"),
         (("webcam", "--size", "1e3"), "'--size': '1e3' is not a whole number from 64 to 4320"),
@@ -34,16 +70,50 @@ from impasto.cli.app import explained
     ],
 )
 def test_values_are_named_with_their_bounds(
-    impasto: Run, arguments: tuple[str, ...], said: str
+    impasto: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     line = impasto(*arguments).usage()
-    assert said in line
-    assert line.endswith(f"impasto {arguments[0]} --help` tells more")
+    assert message in line
+    assert line.endswith(f"; see `impasto {arguments[0]} --help`")
 
 
 def test_words_of_older_typers_stay() -> None:
     error: Any = typer.BadParameter("3 is not in the range 64<=x<=4320.")
-    assert explained(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+    assert explain(error) == "Invalid value: 3 is not in the range 64<=x<=4320"
+
+
+# Help
+
+
+def panels(text: str) -> dict[str, str]:
+    """The panels of a help text, by title and in order."""
+    parts = re.split(r"^╭─ (.+?) ─+╮$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
+    listed = panels(impasto("--help").out)
+    assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
+    verbs = re.findall(r"^│ (\w+)", "".join([*listed.values()][1:]), re.MULTILINE)
+    assert verbs == [
+        *("stylize", "webcam", "compare", "optimize", "styles", "train", "import", "export"),
+        *("evaluate", "benchmark", "doctor"),
+    ]
+
+
+def test_common_options_come_first(impasto: Run) -> None:
+    listed = panels(impasto("stylize", "--help").out)
+    assert list(listed) == [
+        *("Arguments", "Common options", "Color, masks and strokes", "Pictures", "Video"),
+        *("Batches", "Engine", "Other options"),
+    ]
+    common = re.findall(r"^│ [ *]+(--\w+)", listed["Common options"], re.MULTILINE)
+    assert common == [*("--style", "--output", "--strength", "--color", "--network", "--overwrite")]
+
+
+def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
+    lines = impasto("stylize", photo_file, "-s", "great-wave", "--json").out.splitlines()
+    assert [json.loads(line)["input"] for line in lines] == [str(photo_file)]
 
 
 # Ctrl-C
@@ -63,6 +133,7 @@ main()
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
     "module", ["impasto.cli.app", "typer", "numpy", "rich.console", "impasto.models.style"]
@@ -72,6 +143,7 @@ def test_ctrl_c_while_modules_load(module: str) -> None:
     assert (done.code, done.out, done.err) == (130, "", "error: interrupted\n")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_that_the_shell_has_ignored_stays_so() -> None:
     """As with `impasto ... &` in a script."""

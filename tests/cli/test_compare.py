@@ -115,38 +115,47 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, message",
     [
         (["--strengths", "0.5,2"], "--strengths: '2' is not a number from 0 to 1"),
         (["--strokes", "0.1"], "--strokes: '0.1' is not a number from 0.25 to 16"),
         (["--strengths", "nan"], "'nan' is not a number"),
         (["--strengths", ""], "'' is not a number"),
-        (["--networks", "huge"], "nothing paints that is called 'huge'; there are base, small"),
-        (["--networks", "absent.safetensors"], "absent.safetensors does not exist"),
+        (["--networks", "huge"], "cannot paint with 'huge': no such network; use base, small"),
+        (["--networks", "absent.safetensors"], "cannot read absent.safetensors: it does not exist"),
         (["--methods", ","], "--networks has no value"),
         (["--colors", "lab"], "cannot use color mode 'lab'"),
         (["--colors", "luminance", "--color-when", "before"], "--color-when after"),
         (["--mask", "nobody"], "cannot use 'nobody' as a mask"),
-        (["--mask", "alpha"], "it has none"),
+        (["--mask", "alpha"], "the photograph has no transparency"),
         (["-s", "starry-nihgt"], "did you mean starry-night"),
-        (["-o", "sheet.gif"], "-o sheet.gif ends in none of"),
-        (["--sweep", "-o", "sweep.png"], "-o sweep.png ends in none of .gif .webp"),
-        (["-o", "photo.jpg/sheet.png"], "-o photo.jpg/sheet.png cannot be written: "),
+        (
+            ["-o", "sheet.gif"],
+            "-o sheet.gif: unsupported extension .gif; use .avif",
+        ),
+        (
+            ["--sweep", "-o", "sweep.png"],
+            "unsupported extension .png; use .gif .webp",
+        ),
+        (["-o", "photo.jpg/sheet.png"], "cannot write -o photo.jpg/sheet.png: "),
         (["--sweep", "--before-after"], "choose one"),
-        (["--sweep", "--strengths", "0.5"], "--strengths has no say with --sweep"),
-        (["--before-after", "--width", "100"], "--width has no say with --before-after"),
+        (["--sweep", "--strengths", "0.5"], "--strengths does not apply to --sweep"),
+        (["--before-after", "--width", "100"], "--width does not apply to --before-after"),
         (
             ["--before-after", "--strokes", "1,2"],
             "--before-after shows one painting; give one of --strokes, not 1.0, 2.0",
         ),
         (["--sweep", "styles/tulip.png"], "give one of photographs"),
-        (["-s", "styles/tulip.png", "-o", "styles/tulip.png", "--overwrite"], "is a style itself"),
+        (
+            ["-s", "styles/tulip.png", "-o", "styles/tulip.png", "--overwrite"],
+            "is a style itself",
+        ),
     ],
 )
-def test_what_cannot_be(impasto: Run, folder: Path, options: list[str], said: str) -> None:
+def test_what_cannot_be(impasto: Run, folder: Path, options: list[str], message: str) -> None:
     before = sorted(folder.rglob("*"))
     done = impasto("compare", "photo.jpg", "-s", "udnie", *options)
-    assert done.code == 2 and said in done.only_error()
+    assert done.code == 2 and message in done.only_error()
     assert sorted(folder.rglob("*")) == before
 
 
@@ -167,8 +176,12 @@ def test_a_sheet_that_its_format_cannot_hold(impasto: Run, folder: Path) -> None
     assert done.code == 1 and "JPEG has at most 65500" in done.only_error()
 
 
+@pytest.mark.process
 def test_comparing_needs_no_torch(folder: Path) -> None:
-    code = "import sys, impasto.cli.compare, impasto.cli.styles; sys.exit('torch' in sys.modules or 'av' in sys.modules)"
+    code = (
+        "import sys, impasto.cli.compare, impasto.cli.styles;"
+        " sys.exit('torch' in sys.modules or 'av' in sys.modules)"
+    )
     assert python("-c", code).code == 0
 
 

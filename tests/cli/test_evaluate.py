@@ -23,7 +23,7 @@ from safetensors.torch import save_file  # noqa: E402
 from impasto.images.image import Picture  # noqa: E402
 from impasto.images.reading import read  # noqa: E402
 from impasto.images.writing import write  # noqa: E402
-from impasto.learning.evaluation import scorer  # noqa: E402
+from impasto.learning.evaluation import baselines, scorer  # noqa: E402
 from impasto.learning.evaluation.scorer import ObjectiveScorer  # noqa: E402
 from impasto.learning.networks import pretrained  # noqa: E402
 from impasto.stylizer import Stylizer  # noqa: E402
@@ -91,6 +91,7 @@ def test_another_network_of_the_same_name(
     )
 
 
+@pytest.mark.slow
 def test_what_comes_out(run: Run, place: Path) -> None:
     done = run(f"base@gallery,{BASELINES},lbfgs-1,lbfgs-3", "--json")
     assert done.code == 0
@@ -128,6 +129,7 @@ def test_what_comes_out(run: Run, place: Path) -> None:
     assert sheet.shape[1] > 8 * 256  # photograph, painting, six methods
 
 
+@pytest.mark.slow
 def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Path) -> None:
     assert run("optimized-1,optimized-6").code == 0
     found = results(place)
@@ -138,6 +140,7 @@ def test_what_optimize_paints_is_measured_as_another_method(run: Run, place: Pat
     assert (place / "out" / "scores.jsonl").read_text() == before  # nothing is painted again
 
 
+@pytest.mark.slow
 def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path) -> None:
     run("base@gallery,double-exposure")
     judge = ObjectiveScorer(pretrained.load_perceptual("lite"), 64)
@@ -154,8 +157,8 @@ def test_figures_are_those_of_the_pictures_that_were_saved(run: Run, place: Path
         assert line["values"] == pytest.approx(vars(expected), rel=1e-4)
         seen += 1
     assert seen == 4
-    baseline = scorer.double_exposure(
-        scorer.load(place / "photos" / "a.png", 64), scorer.load(painting, 64)
+    baseline = baselines.double_exposure(
+        scorer.load_picture(place / "photos" / "a.png", 64), scorer.load_picture(painting, 64)
     )
     np.testing.assert_array_equal(
         read(place / "out/pictures/64/double-exposure" / f"a.{WAVE}.png").rgb, baseline
@@ -170,6 +173,7 @@ def test_mean_and_median_are_over_pairs(run: Run, place: Path) -> None:
     assert spread["deviation"] == pytest.approx(np.std(totals), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_was(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
     stopped, stylize = {"after": 1}, Stylizer.stylize
@@ -184,7 +188,7 @@ def test_a_run_goes_on_where_it_was(run: Run, place: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Stylizer, "stylize", until)
     done = run("base@gallery,recolored")
     assert done.code == 130
-    assert "the same command goes on" in done.err
+    assert "the same command continues" in done.err
     before = scores(place)
     assert {line["photo"] for line in before} == {"a"}
     with (place / "out" / "scores.jsonl").open("a") as file:
@@ -213,6 +217,7 @@ def test_another_photograph_under_the_same_name_is_painted_anew(run: Run, place:
     assert results(place)["recolored"]["J"]["mean"] != before
 
 
+@pytest.mark.slow
 def test_a_style_that_is_predicted_otherwise_is_painted_anew(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +248,7 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     theirs = place / "theirs"
     theirs.mkdir()
     for name in "ab":  # the photographs themselves, at another size
-        photo = scorer.load(place / "photos" / f"{name}.png", 64)
+        photo = scorer.load_picture(place / "photos" / f"{name}.png", 64)
         write(
             theirs / f"{name}.{WAVE}.png",
             Picture(np.array(Image.fromarray(photo).resize((146, 128)))),
@@ -259,11 +264,12 @@ def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     }  # figures are over the same pairs
 
 
+@pytest.mark.slow
 def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> None:
     from impasto.models.gallery import gallery_style
 
     (place / "mine").mkdir()
-    gallery_style("great-wave").write(place / "mine" / "x.safetensors")
+    gallery_style("great-wave").save(place / "mine" / "x.safetensors")
     assert run(f"base@gallery,base@{place / 'mine'}").code == 0
     assert results(place)["base@mine"]["J"] == results(place)["base@gallery"]["J"]
 
@@ -277,7 +283,7 @@ def test_without_a_folder_the_stylizer_gets_the_painting(
         lambda self, picture, style: 255 - picture if Path(style).is_file() else None,
     )
     assert run("base").code == 0
-    photo = scorer.load(place / "photos" / "a.png", 64)
+    photo = scorer.load_picture(place / "photos" / "a.png", 64)
     np.testing.assert_array_equal(
         read(place / "out/pictures/64/base" / f"a.{WAVE}.png").rgb, 255 - photo
     )
@@ -310,7 +316,7 @@ def test_fid_and_lpips_with_the_weights_they_need(
 def test_what_is_missing_is_left_out_and_said(run: Run, place: Path) -> None:
     done = run("recolored", "--measures", "ssim,lpips", "--every", "2")
     assert done.code == 0
-    assert "lpips is left out: SqueezeNet is not on this machine" in done.err
+    assert "lpips is left out: cannot load SqueezeNet: it is not on this machine" in done.err
     assert results(place)["recolored"]["pairs"] == 1
 
 
@@ -337,7 +343,7 @@ def test_methods_that_are_none(run: Run, methods: str, said: str) -> None:
 
 def test_measures_that_are_none(run: Run) -> None:
     assert (
-        "no measure is called 'psnr'; there are canonical"
+        "no measure is called 'psnr'; use canonical"
         in run("recolored", "--measures", "psnr").usage()
     )
 

@@ -124,13 +124,9 @@ def test_unequal_lengths_are_said(impasto: Run, place: Path) -> None:
         done = impasto("evaluate", "--clip", place / "clip.mp4", place / f"{name}.mp4", "--json")
         assert done.code == 0
         (line,) = done.errors
-        hint = (
-            "; if it is painted of a part, --start and --end say which" if name == "short" else ""
-        )
-        assert (
-            line
-            == f"{place / name}.mp4 and {place / 'clip.mp4'} are not equally long: compared over {count} frames{hint}"
-        )
+        hint = "; if only a part was stylized, give --start and --end" if name == "short" else ""
+        names = f"{place / name}.mp4 and {place / 'clip.mp4'}"
+        assert line == f"{names} differ in length: compared over {count} frames{hint}"
         assert done.records[1]["frames"] == count
 
 
@@ -186,9 +182,12 @@ def test_a_clip_that_stands_still_has_no_ratio(impasto: Run, place: Path) -> Non
 def test_options_that_do_not_go_together(impasto: Run, place: Path) -> None:
     clip = ("--clip", place / "clip.mp4", place / "calm.mp4")
     assert (
-        "--photos has no say with --clip" in impasto("evaluate", *clip, "--photos", place).usage()
+        "--photos does not apply with --clip"
+        in impasto("evaluate", *clip, "--photos", place).usage()
     )
-    assert "--methods has no say with --clip" in impasto("evaluate", *clip, "-m", "base").usage()
+    assert (
+        "--methods does not apply with --clip" in impasto("evaluate", *clip, "-m", "base").usage()
+    )
     assert (
         "give --photos PHOTOS and -o FOLDER, or --clip CLIP"
         in impasto("evaluate", place / "calm.mp4").usage()
@@ -204,6 +203,7 @@ def test_options_that_do_not_go_together(impasto: Run, place: Path) -> None:
     assert "no part of a video" in impasto("evaluate", *clip, "--start", "2", "--end", "1").usage()
 
 
+@pytest.mark.process
 def test_without_torch_and_without_opencv(place: Path) -> None:
     code = "import sys; sys.modules[{!r}] = None; from impasto.cli import main; main()"
     arguments = ("evaluate", "--clip", str(place / "clip.mp4"), str(place / "calm.mp4"))

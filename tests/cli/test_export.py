@@ -102,6 +102,7 @@ def test_a_place_that_takes_no_file(impasto: Run, folder: Path) -> None:
     assert done.only_error().startswith("cannot write file/a.onnx: ")
 
 
+@pytest.mark.process
 def test_onnx_needs_no_torch(folder: Path) -> None:
     code = "import sys; sys.modules['torch'] = None; from impasto.cli import main; main()"
     done = python("-c", code, "export", "starry-night", "--network", "small")

@@ -118,7 +118,7 @@ def test_an_output_that_exists_is_kept(optimize: Optimize) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["style.png", "-o", "out.xyz"], "ends in none of"),
+        (["style.png", "-o", "out.xyz"], "cannot write out.xyz: it ends in none of"),
         (["style.png", "-o", "photo.jpg"], "photograph itself"),
         (["style.png", "-o", "style.png/out.png"], "cannot write style.png/out.png"),
         (["missing.png"], "does not exist"),
@@ -148,7 +148,7 @@ def test_small_pictures(optimize: Optimize) -> None:
     Image.fromarray(photo(10, 30)).save("tiny.png")
     assert "tiny.png has 30x10 pixels" in optimize("tiny.png").errors[-1]
     Image.fromarray(photo(10, 30)).save("photo.jpg")
-    assert "photo.jpg has 30x10 pixels, too few" in optimize("style.png").only_error()
+    assert "cannot optimize photo.jpg: it has 30x10 pixels, too few" in optimize("style.png").only_error()
 
 
 def test_several_styles(optimize: Optimize) -> None:
@@ -167,10 +167,10 @@ def test_a_style_file_that_remembers_its_picture(optimize: Optimize) -> None:
         gallery.embeddings,
         gallery.hashes,
         remembered=encode_picture(read("style.png").rgb),
-    ).write(Path("a.safetensors"))
+    ).save(Path("a.safetensors"))
     assert optimize("a.safetensors").code == 0
     assert Path("photo.house-optimized.jpg").exists()
-    gallery.write(Path("b.safetensors"))
+    gallery.save(Path("b.safetensors"))
     assert "b.safetensors does not remember its picture" in optimize("b.safetensors").only_error()
 
 
@@ -200,7 +200,7 @@ def test_nothing_to_go_on_with(optimize: Optimize) -> None:
     """What is there stays; where nothing is, a run begins, in folders that it makes."""
     Path("precious.png").write_bytes(b"mine")
     done = optimize("style.png", "-o", "precious.png", "--resume")
-    assert done.code == 0 and "no unfinished run of it to go on with; --overwrite" in done.err
+    assert done.code == 0 and "no unfinished run of it to resume; --overwrite" in done.err
     assert Path("precious.png").read_bytes() == b"mine"
     assert optimize("style.png", "-o", "new/folder/out.png", "--resume").code == 0
     assert read("new/folder/out.png").width == 64

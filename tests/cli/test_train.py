@@ -20,7 +20,9 @@ Train = Callable[..., Outcome]
 
 
 @pytest.fixture
-def train(impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+def train(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, kept_graphs: None
+) -> Train:
     """`impasto train ...` of one quick step, in the folder of the photograph; it comes to a good
     end."""
     pytest.importorskip("torch")
@@ -149,7 +151,7 @@ def made_for_another(path: Path) -> Style:
     """Turn a style file into one that was made for a network that is no longer here."""
     style = read_style(path)
     hashes, metadata = {"base": "o1d"}, {**style.metadata, "title": "A House", "base.gallery": "0"}
-    replace(style, hashes=hashes, metadata=metadata).write(path)
+    replace(style, hashes=hashes, metadata=metadata).save(path)
     return style
 
 
@@ -212,7 +214,7 @@ def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Pat
 
 def test_a_style_that_remembers_nothing(impasto: Run, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    gallery_style("starry-night").write(tmp_path / "a.safetensors")
+    gallery_style("starry-night").save(tmp_path / "a.safetensors")
     done = impasto("train", tmp_path / "a.safetensors", "--overwrite")
     assert done.code == 1
     assert "does not remember the picture" in done.only_error()

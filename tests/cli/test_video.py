@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto.cli.batch import painting_name
-from impasto.cli.video import seconds
+from impasto.batch.outputs import painting_name
 from impasto.stylizer import Stylizer
 from impasto.video.metrics import measure
 from impasto.video.temporal.frozen_statistics import SteadyStyle
@@ -75,7 +74,7 @@ def test_a_video_is_painted_frame_by_frame(impasto: Run, clip: Path) -> None:
 
 def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--size", "20", "--end", "1")
-    assert (done.code, done.errors) == (0, [f"{clip} is a video, where --size has no say"])
+    assert (done.code, done.errors) == (0, [f"--size applies to pictures only; ignored for {clip}"])
 
 
 def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
 
 def test_small_strokes_are_of_pictures(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL, "--stroke", "0.5", "--json")
-    line = f"{clip} is a video, whose strokes are not smaller than 1; --stroke 0.5 is of pictures"
+    line = f"--stroke 0.5 applies to pictures only; {clip} is painted with --stroke 1"
     assert (done.code, done.errors, done.records[0]["stroke"]) == (0, [line], 1)
 
 
@@ -181,7 +180,7 @@ def test_a_folder_holds_pictures_and_videos(impasto: Run, clip: Path) -> None:
     ],
 )
 def test_the_name_of_a_painting(name: str, expected: str) -> None:
-    assert painting_name(Path(name), "s") == Path(expected).name
+    assert painting_name(Path(name), "s", is_clip=True) == expected
 
 
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:
@@ -236,18 +235,10 @@ def test_a_part_and_how_it_is_coded(impasto: Run, clip: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90), ("1.5", 1.5), (".5", 0.5), ("1:30", 90), ("1:02:03.5", 3723.5), ("00:00:01", 1)],
-)
-def test_times(text: str, expected: float) -> None:
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--start", "soon"], "'soon' is no time; write seconds (90, 1.5) or h:m:s"),
-        (["--start", "2", "--end", "1"], "from 2 s to 1 s is no part of a video"),
+        (["--start", "soon"], "cannot read 'soon': it is no time; write seconds (90, 1.5)"),
+        (["--start", "2", "--end", "1"], "from 2 s to 1 s: this is no part of a video"),
         (["--start", "-1"], "is no time"),
         (["--codec", "mpeg1"], "vp9"),
         (["--preset", "lightning"], "veryfast"),
@@ -262,7 +253,7 @@ def test_wrong_usage(impasto: Run, clip: Path, arguments: list[str], said: str) 
 
 def test_numbered_pictures_of_several_inputs(impasto: Run, clip: Path, photo_file: Path) -> None:
     assert (
-        "takes one input"
+        "take one input"
         in impasto("stylize", clip, photo_file, *SMALL, "-o", clip.with_name("%d.png")).usage()
     )
 
@@ -336,6 +327,7 @@ def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path)
     )
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("there", [False, True])
 def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
@@ -343,13 +335,13 @@ def test_ctrl_c_leaves_what_was_painted(tmp_path: Path, there: bool) -> None:
     source = make_clip(tmp_path / "clip.mp4", tuple(range(0, 512 * 30, 512)), sounds=["eng"])
     code = """
 import os, signal, impasto.inference.model
-real, left = impasto.inference.model.Brush.paint, [5]
+real, left = impasto.inference.model.PreparedStyle.paint, [5]
 def paint(*arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGINT)
     return real(*arguments)
-impasto.inference.model.Brush.paint = paint
+impasto.inference.model.PreparedStyle.paint = paint
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from impasto.cli import main
 main()

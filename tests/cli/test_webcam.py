@@ -93,6 +93,7 @@ def test_a_camera(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert red[:, 40:].mean() > 200 > 50 > red[:, :24].mean()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
 def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     command = [
@@ -126,8 +127,12 @@ def test_ctrl_c_keeps_the_recording(clip: Path) -> None:
     assert len(frames_of(Path("a.mp4"))) >= 1
 
 
+@pytest.mark.process
 def test_it_needs_no_torch_and_without_a_window_no_pygame(clip: Path) -> None:
-    code = "import sys; sys.modules['torch'] = sys.modules['pygame'] = None; from impasto.cli import main; main()"
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['pygame'] = None; "
+        "from impasto.cli import main; main()"
+    )
     done = python("-c", code, "webcam", str(clip), *STYLE, "--no-window", "--record", "a.mp4")
     assert (done.code, len(done.errors)) == (0, 1)
     assert done.out.startswith("a.mp4 (64x48, ")
@@ -174,6 +179,7 @@ def test_what_was_named_is_looked_at_before_the_display(
         assert (done.code, reason in done.only_error()) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(impasto: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a window, nobody would see the rest."""
 
@@ -187,7 +193,10 @@ def test_a_disk_that_fills_up(impasto: Run, clip: Path, monkeypatch: pytest.Monk
     done = impasto("webcam", clip, *STYLE, "--loop", "--no-window", "--record", "a.mp4", "--json")
     (record,) = done.records
     assert done.code == 1
-    told = "error: cannot record a.mp4 further: No space left on device; free some space, or choose another disk"
+    told = (
+        "error: cannot record a.mp4 further: No space left on device; "
+        "free some space, or choose another disk"
+    )
     assert done.errors[0] == f"{told}; a.mp4 holds what came before"
     assert len(done.errors) == 2  # and how many frames were painted
     assert len(frames_of(Path("a.mp4"))) == record["frames"] >= 1

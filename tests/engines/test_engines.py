@@ -1,7 +1,6 @@
-"""Engines: they agree, they say why they cannot, and they take the cores that there are."""
+"""Engines: they agree, and they say why they cannot."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from commands import python
 from pictures import UInt8
 
-from impasto import hardware
 from impasto.engines import base
 from impasto.errors import NetworkError
 from impasto.models.network import NOISE, load_shipped
@@ -82,6 +80,7 @@ def test_an_engine_says_what_it_is_and_keeps_its_results(stylizer: Stylizer, eng
     assert np.array_equal(first, kept), "a later run wrote over an earlier result"
 
 
+@pytest.mark.slow
 def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
     """More than an engine keeps ready."""
     engine = base.load_engine(stylizer.network.graph, threads=1)
@@ -147,38 +146,6 @@ def test_a_broken_graph(stylizer: Stylizer, engine: str, graph: bytes | str) -> 
     assert "cannot load this network: " in refused(broken, engine)
 
 
-# Cores
-
-
-@pytest.mark.parametrize(
-    ("quota", "most"),
-    [
-        ("150000 100000", 2),
-        ("100000 100000", 1),
-        ("5000 100000", 1),
-        ("max 100000", 99),
-        ("", 99),
-        ("nonsense", 99),
-    ],
-)
-def test_cores_of_a_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, most: int
-) -> None:
-    (tmp_path / "cpu.max").write_text(f"{quota}\n")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(99)), raising=False)
-    assert hardware.available_cores(tmp_path / "cpu.max") == most
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert hardware.available_cores(tmp_path / "cpu.max") == 1
-
-
-def test_cores_without_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert hardware.available_cores(tmp_path / "absent") == 3
-    monkeypatch.delattr(os, "sched_getaffinity")
-    monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    assert hardware.available_cores(tmp_path / "absent") == 7
-
-
 SIGNAL_STACK = """
 import ctypes
 from impasto.stylizer import Stylizer
@@ -195,6 +162,7 @@ print(stack() == before)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack as Linux has it")
 def test_openvino_leaves_the_stack_for_signals_alone() -> None:
     """It would leave one too small for Python's handler, and Ctrl-C would be a crash."""
@@ -253,31 +221,3 @@ def test_a_home_that_takes_no_file_is_no_matter(
         ).shape[1]
         == 64
     )
-
-
-def test_available_memory(tmp_path: Path) -> None:
-    """The least of what the system and the container have; files that are cached are given back."""
-    meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
-    assert hardware.available_memory(meminfo, cgroup) is None
-    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:   5000 kB\n")
-    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
-    cgroup.mkdir()
-    for name, text in (
-        ("memory.max", "max"),
-        ("memory.current", "3000000"),
-        ("memory.stat", "inactive_file 1000000\n"),
-    ):
-        (cgroup / name).write_text(text)
-    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
-    (cgroup / "memory.max").write_text("4000000")
-    assert hardware.available_memory(meminfo, cgroup) == 2_000_000
-    assert hardware.available_memory() != 0
-
-
-def test_resident_memory(tmp_path: Path) -> None:
-    before = hardware.resident_memory()
-    if not before:
-        pytest.skip("this system does not tell")
-    held = np.ones(64 << 20, np.uint8)
-    assert 60 << 20 < hardware.resident_memory() - before < 80 << 20
-    assert held.all() and hardware.resident_memory(tmp_path / "absent") == 0

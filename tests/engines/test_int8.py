@@ -17,7 +17,7 @@ from impasto.stylizer import Stylizer
 pytest.importorskip("openvino")
 onnx = pytest.importorskip("onnx")
 
-from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges
+from impasto.engines.int8 import OUTLIER_SHARE, RANGES, measure_ranges  # noqa: E402
 
 CHANNELS = 16
 Floats = NDArray[np.float32]
@@ -112,6 +112,7 @@ def test_ranges_are_of_nearly_all_that_was_seen_and_hold_0() -> None:
     assert found["picture"][1] == pytest.approx(np.quantile(runs[1][0], 1 - OUTLIER_SHARE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["starry-night", "great-wave", "photo"])
 def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str) -> None:
     exact, quick = (
@@ -125,6 +126,7 @@ def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str)
         assert 0 < np.sqrt(np.square(difference).mean()) < 9  # 29 dB
 
 
+@pytest.mark.slow
 def test_held_statistics_too(stylizer: Stylizer, scene: UInt8) -> None:
     """As of videos and tiles."""
     painted = []
@@ -159,6 +161,6 @@ def test_onnxruntime_has_no_int8() -> None:
 def test_a_network_file_keeps_its_ranges(stylizer: Stylizer, tmp_path: Path) -> None:
     from impasto.models.network import read_network
 
-    stylizer.network.write(tmp_path / "copy.safetensors")
+    stylizer.network.save(tmp_path / "copy.safetensors")
     network: Network = read_network(tmp_path / "copy.safetensors")
     assert Stylizer(network, "openvino", precision="int8").engine.precision == "int8"

@@ -29,9 +29,9 @@ with atheris.instrument_imports(include=["PIL", "impasto"]):
 
     Image.init()  # the plugins too
 
-    from impasto import held
     from impasto.errors import ImpastoError
-    from impasto.images.reading import look, read
+    from impasto.images.reading import read, read_header
+    from impasto.inference.frozen_norm import freeze_norms
     from impasto.inference.masks import parse_mask
     from impasto.models.gallery import gallery_style
     from impasto.models.network import Network, load_shipped
@@ -53,10 +53,10 @@ def try_file(path: Path) -> None:
             style = read_style(path)
             _ = style.picture
             if style.own:
-                held.freeze(style.own.graph)
+                freeze_norms(style.own.graph)
                 style.embedding(style.own)
             return
-        header = look(path)
+        header = read_header(path)
         if header.width * header.height <= PIXELS:
             read(path)
             parse_mask(str(path))
@@ -80,7 +80,7 @@ def seeds() -> Iterator[Case]:
             "normalized": replace(style, embeddings={}, hashes={}),
         }.items():
             path = Path(folder) / f"{name}.safetensors"
-            each.write(path)
+            each.save(path)
             yield Case(path.name, path.read_bytes())
 
 

@@ -60,7 +60,7 @@ FILES: dict[str, Callable[[Path], None]] = {
 def test_a_file_is_read_as_in_memory(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     FILES[name](path)
-    expected, header = reading.read(path), reading.look(path)
+    expected, header = reading.read(path), reading.read_header(path)
     file = VipsRows(path, header)
     assert (file.height, file.width) == expected.rgb.shape[:2]
     assert np.abs(file.to_array().astype(int) - expected.rgb).max() <= 2
@@ -76,7 +76,7 @@ def test_a_file_is_read_as_in_memory(tmp_path: Path, name: str) -> None:
 def test_a_file_is_written_as_from_memory(tmp_path: Path, suffix: str, clear: bool) -> None:
     rgb, alpha = photo(300, 41), ramp(300, 41) if clear else None
     Image.fromarray(photo(2, 2)).save(tmp_path / "a.jpg", exif=exif(), dpi=(300, 300))
-    header = reading.look(tmp_path / "a.jpg")
+    header = reading.read_header(tmp_path / "a.jpg")
     picture = image.Picture(rgb, alpha, header.exif, header.dpi)
     writing.write(tmp_path / f"memory{suffix}", picture, 95)
     opaque = None if alpha is None else ArrayRows(np.stack([alpha] * 3, axis=-1))
@@ -105,7 +105,7 @@ def test_chroma_follows_the_quality(tmp_path: Path) -> None:
 def test_large_tiff_is_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = image.Header("PNG", 64, 64)
     vips.write(tmp_path / "small.tif", ArrayRows(photo(64, 64)), None, header, 95)
-    monkeypatch.setattr(vips, "BIG_TIFF", 1000)
+    monkeypatch.setattr(vips, "BIG_TIFF_BYTES", 1000)
     vips.write(tmp_path / "large.tif", ArrayRows(photo(64, 64)), None, header, 95)
     assert [(tmp_path / f"{name}.tif").read_bytes()[2] for name in ("small", "large")] == [42, 43]
     assert np.array_equal(reading.read(tmp_path / "large.tif").rgb, photo(64, 64))
@@ -121,7 +121,7 @@ def test_a_file_that_is_cut_short(tmp_path: Path, name: str) -> None:
     Image.fromarray(noise).save(
         path, **({"compression": "tiff_lzw"} if name == "packed.tif" else {})
     )
-    data, header = path.read_bytes(), reading.look(path)
+    data, header = path.read_bytes(), reading.read_header(path)
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(PictureError, match=r"is broken or cut short \(.+\); get a fresh copy"):
         VipsRows(path, header).to_array()

@@ -79,18 +79,19 @@ def test_measured_statistics_are_those_of_the_features() -> None:
     assert busy.variance[first].min() > 1e-6
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1))
 def test_mixed_statistics_are_those_of_both_pictures_pixels(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
-    count = round(1000 * share)
+    count = round(200 * share)
     one, other = (
-        rng.normal(rng.normal(size=2), 1, (1000, 2)),
-        rng.normal(rng.normal(size=2), 2, (1000, 2)),
+        rng.normal(rng.normal(size=2), 1, (200, 2)),
+        rng.normal(rng.normal(size=2), 2, (200, 2)),
     )
-    pixels = np.concatenate([np.repeat(one, 1000 - count, 0), np.repeat(other, count, 0)])
+    pixels = np.concatenate([np.repeat(one, 200 - count, 0), np.repeat(other, count, 0)])
     mixed = NormStatistics(one.mean(0), one.var(0)).towards(
-        NormStatistics(other.mean(0), other.var(0)), count / 1000
+        NormStatistics(other.mean(0), other.var(0)), count / 200
     )
     np.testing.assert_allclose(mixed.mean, pixels.mean(0), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(mixed.variance, pixels.var(0), rtol=1e-9)

@@ -129,19 +129,20 @@ def test_an_amount_of_color(exact: Stylizer, scene: UInt8) -> None:
     assert apart(half, ((none.astype(int) + full) // 2).astype(np.uint8)) < 2
 
 
+@pytest.mark.slow
 def test_larger_than_memory_as_in_memory(exact: Stylizer, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bands, tiles, and with palettes of a reduced picture."""
-    monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 30_000)
-    monkeypatch.setattr(pipeline, "BAND_PIXELS", 10_000)
-    monkeypatch.setattr(pipeline, "PALETTE_SIDE", 200)
-    picture = photo(260, 340)
+    monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 20_000)
+    monkeypatch.setattr(pipeline, "BAND_PIXELS", 7_000)
+    monkeypatch.setattr(pipeline, "PALETTE_SIDE", 150)
+    picture = photo(200, 270)
     how = parse_settings(
         "starry-night", color="linear-mkl", mask="radial", regions=["left-right=great-wave"]
     )
     whole = painted(exact, picture, how)
     told: list[float] = []
     streamed = build_pipeline(
-        exact, ResizedRows(ArrayRows(picture), 260, 340), how, advance=told.append
+        exact, ResizedRows(ArrayRows(picture), 200, 270), how, advance=told.append
     )
     assert apart(streamed.rows.to_array(), whole) < 4
     assert sum(told) == pytest.approx(1)

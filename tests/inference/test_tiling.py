@@ -81,6 +81,7 @@ def test_tiles_are_painted_as_in_one_go(
         )
 
 
+@pytest.mark.slow
 def test_in_the_precision_of_this_machine_too(
     stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +92,7 @@ def test_in_the_precision_of_this_machine_too(
     assert np.abs(stylizer.stylize(picture, "great-wave").astype(int) - whole).mean() < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_no_seams(stylizer: Stylizer, scene: UInt8) -> None:
     """No two neighbours differ more across the borders of tiles than they do within."""
@@ -205,6 +207,7 @@ def test_samples_are_like_the_picture(
     assert len({sample.tobytes() for sample in found}) == len(found)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_a_huge_picture_is_painted_much_as_with_its_own_statistics(
     exact: Stylizer, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,11 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def graphs(kept_graphs: None) -> None:
+    """Networks are not exported but in tests that are marked `export`."""
+
+
 @pytest.fixture
 def tiny_perceptual() -> "PerceptualNetwork":
     """A random VGG-19 with a few channels, as far as relu4_1."""

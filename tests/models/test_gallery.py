@@ -1,12 +1,20 @@
-"""What ships: networks, and styles that fit them and say what they are."""
+"""The gallery, and styles found by name, by file or from a picture."""
+
+import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from made_styles import refused_style, tulip
+from pictures import photo
+from PIL import Image
 
-from impasto.errors import NetworkError
-from impasto.images.image import UInt8
+from impasto.errors import NetworkError, StyleError
+from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
-from impasto.models.gallery import gallery_names, gallery_style, preview
+from impasto.models.gallery import find_style, gallery_names, gallery_style, preview
+from impasto.models.mix import find_mix
 from impasto.models.network import (
     GALLERY_VERSION,
     NETWORKS,
@@ -83,7 +91,7 @@ def test_networks_keep_what_they_say(
     stylizer: Stylizer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("networks") / "copy.safetensors"
-    stylizer.network.write(path)
+    stylizer.network.save(path)
     found = read_network(path)
     assert (found.name, found.hash, found.embedding_size) == (
         stylizer.network.name,
@@ -116,3 +124,118 @@ def test_paintings_have_no_grid_of_single_pixels(
         / 2
     )
     assert diagonal < 0.7 * np.abs(np.diff(painted, axis=1)).mean()
+
+
+def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
+    (tmp_path / "styles").mkdir()
+    for name in ("zebra", "photo", "ant", "quince"):
+        (tmp_path / "styles" / f"{name}.safetensors").touch()
+    (tmp_path / "styles" / "notes.txt").touch()
+    assert gallery_names(tmp_path) == ("ant", "quince", "zebra", "photo")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("stary-night", "starry-night"),
+        ("Starry-Night", "starry-night"),
+        ("grate-wave", "great-wave"),
+        ("greatwave", "great-wave"),
+        ("the kiss", "the-kiss"),
+        ("Wave", "great-wave"),
+        ("stary", "starry-night"),
+        ("cat", "girl-with-cat"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
+    message = refused_style(wrong)
+    assert wrong in message
+    assert f"did you mean {right}" in message
+    assert "impasto styles" in message
+
+
+def test_no_more_than_three_names_are_suggested() -> None:
+    assert sum("the" in name for name in gallery_names()) > 3
+    assert refused_style("the").count(" or ") == 2
+
+
+@pytest.mark.parametrize("wrong", ["nosuch", "nothing", "unknown", "foo", "picasso", "s", "at"])
+def test_what_is_like_no_name_suggests_none(wrong: str) -> None:
+    assert "did you mean" not in refused_style(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "qqqqqqqq", "x" * 5000, "~nobody-of-this-name/a", "a/b", "\0"]
+)
+def test_what_is_no_name_at_all(wrong: str) -> None:
+    assert "`impasto styles` lists them all" in refused_style(wrong)
+
+
+def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "My_Tulip.png"
+    assert refused_style(path) == f"cannot read {path}: it does not exist; check the name"
+    Image.fromarray(photo(40, 30)).save(path)
+    for spec in (path, str(path), f"{path}:0.5"):
+        ((style, weight),) = find_mix(spec).parts
+        assert (style.name, weight, style.metadata["source"]) == ("my-tulip", 1, "My_Tulip")
+        assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
+    mix = find_mix(f"{path}:0.5,starry-night:0.5")
+    assert mix.name == "my-tulip-50-starry-night-50"
+
+
+def test_a_picture_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.png"
+    Image.fromarray(photo(40, 30)).save(path)
+    find_style(path)
+    Image.fromarray(photo(50, 60)).save(path)
+    found = find_style(path).picture
+    assert found is not None and found.shape == photo(50, 60).shape
+
+
+def test_a_broken_picture_is_no_style(tmp_path: Path) -> None:
+    path = tmp_path / "tulip.jpg"
+    path.write_bytes(b"no picture")
+    assert "cannot make a style of a picture" in refused_style(path)
+
+
+def test_a_style_file_is_found_by_path_and_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tulip().save(tmp_path / "tulip.safetensors")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for spec in ("~/tulip.safetensors", tmp_path / "tulip.safetensors"):
+        assert find_style(spec).name == "tulip"
+
+
+def test_a_file_that_is_no_style_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("Dear diary,")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        StyleError, match=r"notes\.txt as a style: it is neither a picture nor a style file"
+    ):
+        find_style("notes.txt")
+
+
+def test_a_picture_in_memory_is_a_style() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(photo(40, 30)).save(buffer, "PNG")
+    sources = [buffer.getvalue(), io.BytesIO(buffer.getvalue()), photo(40, 30)]
+    for spec in (*sources, Image.fromarray(photo(40, 30)), Picture(photo(40, 30))):
+        style = find_style(spec)  # type: ignore[arg-type]  # a list of many types
+        assert (style.name, style.embeddings, style.file) == ("picture", {}, None)
+        assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
+        assert repr(style) == "Style('picture', networks=a picture)"
+
+
+def test_a_style_from_an_array_does_not_change_with_it() -> None:
+    pixels = photo(40, 30)
+    style = find_style(pixels)
+    pixels[:] = 0
+    assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
+
+
+@pytest.mark.parametrize("wrong", [None, 7, {}, np.zeros((4, 5, 3)), b"none", object()])
+def test_what_is_no_style_is_an_error_with_a_remedy(wrong: Any) -> None:
+    assert "; " in refused_style(wrong)

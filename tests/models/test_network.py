@@ -2,6 +2,7 @@
 far as an engine."""
 
 import math
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,7 @@ def refused(path: Path) -> str:
 
 def test_round_trip(tmp_path: Path) -> None:
     for network in (SMALL, replace(older(SMALL), predictor=b""), replace(SMALL, photo=PHOTO)):
-        network.write(tmp_path / "a.safetensors")
+        network.save(tmp_path / "a.safetensors")
         found = find_network(str(tmp_path / "a.safetensors"))
         assert replace(found, metadata=network.metadata) == network
         assert (found.photo is None) == (network.photo is None)
@@ -101,7 +102,7 @@ def test_what_is_wrong_with_a_network(
     tmp_path: Path, wrong: Mapping[str, Any], reason: str
 ) -> None:
     path = tmp_path / "a.safetensors"
-    replace(SMALL, **wrong).write(path)
+    replace(SMALL, **wrong).save(path)
     said = refused(path)
     assert reason in said and said.endswith("; get it anew, from where you trust")
 
@@ -111,7 +112,7 @@ def test_weights_that_were_changed(tmp_path: Path) -> None:
         weight = next(each for each in model.graph.initializer if each.name.endswith(".float16"))
         weight.raw_data = bytes(len(weight.raw_data))
 
-    replace(SMALL, graph=changed(SMALL.graph, change)).write(tmp_path / "a.safetensors")
+    replace(SMALL, graph=changed(SMALL.graph, change)).save(tmp_path / "a.safetensors")
     assert f"its hash is '{SMALL.hash}', and that of its weights is" in refused(
         tmp_path / "a.safetensors"
     )
@@ -155,8 +156,10 @@ def test_what_is_missing(
 
 
 def test_a_style_is_no_network(tmp_path: Path) -> None:
-    gallery_style("photo").write(tmp_path / "style.safetensors")
-    assert "it says 'impasto style 1'; give one that is" in refused(tmp_path / "style.safetensors")
+    gallery_style("photo").save(tmp_path / "style.safetensors")
+    assert "the format 'impasto style 1'; give a file of the format 'impasto network 1'" in refused(
+        tmp_path / "style.safetensors"
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -186,3 +189,9 @@ def test_damaged_files_are_refused_or_still_networks(
         assert isinstance(found, Network)
         tensors, _ = read_safetensors(path, NetworkError, FORMAT)
         assert "graph" in tensors
+
+
+def test_networks_are_shown_in_short_and_can_be_pickled() -> None:
+    assert repr(SMALL) == f"Network('small', {SMALL.embedding_size} numbers, hash {SMALL.hash})"
+    copied = pickle.loads(pickle.dumps(SMALL))
+    assert copied == SMALL and repr(copied) == repr(SMALL)

@@ -1,7 +1,7 @@
-"""Styles: what files keep, what names find, what mixes weigh, and what users are told where
-something does not fit."""
+"""Style files: what they keep, and what users are told where something does not fit."""
 
 import math
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_styles import NETWORK, refused_style, tulip
 from pictures import photo
-from PIL import Image
 
 from impasto.errors import StyleError
 from impasto.images.image import Picture, UInt8
 from impasto.images.writing import encode
-from impasto.models.gallery import find_style, gallery_names, gallery_style
-from impasto.models.mix import Mix, find_mix
-from impasto.models.network import MAX_EMBEDDING_SIZE, Network, load_shipped
+from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.network import MAX_EMBEDDING_SIZE, load_shipped
 from impasto.models.style import (
     FORMAT,
     MAX_LONG_SIDE,
@@ -28,26 +27,6 @@ from impasto.models.style import (
     read_style,
 )
 from impasto.tensor_files import write_safetensors
-
-NETWORK = Network("base", "cafe", 6, b"graph", {})
-FACTS = {"title": "Tulip", "artist": "Nobody", "year": "2024", "base.J": "1.25"}
-
-
-def tulip(size: int = 6) -> Style:
-    return Style(
-        "tulip", {"base": np.linspace(-1, 2, size, dtype=np.float32)}, {"base": "cafe"}, FACTS
-    )
-
-
-def refused(spec: object) -> str:
-    with pytest.raises(StyleError) as raised:
-        find_mix(spec)  # type: ignore[arg-type]
-    message = str(raised.value)
-    assert "\n" not in message
-    return message
-
-
-# Files
 
 
 @given(
@@ -65,7 +44,7 @@ def test_round_trip(
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "trip.safetensors"
     embeddings = {"base": np.array(values, np.float32), "small": np.zeros(2, np.float32)}
-    Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).write(path)
+    Style(name, embeddings, {"base": "cafe", "small": "beef"}, facts).save(path)
     found = read_style(path)
     assert (found.name, found.hashes, found.own) == (name, {"base": "cafe", "small": "beef"}, None)
     assert {key: value for key, value in found.metadata.items() if key != "format"} == facts
@@ -76,7 +55,7 @@ def test_round_trip(
 
 def test_a_style_stays_small(tmp_path: Path) -> None:
     for name in gallery_names():
-        gallery_style(name).write(tmp_path / name)
+        gallery_style(name).save(tmp_path / name)
         assert (tmp_path / name).stat().st_size < 15_000
 
 
@@ -85,7 +64,7 @@ def test_a_network_of_its_own_travels_in_the_file(tmp_path: Path) -> None:
     embedding = np.linspace(
         -1, 2, own.embedding_size, dtype=np.float32
     )  # to the last bit, unlike others
-    Style("mine", {"own": embedding}, {"own": own.hash}, own=own).write(
+    Style("mine", {"own": embedding}, {"own": own.hash}, own=own).save(
         tmp_path / "mine.safetensors"
     )
     found = read_style(tmp_path / "mine.safetensors")
@@ -100,7 +79,7 @@ def test_a_file_that_lacks_something(tmp_path: Path, lacking: str) -> None:
     write_safetensors(
         tmp_path / "a.safetensors", {"embedding.base": np.ones(6, np.float16)}, metadata
     )
-    with pytest.raises(StyleError, match=f"a.safetensors is not a whole style file.*{lacking}"):
+    with pytest.raises(StyleError, match=f"a.safetensors: it is not a whole style file.*{lacking}"):
         read_style(tmp_path / "a.safetensors")
 
 
@@ -122,18 +101,15 @@ def test_a_graph_is_bytes(tmp_path: Path) -> None:
         read_style(tmp_path / "a.safetensors").embedding(NETWORK)
 
 
-# The picture that a style was learned from
-
-
 def test_a_picture_travels_in_the_file(tmp_path: Path) -> None:
     picture = photo(300, 200)
-    replace(tulip(), remembered=encode_picture(picture)).write(tmp_path / "tulip.safetensors")
+    replace(tulip(), remembered=encode_picture(picture)).save(tmp_path / "tulip.safetensors")
     found = read_style(tmp_path / "tulip.safetensors")
     assert set(found.embeddings) == {"base"}
     assert found.picture is not None and found.picture.dtype == np.uint8
     assert found.picture.shape == picture.shape
     assert np.abs(found.picture.astype(int) - picture).mean() < 4
-    tulip().write(tmp_path / "tulip.safetensors")
+    tulip().save(tmp_path / "tulip.safetensors")
     assert read_style(tmp_path / "tulip.safetensors").picture is None
 
 
@@ -155,7 +131,7 @@ def test_the_size_of_a_remembered_picture(height: int, width: int, kept: tuple[i
 
 
 def test_a_broken_picture(tmp_path: Path) -> None:
-    replace(tulip(), remembered=encode_picture(photo(60, 60))[:-40]).write(
+    replace(tulip(), remembered=encode_picture(photo(60, 60))[:-40]).save(
         tmp_path / "tulip.safetensors"
     )
     found = read_style(tmp_path / "tulip.safetensors")
@@ -166,11 +142,12 @@ def test_a_broken_picture(tmp_path: Path) -> None:
         _ = found.picture
 
 
-# Files from strangers
-
-
 GRAPH = np.frombuffer(load_shipped("small").graph, np.uint8)
+
+
 CUT = GRAPH[:-100]
+
+
 WIDE = load_shipped("small").embedding_size
 
 
@@ -219,13 +196,13 @@ def test_what_is_wrong_with_a_style(
     write_safetensors(
         path, tensors, {"format": FORMAT, "name": "tulip", "base.hash": "cafe", **metadata}
     )
-    said = refused(path)
+    said = refused_style(path)
     assert str(path) in said and reason in said and "anew" in said
 
 
 def test_what_a_file_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     facts = {"title": "Tulip\x1b]0;mine\x07", "artist": "a\x9b31mb", "\x1bkey": "value"}
-    replace(tulip(), metadata=facts).write(tmp_path / "a.safetensors")
+    replace(tulip(), metadata=facts).save(tmp_path / "a.safetensors")
     assert read_style(tmp_path / "a.safetensors").metadata == {
         "title": "Tulip\ufffd]0;mine\ufffd",
         "artist": "a\ufffd31mb",
@@ -234,7 +211,7 @@ def test_what_a_file_says_does_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 def test_a_picture_larger_than_any_that_is_remembered(tmp_path: Path) -> None:
     bomb = encode(Picture(np.zeros((MAX_LONG_SIDE, MAX_SHORT_SIDE + 1, 3), np.uint8)), ".webp")
-    replace(tulip(), remembered=bomb).write(tmp_path / "a.safetensors")
+    replace(tulip(), remembered=bomb).save(tmp_path / "a.safetensors")
     with pytest.raises(StyleError, match=r"513 x 8192 pixels are .*; get the style anew") as raised:
         _ = read_style(tmp_path / "a.safetensors").picture
     assert "--max-pixels" not in str(raised.value)
@@ -248,7 +225,7 @@ def test_damaged_files_are_refused_or_still_styles(
     tmp_path_factory: pytest.TempPathFactory, part: float, damage: list[tuple[float, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("damaged") / "a.safetensors"
-    replace(tulip(), remembered=encode_picture(photo(8, 8))).write(path)
+    replace(tulip(), remembered=encode_picture(photo(8, 8))).save(path)
     damaged = bytearray(path.read_bytes())
     for place, bit in damage:
         damaged[int(place * len(damaged))] ^= 1 << bit
@@ -258,9 +235,6 @@ def test_damaged_files_are_refused_or_still_styles(
         _ = found.embedding(NETWORK), found.picture
     except StyleError as error:
         assert "\n" not in str(error)
-
-
-# What fits a network
 
 
 def test_the_embedding_of_a_network() -> None:
@@ -289,7 +263,7 @@ def test_versions_of_the_gallery_are_named() -> None:
 
 
 def test_a_style_that_remembers_is_learned_anew_from_its_file(tmp_path: Path) -> None:
-    replace(tulip(), remembered=encode_picture(photo(60, 60))).write(tmp_path / "my.safetensors")
+    replace(tulip(), remembered=encode_picture(photo(60, 60))).save(tmp_path / "my.safetensors")
     with pytest.raises(
         StyleError, match=f"impasto train {tmp_path / 'my.safetensors'} --overwrite --network base"
     ):
@@ -314,175 +288,15 @@ def test_a_broken_embedding(values: list[float]) -> None:
         broken.embedding(NETWORK)
 
 
-# Names
+def test_styles_are_shown_in_short() -> None:
+    assert repr(gallery_style("starry-night")) == "Style('starry-night', networks=base, small)"
+    assert repr(replace(tulip(), embeddings={})) == "Style('tulip', networks=none)"
 
 
-def test_names_of_a_gallery_have_the_photograph_last(tmp_path: Path) -> None:
-    (tmp_path / "styles").mkdir()
-    for name in ("zebra", "photo", "ant", "quince"):
-        (tmp_path / "styles" / f"{name}.safetensors").touch()
-    (tmp_path / "styles" / "notes.txt").touch()
-    assert gallery_names(tmp_path) == ("ant", "quince", "zebra", "photo")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        ("stary-night", "starry-night"),
-        ("Starry-Night", "starry-night"),
-        ("grate-wave", "great-wave"),
-        ("greatwave", "great-wave"),
-        ("the kiss", "the-kiss"),
-        ("Wave", "great-wave"),
-        ("stary", "starry-night"),
-        ("cat", "girl-with-cat"),
-    ],
-)
-def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
-    message = refused(wrong)
-    assert wrong in message
-    assert f"did you mean {right}" in message
-    assert "impasto styles" in message
-
-
-def test_no_more_than_three_names_are_suggested() -> None:
-    assert sum("the" in name for name in gallery_names()) > 3
-    assert refused("the").count(" or ") == 2
-
-
-@pytest.mark.parametrize("wrong", ["nosuch", "nothing", "unknown", "foo", "picasso", "s", "at"])
-def test_what_is_like_no_name_suggests_none(wrong: str) -> None:
-    assert "did you mean" not in refused(wrong)
-
-
-@pytest.mark.parametrize(
-    "wrong", ["", "qqqqqqqq", "x" * 5000, "~nobody-of-this-name/a", "a/b", "\0"]
-)
-def test_what_is_no_name_at_all(wrong: str) -> None:
-    assert "`impasto styles` lists them all" in refused(wrong)
-
-
-def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "My_Tulip.png"
-    assert refused(path) == f"{path} does not exist"
-    Image.fromarray(photo(40, 30)).save(path)
-    for spec in (path, str(path), f"{path}:0.5"):
-        ((style, weight),) = find_mix(spec).parts
-        assert (style.name, weight, style.metadata["source"]) == ("my-tulip", 1, "My_Tulip")
-        assert style.picture is not None and np.array_equal(style.picture, photo(40, 30))
-    mix = find_mix(f"{path}:0.5,starry-night:0.5")
-    assert mix.name == "my-tulip-50-starry-night-50"
-
-
-def test_a_picture_that_has_changed_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "tulip.png"
-    Image.fromarray(photo(40, 30)).save(path)
-    find_style(path)
-    Image.fromarray(photo(50, 60)).save(path)
-    found = find_style(path).picture
-    assert found is not None and found.shape == photo(50, 60).shape
-
-
-def test_a_broken_picture_is_no_style(tmp_path: Path) -> None:
-    path = tmp_path / "tulip.jpg"
-    path.write_bytes(b"no picture")
-    assert "no style can be taken from it" in refused(path)
-
-
-# Mixes
-
-
-def test_one_style_by_whatever_names_it(tmp_path: Path) -> None:
-    style = gallery_style("starry-night")
-    path = tmp_path / "a:b,c.safetensors"
-    style.write(path)
-    for spec in (
-        "starry-night",
-        " starry-night:3 ",
-        str(path),
-        path,
-        style,
-        Mix(((style, 1.0),)),
-        [(style, 5.0)],
-    ):
-        mix = find_mix(spec)
-        assert mix.name == "starry-night"
-        assert [weight for _, weight in mix.parts] == [1]
-
-
-@pytest.mark.parametrize(
-    ("spec", "weights", "name", "given_sum"),
-    [
-        ("starry-night:0.7,great-wave:0.3", [0.7, 0.3], "starry-night-70-great-wave-30", 1),
-        ("starry-night:7, great-wave:3", [0.7, 0.3], "starry-night-70-great-wave-30", 10),
-        ("starry-night,great-wave", [0.5, 0.5], "starry-night-50-great-wave-50", None),
-        ("starry-night:3,great-wave", [0.75, 0.25], "starry-night-75-great-wave-25", 4),
-        ("starry-night:1,great-wave:0", [1], "starry-night", 1),
-        ("starry-night:1e-3,photo:1e-3", [0.5, 0.5], "starry-night-50-photo-50", 2e-3),
-    ],
-)
-def test_weights(spec: str, weights: list[float], name: str, given_sum: float | None) -> None:
-    mix = find_mix(spec)
-    assert [weight for _, weight in mix.parts] == pytest.approx(weights)
-    assert mix.given == (None if given_sum is None else pytest.approx(given_sum))
-    assert mix.name == name
-
-
-@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=4))
-def test_weights_keep_their_ratios_and_sum_to_one(weights: list[float]) -> None:
-    names = ["starry-night", "great-wave", "photo", "starry-night"]
-    mix = find_mix(
-        ",".join(f"{name}:{weight!r}" for name, weight in zip(names, weights, strict=False))
-    )
-    assert [style.name for style, _ in mix.parts] == names[: len(weights)]
-    assert [weight for _, weight in mix.parts] == pytest.approx(
-        [weight / sum(weights) for weight in weights]
-    )
-
-
-@given(st.one_of(st.floats(max_value=0), st.just(math.nan), st.just(math.inf)))
-def test_weights_that_are_no_positive_numbers(weight: float) -> None:
-    assert "weights of a mix must be positive numbers" in refused(f"starry-night:{weight!r}")
-    if weight != 0:
-        assert "weights of a mix must be positive numbers" in refused(
-            f"starry-night:{weight!r},great-wave:1"
-        )
-
-
-@pytest.mark.parametrize("weight", ["much", "", "0.5x", "0x1"])
-def test_garbage_for_a_weight(weight: str) -> None:
-    assert "starry-night" in refused(f"starry-night:{weight},great-wave:1")
-    assert "a mix is written starry-night:0.7,great-wave:0.3" in refused(
-        "starry-night:much,great-wave:1"
-    )
-
-
-def test_files_in_a_mix_and_colons_in_their_paths(tmp_path: Path) -> None:
-    path = tmp_path / "c:" / "tulip.safetensors"
-    tulip().write(path)
-    mix = find_mix(f"{path}:3,photo:1")
-    assert [(style.name, weight) for style, weight in mix.parts] == [
-        ("tulip", 0.75),
-        ("photo", 0.25),
-    ]
-    assert [weight for _, weight in find_mix(f"{path},{path}:1").parts] == [0.5, 0.5]
-    absent = tmp_path / "d:" / "absent.safetensors"
-    assert refused(f"{absent},photo") == f"{absent} does not exist"
-
-
-def test_a_style_file_is_found_by_path_and_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tulip().write(tmp_path / "tulip.safetensors")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for spec in ("~/tulip.safetensors", tmp_path / "tulip.safetensors"):
-        assert find_style(spec).name == "tulip"
-
-
-def test_a_file_that_is_no_style_is_named_as_such(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "notes.txt").write_text("Dear diary,")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(StyleError, match=r"notes\.txt is neither a picture nor a style file"):
-        find_style("notes.txt")
+def test_styles_can_be_pickled() -> None:
+    style = replace(tulip(), remembered=encode_picture(photo(8, 9)))
+    assert style.picture is not None
+    copied = pickle.loads(pickle.dumps(style))
+    assert (copied.name, copied.hashes, copied.metadata) == ("tulip", style.hashes, style.metadata)
+    assert np.array_equal(copied.embedding(NETWORK), style.embedding(NETWORK))
+    assert np.array_equal(copied.picture, style.picture)

@@ -8,21 +8,20 @@ import pytest
 from pictures import UInt8, photo, ramp
 from PIL import Image
 
-from impasto.errors import PictureError, VideoError
+from impasto.errors import PictureError
 from impasto.images.image import Picture
 from impasto.images.resize import resized
 from impasto.inference.color import Color
 from impasto.inference.masks import parse_mask
 from impasto.inference.settings import StylizeSettings, parse_settings
-from impasto.progress import Advance
+from impasto.progress import Advance, Progress
 from impasto.sheets import comparison as comparisons
 from impasto.sheets.comparison import (
     ComparisonSheet,
     before_after,
-    by_network,
-    load,
-    there_and_back,
-    write_animation,
+    compare,
+    load_photo,
+    network_painter,
 )
 from impasto.sheets.contact_sheet import SheetRow
 from impasto.stylizer import Stylizer
@@ -30,21 +29,21 @@ from impasto.stylizer import Stylizer
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[SheetRow]:
-    """What sheets were made of."""
-    seen: list[SheetRow] = []
+    """Return the rows of the last sheet."""
+    drawn: list[SheetRow] = []
 
     def sheet_of(rows: list[SheetRow], width: int, title: str) -> UInt8:
-        seen[:] = rows
+        drawn[:] = rows
         titles.append(title)
         return np.zeros((1, 1, 3), np.uint8)
 
     titles: list[str] = []
     monkeypatch.setattr(comparisons, "sheet_of", sheet_of)
-    return seen
+    return drawn
 
 
-def told(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
-    """One pixel that tells what it was painted with."""
+def encode(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
+    """Return one pixel that encodes the settings."""
     style = len(settings.style.name)
     return np.array(
         [[[style, round(100 * settings.strength), round(10 * settings.stroke)]]], np.uint8
@@ -60,9 +59,13 @@ UDNIE, WAVE = parse_settings("udnie"), parse_settings("great-wave:0.25,udnie:0.7
 
 def test_every_combination_is_painted() -> None:
     comparison = ComparisonSheet(
-        [named("a"), named("b")], [UDNIE, WAVE], [("one", told), ("two", told)], (0.5, 1), (1, 2)
+        [named("a"), named("b")],
+        [UDNIE, WAVE],
+        [("one", encode), ("two", encode)],
+        (0.5, 1),
+        (1, 2),
     )
-    paintings = list(comparison.paintings())
+    paintings = list(comparison.paint())
     styles = [len(UDNIE.style.name), len(WAVE.style.name)]
     wanted = [
         (*values,)
@@ -77,13 +80,13 @@ def shown(rows: list[SheetRow]) -> list[tuple[str, list[str], list[str]]]:
 
 
 def laid(comparison: ComparisonSheet) -> None:
-    comparison.sheet(list(comparison.paintings()))
+    comparison.arrange(list(comparison.paint()))
 
 
 def test_one_painting(rows: list[SheetRow]) -> None:
     laid(
         ComparisonSheet(
-            [named("a")], [WAVE], [("small", told)], (0.5,), colors=[Color("luminance", 0.5)]
+            [named("a")], [WAVE], [("small", encode)], (0.5,), colors=[Color("luminance", 0.5)]
         )
     )
     mixed = "great-wave 0.25 + udnie 0.75, strength 0.5, luminance 0.5, small"
@@ -95,7 +98,7 @@ def test_one_thing_varies(rows: list[SheetRow]) -> None:
         ComparisonSheet(
             [named("a")],
             [UDNIE],
-            [("base", told)],
+            [("base", encode)],
             colors=[Color(), Color("linear-mkl", when="before")],
         )
     )
@@ -103,7 +106,7 @@ def test_one_thing_varies(rows: list[SheetRow]) -> None:
 
 
 def test_two_things_vary(rows: list[SheetRow]) -> None:
-    comparison = ComparisonSheet([named("a")], [UDNIE, WAVE], [("base", told)], (0.25, 0.5, 1))
+    comparison = ComparisonSheet([named("a")], [UDNIE, WAVE], [("base", encode)], (0.25, 0.5, 1))
     laid(comparison)
     heads = ["strength 0.25", "strength 0.5", "strength 1"]
     assert shown(rows) == [
@@ -115,16 +118,16 @@ def test_two_things_vary(rows: list[SheetRow]) -> None:
 
 
 def test_photographs_are_rows(rows: list[SheetRow]) -> None:
-    laid(ComparisonSheet([named("a"), named("b")], [UDNIE, WAVE], [("base", told)]))
+    laid(ComparisonSheet([named("a"), named("b")], [UDNIE, WAVE], [("base", encode)]))
     assert [(name, heads) for name, heads, _ in shown(rows)] == [
         ("a", ["photograph", "udnie", "great-wave 0.25 + udnie 0.75"]),
         ("b", []),
     ]
-    laid(ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", told)]))
+    laid(ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", encode)]))
     assert shown(rows)[0][1] == ["photograph", "udnie"]
     strengths = [step / 10 for step in range(11)]
     laid(
-        ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", told)], strengths)
+        ComparisonSheet([named("a"), named("b")], [UDNIE], [("base", encode)], strengths)
     )  # too many columns: turned around
     assert [(name, heads) for name, heads, _ in shown(rows)][:2] == [
         ("photograph", ["a", "b"]),
@@ -136,7 +139,10 @@ def test_photographs_are_rows(rows: list[SheetRow]) -> None:
 def test_three_things_vary(rows: list[SheetRow]) -> None:
     laid(
         ComparisonSheet(
-            [named("a"), named("b")], [UDNIE, WAVE], [("base", told), ("small", told)], (0.5, 1)
+            [named("a"), named("b")],
+            [UDNIE, WAVE],
+            [("base", encode), ("small", encode)],
+            (0.5, 1),
         )
     )
     labels = [labels for _, _, labels in shown(rows)]
@@ -148,7 +154,7 @@ def test_the_size_is_known_before() -> None:
     comparison = ComparisonSheet(
         [named("a")], [UDNIE, WAVE], [("base", lambda photo, *_: photo.rgb)], (0.5, 1), (1, 2)
     )
-    sheet = comparison.sheet(list(comparison.paintings()), 80)
+    sheet = comparison.arrange(list(comparison.paint()), 80)
     assert comparison.size(80) == (sheet.shape[1], sheet.shape[0])
 
 
@@ -158,10 +164,10 @@ def test_a_network_paints_as_the_stylizer_does(scene: UInt8) -> None:
     (painting,) = ComparisonSheet(
         [("a", Picture(scene))],
         [settings],
-        [("small", by_network(stylizer))],
+        [("small", network_painter(stylizer))],
         (0.5,),
         colors=[settings.color],
-    ).paintings()
+    ).paint()
     np.testing.assert_array_equal(
         painting, stylizer.stylize(scene, "udnie", 0.5, color="luminance", mask="left-right")
     )
@@ -170,26 +176,26 @@ def test_a_network_paints_as_the_stylizer_does(scene: UInt8) -> None:
 def test_the_photograph_s_own_mask(scene: UInt8) -> None:
     settings = StylizeSettings(UDNIE.style, mask=parse_mask("alpha"))
     alpha = np.where(ramp(120, 160) > 127, 255, 0).astype(np.uint8)
-    painted = by_network(Stylizer("small"))(Picture(scene, alpha), settings, lambda _: None)
+    painted = network_painter(Stylizer("small"))(Picture(scene, alpha), settings, lambda _: None)
     assert (painted[:, :70] == scene[:, :70]).all() and (painted[:, 90:] != scene[:, 90:]).any()
 
 
 def test_photographs_are_loaded_as_large_as_cells_want(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(photo(600, 1200)).save(path)
-    assert load(path).rgb.shape == (600, 1200, 3)
-    assert load(path, 100).rgb.shape == load(path, 100, 320).rgb.shape == (100, 200, 3)
-    assert load(path, width=320).rgb.shape == (512, 1024, 3)
-    assert load(path, width=1100).rgb.shape == (550, 1100, 3)
-    assert load(path, width=4000).rgb.shape == (600, 1200, 3)  # never enlarged
-    np.testing.assert_array_equal(load(path, 100).rgb, resized(photo(600, 1200), 100))
+    assert load_photo(path).rgb.shape == (600, 1200, 3)
+    assert load_photo(path, 100).rgb.shape == load_photo(path, 100, 320).rgb.shape == (100, 200, 3)
+    assert load_photo(path, width=320).rgb.shape == (512, 1024, 3)
+    assert load_photo(path, width=1100).rgb.shape == (550, 1100, 3)
+    assert load_photo(path, width=4000).rgb.shape == (600, 1200, 3)  # never enlarged
+    np.testing.assert_array_equal(load_photo(path, 100).rgb, resized(photo(600, 1200), 100))
     Image.fromarray(
         np.dstack([photo(20, 30), np.tile(np.repeat(np.array([0, 255], np.uint8), 15), (20, 1))])
     ).save(path)
-    clear = load(path)
+    clear = load_photo(path)
     assert (clear.rgb[:, :15] == 255).all() and (clear.rgb[:, 15:] == photo(20, 30)[:, 15:]).all()
     with pytest.raises(PictureError, match="no such file"):
-        load(tmp_path / "absent.png")
+        load_photo(tmp_path / "absent.png")
 
 
 def test_before_and_after() -> None:
@@ -202,31 +208,28 @@ def test_before_and_after() -> None:
     assert before_after(photo(1, 1), photo(1, 1)).shape == (1, 1, 3)
 
 
-def test_a_sweep_goes_from_the_photograph_to_the_painting_and_lingers() -> None:
-    steps = np.diff(comparisons.SWEEP)
-    assert (
-        comparisons.SWEEP[0] == 0
-        and comparisons.SWEEP[-1] == 1
-        and (steps > 0).all()
-        and steps.max() < 0.08
-    )
-    assert steps[0] < steps[12] / 5 and steps[-1] < steps[11] / 5
-    one, two, three = (np.full((1, 1, 3), level, np.uint8) for level in range(3))
-    assert [int(picture[0, 0, 0]) for picture in there_and_back([one, two, three])] == [0, 1, 2, 1]
+def test_a_comparison_is_painted_and_written(tmp_path: Path) -> None:
+    def flat(picture: Picture, settings: StylizeSettings, advance: Advance) -> UInt8:
+        advance(0.5)
+        return np.full_like(picture.rgb, round(255 * settings.strength))
+
+    sheet = ComparisonSheet([named("a")], [UDNIE], [("flat", flat)], (0.5, 1))
+    states: list[Progress] = []
+    result = compare(sheet, tmp_path / "sheet.png", on_progress=states.append)
+    assert (result.kind, result.count) == ("sheet", 2)
+    assert sheet.size() == (result.width, result.height)
+    assert [state.fraction for state in states] == [0.25, 0.5, 0.75, 1]
+    result = compare(sheet, tmp_path / "sweep.gif", "sweep")
+    assert (result.count, result.width, result.height) == (48, 6, 4)
+    result = compare(sheet, tmp_path / "ba.png", "before-after")
+    assert (result.count, result.width, result.height) == (2, 6, 4)
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".webp"])
-def test_an_animation(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"sweep{suffix}"
-    pictures = [(photo(24, 32) * level).astype(np.uint8) for level in (0.2, 0.6, 1)]
-    write_animation(path, pictures)
-    with Image.open(path) as image:
-        assert (image.n_frames, image.size, image.info["loop"]) == (3, (32, 24), 0)  # type: ignore[attr-defined]
-        for number, picture in enumerate(pictures):
-            image.seek(number)
-            image.load()  # which WebP needs for the duration
-            assert image.info["duration"] == comparisons.FRAME
-            assert np.abs(np.asarray(image.convert("RGB")).astype(float) - picture).mean() < 6
-    with pytest.raises(VideoError, match="cannot write"):
-        write_animation(path / "inside.gif", pictures)
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+def test_memory_that_does_not_suffice_is_one_error(tmp_path: Path) -> None:
+    def fail(*_: object) -> UInt8:
+        raise MemoryError
+
+    sheet = ComparisonSheet([named("a")], [UDNIE], [("flat", fail)])
+    with pytest.raises(PictureError, match=r"cannot paint the comparison.*out of memory"):
+        compare(sheet, tmp_path / "sheet.png")
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,4 @@
-"""Contact sheets, as somebody looks at them: where pictures are, and that letters stay with
-theirs."""
+"""Contact sheets: where pictures are, and that labels stay with their pictures."""
 
 import numpy as np
 import pytest

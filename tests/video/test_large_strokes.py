@@ -2,12 +2,11 @@
 fine."""
 
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import EVEN, frames_of, make_clip
+from clips import EVEN, frames_of, make_clip, unchanged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moving import texture
@@ -16,12 +15,11 @@ from pictures import UInt8, photo
 from PIL import Image
 
 from impasto.images.reading import read
-from impasto.video import Options, stylize_video
-from impasto.video.clip import Clip, Frame
-from impasto.video.large_strokes import add_fine_luma, enlarge, reduce, usual_stroke
-from impasto.video.stylize import fit_frame
+from impasto.video import VideoOptions, paint_video
+from impasto.video.clip import Frame
+from impasto.video.large_strokes import add_fine_luma, default_stroke, enlarge_frame, reduce_frame
 
-TWICE = Options(stroke=2)
+TWICE = VideoOptions(stroke=2)
 
 
 def light(frame: UInt8) -> NDArray[np.float64]:
@@ -38,10 +36,6 @@ def quiet(picture: UInt8) -> UInt8:
     """Colors that videos can hold at half the resolution: a fifth as strong as they were."""
     gray = picture.mean(-1, keepdims=True)
     return (50 + 0.6 * (gray + 0.2 * (picture - gray))).astype(np.uint8)
-
-
-def same(frame: UInt8) -> UInt8:
-    return frame
 
 
 def keeping(frames: list[UInt8]) -> Callable[[UInt8], UInt8]:
@@ -69,7 +63,7 @@ def keeping(frames: list[UInt8]) -> Callable[[UInt8], UInt8]:
     ],
 )
 def test_how_large_strokes_are_if_nobody_says(size: tuple[int, int], stroke: float) -> None:
-    assert usual_stroke(*size) == stroke
+    assert default_stroke(*size) == stroke
 
 
 @settings(max_examples=30, deadline=None)
@@ -83,10 +77,10 @@ def test_a_frame_that_is_not_painted_comes_back(
     height: int, width: int, stroke: float, seed: int
 ) -> None:
     rgb = texture(height, width, seed)
-    frame = reduce(Frame(rgb, 7, 3, 2), stroke)
+    frame = reduce_frame(Frame(rgb, 7, 3, 2), stroke)
     assert frame.rgb.shape == (max(1, round(height / stroke)), max(1, round(width / stroke)), 3)
     assert frame.size == (height, width)
-    back = enlarge(frame)
+    back = enlarge_frame(frame)
     assert (back.pts, back.duration, back.number, back.size) == (7, 3, 2, (height, width))
     missing = light(rgb) - light(back.rgb)
     inside = (back.rgb > 0) & (
@@ -104,7 +98,9 @@ def test_strokes_are_large_in_large_frames(
     make_clip(tmp_path / "clip.mp4", EVEN[:2], frame.shape[:2], pictures=[frame] * 2)
     Image.fromarray(frame).save(tmp_path / "1.png")
     seen = list[UInt8]()
-    done = stylize_video(tmp_path / name, tmp_path / "out.mp4", keeping(seen), Options(stroke=None))
+    done = paint_video(
+        tmp_path / name, tmp_path / "out.mp4", keeping(seen), VideoOptions(stroke=None)
+    )
     assert (done.stroke, done.height, done.width) == (stroke, side, side + 2)
     assert {each.shape for each in seen} == {(side // stroke, side // stroke + 2 // stroke, 3)}
     assert frames_of(tmp_path / "out.mp4")[0].shape == frame.shape
@@ -116,6 +112,7 @@ def test_luma_stays_in_its_range() -> None:
     assert luma.tolist() == [[16, 107, 235, 16]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pix_fmt", "colors", "full"),
     [
@@ -148,8 +145,8 @@ def test_light_is_that_of_the_scene(
         pictures=pictures,
     )
     scenes, seen = list[UInt8](), list[UInt8]()
-    stylize_video(source, tmp_path / "plain.mkv", keeping(scenes))
-    done = stylize_video(source, tmp_path / "twice.mkv", keeping(seen), TWICE)
+    paint_video(source, tmp_path / "plain.mkv", keeping(scenes))
+    done = paint_video(source, tmp_path / "twice.mkv", keeping(seen), TWICE)
     assert [frame.shape for frame in seen] == [(height // 2, width // 2, 3)] * 3
     assert (done.width, done.height, done.frames, done.stroke) == (width, height, 3, 2)
     for scene, plain, twice in zip(
@@ -163,7 +160,7 @@ def test_what_is_painted_is_brought_up_with_the_edges_of_the_scene(tmp_path: Pat
     edge = np.full((96, 128, 3), 90, np.uint8)
     edge[:, 63:] = 160
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], (96, 128), pictures=[edge] * 2)
-    stylize_video(source, tmp_path / "out.mp4", lambda frame: np.full_like(frame, 120), TWICE)
+    paint_video(source, tmp_path / "out.mp4", lambda frame: np.full_like(frame, 120), TWICE)
     rows = light(frames_of(tmp_path / "out.mp4")[0]).mean(0)
     assert rows[:56] == pytest.approx(120, abs=2) and rows[70:] == pytest.approx(120, abs=2)
     assert rows[64] - rows[61] > 15, (
@@ -174,8 +171,8 @@ def test_what_is_painted_is_brought_up_with_the_edges_of_the_scene(tmp_path: Pat
 @pytest.mark.parametrize("turn", [(90, False), (180, True)])
 def test_turned(tmp_path: Path, turn: tuple[float, bool]) -> None:
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2], turn=turn)
-    for name, options in (("plain", Options()), ("twice", TWICE)):
-        stylize_video(source, tmp_path / f"{name}.mp4", same, options)
+    for name, options in (("plain", VideoOptions()), ("twice", TWICE)):
+        paint_video(source, tmp_path / f"{name}.mp4", unchanged, options)
     plain, twice = (frames_of(tmp_path / f"{name}.mp4") for name in ("plain", "twice"))
     assert apart(plain[0], twice[0]) < 2
 
@@ -185,9 +182,9 @@ def test_turned(tmp_path: Path, turn: tuple[float, bool]) -> None:
 def test_animations_and_numbered_pictures(tmp_path: Path, source: str, out: str) -> None:
     make_clip(tmp_path / "clip.mp4", EVEN[:3])
     if source == "clip.gif":
-        stylize_video(tmp_path / "clip.mp4", tmp_path / source, same)
+        paint_video(tmp_path / "clip.mp4", tmp_path / source, unchanged)
     seen = list[UInt8]()
-    done = stylize_video(tmp_path / source, tmp_path / out, keeping(seen), TWICE)
+    done = paint_video(tmp_path / source, tmp_path / out, keeping(seen), TWICE)
     assert {frame.shape for frame in seen} == {(24, 32, 3)}
     assert (done.width, done.height, done.frames) == (64, 48, 3)
     if out.endswith(".png"):
@@ -199,8 +196,8 @@ def test_what_is_clear_stays_clear(tmp_path: Path) -> None:
         alpha = np.zeros((48, 64), np.uint8)
         alpha[10:30, 10 + number : 40] = 255
         Image.fromarray(np.dstack([photo(48, 64), alpha])).save(tmp_path / f"{number}.png")
-    stylize_video(tmp_path / "%d.png", tmp_path / "out.webp", same, TWICE)
-    stylize_video(tmp_path / "%d.png", tmp_path / "out.mp4", same, TWICE)
+    paint_video(tmp_path / "%d.png", tmp_path / "out.webp", unchanged, TWICE)
+    paint_video(tmp_path / "%d.png", tmp_path / "out.mp4", unchanged, TWICE)
     with Image.open(tmp_path / "out.webp") as image:
         assert (
             np.asarray(image.convert("RGBA"))[..., 3].tolist()
@@ -209,31 +206,13 @@ def test_what_is_clear_stays_clear(tmp_path: Path) -> None:
     assert frames_of(tmp_path / "out.mp4")[0][:8].mean() > 250, "white is behind what is clear"
 
 
-def test_frames_that_change_their_size() -> None:
-    first = reduce(Frame(texture(40, 60), 0), 2)
-    clip = Clip(Path("clip.mp4"), Fraction(1, 25), Fraction(25))
-    for other in (
-        Frame(texture(80, 120), 1),
-        reduce(Frame(texture(80, 120), 1), 2),
-        reduce(Frame(texture(80, 120), 1), 4),
-    ):
-        fit = fit_frame(other, first, clip)
-        assert (fit.rgb.shape, fit.size) == (first.rgb.shape, first.size)
-    assert fit_frame(
-        reduce(Frame(texture(80, 120), 1), 2), Frame(texture(40, 60), 0), clip
-    ).rgb.shape == (40, 60, 3)
-    assert clip.notes == [
-        "clip.mp4: frames change from 60x40 to 120x80 pixels at frame 0; all are painted in the size of the first"
-    ]
-
-
 @pytest.mark.parametrize("stroke", [0.5, 0.0, -1.0, 17.0, float("nan")])
 def test_strokes_that_frames_cannot_have(tmp_path: Path, stroke: float) -> None:
     with pytest.raises(ValueError, match="stroke of a video must be between 1"):
-        stylize_video(
+        paint_video(
             make_clip(tmp_path / "clip.mp4", EVEN[:2]),
             tmp_path / "out.mp4",
-            same,
-            Options(stroke=stroke),
+            unchanged,
+            VideoOptions(stroke=stroke),
         )
     assert not (tmp_path / "out.mp4").exists()

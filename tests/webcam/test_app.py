@@ -16,11 +16,12 @@ from pictures import UInt8
 from impasto.errors import PictureError, VideoError
 from impasto.images.reading import read
 from impasto.models.mix import Mix, find_mix
-from impasto.webcam import app
-from impasto.webcam.app import Outputs, Saved, Snapshot, WebcamApp
+from impasto.webcam import outputs
+from impasto.webcam.app import WebcamApp
 from impasto.webcam.capture import FramePreprocessor, TimedFrame
 from impasto.webcam.controls import WebcamControls
 from impasto.webcam.latest_frame import CapturedFrame, Clock, LatestFrame, Watchdog
+from impasto.webcam.outputs import Outputs, Saved, Snapshot
 from impasto.webcam.recorder import Recorder, Recording
 
 from .fakes import FakeClock, FakeFeed, FakeFile, FakeWindow, timed
@@ -38,12 +39,12 @@ class OneByOne(LatestFrame):
 
     def __init__(self, feed: FakeFeed, clock: FakeClock) -> None:
         super().__init__(feed, clock)
-        self._frames = feed.frames()
+        self._timed = feed.frames()
         self.time = clock
 
-    def take(self, patience: float) -> CapturedFrame | None:
+    def take(self, max_wait: float) -> CapturedFrame | None:
         self.time.time += 0.04
-        frame = next(self._frames, None)
+        frame = next(self._timed, None)
         if frame is None:
             raise EOFError
         return CapturedFrame(self.time.now(), frame.frame)
@@ -140,7 +141,7 @@ def test_so_many_seconds(tmp_path: Path) -> None:
 def test_snapshots_are_what_was_shown_and_do_not_collide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "_now", lambda: "20260101-120000")
+    monkeypatch.setattr(outputs, "_timestamp", lambda: "20260101-120000")
     stage = Stage(tmp_path, ["s"], ["space"], [], ["n", "s"])
     stage.run(FakeFile(clip(5)))
     names = [
@@ -232,7 +233,7 @@ def test_a_snapshot_that_finds_no_room(tmp_path: Path, monkeypatch: pytest.Monke
     def write(path: Path, *_: Any) -> None:
         raise PictureError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr(app, "write", write)
+    monkeypatch.setattr(outputs, "write", write)
     stage = Stage(tmp_path, [], ["s"])
     stage.run(FakeFile(clip(4)))
     assert stage.show.painted == 4
@@ -242,8 +243,8 @@ def test_a_snapshot_that_finds_no_room(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_keys_are_heard_while_no_frame_comes(tmp_path: Path) -> None:
     class Silent(OneByOne):
-        def take(self, patience: float) -> CapturedFrame | None:
-            self.time.time += patience
+        def take(self, max_wait: float) -> CapturedFrame | None:
+            self.time.time += max_wait
             return None
 
     stage = Stage(tmp_path, [], [], ["q"])

@@ -11,7 +11,7 @@ from clips import EVEN, TIME_BASE, UNEVEN, make_clip, scene
 from pictures import photo
 
 from impasto.errors import VideoError
-from impasto.webcam.capture import FramePreprocessor, OpenCamera, fitted
+from impasto.webcam.capture import FramePreprocessor, OpenCamera, even_size
 from impasto.webcam.sources import CameraSource
 
 
@@ -179,7 +179,7 @@ def test_a_damaged_file_loses_frames_only(tmp_path: Path) -> None:
     ],
 )
 def test_sizes(width: int, height: int, short: int, expected: tuple[int, int]) -> None:
-    assert fitted(width, height, short) == expected
+    assert even_size(width, height, short) == expected
 
 
 def test_a_mirror(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from impasto.errors import VideoError
-from impasto.webcam.latest_frame import LatestFrame, Watchdog, paced
+from impasto.webcam.latest_frame import LatestFrame, Watchdog, pace
 
 from .fakes import FakeClock, FakeFeed, FakeFile, HandFeed, number_of, timed
 
@@ -66,7 +66,7 @@ def test_a_camera_that_disappears() -> None:
 
 
 def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.webcam.latest_frame._FAREWELL", 0.01)
+    monkeypatch.setattr("impasto.webcam.latest_frame._MAX_JOIN_SECONDS", 0.01)
     feed = HandFeed()
     with LatestFrame(feed, FakeClock()) as newest:
         assert newest.take(0) is None
@@ -76,30 +76,30 @@ def test_a_camera_that_hangs_does_not_hang_the_program(monkeypatch: pytest.Monke
 
 def test_a_camera_that_is_silent_is_given_up() -> None:
     clock = FakeClock()
-    patience = Watchdog(FakeFeed([]), clock)
+    watchdog = Watchdog(FakeFeed([]), clock)
     clock.time += 9
-    patience.saw(False)
-    patience.saw(True)
+    watchdog.check(False)
+    watchdog.check(True)
     clock.time += 9.5
-    patience.saw(False)
+    watchdog.check(False)
     clock.time += 1
     with pytest.raises(
-        VideoError, match="the camera /dev/fake gave no picture for 10 s; unplug it"
+        VideoError, match="camera /dev/fake: it gave no picture for 10 s; unplug it"
     ):
-        patience.saw(False)
+        watchdog.check(False)
 
 
 def test_a_file_is_played_at_its_own_pace() -> None:
     clock = FakeClock()
     frames = [timed(number, seconds) for number, seconds in enumerate((0, 0.04, 0.05, 1.0))]
-    came = [clock.now() - 100 for _ in paced(iter(frames), clock, threading.Event())]
+    came = [clock.now() - 100 for _ in pace(iter(frames), clock, threading.Event())]
     assert came == pytest.approx([0, 0.04, 0.05, 1.0])
 
 
 def test_what_is_late_comes_at_once_and_the_pace_is_kept() -> None:
     clock = FakeClock()
     came = []
-    for number, _ in enumerate(paced((timed(n) for n in range(6)), clock, threading.Event())):
+    for number, _ in enumerate(pace((timed(n) for n in range(6)), clock, threading.Event())):
         came.append(round(clock.now() - 100, 3))
         if number == 1:
             clock.time += 0.1  # a frame that is slow to decode
@@ -110,12 +110,12 @@ def test_what_is_late_comes_at_once_and_the_pace_is_kept() -> None:
 def test_times_that_leap_are_not_waited_for(leap: float) -> None:
     clock = FakeClock()
     frames = [timed(0, 0), timed(1, 0.04), timed(2, leap), timed(3, leap + 0.04)]
-    came = [clock.now() - 100 for _ in paced(iter(frames), clock, threading.Event())]
+    came = [clock.now() - 100 for _ in pace(iter(frames), clock, threading.Event())]
     assert came == pytest.approx([0, 0.04, 0.04, 0.08])
 
 
 def test_a_file_may_stand_still() -> None:
     clock = FakeClock()
-    patience = Watchdog(FakeFile([]), clock)
+    watchdog = Watchdog(FakeFile([]), clock)
     clock.time += 1000
-    patience.saw(False)
+    watchdog.check(False)

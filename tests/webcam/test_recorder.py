@@ -1,4 +1,4 @@
-"""Recordings: real times, nothing waited for, playable as far as they got."""
+"""Recordings have real times, wait for nothing, and can be played as far as they got."""
 
 import errno
 import io
@@ -16,7 +16,7 @@ from pictures import UInt8
 from impasto.errors import VideoError
 from impasto.files import CarefulFile
 from impasto.webcam import recorder
-from impasto.webcam.recorder import Recorder, fresh, playable
+from impasto.webcam.recorder import Recorder, _RecordingFile, find_playable, free_path
 
 from .fakes import pictures
 
@@ -35,7 +35,7 @@ def record(path: Path, times: tuple[float, ...] = TIMES, end: float = 9.5) -> Re
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".ts"])
 def test_frames_have_the_times_at_which_they_were_seen(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"new folder/a{suffix}"
-    assert record(path).problem is None
+    assert record(path).explain_failure() is None
     times, unit = times_of(path)
     begin = times[0] or 0  # transport streams begin later
     assert [((time or 0) - begin) * float(unit or 0) for time in times] == pytest.approx(
@@ -59,7 +59,7 @@ def test_what_it_comes_to(tmp_path: Path) -> None:
 
 
 def test_times_that_are_one(tmp_path: Path) -> None:
-    assert record(tmp_path / "a.mp4", (5.0,) * 4, 5.0).problem is None
+    assert record(tmp_path / "a.mp4", (5.0,) * 4, 5.0).explain_failure() is None
     assert len(frames_of(tmp_path / "a.mp4")) == 4
 
 
@@ -67,13 +67,13 @@ def test_an_encoder_that_is_slow_costs_frames_and_no_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = threading.Event()
-    real = Recorder._timed
+    real = _RecordingFile._make_frame
 
-    def slow(self: Recorder, *arguments: Any) -> Any:
+    def slow(self: _RecordingFile, *arguments: Any) -> Any:
         go.wait()
         return real(self, *arguments)
 
-    monkeypatch.setattr(Recorder, "_timed", slow)
+    monkeypatch.setattr(_RecordingFile, "_make_frame", slow)
     shown = pictures(1)[0]
     recording = Recorder(tmp_path / "a.mp4", shown, 0.0).start()
     for number in range(1, 40):
@@ -81,7 +81,7 @@ def test_an_encoder_that_is_slow_costs_frames_and_no_time(
     go.set()
     done = recording.finish(40 / 25)
     assert done is not None
-    assert done.dropped >= 40 - recorder._WAITING - 2
+    assert done.dropped >= 40 - recorder._MAX_WAITING - 2
     assert (done.frames + done.dropped, done.seconds) == (40, 1.6)
     assert len(frames_of(tmp_path / "a.mp4")) == done.frames
 
@@ -112,7 +112,7 @@ def test_a_disk_that_fills_up(
     """What was recorded until then plays to its end, without a torn frame."""
     monkeypatch.setattr(recorder, "FileIO", Full)
     monkeypatch.setattr(Full, "room", room)
-    monkeypatch.setattr(recorder, "_WAITING", 100)
+    monkeypatch.setattr(recorder, "_MAX_WAITING", 100)
     path = tmp_path / f"a{suffix}"
     shown = noise(80)
     recording = Recorder(path, shown[0], 0.0).start()
@@ -123,8 +123,11 @@ def test_a_disk_that_fills_up(
     assert done.path == path
     assert 5 < done.frames < 80
     assert 0.4 < done.seconds < 8
-    told = f"cannot record {path} further: No space left on device; free some space, or choose another disk"
-    assert recording.problem == f"{told}; {path} holds what came before"
+    told = (
+        f"cannot record {path} further: No space left on device; "
+        "free some space, or choose another disk"
+    )
+    assert recording.explain_failure() == f"{told}; {path} holds what came before"
     seen = frames_of(path)
     assert len(seen) == done.frames
     first, last = (np.abs(seen[at].astype(int) - shown[at]).mean() for at in (0, done.frames - 1))
@@ -138,9 +141,9 @@ def test_a_disk_that_is_full_from_the_start(
     monkeypatch.setattr(recorder, "FileIO", Full)
     path = tmp_path / f"a{suffix}"
     recording = record(path)
-    assert recording.problem is not None
-    assert "No space left on device" in recording.problem
-    assert "holds" not in recording.problem
+    assert recording.explain_failure() is not None
+    assert "No space left on device" in (recording.explain_failure() or "")
+    assert "holds" not in (recording.explain_failure() or "")
     assert not path.exists()
 
 
@@ -153,17 +156,17 @@ def test_a_recording_that_was_not_begun(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     recording = record(tmp_path / "file" / "a.mp4")
-    assert recording.problem is not None
-    assert "a part of its path is a file" in recording.problem
+    assert recording.explain_failure() is not None
+    assert "a part of its path is a file" in (recording.explain_failure() or "")
 
 
 def test_a_defect_is_not_taken_for_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Recorder, "_timed", lambda *_: 1 / 0)
+    monkeypatch.setattr(_RecordingFile, "_make_frame", lambda *_: 1 / 0)
     recording = record(tmp_path / "a.mp4")
     with pytest.raises(ZeroDivisionError):
-        _ = recording.problem
+        _ = recording.explain_failure()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -180,7 +183,7 @@ def test_a_file_that_nobody_ended_plays(
         return count
 
     monkeypatch.setattr(CarefulFile, "write", written)
-    monkeypatch.setattr(recorder, "_WAITING", 100)
+    monkeypatch.setattr(recorder, "_MAX_WAITING", 100)
     shown = noise(60)
     recording = Recorder(tmp_path / f"a{suffix}", shown[0], 0.0).start()
     for number, picture in enumerate(shown[1:], 1):
@@ -188,16 +191,16 @@ def test_a_file_that_nobody_ended_plays(
     recording.finish(6.0)
     half = tmp_path / f"half{suffix}"
     half.write_bytes(copies[len(copies) // 2])
-    assert 5 < playable(half)[0] < 60
+    assert 5 < find_playable(half)[0] < 60
 
 
 def test_names_do_not_collide(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     names = []
     for _ in range(3):
-        found = fresh(path)
+        found = free_path(path)
         found.write_text("")
         names.append(found.name)
     assert names == ["a.mp4", "a-2.mp4", "a-3.mp4"]
     with pytest.raises(VideoError, match="cannot write"):
-        fresh(tmp_path / ("a" * 300))
+        free_path(tmp_path / ("a" * 300))

@@ -39,7 +39,7 @@ def urls(found: list[CameraSource]) -> list[str]:
 
 
 def test_ffmpeg_has_the_device_of_this_system() -> None:
-    if device := sources._SYSTEMS.get(sys.platform):
+    if device := sources._INPUT_DEVICES.get(sys.platform):
         assert av.ContainerFormat(device, "r").is_input
 
 

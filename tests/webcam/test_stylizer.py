@@ -48,7 +48,7 @@ def test_a_style_keeps_its_brush(
             made.append(1)
             super().__init__(*arguments)
 
-    monkeypatch.setattr(stylizer_module, "SteadyBrush", Counted)
+    monkeypatch.setattr(stylizer_module, "SteadyStyle", Counted)
     paint = WebcamStylizer(stylizer, SIZE, styles)
     assert len(made) == 1, "one network, warmed up once"
     for style in (styles[0], styles[0], styles[1], styles[1]):

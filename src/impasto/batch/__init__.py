@@ -1,0 +1,1 @@
+"""Many files in one run: inputs, outputs, the run itself and its report."""

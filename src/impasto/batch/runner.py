@@ -1,96 +1,330 @@
-"""Stylize many files: while one is painted, the next is read and the one before is written."""
+"""Paint many files: while one is painted, the next is read and the one before is written."""
 
+import contextlib
+import itertools
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from impasto.errors import ImpastoError
-from impasto.inference.file_pipeline import FileOptions, FilePainting, FileResult
-from impasto.inference.model import LoadedNetwork
+from impasto.batch.clips import stylize_clip
+from impasto.batch.log import RunLog
+from impasto.batch.notes import mask_size_note, small_size_note
+from impasto.batch.outputs import BatchPlan, FileTask, check_task, plan_files
+from impasto.batch.results import ClipTiming, FileResult
+from impasto.errors import ImpastoError, PictureError, first_line
+from impasto.inference.file_pipeline import FileOptions, FilePainting, PaintedFile
 from impasto.inference.settings import StylizeSettings
-
-
-@dataclass(frozen=True)
-class FileTask:
-    """A picture file to paint, and the file to write."""
-
-    source: Path
-    target: Path
-
-
-@dataclass(frozen=True)
-class FileOutcome:
-    """What became of a job: what was painted, or why not; and the seconds from reading it to its
-    being written."""
-
-    job: FileTask
-    painted: FileResult | None
-    error: Exception | None
-    seconds: float
-
-
-def stylize_image_files(
-    jobs: Iterable[FileTask],
-    stylizer: LoadedNetwork,
-    settings: StylizeSettings,
-    options: FileOptions | None = None,
-    advance: Callable[[FileTask, float], None] = lambda *_: None,
-) -> Iterator[FileOutcome]:
-    """Many picture files, in order; while one is painted, the next is read and the one before is
-    written.
-
-    One that fails, fails alone. Memory holds three pictures at most, of those too large for that
-    one at a time.
-
-    Args:
-        jobs: taken one by one, as they are needed.
-        painter, manner, options: as of `stylize_picture`.
-        advance: told of each share of a job that is done; they sum to 1.
-    """
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        waiting: tuple[FileTask, float, Future[FileResult]] | None = None
-        for job, begun, reading in _read_ahead(jobs, reader, options or FileOptions()):
-            try:
-                write = reading.result().painted(stylizer, settings, partial(advance, job))
-            except FAILURES as error:
-                writing: Future[FileResult] = Future()
-                writing.set_exception(error)
-            else:
-                writing = writer.submit(write)
-            if waiting:
-                yield _outcome(*waiting)
-            waiting = job, begun, writing
-        if waiting:
-            yield _outcome(*waiting)
-
+from impasto.progress import Advance, OnProgress, Progress
+from impasto.stylizer import Stylizer
+from impasto.video.formats import VideoOptions, exists
 
 FAILURES = (ImpastoError, OSError, MemoryError, RuntimeError)
-"""What a picture may fail with; engines report a lack of memory as RuntimeError."""
+"""Errors that fail one file and not the run; engines report a lack of memory as RuntimeError."""
 
 
-def _read_ahead(
-    jobs: Iterable[FileTask], reader: ThreadPoolExecutor, options: FileOptions
-) -> Iterator[tuple[FileTask, float, "Future[FilePainting]"]]:
-    coming = None
-    for job in jobs:
-        following = (
-            job,
-            time.perf_counter(),
-            reader.submit(FilePainting, job.source, job.target, options, ahead=True),
+@dataclass(frozen=True)
+class BatchOptions:
+    """Options of a run.
+
+    Attributes:
+        pictures: how pictures are read and written.
+        videos: how videos are read and written.
+        steady: keep the paint of a video still where its scene is still.
+        flow: let the strokes of a video follow its motion; needs OpenCV.
+        overwrite: replace targets that exist, and begin the report anew.
+        minutes: begin no file after so many; None sets no limit.
+        report: file of JSON lines, one per input; a run with the same report resumes it.
+    """
+
+    pictures: FileOptions = FileOptions()
+    videos: VideoOptions = VideoOptions()
+    steady: bool = True
+    flow: bool = False
+    overwrite: bool = False
+    minutes: float | None = None
+    report: Path | None = None
+
+
+def stylize_files(
+    inputs: Iterable[str | Path],
+    styles: StylizeSettings | Sequence[StylizeSettings],
+    stylizer: Stylizer,
+    output: str | Path | None = None,
+    options: BatchOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[FileResult]:
+    """Paint pictures and videos, each in one or several styles.
+
+    Args:
+        inputs: files, folders with all pictures and videos below them, or globs.
+        styles: settings of the run; several paint each input in each of them.
+        stylizer: the loaded network.
+        output: a file, numbered pictures, or a folder; None writes beside each input.
+        options: options of the run.
+        on_progress: called with the progress of the file in work.
+
+    Returns:
+        One result per input and style, as of `run_plan`.
+
+    Raises:
+        OutputError: the output or the report cannot be written as asked.
+    """
+    styles = [styles] if isinstance(styles, StylizeSettings) else styles
+    return run_plan(plan_files(inputs, styles, output), stylizer, options, on_progress)
+
+
+def run_plan(
+    plan: BatchPlan,
+    stylizer: Stylizer,
+    options: BatchOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[FileResult]:
+    """Do what a plan says.
+
+    A file that fails, fails alone. Memory holds at most three pictures, and one of those too large
+    to be read ahead.
+
+    Args:
+        plan: the files to paint.
+        stylizer: the loaded network.
+        options: options of the run.
+        on_progress: called with the progress of the file in work.
+
+    Yields:
+        One result per input and style, in order. Files that were not begun in time have none.
+        Closing the iterator ends the run: a picture that is painted is still written and reported.
+
+    Raises:
+        OutputError: the report cannot be written.
+        ClipInterrupted: on Ctrl-C in a video.
+    """
+    options = options or BatchOptions()
+    with contextlib.closing(RunLog(options.report, fresh=options.overwrite)) as log:
+        yield from _Run(plan, stylizer, options, log, on_progress).results()
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A picture that is being read."""
+
+    task: FileTask
+    begun: float
+    painting: "Future[FilePainting]"
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """A painting that is being written."""
+
+    task: FileTask
+    begun: float
+    painted: "Future[PaintedFile]"
+
+
+class _Run:
+    """One run over a plan: the state of its report, its notes and its time."""
+
+    def __init__(
+        self,
+        plan: BatchPlan,
+        stylizer: Stylizer,
+        options: BatchOptions,
+        log: RunLog,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._plan, self._stylizer, self._options, self._log = plan, stylizer, options, log
+        self._on_progress = on_progress or (lambda _: None)
+        minutes = math.inf if options.minutes is None else options.minutes
+        self._end = time.monotonic() + 60 * minutes
+        self._noted: set[str] = set()  # topics of the notes that are given once
+
+    def results(self) -> Iterator[FileResult]:
+        for text, error in self._plan.failures:
+            yield self._failure(FileResult(Path(text), text=text), error)
+        for is_clip, tasks in itertools.groupby(self._plan.tasks, lambda task: task.is_clip):
+            paint = self._clips if is_clip else self._pictures
+            yield from paint(tasks)
+
+    # Pictures
+
+    def _pictures(self, tasks: Iterable[FileTask]) -> Iterator[FileResult]:
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+            current: _Writing | FileResult | None = None
+            try:
+                for item in self._read_ahead(tasks, reader):
+                    painted = item if isinstance(item, FileResult) else self._paint(item, writer)
+                    before, current = current, painted
+                    if before:
+                        yield self._finished(before)
+                last, current = current, None
+                if last:
+                    yield self._finished(last)
+            finally:  # interrupted, or closed: what is painted is written and reported
+                if current:
+                    self._finished(current)
+
+    def _read_ahead(
+        self, tasks: Iterable[FileTask], reader: ThreadPoolExecutor
+    ) -> Iterator[_Reading | FileResult]:
+        """Yield what is to be painted, or why it is not, while the next picture is read."""
+        current: _Reading | FileResult | None = None
+        for task in tasks:
+            item: _Reading | FileResult
+            if result := self._settled(task):
+                item = result
+            elif self._is_late:
+                continue
+            else:
+                begun, options = time.perf_counter(), self._options.pictures
+                future = reader.submit(FilePainting, task.source, task.target, options, ahead=True)
+                item = _Reading(task, begun, future)
+            if current:
+                yield current
+            current = item
+        if current:
+            yield current
+
+    def _paint(self, reading: _Reading, writer: ThreadPoolExecutor) -> _Writing:
+        task = reading.task
+        try:
+            painting = reading.painting.result()
+            write = painting.paint(self._stylizer, task.settings, self._advance(task))
+        except FAILURES as error:
+            painted: Future[PaintedFile] = Future()
+            painted.set_exception(error)
+        else:
+            painted = writer.submit(write)
+        return _Writing(task, reading.begun, painted)
+
+    def _finished(self, item: _Writing | FileResult) -> FileResult:
+        """Wait until a painting is written, and report it."""
+        if isinstance(item, FileResult):
+            return item
+        task = item.task
+        try:
+            painted = item.painted.result()
+        except FAILURES as error:
+            return self._failure(self._result(task), _explain(error, task.source))
+        result = replace(
+            self._result(task),
+            engine=self._stylizer.engine.name,
+            width=painted.width,
+            height=painted.height,
+            seconds=time.perf_counter() - item.begun,
+            clipped_fraction=painted.clipped_fraction if task.settings.color.changes else None,
+            notes=(painted.note,) if painted.note else (),
         )
-        if coming:
-            yield coming
-        coming = following
-    if coming:
-        yield coming
+        return self._success(task, result, task.settings.stroke)
+
+    def _advance(self, task: FileTask) -> Advance:
+        """Make the callback that turns shares of a painting into progress."""
+        begun, done = time.perf_counter(), 0.0
+
+        def advance(share: float) -> None:
+            nonlocal done
+            done += share
+            seconds = time.perf_counter() - begun
+            self._on_progress(Progress(min(done, 1.0), seconds, task.source.name, unit="file"))
+
+        return advance
+
+    # Videos
+
+    def _clips(self, tasks: Iterable[FileTask]) -> Iterator[FileResult]:
+        for task in tasks:
+            if result := self._settled(task):
+                yield result
+            elif not self._is_late:
+                yield self._clip(task)
+
+    def _clip(self, task: FileTask) -> FileResult:
+        begun, first = time.perf_counter(), 0.0
+        # seconds until a frame was painted: networks are compiled for its size
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal first
+            first = first or time.perf_counter() - begun
+            self._on_progress(progress)
+
+        try:
+            clip = stylize_clip(
+                task.source,
+                task.target,
+                task.settings,
+                self._stylizer,
+                self._options.videos,
+                steady=self._options.steady,
+                flow=self._options.flow,
+                on_progress=on_progress,
+            )
+        except FAILURES as error:
+            return self._failure(self._result(task), _explain(error, task.source))
+        seconds = time.perf_counter() - begun
+        fps = (clip.frames - 1) / (seconds - first) if clip.frames > 1 else 1 / seconds
+        result = replace(
+            self._result(task),
+            engine=self._stylizer.engine.name,
+            width=clip.width,
+            height=clip.height,
+            seconds=seconds,
+            clip=ClipTiming(clip.frames, clip.lost, first, fps, clip.stroke),
+            notes=tuple(clip.notes),
+        )
+        return self._success(task, result, clip.stroke)
+
+    # Both
+
+    @property
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def _result(self, task: FileTask) -> FileResult:
+        return FileResult(
+            task.source,
+            task.target,
+            style=task.settings.style.name,
+            network=self._stylizer.network.name,
+        )
+
+    def _settled(self, task: FileTask) -> FileResult | None:
+        """Return the result of a task that is not to be painted: it must not be, or is done."""
+        if error := check_task(task, self._plan.protected):
+            return self._failure(self._result(task), error)
+        if not exists(task.target) or self._options.overwrite:
+            return None
+        result = replace(self._result(task), skipped=True)
+        if not self._log.has(result.record()):
+            self._log.add(result.record())
+        return result
+
+    def _failure(self, result: FileResult, error: Exception) -> FileResult:
+        result = replace(result, error=error)
+        record = result.record()
+        if self._log.has(record):
+            return replace(result, repeated=True)
+        self._log.add(record)
+        return result
+
+    def _success(self, task: FileTask, result: FileResult, stroke: float) -> FileResult:
+        width, height = result.width, result.height
+        self._log.add(result.record())
+        topics = {
+            f"mask {mask.name}": mask_size_note(mask, width, height) for mask in task.settings.masks
+        }
+        topics["small size"] = small_size_note(str(task.source), width, height, stroke)
+        notes = {topic: note for topic, note in topics.items() if note and topic not in self._noted}
+        self._noted |= notes.keys()
+        return replace(result, notes=(*result.notes, *notes.values()))
 
 
-def _outcome(job: FileTask, begun: float, writing: "Future[FileResult]") -> FileOutcome:
-    try:
-        painted, error = writing.result(), None
-    except FAILURES as failure:
-        painted, error = None, failure
-    return FileOutcome(job, painted, error, time.perf_counter() - begun)
+def _explain(error: Exception, source: Path) -> Exception:
+    """Make a sentence of an engine's failure, which may have many lines or none."""
+    if isinstance(error, (ImpastoError, OSError)):
+        return error
+    return PictureError(
+        f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"
+        " --memory or --size"
+    )

@@ -1,5 +1,7 @@
-"""The command line, thin: parse, call, report. One verb a job; progress on stderr, results on
-stdout."""
+"""The command line: each verb parses, calls and reports.
+
+Progress goes to stderr, results go to stdout.
+"""
 
 import contextlib
 import os
@@ -13,44 +15,46 @@ EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):  # else it is ignored, as in the background
-        signal.signal(signal.SIGINT, _end)
+    # any other handler: Ctrl-C is ignored, as in the background, or is the business of the caller
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _exit_at_once)
     try:
         _run()
     finally:
         raise_interrupts()
 
 
-def _end(*_: Any) -> None:
-    """Ctrl-C while modules load: the process ends at once, as libraries make all kinds of errors of
-    an exception then."""
+def _exit_at_once(*_: Any) -> None:
+    """End the process on Ctrl-C while modules load.
+
+    Libraries would make all kinds of errors of an exception then.
+    """
     os.write(2, b"error: interrupted\n")
     os._exit(EXIT_INTERRUPTED)
 
 
 def raise_interrupts() -> None:
-    """From here on Ctrl-C is an exception, as verbs expect it."""
-    if signal.getsignal(signal.SIGINT) is _end:
+    """Make Ctrl-C an exception from here on, as verbs expect it."""
+    if signal.getsignal(signal.SIGINT) is _exit_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run() -> None:
-    warnings.filterwarnings(
-        "ignore", module=r"PIL\..*"
-    )  # of damaged metadata, which are no reason to stop or to speak
-    from impasto.cli.app import UsageError, app, explained
+    # damaged metadata are no reason to stop or to warn
+    warnings.filterwarnings("ignore", module=r"PIL\..*")
+    from impasto.cli.app import UsageError, app, explain
     from impasto.cli.console import fail, show_warning
     from impasto.errors import (
         ColorError,
         ImpastoError,
         MaskError,
         NetworkError,
+        OutputError,
         RemadeStyleWarning,
         StyleError,
     )
 
+    usage_errors = (ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
     warnings.showwarning = show_warning
     try:
@@ -60,15 +64,11 @@ def _run() -> None:
             error.show()
         else:
             command = error.ctx.command_path if error.ctx else "impasto"
-            fail(f"{explained(error)}; `{command} --help` tells more")
+            fail(f"{explain(error)}; see `{command} --help`")
         sys.exit(EXIT_USAGE)
     except ImpastoError as error:
         fail(str(error))
-        sys.exit(
-            EXIT_USAGE
-            if isinstance(error, (ColorError, MaskError, NetworkError, StyleError))
-            else EXIT_SOME_FAILED
-        )
+        sys.exit(EXIT_USAGE if isinstance(error, usage_errors) else EXIT_SOME_FAILED)
     except OSError as error:  # such as a full disk under stdout
         fail(str(error))
         with contextlib.suppress(OSError):  # what is left in the buffer would fail again at exit

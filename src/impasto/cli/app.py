@@ -1,4 +1,4 @@
-"""All verbs of the command line, gathered."""
+"""The verbs of the command line, gathered in one app."""
 
 import math
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from impasto.cli import (
     export,
     import_checkpoint,
     optimize,
+    options,
     raise_interrupts,
     styles,
     stylize,
@@ -30,8 +31,11 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb; here and not around the app, since what typer makes of Ctrl-C differs by its
-        version."""
+        """Run a verb.
+
+        Ctrl-C is handled here and not around the app, since typer's handling of it differs by its
+        version.
+        """
         raise_interrupts()
         try:
             return super().invoke(ctx)
@@ -42,39 +46,50 @@ class _Verbs(TyperGroup):
 
 class _Verb(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
-        """Run it, with numbers: NaN passes where there are no bounds and, by older typers, all
-        bounds."""
+        """Run the verb, unless a number is NaN.
+
+        NaN passes where an option has no bounds and, by older typers, all bounds.
+        """
         for param in self.params:
             value = ctx.params.get(param.name)
             if isinstance(value, float) and math.isnan(value):
-                raise typer.BadParameter(_no_number(value, param), ctx, param)  # type: ignore[arg-type]  # typer's own click
+                raise typer.BadParameter(_bounds_message(value, param), ctx, param)  # type: ignore[arg-type]  # typer's own click
         return super().invoke(ctx)
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help in the last panel, so that the common options come first."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.rich_help_panel = options.OTHER
+        return option
 
-def explained(error: Any) -> str:
-    """A usage error in a line. By newer typers, pydantic checks values, and its words name neither
-    the value nor its bounds."""
+
+def explain(error: Any) -> str:
+    """Say a usage error in one line.
+
+    Newer typers check values by pydantic, whose words name neither the value nor its bounds.
+    """
     if hasattr(error.__cause__, "errors"):
-        wrong = error.__cause__.errors()[0]
-        whole = wrong["type"].startswith("int")
-        chosen = wrong.get("ctx", {}).get("error")  # of what is chosen by name
-        error.message = str(chosen or _no_number(wrong["input"], error.param, whole))
+        reason = error.__cause__.errors()[0]
+        is_integer = reason["type"].startswith("int")
+        choice = reason.get("ctx", {}).get("error")  # of what is chosen by name
+        error.message = str(choice or _bounds_message(reason["input"], error.param, is_integer))
     return error.format_message().rstrip(".")
 
 
-def _no_number(value: object, param: Any, whole: bool = False) -> str:
+def _bounds_message(value: object, param: Any, is_integer: bool = False) -> str:
     bounded = getattr(param, "type", param)  # click's types know their bounds
     low, high = getattr(bounded, "min", None), getattr(bounded, "max", None)
-    bounds = (
-        "" if low is None else f" from {low:g} up" if high is None else f" from {low:g} to {high:g}"
-    )
-    return f"{str(value)!r} is not a {'whole ' if whole else ''}number{bounds}"
+    bounds = ""
+    if low is not None:
+        bounds = f" from {low:g} up" if high is None else f" from {low:g} to {high:g}"
+    return f"{str(value)!r} is not a {'whole ' if is_integer else ''}number{bounds}"
 
 
 app = typer.Typer(
     cls=_Verbs,
     name="impasto",
-    help="Paint photographs in the manner of a picture, in real time on an ordinary CPU; learn a new manner in minutes.",
+    help="Repaint photos and videos in the style of any picture, on an ordinary CPU.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -83,7 +98,7 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"impasto {__version__}")
         raise typer.Exit
@@ -92,23 +107,30 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-for verb in (
-    stylize.stylize,
-    webcam.webcam,
-    compare.compare,
-    styles.styles,
-    train.train,
-    optimize.optimize,
-    evaluate.evaluate,
-    benchmark.benchmark,
-    import_checkpoint.import_,
-    export.export,
-    doctor.doctor,
-):
-    app.command(verb.__name__.rstrip("_"), cls=_Verb)(verb)
+PAINT, LEARN, MEASURE = "Paint", "Styles and training", "Measure and check"
+
+# verbs in the order of the help text, each with its panel and its line there
+VERBS = (
+    (stylize.stylize, PAINT, "Paint photographs and videos in a style."),
+    (webcam.webcam, PAINT, "Paint the camera's picture live."),
+    (compare.compare, PAINT, "Compare styles, strengths, colors and networks on one sheet."),
+    (optimize.optimize, PAINT, "Paint one photograph slowly, by optimization (needs PyTorch)."),
+    (styles.styles, LEARN, "List the styles, or show them on a sheet."),
+    (train.train, LEARN, "Learn a style from a picture (needs PyTorch)."),
+    (import_checkpoint.import_, LEARN, "Make a style of a checkpoint of another program."),
+    (export.export, LEARN, "Export a style as a network for other programs."),
+    (evaluate.evaluate, MEASURE, "Measure the quality of paintings."),
+    (benchmark.benchmark, MEASURE, "Measure the speed on this machine."),
+    (doctor.doctor, MEASURE, "Check the installation."),
+)
+for verb, panel, line in VERBS:
+    app.command(verb.__name__.rstrip("_"), cls=_Verb, short_help=line, rich_help_panel=panel)(verb)

@@ -1,63 +1,51 @@
 """impasto benchmark: how fast the networks are on this machine."""
 
-import multiprocessing
-import re
-import statistics
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from impasto import hardware
 from impasto.cli import console, options
+from impasto.cli.requirements import require_learning
 from impasto.engines import base
-from impasto.errors import StyleError, TrainingError
-from impasto.models.gallery import find_style
-from impasto.models.network import NETWORKS, NOISE, Network, load_shipped
-from impasto.models.noise import noise_at
+from impasto.errors import TrainingError
+from impasto.inference.timing import TimedNetwork, Timing, time_networks
+from impasto.models.network import NETWORKS
 
-WARM_UP = 3  # runs that do not count
 SIZES = ["512x512", "1280x720", "1920x1080"]
-Against = Literal["johnson", "none"]
+JOHNSON = "johnson"
+Baseline = Literal["johnson", "none"]
 
 
-@dataclass(frozen=True)
-class _Timing:
-    """What is timed: a network on an engine, or the network to compare with (`engine` "torch")."""
+class JohnsonBaseline(TimedNetwork):
+    """A Johnson network with the dimensions of the PyTorch examples, in PyTorch eager.
 
-    network: str  # its name, or the style that owns it
-    engine: str
-    precision: str
-    threads: int | None
-    width: int
-    height: int
+    Its pictures are float32 in and out.
+    """
 
     def load(self) -> tuple[Callable[[], Any], str]:
-        """What paints a picture once when it is called, and in which precision it does."""
-        picture = np.random.default_rng(0).integers(
-            256, size=(1, self.height, self.width, 3), dtype=np.uint8
-        )
-        if self.engine == "torch":
-            return _johnson(picture, self.threads), "f32"
-        network = load_shipped(self.network) if self.network in NETWORKS else _owned(self.network)
-        runner = base.load_engine(
-            network.graph, self.engine, self.threads, self.precision, pixels=True
-        )
-        embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
-        noise = [noise_at(self.height, self.width)] if NOISE in runner.inputs else []
-        return partial(runner.run, picture, embedding, *noise), runner.precision
+        """Load the network; raise TrainingError where PyTorch is missing."""
+        require_learning("benchmark --against johnson")
+        import torch
+
+        from impasto.learning.networks.johnson import Johnson
+
+        torch.set_num_threads(self.threads or hardware.available_cores())
+        network = Johnson().eval()
+        picture = torch.from_numpy(self.picture()).permute(0, 3, 1, 2).float() / 255
+
+        def paint() -> torch.Tensor:
+            with torch.inference_mode():
+                return network(picture)
+
+        return paint, "f32"
 
 
 def benchmark(
     sizes: Annotated[
         list[str],
-        typer.Option("--size", help="Width x height, multiples of 8; may be given again."),
+        typer.Option("--size", help="Set width x height, multiples of 8; may be repeated."),
     ] = SIZES,
     style: Annotated[
         list[str] | None,
@@ -65,28 +53,31 @@ def benchmark(
             "--style",
             "-s",
             metavar="FILE",
-            help="Also the network that this style owns; may be given again.",
+            help="Time the own network of this style too; may be repeated.",
         ),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How many to take the median of.")] = 15,
+    runs: Annotated[
+        int, typer.Option(min=1, help="Set the runs of each network; the median is printed.")
+    ] = 15,
     against: Annotated[
-        Against | None,
+        Baseline | None,
         typer.Option(
-            help="johnson: also the network of the PyTorch examples, in PyTorch eager; by default if there is PyTorch."
+            help="Compare with a baseline: johnson is the network of the PyTorch examples, in "
+            "PyTorch eager. [default: johnson if PyTorch is installed]"
         ),
     ] = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     memory: Annotated[
-        bool, typer.Option(help="Also peak memory, of a fresh process for each.")
+        bool, typer.Option(help="Measure peak memory too, in a fresh process for each network.")
     ] = True,
     json: options.Json = False,
 ) -> None:
-    """Time the networks alone, 8-bit pixels in and out, in one run, so that ratios can be trusted
-    where times cannot.
+    """Time the networks alone, from 8-bit pixels to 8-bit pixels.
 
-    Peak memory is that of a whole process that loads the network and paints twice.
+    The networks take turns, so their ratios can be trusted where their times cannot. Peak memory
+    is that of a whole process that loads the network and paints two pictures.
 
     Examples:
 
@@ -99,134 +90,75 @@ def benchmark(
       impasto benchmark --style candy.safetensors --size 512x512
 
       impasto benchmark --json > times.jsonl
-    """
-    chosen = (
-        [engine] if engine != "auto" else base.available_engines() or [engine]
-    )  # "auto" then says that there is none
-    if engine == "auto" and precision not in ("auto", "f32"):
-        chosen = ["openvino"]  # the only one that has them
-    kinds = [(name, each, precision) for each in chosen for name in (*NETWORKS, *(style or []))]
-    if engine == precision == "auto" and "openvino" in chosen:
+    """  # noqa: D412  # blank lines part paragraphs of the help text
+    kinds = _list_kinds(style or [], engine, precision)
+    for width, height in map(_parse_size, sizes):
+        networks = [TimedNetwork(*kind, threads, width, height) for kind in kinds]
+        if against == JOHNSON or (against is None and _has_torch()):
+            networks.append(JohnsonBaseline(JOHNSON, "torch", "f32", threads, width, height))
+        _show(time_networks(networks, runs, memory=memory), json)
+
+
+def _list_kinds(styles: Sequence[str], engine: str, precision: str) -> list[tuple[str, str, str]]:
+    """List networks, engines and precisions to time; "auto" means all engines, and int8 too."""
+    engines = [engine]
+    if engine == "auto":
+        # without any engine, loading "auto" raises the error that says so
+        engines = list(base.available_engines()) or [engine]
+        if precision not in ("auto", "f32"):
+            engines = ["openvino"]  # no other engine has these precisions
+    kinds = [(name, used, precision) for used in engines for name in (*NETWORKS, *styles)]
+    if engine == precision == "auto" and "openvino" in engines:
         kinds += [(name, "openvino", "int8") for name in NETWORKS]
-    for width, height in map(_size, sizes):
-        jobs = [_Timing(*kind, threads, width, height) for kind in kinds]
-        if against == "johnson" or (against is None and _has_torch()):
-            jobs.append(_Timing("johnson", "torch", "f32", threads, width, height))
-        _report(jobs, runs, memory, json)
+    return kinds
 
 
-def _report(jobs: list[_Timing], runs: int, memory: bool, json: bool) -> None:
-    """Time these jobs in turns and say what came of it, a line each."""
-    loaded = {job: job.load() for job in jobs}
-    times = _alternate({job: paint for job, (paint, _) in loaded.items()}, runs)
-    yardstick = next((seconds for job, seconds in times.items() if job.network == "johnson"), None)
-    for job, seconds in times.items():
-        how = f"{job.engine} {loaded[job][1]}"
+def _show(timings: Sequence[Timing], json: bool) -> None:
+    """Print a line or a JSON object for each network."""
+    baseline = next((timing.seconds for timing in timings if timing.network == JOHNSON), None)
+    for timing in timings:
+        engine = f"{timing.engine} {timing.precision}"
+        milliseconds, per_second = 1000 * timing.seconds, 1 / timing.seconds
         record: dict[str, Any] = {
-            "network": job.network,
-            "engine": how,
-            "width": job.width,
-            "height": job.height,
+            "network": timing.network,
+            "engine": engine,
+            "width": timing.width,
+            "height": timing.height,
+            "ms": round(milliseconds, 2),
+            "fps": round(per_second, 1),
         }
-        record |= {"ms": round(1000 * seconds, 2), "fps": round(1 / seconds, 1)}
-        line = f"{job.network:8} {how:16} {f'{job.width}x{job.height}':>10} {1000 * seconds:8.1f} ms {1 / seconds:7.1f} a second"
-        if memory and (peak := _peak_memory(job)) is not None:
-            record["peak_mb"] = round(peak)
-            line += f" {peak:6.0f} MB"
-        if yardstick:
-            record["times_faster_than_johnson"] = round(yardstick / seconds, 1)
-            line += f" {yardstick / seconds:6.1f} times the speed of johnson"
-        console.result(line, record, json)
-
-
-def _alternate(jobs: dict[_Timing, Callable[[], Any]], runs: int) -> dict[_Timing, float]:
-    """Median seconds of each job, in turns of a few runs: what else the machine does slows all of
-    them alike."""
-    for paint in jobs.values():
-        for _ in range(WARM_UP):
-            paint()
-    times: dict[_Timing, list[float]] = {job: [] for job in jobs}
-    while min(map(len, times.values())) < runs:
-        for job, paint in jobs.items():
-            for i in range(4):
-                start = time.perf_counter()
-                paint()
-                if i:  # the first of a turn finds the caches full of another network's data
-                    times[job].append(time.perf_counter() - start)
-    return {job: statistics.median(values) for job, values in times.items()}
-
-
-def _peak_memory(job: _Timing) -> float | None:
-    """Largest resident memory of a process that does this job, in MB, as the system counts it; None
-    where it does not."""
-    if sys.platform == "win32":
-        return None
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_paint_and_count, (job,))
-
-
-def _paint_and_count(job: _Timing) -> float:
-    paint, _ = job.load()
-    for _ in range(2):
-        paint()
-    status = Path("/proc/self/status")
-    # on Linux; what `resource` tells there is not below the memory of the process that started this
-    # one
-    if status.exists():
-        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) * 1024 / 1e6  # type: ignore[index]
-    import resource  # not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def _owned(spec: str) -> Network:
-    own = find_style(spec).own
-    if not own:
-        raise StyleError(
-            f"{spec} owns no network; {' and '.join(NETWORKS)}, which paint it, are timed in any case"
+        size = f"{timing.width}x{timing.height}"
+        line = (
+            f"{timing.network:8} {engine:16} {size:>10} {milliseconds:8.1f} ms "
+            f"{per_second:7.1f} a second"
         )
-    return own
+        if timing.peak_bytes is not None:
+            record["peak_mb"] = round(timing.peak_bytes / 1e6)
+            line += f" {timing.peak_bytes / 1e6:6.0f} MB"
+        if baseline:
+            ratio = baseline / timing.seconds
+            record["times_faster_than_johnson"] = round(ratio, 1)
+            line += f" {ratio:6.1f} times the speed of johnson"
+        console.result(line, record, json)
 
 
 def _has_torch() -> bool:
     try:
-        import torch  # noqa: F401
-    except ImportError:
-        console.note(
-            "PyTorch is not installed, so there is nothing to compare with; pip install 'impasto[train]'"
-        )
+        require_learning("compare with johnson")
+    except TrainingError as error:
+        console.note(str(error))
         return False
     return True
 
 
-def _johnson(picture: base.Array, threads: int | None) -> Callable[[], Any]:
-    """A Johnson network of the PyTorch examples' dimensions in PyTorch eager, float32 in and
-    out."""
-    try:
-        import torch
-
-        from impasto.learning.networks.johnson import Johnson
-    except ImportError as error:
-        raise TrainingError(
-            f"--against johnson needs PyTorch ({error}): pip install 'impasto[train]'"
-        ) from error
-    torch.set_num_threads(threads or hardware.available_cores())
-    network, tensor = Johnson().eval(), torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 255
-
-    def run() -> torch.Tensor:
-        with torch.inference_mode():
-            return network(tensor)
-
-    return run
-
-
-def _size(text: str) -> tuple[int, int]:
+def _parse_size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in text.lower().split("x"))
         if min(width, height) < 16 or width % 8 or height % 8:
             raise ValueError
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no size: write width x height, multiples of 8 and 16 at least, as 512x512"
+            f"{text!r} is no size; give width x height, multiples of 8 and at least 16, "
+            "such as 512x512"
         ) from None
     return width, height

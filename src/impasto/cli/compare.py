@@ -1,5 +1,4 @@
-"""impasto compare: photographs painted in every combination of what is given, on one labelled
-sheet."""
+"""impasto compare: paint photographs in every combination of settings, on one labeled sheet."""
 
 import math
 import re
@@ -11,27 +10,38 @@ from typing import Annotated, Any
 
 import typer
 
+from impasto.batch.inputs import find_paths
 from impasto.cli import EXIT_SOME_FAILED, console, options
-from impasto.cli.batch import files
-from impasto.errors import ImpastoError, PictureError, TrainingError
+from impasto.errors import TrainingError
 from impasto.hardware import available_cores
-from impasto.images.formats import WRITABLE
-from impasto.images.image import Picture, UInt8
-from impasto.images.writing import check_sides, write
-from impasto.inference.color import parse_color
+from impasto.images.formats import DEFAULT_QUALITY, WRITABLE
+from impasto.inference.color import Color, parse_color
 from impasto.inference.pipeline import check_recolorable
 from impasto.inference.settings import StylizeSettings
 from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
 from impasto.models.network import NETWORKS
 from impasto.models.network import SUFFIX as NETWORK_SUFFIX
-from impasto.sheets import comparison as comparisons
-from impasto.sheets.comparison import ComparisonSheet, Paint
+from impasto.progress import Progress
+from impasto.sheets import comparison
+from impasto.sheets.comparison import (
+    DEFAULT_SHORT_SIDE,
+    ComparisonKind,
+    ComparisonResult,
+    ComparisonSheet,
+    PaintFunction,
+    load_photos,
+    network_painter,
+)
+from impasto.sheets.contact_sheet import CELL_WIDTH
 from impasto.stylizer import Stylizer
 from impasto.video.formats import ANIMATIONS, is_same_file
 
-OPTIMIZED = re.compile(r"(lbfgs|optimize)-(\d+)")
-KINDS = f"{', '.join(NETWORKS)}, network files ({NETWORK_SUFFIX}), lbfgs-N and optimize-N, of N iterations"
-SWEEP_SIDE = 320  # pixels of the short side, unless another is given
+OPTIMIZER_NAME = re.compile(r"(lbfgs|optimize)-(\d+)")
+PAINTER_NAMES = (
+    f"{', '.join(NETWORKS)}, network files ({NETWORK_SUFFIX}), or lbfgs-N and optimize-N, of N"
+    " iterations"
+)
+SWEEP_SHORT_SIDE = 320  # pixels, unless --size gives another
 
 
 def compare(
@@ -46,19 +56,28 @@ def compare(
             "--style",
             "-s",
             metavar="STYLE[,STYLE...]",
-            help="As of stylize, by commas or repeated; a mix a:0.7,b:0.3 is one, so others have a --styles of their own.",
+            help="Compare these styles, separated by commas or repeated. A mix a:0.7,b:0.3 is one"
+            " style, so others need a --styles of their own.",
+            rich_help_panel=options.COMMON,
         ),
     ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write to this file. [default: compare.png, of --sweep compare.gif]",
+            rich_help_panel=options.COMMON,
+        ),
+    ] = None,
     strengths: Annotated[
-        str, typer.Option("--strengths", "--strength", metavar="N[,N...]", help="From 0 to 1.")
-    ] = "1",
-    strokes: Annotated[
         str,
         typer.Option(
-            "--strokes",
-            "--stroke",
+            "--strengths",
+            "--strength",
             metavar="N[,N...]",
-            help=f"How large, from {MIN_STROKE:g} to {MAX_STROKE:g}.",
+            help="Compare these strengths, from 0 to 1.",
+            rich_help_panel=options.COMMON,
         ),
     ] = "1",
     colors: Annotated[
@@ -67,12 +86,10 @@ def compare(
             "--colors",
             "--color",
             metavar="MODE[:AMOUNT][,...]",
-            help="As of stylize: style,luminance:0.5",
+            help="Compare these color modes, as of stylize: style,luminance:0.5",
+            rich_help_panel=options.COMMON,
         ),
     ] = "style",
-    color_when: options.ColorWhen = "after",
-    mask: options.MaskOption = None,
-    region: options.Regions = None,
     networks: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,55 +98,75 @@ def compare(
             "--methods",
             "-n",
             metavar="NAME[,NAME...]",
-            help="What paints: base, small, network files; with impasto[train], and slowly, optimize-N (as impasto optimize, N "
-            "iterations at each scale) and lbfgs-N (plain L-BFGS from the photograph). [default: base]",
+            help="Compare these networks: base, small, network files. With impasto[train], and"
+            " slowly: optimize-N (as impasto optimize, N iterations at each scale) and lbfgs-N"
+            " (plain L-BFGS from the photograph). [default: base]",
+            rich_help_panel=options.COMMON,
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
+    color_when: options.ColorWhen = "after",
+    mask: options.MaskOption = None,
+    region: options.Regions = None,
+    strokes: Annotated[
+        str,
+        typer.Option(
+            "--strokes",
+            "--stroke",
+            metavar="N[,N...]",
+            help=f"Compare these sizes of strokes, from {MIN_STROKE:g} to {MAX_STROKE:g}.",
+            rich_help_panel=options.COLORS,
+        ),
+    ] = "1",
     size: Annotated[
         int | None,
         typer.Option(
             "--size",
             min=1,
-            help="The shorter side of what is painted, in pixels; smaller photographs keep their size. "
-            f"[default: {comparisons.SHORT}, or what --width needs; of --before-after as it is; of --sweep {SWEEP_SIDE}]",
+            help="Set the shorter side of what is painted, in pixels. Smaller photographs keep"
+            f" their size. [default: {DEFAULT_SHORT_SIDE}, or what --width needs; of"
+            f" --before-after the size of the photograph; of --sweep {SWEEP_SHORT_SIDE}]",
+            rich_help_panel=options.PICTURES,
         ),
     ] = None,
-    width: Annotated[int, typer.Option(min=64, max=4096, help="Of a cell, in pixels.")] = 320,
+    width: Annotated[
+        int,
+        typer.Option(
+            "--width",
+            min=64,
+            max=4096,
+            help="Set the width of a cell, in pixels.",
+            rich_help_panel=options.PICTURES,
+        ),
+    ] = CELL_WIDTH,
+    quality: options.Quality = DEFAULT_QUALITY,
     before_after: Annotated[
         bool,
         typer.Option(
             "--before-after",
-            help="One picture: on the left the photograph, on the right the painting.",
+            help="Make one picture: on the left the photograph, on the right the painting.",
+            rich_help_panel=options.PICTURES,
         ),
     ] = False,
     sweep: Annotated[
         bool,
         typer.Option(
             "--sweep",
-            help="An animation (.gif or .webp): strength from 0 to 1 and back, again and again.",
+            help="Make an animation (.gif or .webp) of the strength from 0 to 1 and back.",
+            rich_help_panel=options.PICTURES,
         ),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Where to. [default: compare.png, of --sweep compare.gif]"
-        ),
-    ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 92,
     engine: options.Engine = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Paint photographs in every combination of what is given, on one labelled sheet.
+    """Paint photographs in every combination of settings, on one labeled sheet.
 
-    Where two things vary, photographs among them, they are the rows and columns of a table. Or, of
-    one painting, the photograph beside it in one picture, or its strength in motion.
+    Where two things vary, photographs among them, they are the rows and columns of a table. With
+    --before-after or --sweep, one painting is shown: beside its photograph, or in motion.
 
-    Examples:
+    For example:
 
       impasto compare photo.jpg --styles starry-night,great-wave,tulip.jpg
 
@@ -148,97 +185,75 @@ def compare(
       impasto compare photo.jpg --styles starry-night --sweep -o sweep.webp
     """
     start = time.perf_counter()
-    shows = "--sweep" if sweep else "--before-after" if before_after else ""
-    if before_after and sweep:
-        raise typer.BadParameter("--before-after and --sweep: choose one")
-    found, failures = files(photos)
-    chosen: dict[str, list[Any]] = {
-        "styles": options.listed(styles),
-        "strengths": _numbers("strengths", strengths, 0, 1),
-        "strokes": _numbers("strokes", strokes, MIN_STROKE, MAX_STROKE),
-        "colors": [color.strip() for color in colors.split(",")],
-        "networks": options.listed(networks or ["base"]),
-    }
-    chosen = {name: list(dict.fromkeys(values)) for name, values in chosen.items()}
-    if empty := next((name for name, values in chosen.items() if not values), None):
-        raise typer.BadParameter(f"--{empty} has no value")
-    if shows:
-        _check_single(context, shows, {"photographs": found} | chosen)
-    target = output or Path("compare.gif" if sweep else "compare.png")
-    options.check_target("-o", target, ANIMATIONS if sweep else WRITABLE, overwrite)
+    kind = _kind(before_after, sweep)
+    paths, failures = find_paths(photos)
+    values = _values(
+        styles=options.listed(styles),
+        strengths=_numbers("strengths", strengths, 0, 1),
+        strokes=_numbers("strokes", strokes, MIN_STROKE, MAX_STROKE),
+        colors=[color.strip() for color in colors.split(",")],
+        networks=options.listed(networks or ["base"]),
+    )
+    if kind != "sheet":
+        _check_single(context, f"--{kind}", {"photographs": paths} | values)
+    target = output or Path("compare.gif" if kind == "sweep" else "compare.png")
+    options.check_target("-o", target, ANIMATIONS if kind == "sweep" else WRITABLE, overwrite)
     all_settings = [
-        options.settings(style, 1, 1, "style", "after", mask, region) for style in chosen["styles"]
+        options.settings(style, 1, 1, "style", "after", mask, region) for style in values["styles"]
     ]
-    parts = [part for settings in all_settings for mix in settings.mixes for part, _ in mix.parts]
-    modes = [parse_color(color, color_when) for color in chosen["colors"]]
-    if any(mode.changes and mode.when == "before" for mode in modes):
-        check_recolorable(parts)
-    if any(part.file and is_same_file(part.file, target) for part in parts):
-        raise typer.BadParameter(f"-o {target} is a style itself, which is never overwritten")
+    modes = [parse_color(color, color_when) for color in values["colors"]]
+    _check_styles(all_settings, modes, target)
     stroked = [
         replace(settings, stroke=stroke)
         for settings in all_settings
-        for stroke in chosen["strokes"]
+        for stroke in values["strokes"]
     ]
-    stylizers = [
-        _stylizer(name, stroked, engine, threads, precision) for name in chosen["networks"]
-    ]
-    loaded: list[tuple[str, Picture]] = []
-    for path in found:
-        try:
-            if not is_same_file(path, target):
-                side = size or (SWEEP_SIDE if sweep else None)
-                loaded.append(
-                    (path.stem, comparisons.load(path, side, 0 if before_after else width))
-                )
-            elif path in map(Path, photos):  # else it is an earlier sheet in the folder
-                raise PictureError(
-                    f"{target} is the photograph itself, which is never overwritten; give another -o"
-                )
-        except ImpastoError as error:
-            failures.append((str(path), error))
+    stylizers = [_painter(name, stroked, engine, threads, precision) for name in values["networks"]]
+    side = size or (SWEEP_SHORT_SIDE if kind == "sweep" else None)
+    cell = 0 if kind == "before-after" else width
+    loaded, unread = load_photos(paths, target, set(map(Path, photos)), side, cell)
+    failures += unread
     for text, failure in failures:
         console.failed(console.failure(text, failure), json)
     if not loaded:
         raise typer.Exit(EXIT_SOME_FAILED)
-    record: dict[str, Any] = {
-        "output": str(target),
-        "photos": [name for name, _ in loaded],
-        **chosen,
-    }
-    if sweep:
-        record["strengths"] = [0, 1]
-    strengths_shown = comparisons.SWEEP if sweep else chosen["strengths"]
-    comparison = ComparisonSheet(
-        loaded, all_settings, stylizers, strengths_shown, chosen["strokes"], modes
+    sheet = ComparisonSheet(
+        loaded, all_settings, stylizers, values["strengths"], values["strokes"], modes
     )
-    if not shows:
-        check_sides(target, *comparison.size(width))
-    pictures = _painted(comparison)
-    if sweep:
-        pictures, shown = comparisons.there_and_back(pictures), pictures[0]
-        comparisons.write_animation(target, pictures, quality=quality)
-    else:
-        shown = (
-            comparisons.before_after(loaded[0][1].rgb, pictures[0])
-            if before_after
-            else comparison.sheet(pictures, width)
+    with console.bar() as bar:
+        task = bar.add_task("painting", total=1)
+
+        def show(progress: Progress) -> None:
+            bar.update(task, completed=progress.fraction)
+
+        result = comparison.compare(
+            sheet, target, kind, width=width, quality=quality, on_progress=show
         )
-        write(target, Picture(shown), quality)
-    record |= {
-        "frames" if sweep else "paintings": len(pictures),
-        "width": shown.shape[1],
-        "height": shown.shape[0],
-    }
-    record["seconds"] = round(time.perf_counter() - start, 3)
-    console.result(_line(record), record, json)
+    record = {"output": str(target), "photos": [name for name, _ in loaded], **values}
+    _report(result, record, time.perf_counter() - start, json)
     if failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
+def _kind(before_after: bool, sweep: bool) -> ComparisonKind:
+    if before_after and sweep:
+        raise typer.BadParameter("--before-after and --sweep: choose one")
+    if sweep:
+        return "sweep"
+    return "before-after" if before_after else "sheet"
+
+
+def _values(**lists: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the values of each option, each once."""
+    for name, values in lists.items():
+        if not values:
+            raise typer.BadParameter(f"--{name} has no value")
+    return {name: list(dict.fromkeys(values)) for name, values in lists.items()}
+
+
 def _numbers(name: str, text: str, low: float, high: float) -> list[float]:
-    """Numbers by commas."""
-    found = []
+    """Parse numbers that are separated by commas."""
+    numbers = []
     for part in text.split(","):
         try:
             number = float(part)
@@ -248,85 +263,82 @@ def _numbers(name: str, text: str, low: float, high: float) -> list[float]:
             raise typer.BadParameter(
                 f"--{name}: {part.strip()!r} is not a number from {low:g} to {high:g}"
             )
-        found.append(number)
-    return found
+        numbers.append(number)
+    return numbers
 
 
-def _check_single(context: typer.Context, shows: str, chosen: Mapping[str, Sequence[Any]]) -> None:
-    """What shows one painting takes one of all things."""
-    for name, values in chosen.items():
-        if len(values) > 1:
+def _check_single(context: typer.Context, option: str, values: Mapping[str, Sequence[Any]]) -> None:
+    """Raise BadParameter where an option that shows one painting has several values."""
+    for name, several in values.items():
+        if len(several) > 1:
             what = name if name == "photographs" else f"--{name}"
             raise typer.BadParameter(
-                f"{shows} shows one painting; give one of {what}, not {', '.join(map(str, values))}"
+                f"{option} shows one painting; give one of {what}, not"
+                f" {', '.join(map(str, several))}"
             )
-    idle = ["width"] + (["strengths"] if shows == "--sweep" else [])
-    if said := options.given(context, idle):
-        raise typer.BadParameter(f"{said[0]} has no say with {shows}; leave one of them out")
+    unused = ["width"] + (["strengths"] if option == "--sweep" else [])
+    if names := options.given(context, unused):
+        raise typer.BadParameter(f"{names[0]} does not apply to {option}; leave one of them out")
 
 
-def _stylizer(
+def _check_styles(
+    all_settings: Sequence[StylizeSettings], modes: Sequence[Color], target: Path
+) -> None:
+    """Check that styles can be recolored where that is asked for, and that none is the target."""
+    parts = [part for settings in all_settings for mix in settings.mixes for part, _ in mix.parts]
+    if any(mode.changes and mode.when == "before" for mode in modes):
+        check_recolorable(parts)
+    if any(part.file and is_same_file(part.file, target) for part in parts):
+        raise typer.BadParameter(
+            f"cannot write -o {target}: it is a style itself, which is never overwritten; give"
+            " another -o"
+        )
+
+
+def _painter(
     name: str,
     all_settings: Sequence[StylizeSettings],
     engine: str,
     threads: int | None,
     precision: str,
-) -> tuple[str, Paint]:
-    """What paints, by the name that a user gives it, once it is known that it can paint in all of
-    the manners."""
-    if match := OPTIMIZED.fullmatch(name):
+) -> tuple[str, PaintFunction]:
+    """Load what paints under a name, and check that it can paint with all settings."""
+    if match := OPTIMIZER_NAME.fullmatch(name):
         try:
             from impasto.learning.optimization.stylizer import Kind, OptimizationStylizer
             from impasto.learning.training import inputs
         except ImportError as error:
             raise TrainingError(
-                f"{name} needs PyTorch ({error}): pip install 'impasto[train]'"
+                f"cannot paint with {name}: PyTorch is missing ({error}); run: pip install"
+                " 'impasto[train]'"
             ) from error
         inputs.set_threads(threads or available_cores())
         kind: Kind = "lbfgs" if match[1] == "lbfgs" else "optimize"
-        follower = OptimizationStylizer(
+        optimizer = OptimizationStylizer(
             kind, int(match[2]), Stylizer("base", engine, threads, precision), precision
         )
         for settings in all_settings:
-            follower.check(settings)
-        console.note(f"{name} paints by what {follower.perceptual.identity} sees")
-        return name, follower
+            optimizer.check(settings)
+        console.note(f"{name} optimizes the features of {optimizer.perceptual.identity}")
+        return name, optimizer
     if name not in NETWORKS and not name.lower().endswith(NETWORK_SUFFIX):
         raise typer.BadParameter(
-            f"--networks: nothing paints that is called {name!r}; there are {KINDS}"
+            f"--networks: cannot paint with {name!r}: no such network; use {PAINTER_NAMES}"
         )
     stylizer = Stylizer(name, engine, threads, precision)
     for settings in all_settings:
         for mix in settings.mixes:
             stylizer.preload(mix)
-    return Path(name).name.removesuffix(NETWORK_SUFFIX), comparisons.by_network(stylizer)
+    return Path(name).name.removesuffix(NETWORK_SUFFIX), network_painter(stylizer)
 
 
-def _painted(comparison: ComparisonSheet) -> list[UInt8]:
-    """All paintings, with a bar."""
-    pictures: list[UInt8] = []
-    with console.bar() as bar:
-        task = bar.add_task("painting", total=len(comparison))
-        try:
-            for picture in comparison.paintings(lambda done: bar.advance(task, done)):
-                pictures.append(picture)
-                bar.update(task, completed=len(pictures))  # at strength 0, nothing is painted
-        except (
-            MemoryError,
-            RuntimeError,
-        ) as error:  # engines report a lack of memory as RuntimeError
-            reason = next(iter(str(error).strip().splitlines()), "out of memory")
-            raise PictureError(
-                f"painting failed ({reason}); make less of it, with --size"
-            ) from error
-    return pictures
-
-
-def _line(record: dict[str, Any]) -> str:
-    if "frames" in record:
-        count = f"{record['frames']} frames"
-    else:
-        count = f"{record['paintings']} painting{'s' if record['paintings'] > 1 else ''}"
-    return (
-        f"{record['output']} ({record['width']}x{record['height']}, {count}, {record['seconds']} s)"
-    )
+def _report(
+    result: ComparisonResult, record: Mapping[str, Any], seconds: float, json: bool
+) -> None:
+    is_sweep = result.kind == "sweep"
+    unit = "frame" if is_sweep else "painting"
+    strengths = {"strengths": [0, 1]} if is_sweep else {}
+    size = {"width": result.width, "height": result.height, "seconds": round(seconds, 3)}
+    count = f"{result.count} {unit}{'s' if result.count != 1 else ''}"
+    line = f"{result.target} ({result.width}x{result.height}, {count}, {size['seconds']} s)"
+    console.result(line, {**record, **strengths, f"{unit}s": result.count, **size}, json)

@@ -1,4 +1,4 @@
-"""What the command line says, and where: results on stdout, all else on stderr."""
+"""Output of the command line: results go to stdout, all else to stderr."""
 
 import json
 import sys
@@ -18,18 +18,21 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from impasto import progress
+from impasto.batch.log import failure_record
 from impasto.errors import LostCheckpointWarning, RemadeStyleWarning
+from impasto.progress import OnProgress
 
 stderr = Console(stderr=True, highlight=False)
 
 
 def fail(message: str) -> None:
-    """One line of what went wrong."""
+    """Print an error in one line."""
     stderr.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
 
 
 def note(message: str) -> None:
-    """One line of what else there is to know."""
+    """Print a note in one line."""
     stderr.print(Text(message), soft_wrap=True)
 
 
@@ -41,37 +44,39 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """In place of `warnings.showwarning`: what is meant for users is a note, and all else as Python
-    shows it."""
+    """Print a warning for users as a note, and any other as Python does.
+
+    It takes the place of `warnings.showwarning`.
+    """
     if issubclass(category, (LostCheckpointWarning, RemadeStyleWarning)):
         note(str(message))
     else:
-        (file or sys.stderr).write(
-            warnings.formatwarning(message, category, filename, lineno, line)
-        )
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+        (file or sys.stderr).write(text)
 
 
 def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
-    """One result on stdout: a line for people or one JSON object."""
+    """Print one result on stdout: a line for people, or one JSON object."""
     print(json.dumps(record, ensure_ascii=False) if as_json else line, file=sys.stdout, flush=True)
 
 
-def failure(text: str, error: BaseException) -> dict[str, Any]:
-    """The record of an input that failed."""
-    reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
-    return {"input": text, "error": reason if text in reason else f"{text}: {reason}"}
+failure = failure_record
+"""Make the record of an input that failed."""
 
 
 def failed(record: Mapping[str, Any], as_json: bool) -> None:
-    """Say that an input failed, in a line and, with `as_json`, as the record that `failure`
-    made."""
+    """Print that an input failed: a line and, with `as_json`, the record made by `failure`."""
     if as_json:
         result("", record, as_json=True)
     fail(record["error"])
 
 
 def bar(unit: bool = False) -> Progress:
-    """A bar on stderr with time left, gone when done; `unit` counts items instead of per cent."""
+    """Return a progress bar on stderr with the time left, which vanishes when done.
+
+    Args:
+        unit: count items instead of per cent.
+    """
     count = MofNCompleteColumn() if unit else TaskProgressColumn()
     return Progress(
         TextColumn("{task.description}"),
@@ -86,7 +91,28 @@ def bar(unit: bool = False) -> Progress:
     )
 
 
+def file_progress(bar: Progress) -> OnProgress:
+    """Return a callback that shows the file in work: a picture in per cent, a video in frames."""
+    task = bar.add_task("", total=100, visible=False)
+    name, seconds = "", 0.0
+
+    def show(state: progress.Progress) -> None:
+        nonlocal name, seconds
+        if state.name != name or state.seconds < seconds:  # another file, perhaps of the same name
+            name = state.name
+            bar.reset(task, description=name, total=100, visible=True)
+        seconds = state.seconds
+        if state.unit == "frame":
+            rate = state.step / max(seconds, 1e-9)
+            text = f"{name}, {rate:.1f} frames a second"
+            bar.update(task, completed=state.step, total=state.steps, description=text)
+        else:
+            bar.update(task, completed=100 * state.fraction)
+
+    return show
+
+
 def download(bar: Progress) -> Callable[[int, int], None]:
-    """A callback that shows the fetching of weights in a bar."""
+    """Return a callback that shows the download of weights in a bar."""
     task = bar.add_task("fetching weights", visible=False)
     return lambda done, total: bar.update(task, completed=done, total=total or None, visible=True)

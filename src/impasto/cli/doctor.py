@@ -1,4 +1,4 @@
-"""impasto doctor: what is here, and what to do about what is missing."""
+"""impasto doctor: the state of the installation, and how to get missing parts."""
 
 import contextlib
 import importlib.metadata
@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,33 +26,21 @@ from impasto.models.network import NETWORKS, load_shipped
 from impasto.paths import home, weights_folders
 from impasto.stylizer import Stylizer
 
-ENVIRONMENT = (  # that changes what impasto does; values are told where they are numbers
-    *(
-        "IMPASTO_HOME",
-        "IMPASTO_WEIGHTS",
-        "XDG_CACHE_HOME",
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-    ),
-    *("ONEDNN_MAX_CPU_ISA", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "LD_PRELOAD", "NO_COLOR", "TERM"),
+ENVIRONMENT = (  # variables that change what impasto does
+    *("IMPASTO_HOME", "IMPASTO_WEIGHTS", "XDG_CACHE_HOME"),
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ONEDNN_MAX_CPU_ISA"),
+    *("CUDA_VISIBLE_DEVICES", "PYTHONPATH", "LD_PRELOAD", "NO_COLOR", "TERM"),
 )
-CPU_FEATURES = (
-    "avx2",
-    "avx512f",
-    "avx512_bf16",
-    "avx512_vnni",
-    "amx_bf16",
-    "amx_int8",
-    "bf16",
-    "asimd",
-)  # that engines use
-EXTRAS = {  # package: what it is for, and how to get it
+CPU_FEATURES = (  # that engines use
+    *("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8"),
+    *("bf16", "asimd"),
+)
+EXTRAS = {  # optional package: its purpose, and the command that installs it
     "torch": ("learning styles", "pip install 'impasto[train]'"),
     "onnx": ("learning styles", "pip install 'impasto[train]'"),
     "matplotlib": ("evaluating", "pip install 'impasto[evaluate]'"),
     "opencv-python-headless": (
-        "what moves in videos: evaluate --clip, stylize --flow",
+        "motion in videos: evaluate --clip, stylize --flow",
         "pip install 'impasto[flow]'",
     ),
     "pygame-ce": ("a window for webcam", "pip install 'impasto[webcam]'"),
@@ -60,87 +48,66 @@ EXTRAS = {  # package: what it is for, and how to get it
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
-
-MODULES = {
+MODULES = {  # of packages whose module has another name
     "pillow": "PIL",
     "opencv-python-headless": "cv2",
     "pygame-ce": "pygame",
-}  # of packages that name them otherwise
-ALIKE = {  # packages that have the same module
+}
+ALTERNATIVES = {  # packages with the same module
     "opencv-python-headless": (
-        "opencv-python",
-        "opencv-contrib-python-headless",
-        "opencv-contrib-python",
+        *("opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
     ),
     "pygame-ce": ("pygame",),
 }
 
 
 def doctor(
-    out: Annotated[
+    report: Annotated[
         Path | None,
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write what a bug report needs, with no names of folders, files or people.",
+            help="Write a file for a bug report, without names of folders, files or people.",
         ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Show engines, CPU features, versions, weights and cache, and what to do about what is
-    missing.
+    """Show engines, CPU features, versions, weights and cache, and how to get missing parts.
 
     Examples:
 
       impasto doctor
 
       impasto doctor --report impasto-report.md
-    """
-    found = examine()
-    if out:
+    """  # noqa: D412  # blank lines part paragraphs of the help text
+    facts = examine()
+    if report:
         try:
-            write_atomically(out, "\n".join(report_lines(found)).encode())
+            write_atomically(report, "\n".join(report_lines(facts)).encode())
         except OSError as error:
-            raise ImpastoError(f"cannot write {out}: {os_reason(error)}") from error
-        console.result(
-            f"{out}: look it over, and put it into the bug report", {"output": str(out)}, json
-        )
+            raise ImpastoError(f"cannot write {report}: {os_reason(error)}") from error
+        line = f"{report}: check its content, then attach it to the bug report"
+        console.result(line, {"output": str(report)}, json)
         return
     if json:
-        console.result("", found, as_json=True)
+        console.result("", facts, as_json=True)
         return
-    for key, value in found.items():
+    for key, value in facts.items():
         if key != "advice":
-            print(f"{key:20} {_shown(value)}")
-    for line in found["advice"]:
+            print(f"{key:20} {_format(value)}")
+    for line in facts["advice"]:
         print(f"- {line}")
 
 
 def examine() -> dict[str, Any]:
-    """What `impasto doctor` knows, by subject; `advice` is what to do about what is missing."""
+    """Examine the installation.
+
+    Returns:
+        Facts by subject. `advice` lists missing parts, each with its remedy.
+    """
     versions = {name: _version(name) for name in (*ENGINES, "numpy", "pillow", "av", *EXTRAS)}
-    weights = _weights()
-    advice = [
-        f"{name} is missing ({purpose}): {remedy}"
-        for name, (purpose, remedy) in EXTRAS.items()
-        if not versions[name]
-    ]
-    if not available_engines():
-        advice.insert(
-            0,
-            "no engine is installed, nothing can be painted: pip install openvino (or onnxruntime)",
-        )
-    if not weights:
-        advice.append(
-            "weights of vgg19 and vgg16 are not here; training uses lite, which ships, or fetches them when asked to"
-        )
-    networks, galleries = dict[str, str](), dict[str, str]()
-    for name in NETWORKS:
-        try:
-            networks[name], galleries[name] = load_shipped(name).hash, load_shipped(name).gallery
-        except ImpastoError as error:
-            networks[name] = "broken"
-            advice.insert(0, f"{error}; reinstall impasto")
+    weights = _find_weights()
+    networks, galleries, broken = _check_networks()
     return {
         "impasto": __version__,
         "python": platform.python_version(),
@@ -155,49 +122,86 @@ def examine() -> dict[str, Any]:
         "weights": weights,
         "cache": str(home()),
         "cache_bytes": sum(path.stat().st_size for path in home().rglob("*") if path.is_file()),
-        "advice": advice,
+        "advice": [*broken, *_advise(versions, weights)],
     }
 
 
-def report_lines(found: Mapping[str, Any]) -> list[str]:
-    """What `examine` found, as Markdown for people who mend bugs: no paths, and whether each engine
-    paints as it should."""
+def _check_networks() -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return hashes and gallery versions of the networks that ship, and advice on broken ones."""
+    hashes, galleries, advice = dict[str, str](), dict[str, str](), list[str]()
+    for name in NETWORKS:
+        try:
+            network = load_shipped(name)
+        except ImpastoError as error:
+            hashes[name] = "broken"
+            advice.insert(0, f"{error}; reinstall impasto")
+        else:
+            hashes[name], galleries[name] = network.hash, network.gallery
+    return hashes, galleries, advice
+
+
+def _advise(versions: Mapping[str, str | None], weights: Sequence[str]) -> list[str]:
+    """List missing parts, each with its remedy; engines first."""
+    advice = []
+    if not available_engines():
+        advice.append(
+            "no engine is installed, so nothing can be painted: pip install openvino "
+            "(or onnxruntime)"
+        )
+    advice += [
+        f"{name} is missing ({purpose}): {remedy}"
+        for name, (purpose, remedy) in EXTRAS.items()
+        if not versions[name]
+    ]
+    if not weights:
+        advice.append(
+            "weights of vgg19 and vgg16 are missing: training uses lite, which ships, or downloads "
+            "them when you choose them"
+        )
+    return advice
+
+
+def report_lines(facts: Mapping[str, Any]) -> list[str]:
+    """Write facts as Markdown for a bug report, with no paths, and try each engine.
+
+    Args:
+        facts: As `examine` returns them.
+    """
     lines = ["# impasto doctor --report", ""]
-    for key, value in found.items():
-        if key in ("cache", "advice"):
-            continue
-        shown = [Path(path).name for path in value] if key == "weights" else value
-        lines.append(f"- {key}: {_shown(shown)}")
+    for key, value in facts.items():
+        if key not in ("cache", "advice"):
+            public = [Path(path).name for path in value] if key == "weights" else value
+            lines.append(f"- {key}: {_format(public)}")
     memory = available_memory()
     lines.append(f"- memory free: {'unknown' if memory is None else f'{memory / 1e9:.1f} GB'}")
-    known = [name for name in ENVIRONMENT if name in os.environ]
-    values = {name: os.environ[name] if os.environ[name].isdigit() else "set" for name in known}
-    lines += [
-        f"- environment: {_shown(values) or 'nothing of note'}",
-        "",
-        "## Painting 64x64 pixels in starry-night",
-        "",
-    ]
+    # values are written only where they are numbers, as others may hold names
+    values = {
+        name: os.environ[name] if os.environ[name].isdigit() else "set"
+        for name in ENVIRONMENT
+        if name in os.environ
+    }
+    lines.append(f"- environment: {_format(values) or 'no variable of impasto or its engines'}")
+    lines += ["", "## Stylizing 64x64 pixels in starry-night", ""]
     for engine in available_engines():
         for network in NETWORKS:
-            try:
-                start = time.perf_counter()
-                painted = Stylizer(network, engine, precision="f32").stylize(
-                    _test_picture(), "starry-night"
-                )
-                took = time.perf_counter() - start
-            except Exception as error:  # what is looked for is just what nobody expects
-                lines.append(
-                    f"- {engine}, {network}: {type(error).__name__}: {_without_paths(str(error))}"
-                )
-                continue
-            said = f"mean {painted.mean():.3f}, deviation {painted.std():.3f}, {took:.2f} s"
-            lines.append(f"- {engine}, {network}: {said}")
+            lines.append(f"- {engine}, {network}: {_try_stylizer(network, engine)}")
     return [*lines, ""]
 
 
+def _try_stylizer(network: str, engine: str) -> str:
+    """Stylize a test picture; return its statistics and the time, or the error."""
+    try:
+        start = time.perf_counter()
+        stylizer = Stylizer(network, engine, precision="f32")
+        stylized = stylizer.stylize(_test_picture(), "starry-night")
+        seconds = time.perf_counter() - start
+    except Exception as error:  # any error belongs into the report
+        return f"{type(error).__name__}: {_without_paths(str(error))}"
+    return f"mean {stylized.mean():.3f}, deviation {stylized.std():.3f}, {seconds:.2f} s"
+
+
 def _test_picture() -> UInt8:
-    """A picture that is the same everywhere, uint8 (64, 64, 3)."""
+    """Draw a picture that is the same everywhere, uint8 (64, 64, 3)."""
     y, x = np.mgrid[:64, :64]
     return np.stack([4 * x, 4 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
 
@@ -206,25 +210,24 @@ def _without_paths(text: str) -> str:
     return re.sub(r"(?:[A-Za-z]:)?[/\\][^\s'\"]*[/\\]", ".../", " ".join(text.split()))
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{k} {v or '-'}" for k, v in value.items())
+        return ", ".join(f"{name} {part or '-'}" for name, part in value.items())
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def _version(package: str) -> str | None:
-    """Of what has the package's module; None where nothing has it."""
-    module = MODULES.get(package, package)
-    if not importlib.util.find_spec(module):
+    """Find the version of the package that has the module; None where the module is missing."""
+    if not importlib.util.find_spec(MODULES.get(package, package)):
         return None
-    for name in (package, *ALIKE.get(package, ())):
+    for name in (package, *ALTERNATIVES.get(package, ())):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(name)
     return None
 
 
-def _weights() -> list[str]:
-    """Files of perceptual weights in the folders that training looks into."""
+def _find_weights() -> list[str]:
+    """List the weights of perceptual networks in the folders where training looks for them."""
     return [
         str(path)
         for folder in weights_folders()
@@ -234,14 +237,10 @@ def _weights() -> list[str]:
 
 
 def _cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """Of the features that engines use, those that this CPU has; empty where the system does not
-    tell."""
+    """List the features of this CPU that engines use; empty where the system does not tell."""
     try:
-        flags = next(
-            line
-            for line in cpuinfo.read_text().splitlines()
-            if line.startswith(("flags", "Features"))
-        ).split()
+        lines = cpuinfo.read_text().splitlines()
+        flags = next(line for line in lines if line.startswith(("flags", "Features"))).split()
     except (OSError, StopIteration):
         return []
     return [feature for feature in CPU_FEATURES if feature in flags]

@@ -7,7 +7,8 @@ import typer
 
 from impasto import export as exporting
 from impasto.cli import console, options
-from impasto.errors import ImpastoError, TrainingError
+from impasto.cli.requirements import require_learning
+from impasto.errors import ImpastoError
 from impasto.export import ExportResult
 from impasto.files import os_reason, write_atomically
 from impasto.models.network import Network
@@ -136,10 +137,7 @@ def _exported(
         return (exporting.onnx_files if form == "onnx" else exporting.openvino_files)(
             network, embedding, pixels
         )
-    try:
-        from impasto.learning.conversion import state_dict
-    except ImportError as error:
-        raise TrainingError(
-            f"PyTorch's files are written by PyTorch ({error}): pip install 'impasto[train]'"
-        ) from error
+    require_learning("write files of PyTorch")
+    from impasto.learning.conversion import state_dict
+
     return state_dict.files(network, embedding, suffix)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli import console, options
-from impasto.errors import TrainingError
+from impasto.cli.requirements import require_learning
 from impasto.models.style import SUFFIX, name_of
 
 
@@ -58,16 +58,13 @@ def import_(
         )
     if target.exists() and not overwrite:
         raise typer.BadParameter(f"{target} exists; --overwrite replaces it, or give another -o")
-    try:
-        from impasto.learning.conversion import pytorch_examples
-    except ImportError as error:
-        raise TrainingError(
-            f"checkpoints are read by PyTorch ({error}): pip install 'impasto[train]'"
-        ) from error
+    require_learning("read checkpoints")
+    from impasto.learning.conversion import pytorch_examples
+
     imported = pytorch_examples.import_checkpoint(
         checkpoint, name or name_of((output or checkpoint).stem)
     )
-    imported.style.write(target)
+    imported.style.save(target)
     record = {
         "output": str(target),
         "name": imported.style.name,

@@ -8,44 +8,58 @@ from typing import Annotated
 
 import typer
 
+from impasto.batch.notes import mask_size_note
+from impasto.batch.outputs import EXISTS
 from impasto.cli import console
 from impasto.engines import base
 from impasto.files import unwritable_reason
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference.color import MODES, When, parse_color
 from impasto.inference.file_pipeline import MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
-from impasto.inference.masks import GRADIENTS, Mask
+from impasto.inference.masks import GRADIENTS
 from impasto.inference.model import MIN_SIDE
 from impasto.inference.pipeline import check_recolorable
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
 from impasto.learning.training.checkpoints import has_checkpoint
 from impasto.models.mix import Mix
+from impasto.models.style import Style
 from impasto.video import formats
 
+# Panels of options in help texts. Help shows them in the order of their first options.
+COMMON = "Common options"
+COLORS = "Color, masks and strokes"
+PICTURES = "Pictures"
+VIDEO = "Video"
+BATCHES = "Batches"
+ENGINE = "Engine"
+OTHER = "Other options"
+
 _WEIGHT = re.compile(r":\s*[\d.]+\s*(,|$)")
+MIN_STYLE_DEVIATION = 2.0  # levels of 255; the pixels of a flatter style picture show nothing
 
-STRETCHED = 0.02  # by which proportions of a mask and a picture differ, for it to be told
-FLAT = 2.0  # deviation, in levels of 255, of a style picture that shows nothing
+# Common options
 
-Engine = Annotated[
-    base.EngineName,
-    typer.Option("--engine", help="What runs the network; auto: the first that is installed."),
-]
-Precision = Annotated[
-    base.Precision,
+Strength = Annotated[
+    float,
     typer.Option(
-        "--precision",
-        help="auto: bf16 where the CPU computes in it natively, else f32; int8: quicker, and a little coarser.",
+        "--strength",
+        min=0,
+        max=1,
+        help="Set how strong the style is, from 0 (the photograph) to 1 (the full style).",
+        rich_help_panel=COMMON,
     ),
 ]
-Floats = Annotated[
-    base.Floats,
-    typer.Option("--precision", help="auto: bf16 where the CPU computes in it natively."),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", min=1, help="Default: the cores this process may really use."),
+Color = Annotated[
+    str | None,
+    typer.Option(
+        "--color",
+        metavar="MODE[:AMOUNT]",
+        help=f"Choose the colors of the painting: {', '.join(MODES)}. All but style keep the"
+        " photograph's colors; luminance:0.5 keeps half of them."
+        " [default: as the style was learned, usually style]",
+        rich_help_panel=COMMON,
+    ),
 ]
 Network = Annotated[
     str,
@@ -53,54 +67,50 @@ Network = Annotated[
         "--network",
         "-n",
         metavar="base|small|FILE",
-        help="base for pictures; small is faster, for video; or a network file, as of an older gallery.",
+        help="Choose the network: base for pictures; small, which is faster, for video; or a"
+        " network file, such as one of an older gallery.",
+        rich_help_panel=COMMON,
     ),
 ]
-Start = Annotated[
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace outputs that exist. Without it they are kept.",
+        rich_help_panel=COMMON,
+    ),
+]
+
+# Color, masks and strokes
+
+ColorWhen = Annotated[
+    When,
+    typer.Option(
+        "--color-when",
+        help="Recolor the painting after it is painted, or the style's picture before, so that"
+        " strokes are painted in those colors.",
+        rich_help_panel=COLORS,
+    ),
+]
+MaskOption = Annotated[
     str | None,
     typer.Option(
-        "--start", metavar="TIME", help="Of videos: paint from here; seconds, or as 1:02:03.5."
+        "--mask",
+        metavar="MASK",
+        help="Paint where a mask is white, keep the photograph where it is black: a grayscale"
+        f" picture, alpha (the photograph's own transparency), or {', '.join(GRADIENTS)};"
+        " not:MASK inverts it.",
+        rich_help_panel=COLORS,
     ),
 ]
-End = Annotated[
-    str | None,
+Regions = Annotated[
+    list[str] | None,
     typer.Option(
-        "--end", metavar="TIME", help="Of videos: paint up to here; seconds, or as 1:02:03.5."
-    ),
-]
-Fps = Annotated[
-    float | None,
-    typer.Option(
-        "--fps", min=0.01, max=240, help="Of numbered pictures: frames a second. [default: 25]"
-    ),
-]
-Codec = Annotated[
-    formats.CodecName,
-    typer.Option(
-        "--codec",
-        help="Of videos; auto: vp9 in .webm, h264 in all others, which every player knows.",
-    ),
-]
-Preset = Annotated[
-    formats.Preset, typer.Option("--preset", help="Of videos: slower encodes into smaller files.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
-MaxPixels = Annotated[
-    int | None,
-    typer.Option(
-        "--max-pixels",
-        min=1,
-        help=f"Refuse larger pictures. By default {MAX_PIXELS:,}; of TIFF, PNG, JPEG and WebP that are painted into TIFF, PNG"
-        f" or JPEG {MAX_STREAMED_PIXELS:,}, if their files hold a byte for {MAX_PIXELS_PER_BYTE} pixels, as no decompression bomb does.",
-    ),
-]
-Memory = Annotated[
-    float | None,
-    typer.Option(
-        "--memory",
-        metavar="GB",
-        min=0.1,
-        help="Of pictures: what painting may take in all, by smaller tiles, down to 512 pixels. [default: what is free]",
+        "--region",
+        metavar="MASK=STYLE",
+        help="Paint another style where a mask is white. May be repeated; later regions lie over"
+        " earlier ones.",
+        rich_help_panel=COLORS,
     ),
 ]
 Stroke = Annotated[
@@ -109,51 +119,166 @@ Stroke = Annotated[
         "--stroke",
         min=MIN_STROKE,
         max=MAX_STROKE,
-        help="How large strokes are: 2 is twice as large, 0.5 half as large; of videos 1 or more. Without it 1, and of videos "
-        "2 from 720 rows on, 4 from 1440: painted at half or a quarter of the size, so much quicker.",
+        help="Set the size of strokes: 2 is twice as large, 0.5 half as large; for videos 1 or"
+        " more. [default: 1; for videos 2 from 720 rows and 4 from 1440 rows, which are painted"
+        " at half or a quarter of the size and so are faster]",
+        rich_help_panel=COLORS,
     ),
 ]
+
+# Pictures
+
 Size = Annotated[
     int | None,
     typer.Option(
         "--size",
         min=1,
-        help="Of pictures: the shorter side of the painting, in pixels; smaller ones keep their size.",
+        help="Pictures: set the shorter side of the painting, in pixels. Smaller pictures keep"
+        " their size.",
+        rich_help_panel=PICTURES,
+    ),
+]
+Quality = Annotated[
+    int,
+    typer.Option(
+        "--quality",
+        min=1,
+        max=100,
+        help="Set the quality of JPEG, WebP, AVIF and videos, from 1 (small) to 100 (fine).",
+        rich_help_panel=PICTURES,
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        help=f"Refuse larger pictures. [default: {MAX_PIXELS:,}; {MAX_STREAMED_PIXELS:,} for TIFF,"
+        " PNG, JPEG and WebP painted into TIFF, PNG or JPEG, if the file has a byte for every"
+        f" {MAX_PIXELS_PER_BYTE} pixels, which a decompression bomb has not]",
+        rich_help_panel=PICTURES,
+    ),
+]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        "--memory",
+        metavar="GB",
+        min=0.1,
+        help="Pictures: limit the memory of the process, by smaller tiles, down to 512 pixels."
+        " [default: the free memory]",
+        rich_help_panel=PICTURES,
     ),
 ]
 
-Color = Annotated[
+# Video
+
+Start = Annotated[
     str | None,
     typer.Option(
-        "--color",
-        metavar="MODE[:AMOUNT]",
-        help=f"Whose colors: {', '.join(MODES)}; all but style keep the photograph's. luminance:0.5 does half of it. "
-        "[default: as the style was learned: style]",
+        "--start",
+        metavar="TIME",
+        help="Video: paint from this time on, in seconds or as 1:02:03.5.",
+        rich_help_panel=VIDEO,
     ),
 ]
-ColorWhen = Annotated[
-    When,
-    typer.Option(
-        "--color-when",
-        help="Recolor the painting after, or the style's picture before, so that strokes are painted in them.",
-    ),
-]
-MaskOption = Annotated[
+End = Annotated[
     str | None,
     typer.Option(
-        "--mask",
-        metavar="MASK",
-        help=f"Where to paint: a grey picture (white is painted), alpha (the photograph's own), {', '.join(GRADIENTS)}; "
-        "not:MASK is the rest.",
+        "--end",
+        metavar="TIME",
+        help="Video: paint up to this time, in seconds or as 1:02:03.5.",
+        rich_help_panel=VIDEO,
     ),
 ]
-Regions = Annotated[
-    list[str] | None,
+Fps = Annotated[
+    float | None,
     typer.Option(
-        "--region",
-        metavar="MASK=STYLE",
-        help="Another style where a mask says; several lie over one another.",
+        "--fps",
+        min=0.01,
+        max=240,
+        help="Video: set the frames per second of numbered pictures. [default: 25]",
+        rich_help_panel=VIDEO,
     ),
+]
+Codec = Annotated[
+    formats.CodecName,
+    typer.Option(
+        "--codec",
+        help="Video: choose the codec; auto is vp9 in .webm and h264, which every player knows,"
+        " in all others.",
+        rich_help_panel=VIDEO,
+    ),
+]
+Preset = Annotated[
+    formats.Preset,
+    typer.Option(
+        "--preset",
+        help="Video: choose the speed of the encoder; slower presets make smaller files.",
+        rich_help_panel=VIDEO,
+    ),
+]
+Steady = Annotated[
+    bool,
+    typer.Option(
+        "--steady/--no-steady",
+        help="Video: keep the paint still where the scene is still, or paint every frame by"
+        " itself.",
+        rich_help_panel=VIDEO,
+    ),
+]
+Flow = Annotated[
+    bool,
+    typer.Option(
+        "--flow",
+        help="Video: let strokes follow the motion: steadier, softer and slower. Needs"
+        " impasto[flow].",
+        rich_help_panel=VIDEO,
+    ),
+]
+
+# Engine
+
+Engine = Annotated[
+    base.EngineName,
+    typer.Option(
+        "--engine",
+        help="Choose the engine that runs the network; auto is the first that is installed.",
+        rich_help_panel=ENGINE,
+    ),
+]
+Precision = Annotated[
+    base.Precision,
+    typer.Option(
+        "--precision",
+        help="Choose the precision: auto is bf16 where the CPU computes in it natively, else f32;"
+        " int8 is faster and a little coarser.",
+        rich_help_panel=ENGINE,
+    ),
+]
+Floats = Annotated[
+    base.Floats,
+    typer.Option(
+        "--precision",
+        help="Choose the precision; auto is bf16 where the CPU computes in it natively.",
+        rich_help_panel=ENGINE,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        help="Set the number of threads. [default: the cores that this process may use]",
+        rich_help_panel=ENGINE,
+    ),
+]
+
+# Other options
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object per line on stdout.", rich_help_panel=OTHER),
 ]
 
 
@@ -166,86 +291,102 @@ def settings(
     mask: str | None,
     regions: list[str] | None,
 ) -> StylizeSettings:
-    """What the command line says of how to paint, and lines on what it makes of it."""
-    made = parse_settings(
+    """Parse the settings that the command line gives, and print notes on them.
+
+    Raises:
+        BadParameter: `--color-when before` without colors to keep.
+        StyleError, ColorError, MaskError: there is no such style, color mode or mask.
+    """
+    parsed = parse_settings(
         style, strength, stroke, parse_color(color, when) if color else None, mask, regions or []
     )
-    for mix in made.mixes:
-        if mix.given is not None and abs(mix.given - 1) > 1e-6:
-            parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
-            console.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
-    for part in (part for mix in made.mixes for part, _ in mix.parts if part.pixels is not None):
-        assert part.pixels is not None
-        height, width = part.pixels.shape[:2]
-        if min(height, width) < MIN_SIDE:
-            console.note(
-                f"{part.file} has {width}x{height} pixels, which show few strokes and may blur; a style of 512 or more paints "
-                "better"
-            )
-        elif part.pixels.std() < FLAT:
-            console.note(
-                f"{part.file} has one tone all over, which is no manner to paint in: little will be left to see"
-            )
-    if when == "before" and not made.color.changes:
+    styles = [part for mix in parsed.mixes for part, _ in mix.parts]
+    for mix in parsed.mixes:
+        _note_weights(mix)
+    for part in styles:
+        _note_style_picture(part)
+    if when == "before" and not parsed.color.changes:
         raise typer.BadParameter(
-            f"--color-when before needs colors to be kept: --color {'|'.join(MODES[1:])}"
+            f"--color-when before needs colors to keep; give --color {'|'.join(MODES[1:])}"
         )
-    if made.color.when == "before":
-        check_recolorable(part for mix in made.mixes for part, _ in mix.parts)
-    return made
+    if parsed.color.when == "before":
+        check_recolorable(styles)
+    return parsed
+
+
+def _note_weights(mix: Mix) -> None:
+    if mix.given is not None and abs(mix.given - 1) > 1e-6:
+        parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
+        console.note(f"weights sum to {mix.given:g}, not to 1, and count as {parts}")
+
+
+def _note_style_picture(style: Style) -> None:
+    if style.pixels is None:
+        return
+    height, width = style.pixels.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        console.note(
+            f"{style.file} has {width}x{height} pixels, which show few strokes and may blur; use a"
+            " style of 512 pixels or more"
+        )
+    elif style.pixels.std() < MIN_STYLE_DEVIATION:
+        console.note(
+            f"{style.file} has one tone all over and so shows no style; little of the photograph"
+            " will be left"
+        )
 
 
 def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
-    """Ends the program, well, if there is nothing to go on with, and what a run would make is
-    there."""
+    """End the program, with success, if the target exists and no unfinished run can be resumed."""
     if target.exists() and not any(map(has_checkpoint, checkpoints)):
         console.note(
-            f"{target} is there, and no unfinished run of it to go on with; --overwrite starts anew"
+            f"{target} exists, and there is no unfinished run of it to resume; --overwrite starts"
+            " anew"
         )
         raise typer.Exit
 
 
-def told_of_size(mask: Mask, width: int, height: int) -> str:
-    """What there is to say of a mask for a picture of another size; empty if it has that size, or
-    none."""
-    if mask.size in (None, (width, height)):
-        return ""
-    assert mask.size
-    across, down = mask.size
-    stretched = abs(across * height / (down * width) - 1) > STRETCHED
-    does = "is stretched, as its proportions are others," if stretched else "is resized"
-    return f"the mask {mask.name} has {across}x{down} pixels and {does} to {width}x{height}"
+told_of_size = mask_size_note
+"""Name of `mask_size_note` for verbs."""
 
 
-def listed(given: Iterable[str]) -> list[str]:
-    """Values by commas or repeated. A mix of styles with weights, and a file that has commas in its
-    name, are one value."""
-    found: list[str] = []
-    for text in given:
+def listed(values: Iterable[str]) -> list[str]:
+    """Split values at commas.
+
+    A mix of styles with weights, and the name of a file that exists, are one value.
+    """
+    parts: list[str] = []
+    for text in values:
         is_one = bool(_WEIGHT.search(text)) or os.path.exists(text)  # noqa: PTH110  # as `Path.exists` raises at long names
-        found += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
-    return found
+        parts += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
+    return parts
 
 
 def check_target(option: str, target: Path, suffixes: Iterable[str], overwrite: bool) -> None:
-    """Raises BadParameter if an output that an option names cannot be written, or is there and to
-    be kept."""
+    """Check the output that an option names.
+
+    Raises:
+        BadParameter: its extension is unsupported, it exists and is kept, or it cannot be written.
+    """
     if target.suffix.lower() not in suffixes:
-        raise typer.BadParameter(f"{option} {target} ends in none of {' '.join(sorted(suffixes))}")
+        seen = f"unsupported extension {target.suffix}" if target.suffix else "it has no extension"
+        raise typer.BadParameter(
+            f"cannot write {option} {target}: {seen}; use {' '.join(sorted(suffixes))}"
+        )
     if target.exists() and not overwrite:
-        raise typer.BadParameter(f"{option} {target} exists; --overwrite replaces it")
+        raise typer.BadParameter(f"{option} {target} {EXISTS}")
     if reason := unwritable_reason(target):
-        raise typer.BadParameter(f"{option} {target} cannot be written: {reason}")
+        raise typer.BadParameter(f"cannot write {option} {target}: {reason}")
 
 
 def given(context: typer.Context, names: Iterable[str]) -> list[str]:
-    """Of these options, those that the command line has, as it writes them."""
-    said = [
+    """Return those of these options that the command line has, as it writes them."""
+    present = [
         name
         for name in names
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     ]
     return [
         f"--{'no-' if context.params[name] is False else ''}{name.replace('_', '-')}"
-        for name in said
+        for name in present
     ]

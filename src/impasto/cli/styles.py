@@ -1,6 +1,7 @@
-"""impasto styles: what there is to paint in."""
+"""impasto styles: list styles, show one in detail, or show all on a sheet."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,30 +12,17 @@ from rich.table import Table
 from impasto.cli import console, options
 from impasto.errors import PictureError, StyleError
 from impasto.images.formats import WRITABLE
-from impasto.images.image import Picture, UInt8
-from impasto.images.reading import read
-from impasto.images.writing import check_sides, write
-from impasto.inference.settings import parse_settings
-from impasto.models.gallery import find_style, gallery_names, preview
+from impasto.images.image import Picture
+from impasto.images.writing import write
+from impasto.models.gallery import find_style, gallery_names
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
-from impasto.paths import GALLERY
-from impasto.sheets.comparison import ComparisonSheet, by_network, load
-from impasto.sheets.contact_sheet import contact_sheet
+from impasto.sheets.gallery_sheet import paint_style_sheet, preview_file, preview_sheet
 from impasto.stylizer import Stylizer
 from impasto.video.formats import is_same_file
 
-FIRST = (
-    "title",
-    "artist",
-    "year",
-    "licence",
-    "source",
-    "C",
-    "S",
-    "J",
-    "measured",
-)  # facts in this order, then others by name
-WIDTH = 320  # pixels, of a cell of a sheet
+# facts in this order, then others by name
+FACT_ORDER = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")
+MEASURES = ("C", "S", "J")  # facts that are numbers
 PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
 
 
@@ -43,29 +31,34 @@ def styles(
         list[str] | None,
         typer.Argument(
             metavar="STYLE",
-            help="Gallery names, style files, pictures, or folders of style files. [default: the gallery]",
+            help="Gallery names, style files, pictures, or folders of style files. [default: the"
+            " gallery]",
         ),
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FILE", help="Show all of them on a picture, this one."),
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Show all styles on one picture, written to FILE.",
+            rich_help_panel=options.COMMON,
+        ),
     ] = None,
     photo: Annotated[
         Path | None,
         typer.Option(
             "--photo",
-            help="With --sheet: paint this photograph. [default: previews, painted already]",
+            help="Paint this photograph on the sheet. [default: the previews that ship]",
+            rich_help_panel=options.COMMON,
         ),
     ] = None,
     network: options.Network = "base",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the sheet if it exists.")
-    ] = False,
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """List the styles of the gallery or others, show one in detail, or all on a sheet.
 
-    Examples:
+    For example:
 
       impasto styles
 
@@ -81,138 +74,120 @@ def styles(
     """
     if photo and not sheet:
         raise typer.BadParameter(
-            f"--photo {photo} is for a sheet; say where it goes: --sheet gallery.png"
+            f"--photo {photo} needs a file for the sheet; give --sheet gallery.png"
         )
-    shown = [style for name in names or gallery_names() for style in _styles(name)]
+    selected = [style for name in names or gallery_names() for style in _find_styles(name)]
     if sheet:
         options.check_target("--sheet", sheet, WRITABLE, overwrite)
         if not names:
-            shown = [style for style in shown if style.name != PHOTO]
-        _sheet(shown, sheet, photo, network, json)
+            selected = [style for style in selected if style.name != PHOTO]
+        _write_sheet(selected, sheet, photo, network, json)
     elif json:
-        for style in shown:
+        for style in selected:
             console.result("", record(style), as_json=True)
-    elif len(shown) == 1:
-        _detail(shown[0])
+    elif len(selected) == 1:
+        _print_details(selected[0])
     else:
-        _list(shown)
+        _print_table(selected)
 
 
-def _styles(name: str) -> list[Style]:
-    """What a name stands for: a style, or those of a folder, or of the gallery that a folder is."""
+def _find_styles(name: str) -> list[Style]:
+    """Find a style, or those of a folder, or of the gallery that a folder is."""
     folder = Path(name)
     if not folder.is_dir():
         return [find_style(name)]
     files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
     if not files:
         raise StyleError(
-            f"{name} holds no style files ({SUFFIX}); name files or styles of the gallery"
+            f"cannot list {name}: it holds no style files ({SUFFIX}); name files or styles of the"
+            " gallery"
         )
     return [read_style(file) for file in files]
 
 
 def record(style: Style) -> dict[str, Any]:
-    """All that a style file says: `name`, `title`, `artist`, `year`, `source`, ..., and by network
-    its hash, C, S, J, ...; `picture` is the size of the one that it remembers.
+    """Return all facts of a style file.
+
+    These are `name`, `title`, `artist`, `year`, `source` and so on; by network its hash, C, S, J
+    and so on; and as `picture` the size of the picture that the file remembers.
     """
-    metadata = {
-        key: style.metadata[key] for key in sorted(style.metadata, key=_place)
-    }  # files keep no order
-    flat = {key: value for key, value in metadata.items() if "." not in key}
+    # files keep no order
+    metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_fact_order)}
+    facts = {key: value for key, value in metadata.items() if "." not in key}
     networks: dict[str, dict[str, Any]] = {
         network: {"hash": code} for network, code in style.hashes.items()
     }
     for key, value in metadata.items():
         network, dot, fact = key.partition(".")
         if dot and network in networks:
-            networks[network][fact] = _measure(value) if fact in ("C", "S", "J") else value
+            networks[network][fact] = _number(value) if fact in MEASURES else value
     if style.picture is not None:
         height, width = style.picture.shape[:2]
-        flat["picture"] = f"{width}x{height}"
-    if style.file and style.file.is_relative_to(GALLERY) and (shown := preview(style.name)):
-        flat["preview"] = str(shown)
-    return {"name": style.name, **flat, "networks": networks}
+        facts["picture"] = f"{width}x{height}"
+    if file := preview_file(style):
+        facts["preview"] = str(file)
+    return {"name": style.name, **facts, "networks": networks}
 
 
-def _place(key: str) -> tuple[int, str]:
+def _fact_order(key: str) -> tuple[int, str]:
     fact = key.rpartition(".")[2]
-    return (FIRST.index(fact) if fact in FIRST else len(FIRST)), key
+    return (FACT_ORDER.index(fact) if fact in FACT_ORDER else len(FACT_ORDER)), key
 
 
-def _measure(text: str) -> float | str:
+def _number(text: str) -> float | str:
     try:
         return float(text)
-    except ValueError:  # a file of someone else's may say anything
+    except ValueError:  # the file of someone else may hold anything
         return text
 
 
-def _list(shown: list[Style]) -> None:
+def _print_table(selected: Sequence[Style]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("name", "title", "artist", "year"):
         table.add_column(column, no_wrap=column == "name")
     for network in ("base", "small"):
         table.add_column(f"J {network}", justify="right")
-    for style in shown:
-        facts = [style.metadata.get(key, "") for key in ("title", "artist", "year")]
-        table.add_row(
-            style.name,
-            *facts,
-            *(style.metadata.get(f"{network}.J", "") for network in ("base", "small")),
-        )
-    # where nobody looks, as in a pipe, a row stays a line
+    for style in selected:
+        keys = ("title", "artist", "year", "base.J", "small.J")
+        table.add_row(style.name, *(style.metadata.get(key, "") for key in keys))
+    # in a pipe, a row stays a line
     Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
-def _detail(style: Style) -> None:
+def _print_details(style: Style) -> None:
     console = Console(highlight=False)
-    shown = record(style)
-    networks = shown.pop("networks")
-    for key, value in shown.items():
+    facts = record(style)
+    networks = facts.pop("networks")
+    for key, value in facts.items():
         console.print(f"{key:12} {value}", markup=False, soft_wrap=True)
-    for network, facts in networks.items():
+    for network, measures in networks.items():
         console.print(network, style="bold")
-        for key, value in facts.items():
+        for key, value in measures.items():
             console.print(f"  {key:10} {value}", markup=False, soft_wrap=True)
 
 
-def _sheet(shown: list[Style], target: Path, photo: Path | None, network: str, json: bool) -> None:
-    """Styles as they paint a photograph, or as their previews show them."""
-    if photo:
-        if is_same_file(photo, target):
-            raise PictureError(
-                f"{target} is the photograph itself, which is never overwritten; give another --sheet"
-            )
-        stylizer = Stylizer(network)
-        all_settings = [parse_settings(stylizer.preload(style)) for style in shown]
-        comparison = ComparisonSheet(
-            [(photo.stem, load(photo, width=WIDTH))],
-            all_settings,
-            [(stylizer.network.name, by_network(stylizer))],
+def _write_sheet(
+    selected: Sequence[Style], target: Path, photo: Path | None, network: str, json: bool
+) -> None:
+    """Write a sheet of styles as they paint a photograph, or as their previews show them."""
+    if not photo:
+        pixels = preview_sheet(selected)
+    elif is_same_file(photo, target):
+        raise PictureError(
+            f"cannot write {target}: it is the photograph itself, which is never overwritten; give"
+            " another --sheet"
         )
-        check_sides(target, *comparison.size(WIDTH))
-        with console.bar(unit=True) as bar:
-            task = bar.add_task("painting", total=len(shown))
-            paintings = []
-            for painting in comparison.paintings():
-                paintings.append(painting)
-                bar.advance(task)
-        picture = comparison.sheet(paintings, WIDTH)
     else:
-        previews = [(style.name, _preview(style)) for style in shown]
-        picture = contact_sheet(
-            previews, width=min(WIDTH, max(preview.shape[1] for _, preview in previews))
-        )
-    write(target, Picture(picture))
-    size = {"width": picture.shape[1], "height": picture.shape[0]}
-    console.result(
-        str(target), {"output": str(target), "styles": [style.name for style in shown]} | size, json
-    )
-
-
-def _preview(style: Style) -> UInt8:
-    """What ships with a style of the gallery, or the picture that another was learned from."""
-    if style.file and style.file.is_relative_to(GALLERY) and (shown := preview(style.name)):
-        return read(shown).rgb
-    if style.picture is None:
-        raise StyleError(f"{style.name} has no preview; paint a photograph in it: --photo PHOTO")
-    return style.picture
+        with console.bar(unit=True) as bar:
+            task = bar.add_task("painting", total=len(selected))
+            pixels = paint_style_sheet(
+                selected,
+                photo,
+                Stylizer(network),
+                target,
+                lambda share: bar.advance(task, share * len(selected)),
+            )
+    write(target, Picture(pixels))
+    facts = {"output": str(target), "styles": [style.name for style in selected]}
+    size = {"width": pixels.shape[1], "height": pixels.shape[0]}
+    console.result(str(target), facts | size, json)

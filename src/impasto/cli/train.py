@@ -18,6 +18,7 @@ from impasto.inference.color import MODES, parse_color
 from impasto.learning.training.checkpoints import has_checkpoint, remove_checkpoints
 from impasto.models.network import NETWORKS, network_path
 from impasto.models.style import SUFFIX, name_of
+from impasto.progress import Progress
 
 if TYPE_CHECKING:
     from impasto.learning.training.settings import TrainingProgress as TrainingProgress
@@ -167,7 +168,6 @@ def train(
     Ctrl-C keeps the style so far; --resume goes on from there.
 
     Examples:
-
       impasto train tulip.jpg
 
       impasto train tulip.jpg --minutes 10 --style-size 768 -o bold-tulip.safetensors
@@ -377,7 +377,8 @@ def _checkpoint(target: Path, network: str) -> Path:
 
 class TrainingProgressBar:
     """Shows a run's progress: a bar on a terminal, a line now and then elsewhere, and a TensorBoard
-    log if asked."""
+    log if asked.
+    """
 
     LINE_EVERY = 30.0  # seconds, where there is no terminal
 
@@ -404,10 +405,15 @@ class TrainingProgressBar:
         if self._log:
             self._log.close()
 
-    def step(self, progress: "TrainingProgress") -> None:
+    def step(self, progress: "TrainingProgress | Progress") -> None:
         """Show one step."""
-        terms = " ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
-        line = f"{progress.unit} {progress.step}: {terms} total {progress.total:.3f}"
+        if isinstance(progress, Progress):
+            terms, total = dict(progress.losses), progress.loss or 0.0
+            unit = f"{progress.name}, {progress.unit}"
+        else:
+            terms, total, unit = progress.terms, progress.total, progress.unit
+        text = " ".join(f"{name} {value:.3f}" for name, value in terms.items())
+        line = f"{unit} {progress.step}: {text} total {total:.3f}"
         self._bar.update(self._task, completed=progress.fraction, description=line)
         if self._bar.disable and time.monotonic() - self._last > self.LINE_EVERY:
             self._last = time.monotonic()
@@ -415,5 +421,5 @@ class TrainingProgressBar:
                 f"{100 * progress.fraction:.0f} %, {progress.seconds_left / 60:.1f} minutes left, {line}"
             )
         if self._log:
-            for name, value in {**progress.terms, "total": progress.total}.items():
+            for name, value in {**terms, "total": total}.items():
                 self._log.add_scalar(name, value, progress.step)

@@ -1,4 +1,4 @@
-"""impasto webcam: a camera, or any video, painted live in a window."""
+"""impasto webcam: paint a camera, or any video, live in a window."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ from impasto.stylizer import Stylizer
 from impasto.video.formats import CONTAINERS
 
 if TYPE_CHECKING:
-    from impasto.webcam.app import Saved
+    from impasto.webcam.outputs import Saved
 
 
 def webcam(
@@ -23,7 +23,8 @@ def webcam(
         str | None,
         typer.Argument(
             metavar="[CAMERA]",
-            help="A camera's number or device, a video file, or an address. [default: the first camera]",
+            help="Read a camera (its number or device), a video file, or an address. "
+            "[default: the first camera]",
         ),
     ] = None,
     style: Annotated[
@@ -32,11 +33,13 @@ def webcam(
             "--style",
             "-s",
             metavar="STYLE[,STYLE...]",
-            help="As of stylize; several to walk through, by commas or repeated. [default: the whole gallery]",
+            help="Paint in these styles, as in stylize; several are separated by commas, or "
+            "repeated. [default: the whole gallery]",
         ),
     ] = None,
     strength: Annotated[
-        float, typer.Option(min=0, max=1, help="0 is the photograph, 1 the full style.")
+        float,
+        typer.Option(min=0, max=1, help="Set the strength: 0 is the photo, 1 the full style."),
     ] = 1.0,
     color: options.Color = None,
     color_when: options.ColorWhen = "after",
@@ -44,12 +47,13 @@ def webcam(
     region: options.Regions = None,
     size: Annotated[
         int,
-        typer.Option(min=64, max=4320, help="Pixels painted on the short side; larger is slower."),
+        typer.Option(min=64, max=4320, help="Set the pixels on the short side; larger is slower."),
     ] = 480,
     mirror: Annotated[
         bool | None,
         typer.Option(
-            "--mirror/--no-mirror", help="Swap left and right. [default: of cameras, not of files]"
+            "--mirror/--no-mirror",
+            help="Swap left and right. [default: with cameras, not with files]",
         ),
     ] = None,
     record: Annotated[
@@ -60,7 +64,7 @@ def webcam(
         typer.Option(
             "--snapshots",
             metavar="DIR",
-            help="A folder for snapshots, and for recordings without a name.",
+            help="Save snapshots, and recordings without a name, in this folder.",
         ),
     ] = Path(),
     overwrite: Annotated[
@@ -71,9 +75,13 @@ def webcam(
     ] = False,
     window: Annotated[
         bool,
-        typer.Option("--window/--no-window", help="Show it; without a window, --record is needed."),
+        typer.Option(
+            "--window/--no-window", help="Show a window; without one, --record is needed."
+        ),
     ] = True,
-    seconds: Annotated[float | None, typer.Option("--seconds", help="Stop after so many.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Stop after this time.")
+    ] = None,
     loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
     network: options.Network = "small",
     engine: options.Engine = "auto",
@@ -84,12 +92,11 @@ def webcam(
     """Paint a camera live, in a window.
 
     Keys: left and right for the style, up and down for its strength, m mirror, s snapshot, r
-    record, f full screen, h help, q quit. Frames that come while one is painted are dropped, so the
-    picture is never late. Recordings have the times at which frames were seen, and no sound; Ctrl-C
-    keeps them.
+    record, f full screen, h help, q quit. Frames that come while another is painted are
+    dropped, so the picture is never late. Recordings have no sound, and show frames at the times at
+    which they were seen. Ctrl-C keeps recordings.
 
     Examples:
-
       impasto webcam
 
       impasto webcam --style starry-night,great-wave,tulip.jpg --size 720
@@ -106,93 +113,87 @@ def webcam(
         raise typer.BadParameter(
             "--no-window shows nothing; say where to record: --record live.mp4"
         )
-    if record and record.suffix.lower() not in CONTAINERS:
-        raise typer.BadParameter(f"--record {record} ends in none of {' '.join(CONTAINERS)}")
-    if record and (reason := unwritable_reason(record)):
-        raise typer.BadParameter(f"--record {record} cannot be written: {reason}")
+    if record:
+        _check_record(record, camera, overwrite)
     if snapshots != Path() and (reason := unwritable_reason(snapshots / "impasto.jpg")):
         raise typer.BadParameter(f"--snapshots {snapshots} cannot be written into: {reason}")
-    if record and camera and record.exists() and os.path.exists(camera) and record.samefile(camera):  # noqa: PTH110
-        raise typer.BadParameter(
-            f"--record {record} is the video itself, which is never overwritten"
-        )
-    if record and record.exists() and not overwrite:
-        raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
     # here, as other verbs do without PyAV
-    from impasto.webcam.app import Outputs, WebcamApp
-    from impasto.webcam.capture import FramePreprocessor, OpenCamera, fitted
-    from impasto.webcam.controls import WebcamControls
-    from impasto.webcam.latest_frame import Clock, LatestFrame, Watchdog
-    from impasto.webcam.sources import find_sources
-    from impasto.webcam.stylizer import WebcamStylizer
-    from impasto.webcam.window import NoWindow, PygameWindow
+    from impasto.webcam.app import WebcamOptions, run_webcam
 
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [find_mix(spec) for spec in specs(style or [])]
-    settings = options.settings(styles[0], strength, 1.0, color, color_when, mask, region)
-    feed = OpenCamera(
-        find_sources(camera, size), loop
-    )  # first, as what was named matters before what the machine lacks
-    shown = PygameWindow() if window else NoWindow()
-    problems: list[str] = []
-
-    def failed(problem: str) -> None:
-        problems.append(problem)
-        console.fail(problem)
-        session.done = session.done or not window  # nobody would see the rest
-
-    try:
-        session = WebcamControls(
-            styles,
-            strength,
-            feed.live if mirror is None else mirror,
-            fullscreen,
-            recording=bool(record),
-        )
-        outputs = Outputs(
-            snapshots,
-            record,
-            overwrite,
-            lambda saved: _tell(saved, stylizer.network.name, json),
-            failed,
-        )
-        width, height = fitted(*feed.size, size)
-        webcam_stylizer = WebcamStylizer(
-            stylizer, (height, width), styles, engine, threads, settings
-        )
-        clock = Clock()
-        show = WebcamApp(session, webcam_stylizer, FramePreprocessor(size), shown, outputs, clock)
-        with LatestFrame(feed, clock) as newest:
-            show.run(newest, Watchdog(feed, clock), seconds)
-            console.note(
-                f"{show.painted} frames painted, {show.fps:.1f} a second lately; {newest.dropped} dropped"
-            )
-    finally:
-        shown.close()
-    if problems:
+    result = run_webcam(
+        camera,
+        styles,
+        options.settings(styles[0], strength, 1.0, color, color_when, mask, region),
+        stylizer,
+        WebcamOptions(
+            size=size,
+            mirror=mirror,
+            record=record,
+            snapshots=snapshots,
+            overwrite=overwrite,
+            fullscreen=fullscreen,
+            window=window,
+            seconds=seconds,
+            loop=loop,
+            engine=engine,
+            threads=threads,
+        ),
+        on_saved=lambda saved: _report_saved(saved, stylizer.network.name, json),
+        on_failed=console.fail,
+    )
+    console.note(
+        f"{result.frames} frames painted, {result.fps:.1f} a second lately; "
+        f"{result.dropped} dropped"
+    )
+    if result.errors:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def specs(given: list[str]) -> list[str]:
-    """Styles to walk through. Commas part styles, but for a mix with weights; after a single one
-    comes the gallery."""
-    found = options.listed(given)
-    if len(found) <= 1:
-        found += [name for name in gallery_names() if name not in (PHOTO, *found)]
-    return found
+def _check_record(record: Path, camera: str | None, overwrite: bool) -> None:
+    """Check that a recording can be written.
+
+    Raises:
+        typer.BadParameter: it cannot, or the file exists and is to be kept.
+    """
+    if record.suffix.lower() not in CONTAINERS:
+        raise typer.BadParameter(f"--record {record} ends in none of {' '.join(CONTAINERS)}")
+    if reason := unwritable_reason(record):
+        raise typer.BadParameter(f"--record {record} cannot be written: {reason}")
+    if camera and record.exists() and os.path.exists(camera) and record.samefile(camera):  # noqa: PTH110  # as `Path.exists` raises at long names
+        raise typer.BadParameter(
+            f"--record {record} is the video itself, which is never overwritten; give another name"
+        )
+    if record.exists() and not overwrite:
+        raise typer.BadParameter(f"--record {record} exists; --overwrite replaces it")
 
 
-def _tell(saved: "Saved", network: str, json: bool) -> None:
-    """A file on stdout: a line, or an object."""
-    from impasto.webcam.app import Snapshot
+def specs(values: list[str]) -> list[str]:
+    """List the styles to walk through.
 
-    record: dict[str, Any] = {"output": str(saved.path), "network": network}
-    record |= {"width": saved.width, "height": saved.height}
+    Commas separate styles, except in a mix with weights. After a single style comes the gallery.
+    """
+    styles = options.listed(values)
+    if len(styles) <= 1:
+        styles += [name for name in gallery_names() if name not in (PHOTO, *styles)]
+    return styles
+
+
+def _report_saved(saved: "Saved", network: str, json: bool) -> None:
+    """Print a saved file: a line, or a JSON object."""
+    from impasto.webcam.outputs import Snapshot
+
+    record: dict[str, Any] = {
+        "output": str(saved.path),
+        "network": network,
+        "width": saved.width,
+        "height": saved.height,
+    }
     size = f"{saved.width}x{saved.height}"
     if isinstance(saved, Snapshot):
-        console.result(
-            f"{saved.path} ({size}, {saved.style})", record | {"style": saved.style}, json
-        )
+        line = f"{saved.path} ({size}, {saved.style})"
+        console.result(line, record | {"style": saved.style}, json)
         return
     fps = round(saved.frames / saved.seconds, 2)
     record |= {
@@ -201,9 +202,6 @@ def _tell(saved: "Saved", network: str, json: bool) -> None:
         "fps": fps,
         "dropped": saved.dropped,
     }
-    late = f", {saved.dropped} dropped by the encoder" if saved.dropped else ""
-    console.result(
-        f"{saved.path} ({size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{late})",
-        record,
-        json,
-    )
+    dropped = f", {saved.dropped} dropped by the encoder" if saved.dropped else ""
+    details = f"{size}, {saved.seconds} s, {saved.frames} frames, {fps} a second{dropped}"
+    console.result(f"{saved.path} ({details})", record, json)

@@ -1,5 +1,4 @@
-"""Engines that run a network's ONNX graph on this machine: OpenVINO (the default on CPUs) or ONNX
-Runtime."""
+"""Engines that run a network's ONNX graph: OpenVINO (the default on CPUs) or ONNX Runtime."""
 
 import importlib.util
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ Array = NDArray[Any]
 
 
 class Engine(Protocol):
-    """A graph ready to run, any height and width."""
+    """A graph ready to run at any height and width."""
 
     name: str
     precision: str  # in which it really computes: "bf16", "f32" or "int8"
@@ -40,7 +39,7 @@ class Engine(Protocol):
 
 
 def available_engines() -> list[str]:
-    """Engines that are installed, in order of preference."""
+    """List the installed engines, in order of preference."""
     return [name for name in ENGINES if importlib.util.find_spec(name)]
 
 
@@ -52,22 +51,24 @@ def load_engine(
     pixels: bool = False,
     cache: bool = False,
 ) -> Engine:
-    """Make a graph ready to run.
+    """Load a graph into an engine.
 
     Args:
         graph: an ONNX graph, serialized.
         engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
-        threads: how many to compute with; by default `available_cores()`.
-        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine can),
-            "bf16", "f32" or, by OpenVINO and of graphs that tell the ranges of their features,
-            "int8".
-        pixels: let it take and give pictures of 8 bits; no copy of them is then made in float32
-            outside the engine.
-        cache: keep on disk what the graph is compiled to for its first size, so that the next
-            process starts quicker; only OpenVINO can, and only the newest are kept.
+        threads: threads to compute with; by default `available_cores()`.
+        precision: "auto" (bfloat16 where the CPU computes in it natively and the engine supports
+            it), "bf16", "f32" or "int8". int8 needs OpenVINO, and a graph that carries the ranges
+            of its features.
+        pixels: take and give pictures of 8 bits, so that the caller makes no copy in float32.
+        cache: keep the compiled graph of the first size on disk, so that the next process starts
+            faster. Only OpenVINO does so, and only the newest graphs are kept.
+
+    Returns:
+        The engine with the graph, ready to run at any height and width.
 
     Raises:
-        NetworkError: the engine is unknown or not installed, the precision is not to be had, or the
+        NetworkError: the engine is unknown or not installed, the precision is unavailable, or the
             graph is broken.
     """
     if engine not in ("auto", *ENGINES):
@@ -91,8 +92,15 @@ def load_engine(
 
 
 def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:
-    """Run a graph that takes an image (1, 3, H, W) and nothing else, in float32, over images: what
-    it gives of each. See `load` for the rest.
+    """Run a graph that takes an image and nothing else, in float32, over several images.
+
+    Args:
+        graph: an ONNX graph, serialized.
+        images: float32 (1, 3, H, W), RGB in 0..1.
+        engine: as for `load_engine`.
+
+    Returns:
+        The output for each image.
     """
     loaded = load_engine(graph, engine, precision="f32")
     return [loaded.run(image) for image in images]

@@ -1,14 +1,13 @@
-"""Convolutions in 8-bit integers: twice to four times as many products a second, where the ranges
-of features are known.
+"""Convolutions in 8-bit integers, where the ranges of features are known.
 
-Features are rounded to 256 levels between the least and the greatest that were seen in many
-pictures and styles (`seen`), weights to 127 levels for each channel. OpenVINO's CPU plugin turns
-such rounding (FakeQuantize) before a convolution into integer arithmetic; all else stays in
-floating point. Convolutions that see pixels or make them are left as they are: 8 bits are coarse
-there.
+They compute two to four times as many products a second. Features are rounded to 256 levels
+between the least and the greatest value that was measured over many pictures and styles. Weights
+are rounded to 127 levels for each channel. OpenVINO's CPU plugin turns such rounding (FakeQuantize)
+before a convolution into integer arithmetic; all else stays in floating point. Convolutions that
+read pixels or produce them are left as they are: 8 bits are coarse there.
 
-The usual way, ranges from the least to the greatest and all convolutions (as NNCF does), lets
-strokes vanish.
+The usual way, as in NNCF, takes ranges from the least to the greatest value, and rounds all
+convolutions. With it strokes vanish.
 """
 
 import json
@@ -20,83 +19,98 @@ import openvino
 from openvino import opset13
 
 from impasto.engines.base import Array
-from impasto.errors import NetworkError
+from impasto.errors import NetworkError, one_line
 
-# property of a graph: least and greatest of what each convolution takes, by the convolution's name
+# property of a graph: least and greatest input of each convolution, by the convolution's name
 RANGES = "ranges"
-KINDS = {
-    "Convolution": 0,
-    "ConvolutionBackpropData": 1,
-}  # and the axis of weights that counts what comes out
+# convolutions, and the axis of their weights that counts output channels
+OUTPUT_AXES = {"Convolution": 0, "ConvolutionBackpropData": 1}
 PIXEL_CHANNELS = 12  # of networks whose pixels are unshuffled by two
-# share of features that may be beyond the range on either side, so that few of them do not make it
-# coarse for all
+# share of features that may lie beyond the range on either side, so that few outliers do not make
+# the levels coarse for all
 OUTLIER_SHARE = 5e-4
 LEVELS, SIGNED_LEVELS = 256, 255
-# Of the 127 levels that weights have on either side of 0, those that are used: a CPU without VNNI
-# adds two products in 16 bits, and with all levels some sums are cut off there.
+# Levels used of the 127 that weights have on either side of 0: a CPU without VNNI adds two products
+# in 16 bits, and with all levels some sums overflow there.
 USED_LEVELS = 63
+FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 Ranges = Mapping[str, Sequence[float]]
 
 
-def ranges_of(graph: bytes) -> Ranges:
-    """Those that a graph tells. Raises NetworkError if it is broken, or tells none."""
+def read_ranges(graph: bytes) -> Ranges:
+    """Read the ranges of features that a graph carries.
+
+    Returns:
+        The least and the greatest input of each convolution, by its name.
+
+    Raises:
+        NetworkError: the graph is broken, or carries no ranges.
+    """
     import onnx  # here, as few need it
 
     try:
-        properties = {
-            each.key: each.value for each in onnx.load_model_from_string(graph).metadata_props
-        }
-        found = {
+        model = onnx.load_model_from_string(graph)
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        ranges = {
             str(name): (float(low), float(high))
             for name, (low, high) in json.loads(properties.get(RANGES, "{}")).items()
         }
-        if not all(np.isfinite(ends).all() and ends[0] < ends[1] for ends in found.values()):
+        if not all(np.isfinite(ends).all() and ends[0] < ends[1] for ends in ranges.values()):
             raise ValueError("a range without width")
     except Exception as error:  # onnx raises protobuf's own kind
-        raise NetworkError(f"int8 cannot load this network: {error}") from error
-    if not found:
+        raise NetworkError(f"int8 cannot load this network: {one_line(error)}") from error
+    if not ranges:
         raise NetworkError(
             "this network was not measured for int8, only those that ship are; use --precision auto"
         )
-    return found
+    return ranges
 
 
 def quantize(model: openvino.Model, ranges: Ranges) -> openvino.Model:
-    """A model whose convolutions, those that `ranges` names, compute in 8-bit integers."""
+    """Return a copy of a model whose convolutions named in `ranges` compute in 8-bit integers."""
     rounded = model.clone()
     for node in _convolutions(rounded):
-        if _name(node) not in ranges:
+        name = _name(node)
+        if name not in ranges:
             continue
-        low, high = (np.float32(value) for value in ranges[_name(node)])
-        weights = _value(node.input_value(1))
-        axis = KINDS[node.get_type_name()]
-        most = np.abs(weights).max(
-            axis=tuple(each for each in range(weights.ndim) if each != axis), keepdims=True
-        )
-        most = np.maximum(most, np.finfo(np.float32).tiny) * np.float32(
-            (SIGNED_LEVELS // 2) / USED_LEVELS
-        )
-        for place, (of, limits, levels) in enumerate(
-            (
-                (node.input_value(0), (low, high), LEVELS),
-                (opset13.constant(weights), (-most, most), SIGNED_LEVELS),
-            )
-        ):
-            ends = [opset13.constant(limit) for limit in limits]
-            node.input(place).replace_source_output(
-                opset13.fake_quantize(of, *ends, *ends, levels).output(0)
-            )
+        low, high = (np.float32(value) for value in ranges[name])
+        weights = _constant_value(node.input_value(1))
+        limit = _weight_limits(weights, OUTPUT_AXES[node.get_type_name()])
+        _round_input(node, 0, node.input_value(0), (low, high), LEVELS)
+        _round_input(node, 1, opset13.constant(weights), (-limit, limit), SIGNED_LEVELS)
     rounded.validate_nodes_and_infer_types()
     return rounded
+
+
+def _weight_limits(weights: Array, channel_axis: int) -> Array:
+    """Return the greatest level of the weights of each channel, such that 63 levels are used."""
+    other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel_axis)
+    largest = np.abs(weights).max(axis=other_axes, keepdims=True)
+    scale = np.float32((SIGNED_LEVELS // 2) / USED_LEVELS)
+    return np.maximum(largest, np.finfo(np.float32).tiny) * scale
+
+
+def _round_input(node: Any, index: int, source: Any, limits: tuple[Any, Any], levels: int) -> None:
+    """Put rounding to so many levels between two limits before an input of a node."""
+    ends = [opset13.constant(limit) for limit in limits]
+    rounding = opset13.fake_quantize(source, *ends, *ends, levels)
+    node.input(index).replace_source_output(rounding.output(0))
 
 
 def measure_ranges(
     graph: bytes, inputs: Iterable[Sequence[Array]]
 ) -> dict[str, tuple[float, float]]:
-    """The least and the greatest of what each convolution takes, over runs of a graph; of those
-    that are to be rounded: all but those that see pixels or make them, and the first of the others,
-    which sees the finest features: rounded, it costs most.
+    """Measure the ranges of features over runs of a graph, for the convolutions to be rounded.
+
+    These are all but those that read pixels or produce them, and the first of the others. That one
+    reads the finest features: rounding it costs most.
+
+    Args:
+        graph: ONNX, serialized.
+        inputs: the inputs of each run.
+
+    Returns:
+        The least and the greatest input of each convolution, by its name.
     """
     core = openvino.Core()
     model = core.read_model(graph)
@@ -107,31 +121,27 @@ def measure_ranges(
     ]
     sources = {_name(node): node.input_value(0) for node in wide[1:]}
     probe = openvino.Model(list(sources.values()), model.get_parameters(), "probe")
-    run = core.compile_model(probe, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = dict.fromkeys(
-        sources, (0.0, 0.0)
-    )  # 0 has a level of its own, as edges are padded with it
-    for given in inputs:
-        results = run(list(given))
-        for place, (name, (low, high)) in enumerate(found.items()):
-            features = results[place]
-            least, greatest = np.quantile(features, (OUTLIER_SHARE, 1 - OUTLIER_SHARE))
-            found[name] = min(low, float(least)), max(high, float(greatest))
-    return found
+    run = core.compile_model(probe, "CPU", FLOAT32)
+    # 0 has a level of its own, as borders are padded with it
+    ranges = dict.fromkeys(sources, (0.0, 0.0))
+    for run_inputs in inputs:
+        results = run(list(run_inputs))
+        for index, (name, (low, high)) in enumerate(ranges.items()):
+            least, greatest = np.quantile(results[index], (OUTLIER_SHARE, 1 - OUTLIER_SHARE))
+            ranges[name] = min(low, float(least)), max(high, float(greatest))
+    return ranges
 
 
 def _convolutions(model: openvino.Model) -> list[Any]:
-    return [node for node in model.get_ordered_ops() if node.get_type_name() in KINDS]
+    return [node for node in model.get_ordered_ops() if node.get_type_name() in OUTPUT_AXES]
 
 
 def _name(node: Any) -> str:
-    """What a convolution's result is called in the graph that it comes from."""
+    """Return the name of a convolution's result in the ONNX graph."""
     return str(node.get_friendly_name()).partition("/")[0]
 
 
-def _value(output: Any) -> Array:
-    """Of weights, which the model computes from constants."""
-    folded = openvino.Core().compile_model(
-        openvino.Model([output], [], "weights"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
+def _constant_value(output: Any) -> Array:
+    """Compute weights, which the model derives from constants."""
+    folded = openvino.Core().compile_model(openvino.Model([output], [], "weights"), "CPU", FLOAT32)
     return np.array(folded([])[0], np.float32)

@@ -1,8 +1,9 @@
-"""OpenVINO: the fastest engine on the CPUs it knows, and the one that computes in bfloat16."""
+"""OpenVINO: the fastest engine on CPUs that it supports, and the only one for bfloat16."""
 
 import contextlib
 import ctypes
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +15,31 @@ from openvino import Layout, Type, opset13
 from openvino.preprocess import PrePostProcessor
 
 from impasto.engines.base import Array
-from impasto.engines.int8 import quantize, ranges_of
+from impasto.engines.int8 import quantize, read_ranges
 from impasto.errors import NetworkError
 from impasto.paths import home
 
-COLORS = 3  # channels of what is a picture
+COLORS = 3  # channels of a picture
 MAX_COMPILED_SIZES = 4  # compiled graphs in memory
 MAX_CACHED_BLOBS = 12  # compiled graphs, of 2 to 6 MB
 
 
+_CACHE_LOCK = threading.Lock()  # one thread at a time writes blobs and removes old ones
+
+
 class OpenVINOEngine:
-    """A graph, or the IR at a path, compiled for the CPU; see `impasto.engines.base.Engine`."""
+    """A graph compiled for the CPU; see `impasto.engines.base.Engine`.
+
+    Args:
+        graph: ONNX, serialized, or the path of OpenVINO IR.
+        threads: threads to compute with.
+        precision: "auto", "bf16", "f32" or "int8".
+        pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
+        cache: keep the compiled graph of the first size on disk.
+
+    Raises:
+        NetworkError: the graph is broken, or the precision is unavailable.
+    """
 
     name = "openvino"
 
@@ -32,12 +47,12 @@ class OpenVINOEngine:
         self, graph: bytes | Path, threads: int, precision: str, pixels: bool, cache: bool
     ) -> None:
         core = openvino.Core()
-        with _signal_stack_kept():  # this loads the CPU's plugin
+        with _restore_signal_stack():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         floats = "bf16" if native and precision != "f32" else "f32"
-        ranges = ranges_of(graph) if precision == "int8" and isinstance(graph, bytes) else {}
+        ranges = read_ranges(graph) if precision == "int8" and isinstance(graph, bytes) else {}
         self.precision = "int8" if ranges else floats
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": floats,
@@ -50,31 +65,38 @@ class OpenVINOEngine:
                 model = quantize(model, ranges)
             self._core, self._model, self._options = (
                 core,
-                _of_pixels(model) if pixels else model,
+                _wrap_pixels(model) if pixels else model,
                 options,
             )
         # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
         except Exception as error:
-            raise NetworkError(
-                f"OpenVINO cannot load this network: {str(error).strip().splitlines()[-1]}"
-            ) from error
-        self.inputs = tuple(each.get_any_name() for each in self._model.inputs)
-        self._cached = cache  # of the next size
+            reason = str(error).strip().splitlines()[-1]
+            raise NetworkError(f"OpenVINO cannot load this network: {reason}") from error
+        self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
+        self._cached = cache  # whether the graph of the next size is kept on disk
+        self._running = threading.Lock()
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = (
             OrderedDict()
         )
 
     def run(self, *inputs: Array) -> Any:
-        request = self._request(tuple(array.shape for array in inputs))
-        # shared results are the request's own memory, overwritten by its next run: copied here,
-        # once
-        results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
-        copied = [np.array(results[place]) for place in range(len(results))]
+        """Run the graph; see `impasto.engines.base.Engine`. Threads take turns.
+
+        One run uses all threads that the engine has, and a request or a model that is reshaped
+        while it runs ends the process, so runs of one engine never overlap.
+        """
+        with self._running:
+            request = self._request(tuple(array.shape for array in inputs))
+            # shared results are the request's own memory, which its next run overwrites: copy
+            # them once, before another thread may run
+            results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
+            copied = [np.array(results[place]) for place in range(len(results))]
         return copied[0] if len(copied) == 1 else copied
 
     def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
         """Compiled for one size of picture: a tenth faster than for any size, and compiling takes
-        about 0.1 s."""
+        about 0.1 s.
+        """
         if shapes not in self._requests:
             self._model.reshape(
                 {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
@@ -90,7 +112,7 @@ class OpenVINOEngine:
         if cached:
             # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are
             # folders that take no file
-            with contextlib.suppress(OSError, RuntimeError):
+            with contextlib.suppress(OSError, RuntimeError), _CACHE_LOCK:
                 folder = home() / "openvino"
                 folder.mkdir(parents=True, exist_ok=True)
                 options = self._options | {"CACHE_DIR": str(folder)}
@@ -102,10 +124,15 @@ class OpenVINOEngine:
                 return compiled
         return self._core.compile_model(self._model, "CPU", self._options)
 
+    def __repr__(self) -> str:
+        return f"OpenVINOEngine({self.precision})"
 
-def _of_pixels(model: openvino.Model) -> openvino.Model:
-    """With 8-bit pixels in and, if it gives a picture, out, (1, H, W, 3): conversions then run
-    inside, on all cores."""
+
+def _wrap_pixels(model: openvino.Model) -> openvino.Model:
+    """Let a model take 8-bit pixels (1, H, W, 3), and give them if its output is a picture.
+
+    The conversions then run inside OpenVINO, on all cores.
+    """
     wrapped = PrePostProcessor(model)
     image = wrapped.input(0)
     image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
@@ -114,13 +141,14 @@ def _of_pixels(model: openvino.Model) -> openvino.Model:
     if list(model.output().partial_shape)[1] == COLORS:
         picture = wrapped.output()
         picture.model().set_layout(Layout("NCHW"))
-        picture.postprocess().custom(_rounded)
-        picture.postprocess().convert_element_type(Type.u8)  # cuts off what is behind the point
+        picture.postprocess().custom(_to_levels)
+        picture.postprocess().convert_element_type(Type.u8)  # this rounds down
         picture.tensor().set_layout(Layout("NHWC"))
     return wrapped.build()
 
 
-def _rounded(picture: openvino.Output) -> openvino.Output:
+def _to_levels(picture: openvino.Output) -> openvino.Output:
+    """Scale 0..1 to 0..255, and add a half so that rounding down rounds to the nearest."""
     return opset13.add(opset13.multiply(picture, np.float32(255)), np.float32(0.5)).output(0)
 
 
@@ -131,18 +159,18 @@ class _SignalStack(ctypes.Structure):
 
 
 @contextlib.contextmanager
-def _signal_stack_kept() -> Iterator[None]:
-    """Leave this thread the stack for signals that it had.
+def _restore_signal_stack() -> Iterator[None]:
+    """Restore this thread's stack for signals at the end of the block.
 
-    OpenVINO's plugin gives it one that holds the registers of a CPU with AMX and not a byte more:
-    Ctrl-C, which Python takes on that stack, was a segmentation fault.
+    OpenVINO's plugin replaces it by one with room for the registers of a CPU with AMX and not a
+    byte more: Ctrl-C, which Python handles on that stack, was a segmentation fault.
     """
     if not sys.platform.startswith("linux"):
         yield
         return
-    libc, kept = ctypes.CDLL(None), _SignalStack()
-    libc.sigaltstack(None, ctypes.byref(kept))
+    libc, stack = ctypes.CDLL(None), _SignalStack()
+    libc.sigaltstack(None, ctypes.byref(stack))
     try:
         yield
     finally:
-        libc.sigaltstack(ctypes.byref(kept), None)
+        libc.sigaltstack(ctypes.byref(stack), None)

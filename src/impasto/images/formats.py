@@ -1,28 +1,34 @@
-"""Formats that images are read from and written in."""
+"""Image file formats: their suffixes, limits and capabilities."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format that pictures are written in, and what it can hold."""
+    """A format in which impasto writes pictures.
 
-    name: str  # as Pillow calls it
-    max_side: int = 2**31 - 1  # pixels
+    Attributes:
+        name: the name of the format in Pillow.
+        max_side: pixels of the longest side.
+        alpha: whether it stores transparency.
+        exif: whether it stores EXIF metadata.
+    """
+
+    name: str
+    max_side: int = 2**31 - 1
     alpha: bool = True
     exif: bool = True
 
 
-JPEG = Format(
-    "JPEG", max_side=65_500, alpha=False
-)  # the format has 16 bits, libjpeg stops a little short of them
+# the format has 16 bits for a side; libjpeg stops a little short of them
+JPEG = Format("JPEG", max_side=65_500, alpha=False)
 PNG = Format("PNG")
 WEBP = Format("WEBP", max_side=16_383)
 TIFF = Format("TIFF")
-AVIF = Format("AVIF", max_side=32_768)  # the format has 65536, libavif reads no more than this
+AVIF = Format("AVIF", max_side=32_768)  # the format has 65,536; libavif reads no more than this
 BMP = Format("BMP", alpha=False, exif=False)
 
-# No GIF: 256 colours would undo a painting.
+# No GIF: 256 colors would undo a painting.
 WRITERS = {
     ".jpg": JPEG,
     ".jpeg": JPEG,
@@ -39,8 +45,14 @@ WRITABLE = frozenset(WRITERS)
 """Suffixes, in lower case, of the files that `write` makes."""
 
 EXTENSIONS = WRITABLE | _HEIC_SUFFIXES | {".gif"}
-"""Suffixes, in lower case, of the files that `read` understands."""
+"""Suffixes, in lower case, of the files that `read` accepts."""
+
+DEFAULT_QUALITY = 92
+"""Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
+
+DEFAULT_QUALITY = 92
+"""Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
 
 FULL_CHROMA_QUALITY = 90
-"""From this quality on, JPEG and AVIF keep colour at full resolution (4:4:4), below it at half
+"""From this quality on, JPEG and AVIF keep color at full resolution (4:4:4), below it at half
 (4:2:0)."""

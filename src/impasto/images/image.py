@@ -1,7 +1,6 @@
-"""Pictures in and out: whatever the file holds becomes upright 8-bit sRGB, with the metadata that
-is still true of it."""
+"""Pictures in memory: upright 8-bit sRGB pixels, alpha, and the metadata that is still true."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,18 @@ from impasto.errors import PictureError
 UInt8 = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """An upright picture in 8-bit sRGB.
+    r"""An upright picture in 8-bit sRGB.
 
     Attributes:
         rgb: uint8 (H, W, 3), values in [0, 255], the top row first.
-        alpha: uint8 (H, W), 0 clear to 255 opaque, not multiplied into `rgb`; None where all is
-            opaque.
-        exif: an EXIF block ("Exif\\0\\0" and a TIFF header first) of camera, lens, dates, place,
-            author and the like, without what stops being true of the decoded pixels: orientation,
-            thumbnail, size, colour space.
-        dpi: dots per inch across and down, where the file says.
+        alpha: uint8 (H, W), 0 (clear) to 255 (opaque), not multiplied into `rgb`; None where all
+            pixels are opaque.
+        exif: an EXIF block that begins with "Exif\0\0" and a TIFF header. It holds camera, lens,
+            dates, place, author and the like. It leaves out the tags that stop being true of the
+            decoded pixels: orientation, thumbnail, size, color space.
+        dpi: dots per inch across and down, if the file states them.
 
     Raises:
         PictureError: an array has another shape or type, or no pixels.
@@ -36,21 +35,21 @@ class Picture:
     dpi: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if (
-            self.rgb.dtype != np.uint8
-            or self.rgb.ndim != 3
-            or self.rgb.shape[2] != 3
-            or self.rgb.size == 0
-        ):
+        shape, kind = self.rgb.shape, self.rgb.dtype
+        if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or self.rgb.size == 0:
             raise PictureError(
-                f"a picture is a uint8 array (H, W, 3) with pixels, not {described(self.rgb)}"
+                f"cannot make a picture of a {describe_array(self.rgb)} array;"
+                " give a uint8 array (H, W, 3) with at least one pixel"
             )
-        if self.alpha is not None and (
-            self.alpha.dtype != np.uint8 or self.alpha.shape != self.rgb.shape[:2]
-        ):
+        alpha = self.alpha
+        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != shape[:2]):
             raise PictureError(
-                f"the alpha of this picture is a uint8 array {self.rgb.shape[:2]}, not {described(self.alpha)}"
+                f"cannot use a {describe_array(alpha)} array as alpha;"
+                f" give a uint8 array {shape[:2]}, as large as the picture"
             )
+
+    def __repr__(self) -> str:
+        return f"Picture({self.width} x {self.height}, {'RGB' if self.alpha is None else 'RGBA'})"
 
     @property
     def width(self) -> int:
@@ -63,27 +62,30 @@ class Picture:
         return int(self.rgb.shape[0])
 
     def to_pil(self) -> Image.Image:
-        """The pixels as a Pillow image: RGBA where the picture has alpha, otherwise RGB."""
+        """Convert the pixels to a Pillow image, RGBA if the picture has alpha, otherwise RGB."""
         image = Image.fromarray(self.rgb)
         if self.alpha is not None:
             image.putalpha(Image.fromarray(self.alpha))
         return image
 
 
-def described(array: NDArray[Any]) -> str:
+def describe_array(array: NDArray[Any]) -> str:
+    """Describe an array by type and shape, such as "uint8 (48, 64, 3)"."""
     return f"{array.dtype} {array.shape}"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture file says of itself before it is decoded.
+    """Facts about a picture file that are known before its pixels are decoded.
 
     Attributes:
-        format: as Pillow calls it.
-        width, height: pixels, upright.
+        format: the name of its format in Pillow.
+        width: pixels across, upright.
+        height: pixels down, upright.
         orientation: of the stored rows and columns, 1 if they are upright (EXIF 3.0, 4.6.5.1.6).
         alpha: whether some pixels may be clear.
-        exif, dpi: as of `Picture`.
+        exif: as in `Picture`.
+        dpi: as in `Picture`.
     """
 
     format: str
@@ -91,5 +93,5 @@ class Header:
     height: int
     orientation: int = 1
     alpha: bool = False
-    exif: bytes | None = None
+    exif: bytes | None = field(default=None, repr=False)
     dpi: tuple[float, float] | None = None

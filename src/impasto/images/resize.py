@@ -1,4 +1,4 @@
-"""Resize images."""
+"""Resize pictures and keep their aspect."""
 
 import numpy as np
 from PIL import Image
@@ -6,24 +6,53 @@ from PIL import Image
 from impasto.errors import PictureError
 from impasto.images.image import UInt8
 
-# Sizes
+STANDARD_SHORT_SIDE = 512
+"""Pixels on the short side at which styles are learned, predicted and scored."""
 
 
-def resized(pixels: UInt8, short: int) -> UInt8:
-    """Pixels, uint8 (H, W, 3) or (H, W), resampled (Lanczos) so that the shorter side has `short`
-    pixels.
+def fit_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Compute the size with this short side and the same aspect.
 
-    The aspect stays, as nearly as whole pixels allow; both sides have at least 1. At the size asked
-    for already, the array itself is returned.
+    The aspect stays as nearly as whole pixels allow; both sides have at least 1 pixel.
+
+    Args:
+        height: pixels down.
+        width: pixels across.
+        short_side: pixels of the shorter side of the result.
+
+    Returns:
+        Height and width in pixels.
 
     Raises:
-        PictureError: `short` is less than 1.
+        PictureError: `short_side` is less than 1.
     """
-    if short < 1:
-        raise PictureError(f"the shorter side is {short} pixels; choose 1 or more")
+    if short_side < 1:
+        raise PictureError(
+            f"cannot resize to a shorter side of {short_side} pixels; choose 1 or more"
+        )
+    scale = short_side / min(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resize_short_side(pixels: UInt8, short_side: int) -> UInt8:
+    """Resample pixels by Lanczos' filter to this short side, and keep the aspect.
+
+    Args:
+        pixels: uint8 (H, W, 3) or (H, W).
+        short_side: pixels of the shorter side of the result.
+
+    Returns:
+        uint8 (h, w, 3) or (h, w); the array itself where it has the size already.
+
+    Raises:
+        PictureError: `short_side` is less than 1.
+    """
     height, width = pixels.shape[:2]
-    if min(height, width) == short:
+    if min(height, width) == short_side:
         return pixels
-    scale = short / min(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    size = fit_size(height, width, short_side)
+    return np.array(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+# Former name, for callers in other parts of the package.
+resized = resize_short_side

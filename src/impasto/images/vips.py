@@ -1,5 +1,4 @@
-"""Huge picture files, read and written row by row by libvips, so that they need not fit in
-memory."""
+"""Huge picture files, read and written row by row by libvips, so that memory holds a part only."""
 
 import os
 import shutil
@@ -14,31 +13,32 @@ import numpy as np
 
 from impasto.errors import PictureError
 from impasto.files import atomic_write, os_reason
-from impasto.images.exif import exif_block
+from impasto.images.exif import build_exif
 from impasto.images.formats import FULL_CHROMA_QUALITY
 from impasto.images.image import Header, UInt8
 from impasto.images.rows import RowSource
 from impasto.images.writing import check_sides
 
-READS = frozenset(
-    {"JPEG", "PNG", "TIFF", "WEBP"}
-)  # formats, as Pillow calls them, that are decoded from the top down
-WRITES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-)  # suffixes; other formats are encoded in memory
-BIG_TIFF = 4_000_000_000  # bytes of pixels from which TIFF counts in 64 bits
-BAND = 128  # rows that are read at once
+# names in Pillow of the formats that are decoded from the top down
+READS = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})
+# suffixes of the formats that are encoded from the top down; others are encoded in memory
+WRITES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
+BIG_TIFF_BYTES = 4_000_000_000  # bytes of pixels from which TIFF counts in 64 bits
+BAND_HEIGHT = 128  # rows that are read at once
+_MIN_FREE_BYTES = 1 << 20  # a disk with less counts as full
+_MM_PER_INCH = 25.4
+_DEFAULT_DPI = (72.0, 72.0)
 
 
 def vips() -> Any:
-    """The library. Raises PictureError, with what to install, if it is not here."""
+    """Import pyvips. Raises PictureError, with the command that installs it, if it is missing."""
     try:
         import pyvips
     except (ImportError, OSError) as error:  # OSError: the package without the library
         raise PictureError(
             f'pictures this large need libvips ({error}); run: pip install "impasto[huge]"'
         ) from error
-    pyvips.cache_set_max(0)  # it keeps what was read for the next time, which does not come
+    pyvips.cache_set_max(0)  # its cache serves repeated reads, and there are none
     return pyvips
 
 
@@ -47,8 +47,9 @@ class VipsRows(RowSource):
 
     Args:
         path: a JPEG, PNG, TIFF (BigTIFF too) or WebP file.
-        header: what is known of it.
-        alpha: give its alpha instead, three times, 0 clear to 255 opaque.
+        header: the header of the file, as by `read_header`.
+        alpha: give the alpha of the file instead, as three equal channels from 0 (clear) to 255
+            (opaque).
 
     Raises:
         PictureError: libvips is missing, or, when rows are read, the file is broken.
@@ -60,53 +61,54 @@ class VipsRows(RowSource):
         vips()
 
     def reopen(self) -> "VipsRows":
+        """Return the same file, to be read from its first row."""
         return VipsRows(self._path, self._header, self._alpha)
 
     def bands(self) -> Iterator[UInt8]:
+        """Yield bands of `BAND_HEIGHT` rows."""
         pyvips = vips()
         try:
-            region = pyvips.Region.new(self._opened())
-            for top in range(0, self.height, BAND):
-                count = min(BAND, self.height - top)
+            region = pyvips.Region.new(self._open())
+            for top in range(0, self.height, BAND_HEIGHT):
+                count = min(BAND_HEIGHT, self.height - top)
                 band = np.frombuffer(region.fetch(0, top, self.width, count), np.uint8)
                 yield band.reshape(count, self.width, 3)
         except pyvips.Error as error:
-            reason = (
-                f"it is broken or cut short ({_reason(error)}); get a fresh copy or export it again"
-            )
-            raise PictureError(f"cannot read {self._path}: {reason}") from error
+            raise PictureError(
+                f"cannot read {self._path}: it is broken or cut short ({_reason(error)});"
+                " get a fresh copy or export it again"
+            ) from error
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         pyvips, header = vips(), self._header
-        # what lies on its side is not read from the top down: libvips then unpacks it into a
-        # temporary file
-        how: dict[str, Any] = {
+        # files stored on their side are not read from the top down: libvips then unpacks them into
+        # a temporary file
+        options: dict[str, Any] = {
             "access": "sequential" if header.orientation in (1, 2) else "random",
             "fail_on": "error",
         }
         if header.format in ("JPEG", "PNG"):
-            how["unlimited"] = True
-        image = pyvips.Image.new_from_file(str(self._path), **how).autorot()
+            options["unlimited"] = True
+        image = pyvips.Image.new_from_file(str(self._path), **options).autorot()
         if self._alpha:
-            # alpha is that of the file, which profiles do not concern
+            # alpha as stored, since profiles do not concern it
             image = image.colourspace("srgb")
             alpha = image[image.bands - 1] if image.hasalpha() else (image[0] * 0 + 255)
             return alpha.bandjoin([alpha, alpha]).cast("uchar")
-        return _srgb(image, pyvips).extract_band(0, n=3).cast("uchar")
+        return _to_srgb(image, pyvips).extract_band(0, n=3).cast("uchar")
 
 
-def _srgb(image: Any, pyvips: Any) -> Any:
+def _to_srgb(image: Any, pyvips: Any) -> Any:
     if image.get_typeof("icc-profile-data"):
         try:
             return image.icc_transform("srgb", embedded=True, intent="perceptual")
-        except (
-            pyvips.Error
-        ):  # a broken profile, or one for other pixels, says nothing: it then counts as sRGB
-            pass
+        except pyvips.Error:
+            pass  # a profile that is broken or for other pixels: the picture counts as sRGB
     return image.colourspace("srgb")
 
 
 def _reason(error: BaseException) -> str:
+    """Return the first line of libvips' message that explains something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next(
         (line for line in lines if not line.startswith("unable to call")),
@@ -117,22 +119,25 @@ def _reason(error: BaseException) -> str:
 def write(
     path: Path, picture: RowSource, alpha: RowSource | None, header: Header, quality: int
 ) -> None:
-    """Write a picture, as it is made, in a format of `WRITES`, with the metadata of `header` (TIFF:
-    its dots per inch alone).
+    """Write a picture atomically, row by row as it is produced.
 
-    The file appears whole or not at all, as in `impasto.images.writing.write`.
+    Args:
+        path: the target, with a suffix of `WRITES`.
+        picture: the pixels.
+        alpha: alpha, as by `VipsRows(..., alpha=True)`; JPEG shows clear parts as white.
+        header: its EXIF and dots per inch are written; TIFF takes dots per inch only.
+        quality: 1 (small) to 100 (fine), for JPEG.
 
     Raises:
-        PictureError: a side is longer than the format allows, or the folder or disk does not take
-            the file.
+        PictureError: a side is longer than the format allows, or the folder or disk does not
+            accept the file.
     """
     check_sides(path, picture.width, picture.height)
     pyvips = vips()
     try:
         with atomic_write(path) as file:
-            _Saver(pyvips, Path(file.name), path.suffix.lower(), picture, header, quality).run(
-                _rows(picture, alpha, path)
-            )
+            saver = _Saver(pyvips, Path(file.name), path.suffix.lower(), picture, header, quality)
+            saver.run(_join_alpha(picture, alpha, path))
     except OSError as error:
         raise PictureError(f"cannot write {path}: {os_reason(error)}") from error
     except pyvips.Error as error:
@@ -141,27 +146,26 @@ def write(
         ) from error
 
 
-def _rows(picture: RowSource, alpha: RowSource | None, path: Path) -> Iterator[UInt8]:
-    """Bands (n, W, 3), or (n, W, 4) where there is alpha and the format has it; else on white."""
+def _join_alpha(picture: RowSource, alpha: RowSource | None, path: Path) -> Iterator[UInt8]:
+    """Yield bands (n, W, 4) if there is alpha and the format stores it, else (n, W, 3) on white."""
     row = 0
     for band in picture.bands():
         if alpha is None:
             yield band
         else:
-            opaque = alpha.rows(row, row + len(band))[..., :1]
+            opacity = alpha.rows(row, row + len(band))[..., :1]
             if path.suffix.lower() in (".jpg", ".jpeg"):
-                share = opaque.astype(np.float32) / 255
-                yield (band * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+                weight = opacity.astype(np.float32) / 255
+                yield (band * weight + 255 * (1 - weight) + 0.5).astype(np.uint8)
             else:
-                yield np.concatenate([band, opaque], axis=2)
+                yield np.concatenate([band, opacity], axis=2)
         row += len(band)
 
 
 class _Saver:
-    """libvips in a thread of its own, which takes the picture as an uncompressed PNG through a
-    pipe.
+    """libvips in its own thread, which reads the picture as an uncompressed PNG from a pipe.
 
-    Rows are made in the main thread, where Ctrl-C arrives; libvips would call for them from any of
+    Rows are made in the main thread, where Ctrl-C arrives; libvips would request them from any of
     its threads.
     """
 
@@ -173,9 +177,9 @@ class _Saver:
         self._error: Exception | None = None
 
     def run(self, rows: Iterator[UInt8]) -> None:
-        """Write rows (n, W, 3 or 4). Raises what libvips or the system raise."""
+        """Write bands of rows (n, W, 3 or 4). Raises the errors of libvips and of the system."""
         self._source, sink = os.pipe()
-        thread = threading.Thread(target=self._save)
+        thread = threading.Thread(target=self._save_and_drain)
         thread.start()
         try:
             with open(sink, "wb", buffering=0) as pipe:  # noqa: PTH123  # a descriptor
@@ -189,30 +193,30 @@ class _Saver:
         finally:
             thread.join()
         if self._error:
-            raise self._full(self._error)
+            raise self._explain(self._error)
 
-    def _save(self) -> None:
+    def _save_and_drain(self) -> None:
         try:
-            self._saved()
+            self._save()
         except Exception as error:
             self._error = error
         finally:
-            while os.read(self._source, 1 << 16):  # the other side waits until it is read
+            while os.read(self._source, 1 << 16):  # the other side waits until all is read
                 pass
             os.close(self._source)
 
-    def _saved(self) -> None:
+    def _save(self) -> None:
         pyvips, header = self._pyvips, self._header
         source = pyvips.Source.new_from_descriptor(self._source)
         image = pyvips.Image.new_from_source(
             source, "", access="sequential", unlimited=True, fail_on="error"
         )
-        dpi = header.dpi or (72.0, 72.0)
-        image = image.copy(xres=dpi[0] / 25.4, yres=dpi[1] / 25.4)  # dots per mm
-        if exif := exif_block(header.exif, header.dpi, image.width, image.height):
+        dpi = header.dpi or _DEFAULT_DPI
+        image = image.copy(xres=dpi[0] / _MM_PER_INCH, yres=dpi[1] / _MM_PER_INCH)
+        if exif := build_exif(header.exif, header.dpi, image.width, image.height):
             image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
         if self._suffix in (".tif", ".tiff"):
-            large = image.width * image.height * image.bands > BIG_TIFF
+            large = image.width * image.height * image.bands > BIG_TIFF_BYTES
             image.tiffsave(self._file, bigtiff=large, resunit="inch")
         elif self._suffix == ".png":
             image.pngsave(self._file)
@@ -220,10 +224,10 @@ class _Saver:
             chroma = "off" if self._quality >= FULL_CHROMA_QUALITY else "on"
             image.jpegsave(self._file, Q=self._quality, subsample_mode=chroma)
 
-    def _full(self, error: Exception) -> Exception:
-        """The error, or that the disk is full, which libraries tell in many words or none."""
+    def _explain(self, error: Exception) -> Exception:
+        """Return "disk full" for a full disk, which libraries report in many words or none."""
         free = shutil.disk_usage(Path(self._file).parent).free
-        return OSError(28, "No space left on device") if free < 1 << 20 else error
+        return OSError(28, "No space left on device") if free < _MIN_FREE_BYTES else error
 
 
 def _send_png(
@@ -231,34 +235,25 @@ def _send_png(
     rows: Iterator[UInt8],
     height: int,
     width: int,
-    wanted: Callable[[], bool],
+    is_wanted: Callable[[], bool],
 ) -> None:
-    """Send bands of rows as a PNG (ISO 15948) that compresses nothing, while they are `wanted`."""
+    """Send bands of rows as an uncompressed PNG (ISO 15948), for as long as `is_wanted()`."""
 
-    def chunk(kind: bytes, data: bytes) -> None:
-        send(
-            b"".join(
-                [
-                    struct.pack(">I", len(data)),
-                    kind,
-                    data,
-                    struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))),
-                ]
-            )
-        )
+    def send_chunk(kind: bytes, data: bytes) -> None:
+        checksum = zlib.crc32(data, zlib.crc32(kind))
+        send(b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)]))
 
     packer = zlib.compressobj(0)
     for number, band in enumerate(rows):
-        if not wanted():
+        if not is_wanted():
             return
         if not number:
             send(b"\x89PNG\r\n\x1a\n")
-            kind = {3: 2, 4: 6}[band.shape[2]]  # color, with alpha
-            chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-        lines = np.zeros(
-            (len(band), 1 + band.shape[1] * band.shape[2]), np.uint8
-        )  # each begins with its filter: none
+            color_type = {3: 2, 4: 6}[band.shape[2]]  # RGB, RGBA
+            send_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))
+        # each row begins with its filter: 0, none
+        lines = np.zeros((len(band), 1 + band.shape[1] * band.shape[2]), np.uint8)
         lines[:, 1:] = band.reshape(len(band), -1)
-        chunk(b"IDAT", packer.compress(lines.tobytes()))
-    chunk(b"IDAT", packer.flush())
-    chunk(b"IEND", b"")
+        send_chunk(b"IDAT", packer.compress(lines.tobytes()))
+    send_chunk(b"IDAT", packer.flush())
+    send_chunk(b"IEND", b"")

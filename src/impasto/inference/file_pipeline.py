@@ -1,5 +1,4 @@
-"""A picture file painted into another: whole in memory, or, if it is huge, row by row from file to
-file."""
+"""Paint picture files: in memory, or, if they are huge, row by row from file to file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,57 +9,62 @@ import numpy as np
 
 from impasto.errors import PictureError
 from impasto.images import formats, image, reading, vips, writing
+from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
 from impasto.images.reading import MAX_PIXELS
 from impasto.images.rows import ArrayRows, RowSource, at_size
 from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
 from impasto.inference.model import LoadedNetwork
-from impasto.inference.pipeline import build_pipeline, reduced_copy
+from impasto.inference.pipeline import StylizedRows, build_pipeline, reduced_copy
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import Advance
 
-MIN_STREAMED_PIXELS = (
-    30_000_000  # pixels from which a file is not read into memory, if libvips is here
-)
+# pixels from which a file is not read into memory, if libvips is installed
+MIN_STREAMED_PIXELS = 30_000_000
 MAX_STREAMED_PIXELS = 1_000_000_000  # of a file that is read row by row
+MAX_READ_AHEAD_PIXELS = 24_000_000  # of a picture that is read while another is painted
 MEMORY_RETRIES = 3  # in smaller tiles, where memory does not suffice
-MAX_READ_AHEAD_PIXELS = 24_000_000  # pixels up to which a picture is read while another is painted
-MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, where it is a mask
-# pixels to a byte of a file of more than `MAX_PIXELS`, which no photograph and no scan has: a
-# decompression bomb
+ALPHA_MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, as a mask
+# of a file of more than `MAX_PIXELS`; no photograph and no scan has more, a decompression bomb has
 MAX_PIXELS_PER_BYTE = 200
 
 
 @dataclass(frozen=True)
-class FileResult:
-    """What came of a picture: pixels across and down, and of what share of them, 0..1, the colors
-    that the manner's color mode wants were beyond 0..255, and were brought back; and what else
-    there is to know.
+class PaintedFile:
+    """The result of one picture file.
+
+    Attributes:
+        width: pixels across.
+        height: pixels down.
+        clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
+            and were clipped to it.
+        note: what else a user may want to know; empty if nothing.
     """
 
     width: int
     height: int
-    beyond: float
+    clipped_fraction: float
     note: str = ""
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How a picture is read and written.
+    """How picture files are read and written.
 
     Attributes:
-        size: pixels of the painting's shorter side; smaller photographs, and all if None, keep
+        size: pixels of the painting's shorter side. Smaller photographs, and all if None, keep
             their size.
-        quality: of JPEG, WebP and AVIF, 1..100.
-        max_pixels: refuse larger photographs; None: those of more than `MOST_PIXELS`, of more than
-            `MAX_PIXELS` that can only be read into memory, and decompression bombs.
-        memory: bytes that the process may take in all, as far as smaller tiles help; None: as much
-            as is free.
+        quality: of JPEG, WebP and AVIF, 1 (small) to 100 (fine).
+        max_pixels: refuse larger photographs. None refuses those of more than
+            `MAX_STREAMED_PIXELS`, those of more than `MAX_PIXELS` that can only be read into
+            memory, and decompression bombs.
+        memory: bytes that the process may use in all, as far as smaller tiles help; None: as many
+            as are free.
     """
 
     size: int | None = None
-    quality: int = 92
+    quality: int = DEFAULT_QUALITY
     max_pixels: int | None = None
     memory: int | None = None
 
@@ -72,24 +76,27 @@ def stylize_file(
     settings: StylizeSettings,
     options: FileOptions | None = None,
     advance: Advance = lambda _: None,
-) -> FileResult:
+) -> PaintedFile:
     """Read a picture file, paint it and write it.
 
     Args:
-        source: what to paint.
-        target: where to; its suffix names the format. It appears whole or not at all.
-        painter: whose network paints.
-        manner: how it is painted.
-        options: how it is read and written.
-        advance: told of each share of the work that is done; they sum to 1.
+        source: file to read.
+        target: file to write, atomically; its suffix names the format.
+        model: the network that paints.
+        settings: how the picture is painted.
+        options: how the files are read and written.
+        advance: called with the fraction of work done since the last call; they sum to 1.
+
+    Returns:
+        The size of the painting, and facts about it.
 
     Raises:
-        PictureError: a file that cannot be read or written, or is too large.
-        StyleError, MaskError, ValueError: as `impasto.inference.pipeline.painting`.
+        PictureError: a file cannot be read or written, or is too large.
+        StyleError: a style does not fit the network.
+        MaskError: the mask is the photograph's transparency, and it has none.
+        ValueError: strength or stroke is out of range.
     """
-    return FilePainting(source, target, options or FileOptions()).painted(
-        model, settings, advance
-    )()
+    return FilePainting(source, target, options or FileOptions()).paint(model, settings, advance)()
 
 
 def stylize_bytes(
@@ -100,35 +107,52 @@ def stylize_bytes(
     settings: StylizeSettings,
     options: FileOptions | None = None,
 ) -> tuple[bytes, str]:
-    """Paint a picture from the bytes of its file to those of another.
+    """Paint a picture from the bytes of its file to the bytes of another file.
 
     Args:
-        data, name: the file, and what errors call it.
-        suffix: the format to write; if it is none, that which came, or JPEG where that is not
-            written.
-        painter, manner, options: as of `stylize_picture`.
+        data: the file.
+        name: name of the file in errors.
+        suffix: format to write. If impasto does not write it, the format of `data`, or JPEG where
+            impasto does not write that either.
+        model: the network that paints.
+        settings: how the picture is painted.
+        options: how the picture is read and written.
 
     Returns:
         The file, and its suffix.
 
-    Raises: as `stylize_picture`.
+    Raises:
+        PictureError: the picture cannot be read or written, or is too large.
+        StyleError: a style does not fit the network.
+        MaskError: the mask is the photograph's transparency, and it has none.
+        ValueError: strength or stroke is out of range.
     """
     options = options or FileOptions()
     picture = reading.decode(data, name, options.max_pixels or MAX_PIXELS)
     if suffix.lower() not in formats.WRITABLE:
         suffix = reading.suffix_of(data)
     photo: RowSource = ArrayRows(picture.rgb)
-    width, height = _sized(photo, options.size)
-    work = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
-    painted = replace(
-        picture, rgb=work.rows.to_array(), alpha=_opacity(picture.alpha, height, width)
-    )
-    return writing.encode(painted, suffix, options.quality), suffix
+    width, height = _painting_size(photo, options.size)
+    styled = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
+    alpha = _resized_alpha(picture.alpha, height, width)
+    painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha)
+    return writing.encode(painting, suffix, options.quality), suffix
 
 
 class FilePainting:
-    """A picture file on its way to another; it is in memory when made, unless it is huge or,
-    `ahead` of time, large."""
+    """A picture file that is read, painted, and written to another file.
+
+    Making it reads the file into memory, unless the file is huge, or large and read ahead.
+
+    Args:
+        source: file to read.
+        target: file to write.
+        options: how the files are read and written.
+        ahead: whether the file is read while another picture is painted.
+
+    Raises:
+        PictureError: the file cannot be read, or is too large.
+    """
 
     def __init__(
         self, source: Path, target: Path, options: FileOptions, ahead: bool = False
@@ -137,126 +161,154 @@ class FilePainting:
         self._header = reading.look(source)
         self._streamed = _is_streamed(source, target, self._header, options)
         self._picture: image.Picture | None = None
-        if not self._streamed and (
-            not ahead or self._header.width * self._header.height <= MAX_READ_AHEAD_PIXELS
-        ):
+        pixels = self._header.width * self._header.height
+        if not self._streamed and (not ahead or pixels <= MAX_READ_AHEAD_PIXELS):
             self._read()
 
+    def __repr__(self) -> str:
+        return f"FilePainting({str(self._source)!r}, {str(self._target)!r})"
+
     def _read(self) -> image.Picture:
-        self._picture = self._picture or reading.read(
-            self._source, max(MAX_PIXELS, self._options.max_pixels or 0)
-        )
+        if self._picture is None:
+            limit = max(MAX_PIXELS, self._options.max_pixels or 0)
+            self._picture = reading.read(self._source, limit)
         return self._picture
 
-    def painted(
+    def paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
-    ) -> Callable[[], FileResult]:
-        """Paint it; what then writes it. A file that is painted row by row is written meanwhile.
+    ) -> Callable[[], PaintedFile]:
+        """Paint the picture; where memory does not suffice, try again in smaller tiles.
 
-        Where memory does not suffice, it is tried again in smaller tiles.
+        Args:
+            model: the network that paints.
+            settings: how the picture is painted.
+            advance: called with the fraction of work done since the last call.
+
+        Returns:
+            A function that writes the painting. A huge file is written already, while it is
+            painted.
         """
-        limits, smaller = tile_grid.tile_limits(self._options.memory), 0
+        limits, retries = tile_grid.tile_limits(self._options.memory), 0
         while True:
             try:
                 with tile_grid.limit_tiles(limits):
-                    write = self._painted(model, settings, advance)
+                    write = self._paint(model, settings, advance)
             except (MemoryError, RuntimeError) as error:
-                if smaller == MEMORY_RETRIES or not _lacks_memory(error):
+                if retries == MEMORY_RETRIES or not _lacks_memory(error):
                     raise
-                limits, smaller = limits.reduce(), smaller + 1
+                limits, retries = limits.reduce(), retries + 1
             else:
-                return (
-                    partial(_noted, write, f"{self._source}: {SMALLER_TILES} {limits.tile} pixels")
-                    if smaller
-                    else write
-                )
+                if not retries:
+                    return write
+                note = f"memory was short, so it was painted in tiles of {limits.tile} pixels"
+                return partial(_annotate, write, f"{self._source}: {note}")
 
-    def _painted(
+    def _paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
-    ) -> Callable[[], FileResult]:
-        source, header, options = self._source, self._header, self._options
-        photo: RowSource = (
-            vips.VipsRows(source, header) if self._streamed else ArrayRows(self._read().rgb)
-        )
-        width, height = _sized(photo, options.size)
-        photo = at_size(photo, height, width)
+    ) -> Callable[[], PaintedFile]:
         if self._streamed:
-            alpha, transparent = None, None
-            if header.alpha:
-                transparent = at_size(vips.VipsRows(source, header, alpha=True), height, width)
-                if any(mask.name == ALPHA for mask in settings.masks):
-                    alpha = reduced_copy(transparent.reopen(), MASK_SIDE)[..., 0]
-            work = build_pipeline(model, photo, settings, alpha, advance)
-            vips.write(self._target, work.rows, transparent, header, options.quality)
-            return lambda: FileResult(width, height, work.clipped_fraction)
+            painted = self._stream(model, settings, advance)
+            return lambda: painted
         picture = self._read()
-        work = build_pipeline(model, photo, settings, picture.alpha, advance)
-        rgb, alpha = work.rows.to_array(), picture.alpha
+        photo: RowSource = ArrayRows(picture.rgb)
+        width, height = _painting_size(photo, self._options.size)
+        photo = at_size(photo, height, width)
+        styled = build_pipeline(model, photo, settings, picture.alpha, advance)
+        rgb = styled.rows.to_array()
 
-        def write() -> FileResult:
-            writing.write(
-                self._target,
-                replace(picture, rgb=rgb, alpha=_opacity(alpha, height, width)),
-                options.quality,
-            )
-            return FileResult(width, height, work.clipped_fraction)
+        def write() -> PaintedFile:
+            alpha = _resized_alpha(picture.alpha, height, width)
+            painting = replace(picture, rgb=rgb, alpha=alpha)
+            writing.write(self._target, painting, self._options.quality)
+            return _painted(styled)
 
         return write
 
+    def _stream(
+        self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
+    ) -> PaintedFile:
+        """Paint and write row by row."""
+        source, header = self._source, self._header
+        photo: RowSource = vips.VipsRows(source, header)
+        width, height = _painting_size(photo, self._options.size)
+        photo = at_size(photo, height, width)
+        alpha, alpha_rows = None, None
+        if header.alpha:
+            alpha_rows = at_size(vips.VipsRows(source, header, alpha=True), height, width)
+            if any(mask.name == ALPHA for mask in settings.masks):
+                alpha = reduced_copy(alpha_rows.reopen(), ALPHA_MASK_SIDE)[..., 0]
+        styled = build_pipeline(model, photo, settings, alpha, advance)
+        vips.write(self._target, styled.rows, alpha_rows, header, self._options.quality)
+        return _painted(styled)
 
-SMALLER_TILES = "memory was short, so it was painted in tiles of"
+
+def _painted(styled: StylizedRows) -> PaintedFile:
+    return PaintedFile(styled.rows.width, styled.rows.height, styled.clipped_fraction)
 
 
-def _noted(write: Callable[[], FileResult], note: str) -> FileResult:
+def _annotate(write: Callable[[], PaintedFile], note: str) -> PaintedFile:
     return replace(write(), note=note)
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether it is memory that lacks; engines say so in words."""
-    return isinstance(error, MemoryError) or any(
-        word in str(error).lower() for word in ("alloc", "memory")
-    )
+    """Tell whether an error means a lack of memory; engines say so in words."""
+    words = ("alloc", "memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
-def _opacity(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
-    """A transparency at the size of a painting."""
-    return (
-        None
-        if alpha is None
-        else at_size(ArrayRows(np.stack([alpha] * 3, axis=-1)), height, width).to_array()[..., 0]
-    )
+def _resized_alpha(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
+    """Bring a transparency, uint8 (h, w), to the size of a painting."""
+    if alpha is None:
+        return None
+    rows = ArrayRows(np.stack([alpha] * 3, axis=-1))
+    return at_size(rows, height, width).to_array()[..., 0]
 
 
-def _sized(photo: RowSource, short: int | None) -> tuple[int, int]:
-    """Width and height of a painting whose shorter side is to have `short` pixels."""
-    scale = 1.0 if short is None else min(1.0, short / min(photo.width, photo.height))
+def _painting_size(photo: RowSource, short_side: int | None) -> tuple[int, int]:
+    """Return width and height of a painting with this short side; it is never enlarged."""
+    scale = 1.0
+    if short_side is not None:
+        scale = min(1.0, short_side / min(photo.width, photo.height))
     return max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
 
 
 def _is_streamed(source: Path, target: Path, header: Header, options: FileOptions) -> bool:
-    """Whether a file is painted row by row. Raises PictureError if it is too large, either way."""
-    pixels, formats = header.width * header.height, header.format in vips.READS
-    possible = formats and target.suffix.lower() in vips.WRITES
+    """Tell whether a file is painted row by row.
+
+    Raises:
+        PictureError: the file is too large, either way.
+    """
+    pixels = header.width * header.height
+    can_stream = header.format in vips.READS and target.suffix.lower() in vips.WRITES
     if options.max_pixels is not None:
         reading.check_pixels(source, (header.width, header.height), options.max_pixels)
     elif pixels > MAX_PIXELS:
-        if not possible:
-            kinds = f"{', '.join(sorted(vips.READS))} into {' '.join(sorted(vips.WRITES))}"
-            raise PictureError(
-                f"cannot paint {source} into {target.name}: of more than {MAX_PIXELS:,} pixels (it has {pixels:,}), pictures"
-                f" are painted from {kinds}; convert it, or read it into memory with --max-pixels {pixels}"
-            )
-        reading.check_pixels(source, (header.width, header.height), MAX_STREAMED_PIXELS)
-        if pixels > MAX_PIXELS_PER_BYTE * (held := source.stat().st_size):
-            raise PictureError(
-                f"cannot read {source}: {held:,} bytes say they are {header.width} x {header.height} pixels, as a decompression"
-                f" bomb does; if you trust the file, --max-pixels {pixels} reads it"
-            )
-        vips.vips()
-    if not possible or pixels <= MIN_STREAMED_PIXELS:
+        _check_large(source, target, header, can_stream)
+    if not can_stream or pixels <= MIN_STREAMED_PIXELS:
         return False
     try:
         vips.vips()
-    except PictureError:
+    except PictureError:  # without libvips, it is read into memory
         return False
     return True
+
+
+def _check_large(source: Path, target: Path, header: Header, can_stream: bool) -> None:
+    """Raise PictureError for a file of more than `MAX_PIXELS` that is not painted row by row."""
+    pixels = header.width * header.height
+    if not can_stream:
+        kinds = f"{', '.join(sorted(vips.READS))} into {' '.join(sorted(vips.WRITES))}"
+        raise PictureError(
+            f"cannot paint {source} into {target.name}: it has {pixels:,} pixels, and above"
+            f" {MAX_PIXELS:,} impasto paints {kinds}; convert it, or read it into memory with"
+            f" --max-pixels {pixels}"
+        )
+    reading.check_pixels(source, (header.width, header.height), MAX_STREAMED_PIXELS)
+    size = source.stat().st_size
+    if pixels > MAX_PIXELS_PER_BYTE * size:
+        raise PictureError(
+            f"cannot read {source}: {size:,} bytes claim {header.width} x {header.height} pixels,"
+            f" as a decompression bomb does; if you trust the file, read it with --max-pixels"
+            f" {pixels}"
+        )
+    vips.vips()  # PictureError where libvips is missing

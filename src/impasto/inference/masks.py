@@ -16,7 +16,7 @@ from PIL import Image
 from impasto.errors import MaskError, PictureError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
-from impasto.images.reading import decode, from_pil, read
+from impasto.images.reading import read, to_picture
 
 ALPHA = "alpha"  # name of the mask that is the photograph's own transparency
 INVERT_PREFIX = "not:"
@@ -197,31 +197,6 @@ def _to_uint8(array: NDArray[np.generic]) -> UInt8:
         )
     scale = np.uint8(255 if array.dtype == np.bool_ else 1)
     return array.astype(np.uint8, copy=False) * scale
-
-
-def to_picture(source: object) -> Picture:
-    """Read a picture from bytes, a file object, a PIL image or a uint8 array.
-
-    Raises:
-        PictureError: the source is of another type, or cannot be read.
-    """
-    if isinstance(source, Image.Image):
-        return from_pil(source)
-    if isinstance(source, np.ndarray):
-        pixels = source.reshape(*source.shape[:2], -1)
-        if pixels.shape[2] == 1:
-            pixels = pixels.repeat(3, axis=2)
-        alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-        if alpha is not None and alpha.min() == 255:
-            alpha = None
-        return Picture(np.ascontiguousarray(pixels[..., :3]), alpha)
-    data = source.read() if hasattr(source, "read") else source
-    if not isinstance(data, bytes):
-        raise PictureError(
-            f"cannot read a picture from {type(source).__name__}; give a path, bytes, a file"
-            " object open in binary mode, a PIL image or a uint8 array"
-        )
-    return decode(data)
 
 
 def _to_gray(picture: Picture) -> UInt8:

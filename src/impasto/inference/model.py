@@ -1,6 +1,9 @@
-"""A network loaded once, and brushes: styles at a strength, ready to paint. Arrays in and arrays
-out."""
+"""A network loaded once, and styles prepared for it: arrays in and arrays out.
 
+Both may be used by any number of threads at once. Engines run one image at a time.
+"""
+
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,40 +18,39 @@ from impasto.images.image import UInt8
 from impasto.inference import tile_grid, tiled_statistics
 from impasto.inference.frozen_norm import NormStatistics, freeze_norms
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.mix import Mix, find_mix
+from impasto.models.mix import Mix, StyleSource, find_mix
 from impasto.models.network import MULTIPLE, NOISE, Network, find_network
 from impasto.models.noise import noise_at
 from impasto.models.style import PHOTO, Embedding, Style
 
-MIN_SIDE = 64  # pixels a side: smaller pictures are painted with mirrored surroundings
-MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk has them all
-Part = Literal[
-    "whole", "plain", "measuring"
-]  # of a network: as it is, without its normalizations, up to their statistics
-# Pixels of mirrored surroundings that are painted too and cut off: losses see black beyond a
-# picture's edges, and networks learned to paint against it, in another color, for some pixels. A
-# multiple of `MULTIPLE`, so that noise stays where it is.
+MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
+MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk holds all
+# Pixels of mirrored padding that are painted and cut off. Losses see black beyond an image's
+# edges, so networks learned to paint another color there. A multiple of `MULTIPLE`: noise, which
+# belongs to positions, then stays in place.
 MARGIN = 24
-# strength below which the photograph itself is blended in, so that 0 is exactly the photograph
-PIXEL_BLEND = 0.1
+PIXEL_BLEND = 0.1  # strength below which pixels are blended, so that 0 gives the photo exactly
+
+GraphVariant = Literal["whole", "plain", "measuring"]
+"""A network as it is, without its normalizations, or up to their statistics."""
 
 
 class LoadedNetwork:
-    """A network loaded once, which paints by way of brushes.
+    """A network loaded once, which prepares styles.
+
+    A style that was made for another network is predicted from the picture that the style file
+    keeps, and a `RemadeStyleWarning` says so once.
 
     Args:
-        network: "base" (pictures) or "small" (faster, for video and live use), the path of a
-            network file, or a `Network`.
+        network: "base" (for photos) or "small" (faster, for video), the path of a network file,
+            or a `Network`.
         engine: "auto", "openvino" or "onnxruntime".
-        threads: how many to compute with; by default all cores that the process may use.
-        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (quicker, and a
+        threads: number of threads to compute with; by default all usable cores.
+        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (faster, a
             little coarser).
 
-    A style that was made for another network is painted as the style predictor sees the picture it
-    remembers, and a `RemadeStyleWarning` says so, once; one that remembers none is a StyleError.
-
     Raises:
-        NetworkError: no such network or engine, or one that cannot be loaded.
+        NetworkError: the network or the engine does not exist, or cannot be loaded.
     """
 
     def __init__(
@@ -60,72 +62,92 @@ class LoadedNetwork:
     ) -> None:
         self.network = network if isinstance(network, Network) else find_network(network)
         self._options = (engine, threads, precision)
-        # by graph, and not by hash, as a style may own its network, and say any hash
-        self._engines: dict[tuple[bytes, Part], base.Engine] = {}
-        self._predictions: dict[
-            bytes | int, tuple[UInt8, Embedding]
-        ] = {}  # by the picture that a style remembers or is
+        self._start()
+
+    def _start(self) -> None:
+        """Begin without engines and predictions."""
+        self._loading, self._predicting = threading.Lock(), threading.Lock()
+        # by graph and not by hash: a style may bring its own network and claim any hash
+        self._engines: dict[tuple[bytes, GraphVariant], base.Engine] = {}
+        # by the picture that a style is or keeps
+        self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}
+
+    def __repr__(self) -> str:
+        engine, threads, precision = self._options
+        more = "" if threads is None else f", threads={threads}"
+        name = type(self).__name__
+        return f"{name}({self.network.name!r}, engine={engine!r}, precision={precision!r}{more})"
+
+    def __getstate__(self) -> tuple[Network, tuple[str, int | None, str]]:
+        """Pickle the network and the options; the other process loads engines of its own."""
+        return self.network, self._options
+
+    def __setstate__(self, state: tuple[Network, tuple[str, int | None, str]]) -> None:
+        self.network, self._options = state
+        self._start()
 
     @property
     def engine(self) -> base.Engine:
-        """The engine that runs this stylizer's network; loaded when first asked for."""
+        """The engine that runs this network, loaded when first asked for."""
         return self._engine(self.network)
 
     def _engine(
-        self, network: Network, part: Part | tiled_statistics.GraphSegment = "whole"
+        self,
+        network: Network,
+        part: GraphVariant | tiled_statistics.GraphSegment = "whole",
     ) -> base.Engine:
-        if isinstance(
-            part, tiled_statistics.GraphSegment
-        ):  # not kept: all of them at once would hold as much memory as they are there to save
-            engine, threads, precision = (
-                self._options
-            )  # they measure: as exactly as it can be had at this size
-            return base.load_engine(
-                part.graph,
-                engine,
-                threads,
-                "auto" if precision == "int8" else precision,
-                part.pixels,
-            )
-        key = network.graph, part
-        if key not in self._engines:
-            engine, threads, precision = self._options
-            if part == "whole":
-                graph = network.graph
-            elif part == "plain":
-                graph = freeze_norms(network.graph).plain
-            else:
-                graph, precision = (
-                    freeze_norms(network.graph).measuring,
-                    "f32",
-                )  # once a picture, so as exactly as it can be had
-            self._engines[key] = base.load_engine(
-                graph, engine, threads, precision, pixels=True, cache=True
-            )
-        return self._engines[key]
+        if isinstance(part, tiled_statistics.GraphSegment):
+            return self._segment_engine(part)
+        with self._loading:  # two threads that ask for one engine wait for the same
+            key = network.graph, part
+            if key not in self._engines:
+                engine, threads, precision = self._options
+                if part == "whole":
+                    graph = network.graph
+                elif part == "plain":
+                    graph = freeze_norms(network.graph).plain
+                else:  # runs once an image, so in full precision
+                    graph, precision = freeze_norms(network.graph).measuring, "f32"
+                self._engines[key] = base.load_engine(
+                    graph, engine, threads, precision, pixels=True, cache=True
+                )
+            return self._engines[key]
 
-    def preload(self, style: str | Style | Mix) -> Mix:
-        """Find a style and load what paints in it, so that what does not fit fails before the first
-        picture.
+    def _segment_engine(self, segment: tiled_statistics.GraphSegment) -> base.Engine:
+        """Load an engine for one segment, not kept: together they would take the memory they save.
+
+        Segments measure, so int8 is not used.
+        """
+        engine, threads, precision = self._options
+        precision = "auto" if precision == "int8" else precision
+        return base.load_engine(segment.graph, engine, threads, precision, segment.pixels)
+
+    def preload(self, style: StyleSource) -> Mix:
+        """Find a style and load its engines, so that errors come before the first image.
 
         Raises:
-            StyleError: an unknown or broken style, or one made for another network.
-            NetworkError: an engine or a graph that cannot be loaded.
+            StyleError: the style is unknown, broken, or made for another network.
+            NetworkError: an engine or a graph cannot be loaded.
         """
         mix = find_mix(style)
         for network, _, _ in self._passes(mix, strength=1):
             self._engine(network)
         return mix
 
-    def prepare(self, style: str | Path | Style | Mix, strength: float = 1.0) -> "PreparedStyle":
-        """A style at a strength, ready to paint many pictures: everything that is the same for all
-        of them is done here.
+    def prepare(self, style: StyleSource, strength: float = 1.0) -> "PreparedStyle":
+        """Prepare a style at a strength: do once what is the same for all images.
 
-        Raises: as `stylize`.
+        Args:
+            style: a gallery name, a style file, any picture, a mix, a `Style` or a `Mix`.
+            strength: 0 (the photo) to 1 (the full style).
+
+        Raises:
+            StyleError: the style is unknown, broken, or made for another network.
+            ValueError: `strength` is out of range.
         """
         if not 0 <= strength <= 1:
             raise ValueError(
-                f"strength must be between 0 (the photograph) and 1 (the full style), not {strength}"
+                f"strength must be between 0 (the photo) and 1 (the full style), not {strength}"
             )
         mix = find_mix(style)
         passes = self._passes(mix, strength) if strength else []
@@ -136,11 +158,11 @@ class LoadedNetwork:
         )
 
     def _passes(self, mix: Mix, strength: float) -> list[tuple[Network, Embedding, float]]:
-        """What to paint and to add up: styles of one network mix as embeddings, those that own
-        theirs by pixels.
+        """List networks, embeddings and weights whose paintings add up to a mix.
 
-        Weights sum to 1 or, at low strength and where styles own their networks, to less: the rest
-        is the photograph's pixels.
+        Styles of one network mix as embeddings; styles that own their network mix by pixels.
+        Weights sum to 1. At low strength, and where styles own their networks, they sum to less:
+        the rest is the photo's pixels.
         """
         shared = [(style, weight) for style, weight in mix.parts if not style.own]
         passes = [
@@ -158,19 +180,19 @@ class LoadedNetwork:
         return passes
 
     def _embedding(self, style: Style) -> Embedding:
-        """A style's embedding for this network: its own, or predicted from a picture that it is or
-        remembers."""
+        """Find a style's embedding for this network: its own, or predicted from its picture."""
         misfit = style.misfit(self.network)
         if not misfit or style.picture is None:
             return style.embedding(self.network)
-        key = style.remembered or id(style.picture)
-        known = self._predictions.get(key)
-        if known is None:
-            # holds the picture, so that its id stays its own
-            known = self._predictions[key] = style.picture, self._predicted(style, misfit)
-            if len(self._predictions) > MAX_CACHED_PREDICTIONS:
-                del self._predictions[next(iter(self._predictions))]
-        return known[1]
+        with self._predicting:  # threads that need the same prediction wait for one
+            key = style.remembered or id(style.picture)
+            known = self._predictions.get(key)
+            if known is None:
+                # keeps the picture too, so that its id is not given to another
+                known = self._predictions[key] = style.picture, self._predicted(style, misfit)
+                if len(self._predictions) > MAX_CACHED_PREDICTIONS:
+                    del self._predictions[next(iter(self._predictions))]
+            return known[1]
 
     def _predicted(self, style: Style, misfit: str) -> Embedding:
         from impasto.inference import predictor  # here, as few need it
@@ -186,15 +208,17 @@ class LoadedNetwork:
             raise StyleError(
                 f"style {misfit}, and {reason}; {anew}, or {style.elsewhere(self.network)}"
             ) from error
-        said = f"{misfit}: painted as predicted from the picture it remembers; {anew}"
-        warnings.warn(said, RemadeStyleWarning, stacklevel=2)
+        message = f"{misfit}: painted as predicted from the picture it remembers; {anew}"
+        warnings.warn(message, RemadeStyleWarning, stacklevel=2)
         return embedding
 
     def repictured(self, style: Style, picture: UInt8) -> Style:
-        """A style as if its picture, uint8 (H, W, 3), were another: what was learned beyond the
-        prediction of its own stays.
+        """Give a style another picture, uint8 (H, W, 3).
 
-        Raises StyleError if the network has no style predictor.
+        What was learned beyond the prediction from its own picture stays.
+
+        Raises:
+            StyleError: the network has no style predictor.
         """
         from impasto.inference import predictor
 
@@ -212,19 +236,19 @@ class LoadedNetwork:
         )
 
     def _weakened(self, embedding: Embedding, strength: float) -> tuple[Embedding, float]:
-        """Strength mixes towards the embedding of the photograph, and near 0 by pixels; also the
-        painting's share of those."""
+        """Mix an embedding towards the `photo` embedding; also give the painting's share of pixels.
+
+        That share is 1 but near strength 0, where pixels are blended.
+        """
         photo = self._photo() if strength < 1 else None
         if photo is None:
             return embedding, strength
         mixed = max(strength, PIXEL_BLEND)
-        return (mixed * embedding + (1 - mixed) * photo).astype(np.float32), min(
-            1.0, strength / PIXEL_BLEND
-        )
+        weakened = (mixed * embedding + (1 - mixed) * photo).astype(np.float32)
+        return weakened, min(1.0, strength / PIXEL_BLEND)
 
     def _photo(self) -> Embedding | None:
-        """The embedding of the photograph: the network file's, or the gallery's; files of older
-        galleries have none."""
+        """Find the `photo` embedding in the network file or the gallery; old files have none."""
         if self.network.photo is not None or PHOTO not in gallery_names():
             return self.network.photo
         photo = gallery_style(PHOTO)
@@ -232,7 +256,14 @@ class LoadedNetwork:
 
 
 class NetworkPass(NamedTuple):
-    """What a network adds to a painting; `held` if the embedding has statistics folded in."""
+    """One run of a network that adds to a painting.
+
+    Attributes:
+        network: the network that runs.
+        embedding: style embedding, (embedding_size,).
+        weight: weight of its result among those of all passes.
+        frozen: whether the embedding has normalization statistics folded in.
+    """
 
     network: Network
     embedding: Embedding
@@ -241,94 +272,102 @@ class NetworkPass(NamedTuple):
 
 
 class PreparedStyle:
-    """A style at a strength, ready to paint; made by `Stylizer.brush`.
+    """A style at a strength, bound to a loaded network; made by `Stylizer.prepare`.
 
-    A network reads means and deviations from the picture it paints. A brush whose statistics are
-    held takes those of another picture instead, so that the parts of a large picture, or the frames
-    of a video, are painted alike:
+    A network normalizes features with the statistics of the image it paints. With frozen
+    statistics it uses those of another image, so that tiles and video frames are painted alike:
 
-        brush = stylizer.brush("starry-night")
-        held = brush.hold(brush.measure(thumbnail))
-        tiles = [held.paint(tile) for tile in ...]
+        prepared = stylizer.prepare("starry-night")
+        frozen = prepared.freeze(prepared.measure(thumbnail))
+        tiles = [frozen.paint(tile) for tile in ...]
     """
 
     def __init__(
         self,
         passes: Sequence[NetworkPass],
-        engine: Callable[[Network, Part | tiled_statistics.GraphSegment], base.Engine],
+        engine: Callable[[Network, GraphVariant | tiled_statistics.GraphSegment], base.Engine],
         strength: float = 1.0,
     ) -> None:
         self.passes, self._engine, self.strength = passes, engine, strength
 
-    def paint(self, picture: UInt8, top: int = 0, left: int = 0) -> UInt8:
-        """Paint uint8 RGB (H, W, 3), any size: uint8 RGB, exactly as large.
+    def __repr__(self) -> str:
+        names = ", ".join(network_pass.network.name for network_pass in self.passes)
+        return f"PreparedStyle(networks=[{names}], strength={self.strength:g})"
 
-        `top` and `left`, pixels, multiples of 8, say where in a larger picture this part of it
-        begins: noise, where a network takes it, is then that of the whole. Raises ValueError if the
-        picture is no such array.
+    def paint(self, image: UInt8, top: int = 0, left: int = 0) -> UInt8:
+        """Paint an image.
+
+        Args:
+            image: uint8 RGB (H, W, 3), any size.
+            top: row at which this image begins in a larger one, a multiple of 8. Noise, where
+                the network takes it, is then the noise of the larger image.
+            left: column at which it begins, a multiple of 8.
+
+        Returns:
+            uint8 RGB (H, W, 3), the same size.
+
+        Raises:
+            ValueError: the image is not such an array.
         """
-        check_picture(picture)
+        check_image(image)
         if not self.passes:
-            return picture.copy()
-        height, width = picture.shape[:2]
-        padded = _padded(picture)
+            return image.copy()
+        height, width = image.shape[:2]
+        padded = _pad(image)
         painted = [
-            self._run(job, "plain" if job.frozen else "whole", padded, top, left)[0]
-            for job in self.passes
+            self._run(one, "plain" if one.frozen else "whole", padded, top, left)[0]
+            for one in self.passes
         ]
-        weights = [job.weight for job in self.passes]
-        kept = 1 - sum(weights)
-        if kept > 1e-6:  # more than rounding
+        weights = [one.weight for one in self.passes]
+        photo_weight = 1 - sum(weights)
+        if photo_weight > 1e-6:  # more than rounding
             painted.append(padded)
-            weights.append(kept)
+            weights.append(photo_weight)
         if len(painted) > 1:
             mixed = sum(
-                np.float32(weight) * each for weight, each in zip(weights, painted, strict=True)
+                np.float32(weight) * part for weight, part in zip(weights, painted, strict=True)
             )
             painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
         return np.ascontiguousarray(painted[0][MARGIN : MARGIN + height, MARGIN : MARGIN + width])
 
     def measure(
-        self, picture: UInt8, advance: progress.Advance = lambda _: None
+        self, image: UInt8, advance: progress.Advance = lambda _: None
     ) -> list[NormStatistics]:
-        """The statistics that painting this picture would read: of each network that paints.
+        """Measure the statistics that painting an image would use, for each pass.
 
         Args:
-            picture: uint8 RGB (H, W, 3). Of more than `staged.limits` says, they are read piece by
-                piece, in little memory.
-            advance: told of each share of the work that is done; they sum to 1.
+            image: uint8 RGB (H, W, 3). Above `tile_grid.tile_limits` it is measured tile by tile.
+            advance: called with the fraction of work done since the last call.
 
         Raises:
-            NetworkError: a network's graph is not one whose statistics can be held.
+            NetworkError: the graph of a network has no statistics that can be frozen.
         """
-        check_picture(picture)
-        padded, found = _padded(picture), []
-        for job in self.passes:
+        check_image(image)
+        padded, statistics = _pad(image), []
+        for one in self.passes:
             if padded.shape[0] * padded.shape[1] > tile_grid.tile_limits().max_pixels:
-                found.append(
-                    self._measured_in_stages(
-                        job, padded, lambda done: advance(done / len(self.passes))
-                    )
+                measured = self._measure_tiled(
+                    one, padded, lambda done: advance(done / len(self.passes))
                 )
             else:
-                found.append(NormStatistics.of_output(self._run(job, "measuring", padded)))
+                measured = NormStatistics.of_output(self._run(one, "measuring", padded))
                 advance(1 / len(self.passes))
-        return found
+            statistics.append(measured)
+        return statistics
 
-    def _measured_in_stages(
-        self, job: NetworkPass, padded: UInt8, advance: progress.Advance
+    def _measure_tiled(
+        self, one: NetworkPass, padded: UInt8, advance: progress.Advance
     ) -> NormStatistics:
-        def load(stage: tiled_statistics.GraphSegment) -> Callable[..., Any]:
-            return self._engine(job.network, stage).run
+        def load(segment: tiled_statistics.GraphSegment) -> Callable[..., Any]:
+            return self._engine(one.network, segment).run
 
         return tiled_statistics.measure_tiled(
-            job.network.graph, job.embedding, padded, load, advance, corner=-MARGIN
+            one.network.graph, one.embedding, padded, load, advance, corner=-MARGIN
         )
 
     @property
     def can_freeze(self) -> bool:
-        """Whether the networks are built so that their statistics can be held, as all are that
-        `impasto train` makes."""
+        """Whether the networks' statistics can be frozen, as for all that impasto trains."""
         try:
             return self.margin >= 0
         except NetworkError:
@@ -336,52 +375,56 @@ class PreparedStyle:
 
     @property
     def margin(self) -> int:
-        """Pixels to see around a part of a picture, beginning at a multiple of 8, that is to be
-        painted as in the whole.
+        """Pixels that a tile must see around itself to be painted as in the whole image.
 
-        Raises NetworkError if a network's graph is not one whose statistics can be held.
+        Tiles begin at multiples of 8.
+
+        Raises:
+            NetworkError: the graph of a network has no statistics that can be frozen.
         """
-        return max((freeze_norms(job.network.graph).margin for job in self.passes), default=0)
+        return max((freeze_norms(one.network.graph).margin for one in self.passes), default=0)
 
     def _run(
-        self, job: NetworkPass, part: Part, padded: UInt8, top: int = 0, left: int = 0
+        self, one: NetworkPass, part: GraphVariant, padded: UInt8, top: int = 0, left: int = 0
     ) -> base.Array:
-        engine = self._engine(job.network, part)
-        inputs: list[base.Array] = [padded[None], job.embedding[None]]
+        engine = self._engine(one.network, part)
+        inputs: list[base.Array] = [padded[None], one.embedding[None]]
         if NOISE in engine.inputs:
             inputs.append(noise_at(padded.shape[0], padded.shape[1], top - MARGIN, left - MARGIN))
         result: base.Array = engine.run(*inputs)
         return result
 
     def freeze(self, statistics: Sequence[NormStatistics]) -> "PreparedStyle":
-        """A brush that paints every picture with these statistics."""
+        """Give the same style with these statistics for every image it paints."""
         passes = [
-            job._replace(
-                embedding=freeze_norms(job.network.graph).fold(job.embedding, each), frozen=True
+            one._replace(
+                embedding=freeze_norms(one.network.graph).fold(one.embedding, measured),
+                frozen=True,
             )
-            for job, each in zip(self.passes, statistics, strict=True)
+            for one, measured in zip(self.passes, statistics, strict=True)
         ]
         return PreparedStyle(passes, self._engine, self.strength)
 
 
-def check_picture(picture: UInt8) -> None:
-    if not isinstance(picture, np.ndarray):
+def check_image(image: UInt8) -> None:
+    """Raise ValueError if an array is not an image, uint8 RGB (H, W, 3) with pixels."""
+    if not isinstance(image, np.ndarray):
         raise ValueError(
-            f"a picture is a uint8 array (H, W, 3), not {type(picture).__name__}; `impasto.stylize` takes files"
+            f"cannot paint a {type(image).__name__}: PreparedStyle.paint takes uint8 arrays "
+            "(H, W, 3); Stylizer.stylize takes files and PIL images too"
         )
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(
-            f"a picture is a uint8 array (H, W, 3), not {picture.dtype} {picture.shape}"
+            f"cannot paint an array of {image.dtype} {image.shape}: "
+            "give uint8 RGB (H, W, 3) with pixels"
         )
 
 
-def _padded(picture: UInt8) -> UInt8:
-    """Mirrored beyond its edges: by `MARGIN` and, on the right and below, on to sides that the
-    network takes."""
-    beyond = [max(-side % MULTIPLE, MIN_SIDE - side - 2 * MARGIN) for side in picture.shape[:2]]
-    beyond = [
-        more + -(side + more) % MULTIPLE
-        for side, more in zip(picture.shape[:2], beyond, strict=True)
+def _pad(image: UInt8) -> UInt8:
+    """Mirror an image beyond its edges: by `MARGIN`, and on to sides that the network takes."""
+    extra = [max(-side % MULTIPLE, MIN_SIDE - side - 2 * MARGIN) for side in image.shape[:2]]
+    extra = [
+        more + -(side + more) % MULTIPLE for side, more in zip(image.shape[:2], extra, strict=True)
     ]
-    around = [(MARGIN, MARGIN + more) for more in beyond]
-    return np.ascontiguousarray(np.pad(picture, (*around, (0, 0)), mode="symmetric"))
+    widths = [(MARGIN, MARGIN + more) for more in extra]
+    return np.ascontiguousarray(np.pad(image, (*widths, (0, 0)), mode="symmetric"))

@@ -9,11 +9,7 @@ from typing import Any
 from impasto.errors import ColorError, MaskError, StyleError
 from impasto.inference.color import MODES, Color, parse_color
 from impasto.inference.masks import Mask, MaskSource, parse_mask
-from impasto.models.mix import Mix, find_mix
-from impasto.models.style import Style
-
-StyleSource = str | Path | Style | Mix | Sequence[tuple[Style, float]]
-"""What `find_mix` takes."""
+from impasto.models.mix import Mix, StyleSource, find_mix
 
 
 @dataclass(frozen=True, init=False)
@@ -188,5 +184,4 @@ def _parse_one_region(region: RegionSource) -> Region:
 def _check_number(name: str, value: Any, allowed: str) -> float:
     if not isinstance(value, Real):
         raise ValueError(f"cannot use {value!r} as {name}: it is not a number; give {allowed}")
-    number: float = value
-    return number
+    return float(value)

@@ -1,4 +1,4 @@
-"""Styles found by name, by file, or from any picture."""
+"""Find styles: by name in the gallery, by file, or from any picture."""
 
 import difflib
 import os
@@ -7,90 +7,122 @@ from pathlib import Path
 
 from impasto.errors import PictureError, StyleError
 from impasto.images.formats import EXTENSIONS
-from impasto.images.reading import read
+from impasto.images.reading import PictureSource, read, to_picture
 from impasto.models.style import PHOTO, SUFFIX, Style, name_of, read_style
 from impasto.paths import GALLERY
+
+PICTURE_NAME = "picture"  # of styles from pictures in memory
+MAX_SUGGESTIONS = 3
 
 
 @cache
 def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
-    """Names of the styles that ship, in alphabetical order, `photo` last."""
+    """List the styles of a gallery in alphabetical order, `photo` last."""
     names = {path.stem for path in (gallery / "styles").glob(f"*{SUFFIX}")}
     return (*sorted(names - {PHOTO}), *sorted(names & {PHOTO}))
 
 
 @cache
 def gallery_style(name: str) -> Style:
-    """A style of the gallery. Raises StyleError, with the nearest names, if there is none of this
-    name."""
+    """Load a style of the gallery in use.
+
+    Raises:
+        StyleError: no style has this name; the message suggests the nearest names.
+    """
     if name not in gallery_names():
-        near = _near(name.lower())
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        if os.path.isfile(name):  # noqa: PTH113  # as `Path.is_file` raises at names that are too long
+        if os.path.isfile(name):  # noqa: PTH113  # `Path.is_file` raises at names that are too long
             raise StyleError(
-                f"{name} is neither a picture nor a style file (.safetensors), so it is no style; `impasto import` makes one "
-                "of a checkpoint"
+                f"cannot use {name} as a style: it is neither a picture nor a style file"
+                " (.safetensors); `impasto import` makes one of a checkpoint"
             )
+        near = _nearest_names(name.lower())
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
     return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
 
 
-def _near(name: str) -> list[str]:
-    """Styles of the gallery that may have been meant: by a typo, or by a part of the name."""
+def _nearest_names(name: str) -> list[str]:
+    """List gallery styles that the user may have meant: by a typo, or by a part of a name."""
     names = gallery_names()
-    if typos := difflib.get_close_matches(name, names, n=3, cutoff=0.6):
+    if typos := difflib.get_close_matches(name, names, n=MAX_SUGGESTIONS, cutoff=0.6):
         return typos
-    words = difflib.get_close_matches(
-        name, {word for known in names for word in known.split("-")}, cutoff=0.8
-    )
-    return [
-        known for known in names if len(name) > 2 and any(part in known for part in (name, *words))
-    ][:3]
+    if len(name) <= 2:
+        return []
+    words = {word for known in names for word in known.split("-")}
+    parts = (name, *difflib.get_close_matches(name, words, cutoff=0.8))
+    return [known for known in names if any(part in known for part in parts)][:MAX_SUGGESTIONS]
 
 
 def preview(name: str, gallery: Path = GALLERY) -> Path | None:
-    """The picture that shows what a style of the gallery looks like, a WebP file, if there is
-    one."""
+    """Return the path of the picture that shows a style of the gallery, a WebP file, or None."""
     path = gallery / "previews" / f"{name}.webp"
     return path if path.is_file() else None
 
 
-def find_style(spec: str | Path) -> Style:
-    """A style by gallery name, by the path of a style file, or from any picture, which a network's
-    predictor makes a style of.
+def find_style(spec: str | Path | PictureSource | Style) -> Style:
+    """Find one style.
+
+    Args:
+        spec: a name in the gallery; the path of a style file, or of any picture; a picture in
+            memory, as for `impasto.images.reading.to_picture`; or a `Style`. From a picture, a
+            network's predictor makes the style.
 
     Raises:
-        StyleError: there is no such style, or the file is broken.
+        StyleError: there is no such style, or the file or picture is broken.
     """
+    if isinstance(spec, Style):
+        return spec
+    if not isinstance(spec, str | os.PathLike):
+        return memory_style(spec)
     path = user_path(spec)
     if path.suffix.lower() == SUFFIX:
         return read_style(path)
     if path.suffix.lower() in EXTENSIONS:
         return picture_style(path)
-    return gallery_style(str(spec))
+    return gallery_style(os.fspath(spec))
+
+
+def memory_style(source: PictureSource) -> Style:
+    """Make a style of a picture in memory.
+
+    Raises:
+        StyleError: the picture cannot be read, or the source is of another kind.
+    """
+    try:
+        pixels = to_picture(source, "the style picture").rgb
+    except PictureError as error:
+        raise StyleError(str(error)) from error
+    # a copy: impasto remembers predictions by array, and the caller may change theirs
+    return Style(PICTURE_NAME, {}, {}, pixels=pixels.copy())
 
 
 def picture_style(path: Path) -> Style:
-    """Any picture as a style. Raises StyleError if it cannot be read."""
+    """Make a style of a picture file. It is read again when the file has changed.
+
+    Raises:
+        StyleError: the picture cannot be read.
+    """
     try:
         state = path.stat()
     except (OSError, ValueError) as error:
-        raise StyleError(
-            f"{path} does not exist" if isinstance(error, FileNotFoundError) else f"{path}: {error}"
-        ) from error
+        reason = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
+        raise StyleError(f"cannot read {path}: {reason}; check the name") from error
     return _picture_style(path, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=8)
-def _picture_style(path: Path, changed: int, size: int) -> Style:
+def _picture_style(path: Path, modified: int, size: int) -> Style:
     try:
         pixels = read(path).rgb
     except PictureError as error:
-        raise StyleError(f"no style can be taken from it: {error}") from error
+        raise StyleError(f"cannot make a style of a picture: {error}") from error
     return Style(name_of(path.stem), {}, {}, {"source": path.stem}, file=path, pixels=pixels)
 
 
-def user_path(spec: str | Path) -> Path:
-    """A path as the user wrote it. `os.path`, here and in the questions asked of it, since `Path`
-    raises at `~nobody` and at names that are too long."""
+def user_path(spec: str | os.PathLike[str]) -> Path:
+    """Expand `~` in a path as the user wrote it.
+
+    `os.path` is used here and where such paths are tested, since `Path` raises at `~nobody` and at
+    names that are too long.
+    """
     return Path(os.path.expanduser(spec))  # noqa: PTH111

@@ -1,60 +1,106 @@
 """Mixes of styles, as users write them."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from impasto.errors import StyleError
 from impasto.images.formats import EXTENSIONS
+from impasto.images.reading import PictureSource
 from impasto.models.gallery import find_style, user_path
 from impasto.models.style import SUFFIX, Style
 
+EXAMPLE = "starry-night:0.7,great-wave:0.3"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Mix:
-    """Styles with weights that sum to 1; `given` is what they summed to as somebody wrote them, if
-    somebody did."""
+    """Styles with weights that sum to 1.
+
+    Attributes:
+        parts: styles and weights.
+        weight_sum: the sum of the weights as the user wrote them; None where the user wrote none.
+    """
 
     parts: tuple[tuple[Style, float], ...]
-    given: float | None = field(default=None, compare=False)
+    weight_sum: float | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Mix({', '.join(f'{style.name} {weight:.3g}' for style, weight in self.parts)})"
+
+    @property
+    def given(self) -> float | None:
+        """Former name of `weight_sum`, for callers in other parts of the package."""
+        return self.weight_sum
 
     @property
     def name(self) -> str:
-        """`starry-night`, or `starry-night-70-great-wave-30` of several."""
+        """The name of a single style, or `starry-night-70-great-wave-30` of several."""
         if len(self.parts) == 1:
             return self.parts[0][0].name
         return "-".join(f"{style.name}-{100 * weight:.0f}" for style, weight in self.parts)
 
 
-def find_mix(spec: str | Path | Style | Mix | Sequence[tuple[Style, float]]) -> Mix:
-    """What a user may call a style: a name, a file, a `Style`, or a mix
-    `starry-night:0.7,great-wave:0.3`.
+StyleSource = str | Path | Style | Mix | PictureSource | Sequence[tuple[Any, float]]
+"""Everything that `find_mix` turns into a mix."""
 
-    Weights need not sum to 1 and count as 1 where they are left out.
+
+def find_mix(spec: StyleSource) -> Mix:
+    """Find one style or a mix.
+
+    Args:
+        spec: anything that `find_style` accepts; a mix as text, `starry-night:0.7,great-wave:0.3`;
+            pairs of a style (anything that `find_style` accepts) and its weight; or a `Mix`.
+            Weights need not sum to 1, and count as 1 where they are left out.
 
     Raises:
         StyleError: a style is unknown or broken, or a weight is no positive number.
     """
     if isinstance(spec, Mix):
         return spec
-    if isinstance(spec, Style):
-        return Mix(((spec, 1.0),))
-    if isinstance(spec, Path) or (isinstance(spec, str) and os.path.isfile(user_path(spec))):  # noqa: PTH113
-        return Mix(((find_style(spec), 1.0),))
-    written = [_weighted(part) for part in spec.split(",")] if isinstance(spec, str) else list(spec)
-    pairs = [(style, 1.0 if weight is None else weight) for style, weight in written]
-    total = sum(weight for _, weight in pairs)
-    if not pairs or any(not weight >= 0 for _, weight in pairs) or not 0 < total < float("inf"):
+    if isinstance(spec, str):
+        # a file whose name holds commas or colons is one style
+        if os.path.isfile(user_path(spec)):  # noqa: PTH113
+            return Mix(((find_style(spec), 1.0),))
+        return _normalize([_parse_part(part) for part in spec.split(",")], repr(spec))
+    if isinstance(spec, list | tuple):
+        return _normalize([_check_pair(pair) for pair in spec], f"{len(spec)} styles")
+    return Mix(((find_style(cast(PictureSource | Style, spec)), 1.0),))
+
+
+def _normalize(pairs: Sequence[tuple[Style, float | None]], label: str) -> Mix:
+    """Scale weights to the sum 1, and leave out styles of weight 0; None counts as 1."""
+    weights = [1.0 if weight is None else weight for _, weight in pairs]
+    total = sum(weights)
+    if not all(weight >= 0 for weight in weights) or not 0 < total < math.inf:
         raise StyleError(
-            f"weights of a mix must be positive numbers, as in starry-night:0.7,great-wave:0.3; got {spec!r}"
+            f"cannot mix {label}: weights of a mix must be positive numbers; write it as {EXAMPLE}"
         )
-    given = total if any(weight is not None for _, weight in written) else None
-    return Mix(tuple((style, weight / total) for style, weight in pairs if weight > 0), given)
+    written = any(weight is not None for _, weight in pairs)
+    parts = zip((style for style, _ in pairs), weights, strict=True)
+    return Mix(
+        tuple((style, weight / total) for style, weight in parts if weight > 0),
+        total if written else None,
+    )
 
 
-def _weighted(part: str) -> tuple[Style, float | None]:
-    """`name:weight`, or `name` with no weight; a colon may belong to a path."""
+def _check_pair(pair: Any) -> tuple[Style, float | None]:
+    """Take a pair of a style and its weight, as a caller of the library gives it."""
+    try:
+        style, weight = pair
+        return find_style(style), None if weight is None else float(weight)
+    except (TypeError, ValueError) as error:
+        raise StyleError(
+            f"cannot mix {type(pair).__name__}: a mix is a list of pairs of a style and a weight;"
+            ' give it as [("starry-night", 0.7), ("great-wave", 0.3)]'
+        ) from error
+
+
+def _parse_part(part: str) -> tuple[Style, float | None]:
+    """Parse `name:weight`, or `name` with no weight; a colon may belong to a path."""
     part = part.strip()
     name, _, weight = part.rpartition(":")
     if not name:
@@ -65,6 +111,6 @@ def _weighted(part: str) -> tuple[Style, float | None]:
         if Path(part).suffix.lower() in (SUFFIX, *EXTENSIONS):
             return find_style(part), None
         raise StyleError(
-            f"{weight!r} is no weight; a mix is written starry-night:0.7,great-wave:0.3"
+            f"cannot mix {part!r}: {weight!r} is no weight; a mix is written {EXAMPLE}"
         ) from error
     return find_style(name), number

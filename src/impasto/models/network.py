@@ -1,5 +1,4 @@
-"""Networks as stylizing sees them: an ONNX graph with a name, a hash and the size of its
-embeddings."""
+"""Transformer networks in files: an ONNX graph with a name, a hash and the size of embeddings."""
 
 import os
 import re
@@ -18,37 +17,35 @@ from impasto.tensor_files import read_safetensors, write_safetensors
 
 FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
-GALLERY_VERSION = "7"  # of galleries that are written; one more whenever what ships is trained anew
-FIRST_GALLERY = "1"  # whose files do not say
-NetworkName = Literal["base", "small"]  # that ship: for pictures, and for video and live use
+GALLERY_VERSION = "7"  # of galleries that are written; raised whenever what ships is trained anew
+FIRST_GALLERY = "1"  # whose files state no version
+NetworkName = Literal["base", "small"]  # networks that ship: for pictures, for video and webcams
 NETWORKS = get_args(NetworkName)
 NOISE = "noise"
-INPUTS, OUTPUT = (
-    ("image", "embedding", NOISE),
-    "picture",
-)  # of every graph; networks up to gallery 3 take no noise
+# of every graph; networks up to gallery 3 take no noise
+INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"
 MULTIPLE = 8  # sides of the graph's image are multiples of this
 # pixels a side of the largest picture that goes through a graph at once:
 # `impasto.inference.tile_grid.WHOLE` is less
 MAX_SIDE = 2048
-PREDICTOR_PATCH_SIZE = 272  # pixels, of the parts that predictors read, as in training
-MAX_EMBEDDING_SIZE = 1 << 20  # of an embedding; base has 1,510
+PREDICTOR_PATCH_SIZE = 272  # pixels a side of the patches that predictors read, as in training
+MAX_EMBEDDING_SIZE = 1 << 20  # numbers; embeddings of `base` have 1,510
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
-    """A transformer network: its graph, and what a style has to know of it.
+    """A transformer network: its graph, and the facts that a style has to match.
 
     Attributes:
-        name: "base", "small" or, for one that belongs to a single style, "own".
+        name: "base", "small" or, for a network that belongs to a single style, "own".
         hash: of its weights; a style embedding belongs to one network, by this hash.
         embedding_size: numbers in a style embedding.
-        graph: ONNX, serialized; inputs `image` (1, 3, H, W) in 0..1, `embedding` (1,
-            embedding_size) and, if the network takes noise, `noise` (1, 1, H / 2, W / 2), see
+        graph: ONNX, serialized. Its inputs are `image` (1, 3, H, W) in 0..1, `embedding`
+            (1, embedding_size) and, if the network takes noise, `noise` (1, 1, H / 2, W / 2), see
             `noise_at`.
-        metadata: what else its file says, such as how it was trained.
-        predictor: ONNX, serialized, of the style predictor that predicts this network's embeddings;
-            empty if it has none.
+        metadata: all other facts in its file, such as how it was trained.
+        predictor: ONNX, serialized, of the style predictor for this network's embeddings; empty
+            if it has none.
         photo: the embedding that changes nothing, (embedding_size,), if the file has it: strength
             mixes towards it.
     """
@@ -61,12 +58,20 @@ class Network:
     predictor: bytes = b""
     photo: NDArray[np.float32] | None = field(default=None, compare=False)
 
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {self.embedding_size} numbers, hash {self.hash:.16})"
+
     @property
     def gallery(self) -> str:
         """The version of the gallery that the network is part of."""
         return self.metadata.get("gallery", FIRST_GALLERY)
 
-    def write(self, path: Path) -> None:
+    def save(self, path: Path) -> None:
+        """Write the network to a safetensors file, atomically.
+
+        Raises:
+            ImpastoError: the folder or the disk does not accept the file.
+        """
         metadata = self.metadata | {
             "format": FORMAT,
             "name": self.name,
@@ -81,23 +86,29 @@ class Network:
 
 
 def read_network(path: Path) -> Network:
-    """The network in a file. Raises NetworkError if it is missing or broken, or if an engine should
-    not run it."""
+    """Read a network file, and check that an engine may run it.
+
+    Raises:
+        NetworkError: the file is missing or broken, or its graph is refused.
+    """
     network = _read(path)
     try:
-        check(network)
+        check_network(network)
     except NetworkError as error:
         raise NetworkError(
-            f"{path} is damaged or no network of impasto: {error}; get it anew, from where you trust"
+            f"cannot use {path}: it is damaged or no network of impasto: {error}; get it anew,"
+            " from where you trust"
         ) from error
     return network
 
 
-def check(network: Network) -> None:
-    """Look into the graphs of a network that comes from a file, before an engine does; see
-    `impasto.models.validation`.
+def check_network(network: Network) -> None:
+    """Check the graphs of a network from a file before an engine sees them.
 
-    Raises NetworkError, which says what is wrong and not with which file.
+    See `impasto.models.validation`.
+
+    Raises:
+        NetworkError: the network is refused. The message gives the reason and not the file.
     """
     size = network.embedding_size
     if not 0 < size <= MAX_EMBEDDING_SIZE:
@@ -110,30 +121,27 @@ def check(network: Network) -> None:
     shapes = dict(
         zip(INPUTS, (picture, (1, size), (1, 1, MAX_SIDE // 2, MAX_SIDE // 2)), strict=True)
     )
-    model = validation.check(network.graph, shapes, (OUTPUT, picture))
-    if (found := validation.hash_of(model)) not in (None, network.hash):
+    model = validation.check_graph(network.graph, shapes, (OUTPUT, picture))
+    if (actual := validation.weights_hash(model)) not in (None, network.hash):
         raise NetworkError(
-            f"it says that its hash is {network.hash!r:.100}, and that of its weights is {found}"
+            f"it says that its hash is {network.hash!r:.100}, and that of its weights is {actual}"
         )
     if network.predictor:
+        patch = {INPUTS[0]: (1, 3, PREDICTOR_PATCH_SIZE, PREDICTOR_PATCH_SIZE)}
         try:
-            validation.check(
-                network.predictor,
-                {INPUTS[0]: (1, 3, PREDICTOR_PATCH_SIZE, PREDICTOR_PATCH_SIZE)},
-                (INPUTS[1], (1, size)),
-            )
+            validation.check_graph(network.predictor, patch, (INPUTS[1], (1, size)))
         except NetworkError as error:
             raise NetworkError(f"of its style predictor, {error}") from error
 
 
 def _read(path: Path) -> Network:
+    """Read a network file without checking its graphs."""
     tensors, metadata = read_safetensors(path, NetworkError, FORMAT)
     try:
         size = int(metadata["embedding_size"])
-        if kinds := {each.dtype.name for name, each in tensors.items() if name != "photo"} - {
-            "uint8"
-        }:
-            raise ValueError(f"a graph of {kinds.pop()}")
+        kinds = {tensor.dtype.name for name, tensor in tensors.items() if name != "photo"}
+        if wrong := kinds - {"uint8"}:
+            raise ValueError(f"a graph of {wrong.pop()}")
         predictor = tensors["predictor"].tobytes() if "predictor" in tensors else b""
         photo = tensors["photo"].astype(np.float32).reshape(size) if "photo" in tensors else None
         return Network(
@@ -147,36 +155,47 @@ def _read(path: Path) -> Network:
         )
     except (KeyError, ValueError) as error:
         raise NetworkError(
-            f"{path} is not a whole network file ({error} is missing or wrong); get it anew"
+            f"cannot read {path}: it is not a whole network file ({error} is missing or wrong);"
+            " get it anew"
         ) from error
 
 
 def network_path(name: str, gallery: Path = GALLERY) -> Path:
-    """Where a gallery keeps a network."""
+    """Return the path of a network in a gallery."""
     return gallery / "networks" / f"{name}{SUFFIX}"
 
 
 @cache
 def load_shipped(name: str) -> Network:
-    """A network of the shipped gallery: "base" or "small". Raises NetworkError for another name."""
+    """Load a network of the gallery in use.
+
+    Args:
+        name: "base" or "small".
+
+    Raises:
+        NetworkError: the name is another.
+    """
     if name not in NETWORKS:
         raise NetworkError(
-            f"no network is called {name!r}; there are {', '.join(NETWORKS)}, or give a network file such as "
-            "networks/base.safetensors of another gallery"
+            f"no network is called {name!r}; there are {', '.join(NETWORKS)}, or give a network"
+            " file such as networks/base.safetensors of another gallery"
         )
     path = network_path(name)
-    return (
-        _read(path) if path.is_relative_to(PACKAGE) else read_network(path)
-    )  # what ships is as it was tested
+    # networks that ship were checked before they were shipped
+    return _read(path) if path.is_relative_to(PACKAGE) else read_network(path)
 
 
 def find_network(spec: str | Path) -> Network:
-    """A network by the name of one that ships, or by the path of a network file, as of an older
-    gallery.
+    """Find a network by the name of one that ships, or by the path of a network file.
 
     Raises:
-        NetworkError: there is no such network, or the file is broken or none.
+        NetworkError: there is no such network, or the file is broken or of another kind.
     """
     if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
-        return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111  # as `Path.expanduser` raises at `~nobody`
+        # not `Path.expanduser`, which raises at `~nobody`
+        return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111
     return load_shipped(spec)
+
+
+# Former name, for callers in other parts of the package.
+check = check_network

@@ -1,4 +1,4 @@
-"""The noise that networks take: the same for every image, by position."""
+"""The noise input of networks: the same for every image, by position."""
 
 from functools import cache
 
@@ -14,9 +14,18 @@ def _noise() -> NDArray[np.float32]:
 
 
 def noise_at(height: int, width: int, top: int = 0, left: int = 0) -> NDArray[np.float32]:
-    """The noise of a picture of this size, or of the part of a larger one that begins at `top` and
-    `left`, all in pixels and even: (1, 1, height / 2, width / 2), mean 0, deviation 1. The same
-    always: pictures repeat, and videos stand still.
+    """Return the noise for a picture, or for a part of a larger one.
+
+    It is the same at every call, so that results can be repeated and videos stand still.
+
+    Args:
+        height: pixels down, even.
+        width: pixels across, even.
+        top: pixels above the part, even.
+        left: pixels to the left of the part, even.
+
+    Returns:
+        float32 (1, 1, height / 2, width / 2), mean 0, standard deviation 1.
     """
     rows, columns = (
         np.arange(start // 2, (start + side) // 2) % NOISE_SIDE

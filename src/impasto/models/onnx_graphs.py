@@ -1,7 +1,10 @@
-"""Surgery on ONNX graphs: cut them, measure features, count how far they see."""
+"""Surgery on ONNX graphs: cut them, measure features, count how far they see.
+
+Models are `onnx.ModelProto`, which has no types. Each function returns a new model.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,56 +13,73 @@ from impasto.models.network import MULTIPLE
 
 STATISTICS = "statistics"  # the output of a measuring graph
 NORMALIZATION = "InstanceNormalization"
-UPSAMPLING_OPS = ("Resize", "ConvTranspose", "DepthToSpace")  # what makes features more, by node
+UPSAMPLING_OPS = ("Resize", "ConvTranspose", "DepthToSpace")  # operations that enlarge features
 COLORS = 3
 
 
-# Surgery. Models are `onnx.ModelProto`, which has no types; each function gives a new one.
-
-
-def normalizations(model: Any) -> list[Any]:
-    """The nodes that normalize, in order."""
+def find_normalizations(model: Any) -> list[Any]:
+    """List the nodes that normalize, in order."""
     return [node for node in model.graph.node if node.op_type == NORMALIZATION]
 
 
-def with_statistics(model: Any, names: Sequence[str]) -> Any:
-    """With means and variances of features by name, all channels in order, as one more tensor (1, 2
-    channels)."""
+def add_statistics(model: Any, names: Sequence[str]) -> Any:
+    """Add an output with means and variances of features.
+
+    Args:
+        model: the graph.
+        names: features, each (1, C, h, w).
+
+    Returns:
+        The graph with a tensor `STATISTICS` (1, channels of all features times 2): the means of all
+        channels in order, then the variances.
+    """
     from onnx import helper, numpy_helper
 
     measuring = _copy(model)
     axes = numpy_helper.from_array(np.array([2, 3], np.int64), "statistics.axes")
     flat = numpy_helper.from_array(np.array([1, -1], np.int64), "statistics.flat")
     measuring.graph.initializer.extend([axes, flat])
-    add, means, variances = measuring.graph.node.add, [], []
+    nodes, means, variances = [], [], []
     for name in names:
         mean, variance = f"{name}.mean", f"{name}.variance"
-        add().CopyFrom(helper.make_node("ReduceMean", [name, axes.name], [mean], keepdims=1))
-        add().CopyFrom(helper.make_node("Sub", [name, mean], [f"{name}.centred"]))
-        add().CopyFrom(helper.make_node("Mul", [f"{name}.centred"] * 2, [f"{name}.squares"]))
-        add().CopyFrom(
-            helper.make_node("ReduceMean", [f"{name}.squares", axes.name], [variance], keepdims=1)
-        )
+        centered, squares = f"{name}.centred", f"{name}.squares"
+        nodes += [
+            helper.make_node("ReduceMean", [name, axes.name], [mean], keepdims=1),
+            helper.make_node("Sub", [name, mean], [centered]),
+            helper.make_node("Mul", [centered] * 2, [squares]),
+            helper.make_node("ReduceMean", [squares, axes.name], [variance], keepdims=1),
+        ]
         means.append(mean)
         variances.append(variance)
-    add().CopyFrom(helper.make_node("Concat", means + variances, ["statistics.stacked"], axis=1))
-    add().CopyFrom(helper.make_node("Reshape", ["statistics.stacked", flat.name], [STATISTICS]))
+    nodes += [
+        helper.make_node("Concat", means + variances, ["statistics.stacked"], axis=1),
+        helper.make_node("Reshape", ["statistics.stacked", flat.name], [STATISTICS]),
+    ]
+    measuring.graph.node.extend(nodes)
     return measuring
 
 
-def without_normalizations(model: Any) -> Any:
-    """With nothing in the place of its normalizations."""
+def remove_normalizations(model: Any) -> Any:
+    """Remove the nodes that normalize: their inputs take the place of their outputs."""
     plain = _copy(model)
-    past = {norm.output[0]: norm.input[0] for norm in normalizations(plain)}
+    bypass = {norm.output[0]: norm.input[0] for norm in find_normalizations(plain)}
     for node in plain.graph.node:
         for place, name in enumerate(node.input):
-            node.input[place] = past.get(name, name)
+            node.input[place] = bypass.get(name, name)
     return plain
 
 
 def extract_subgraph(model: Any, inputs: Sequence[str] = (), outputs: Sequence[str] = ()) -> bytes:
-    """What leads to some tensors from others, serialized; by default, from the model's inputs to
-    its outputs."""
+    """Cut out the part of a graph that leads from some tensors to others.
+
+    Args:
+        model: the graph.
+        inputs: tensors to begin at; by default the inputs of the graph.
+        outputs: tensors to end at; by default the outputs of the graph.
+
+    Returns:
+        The part, serialized.
+    """
     from onnx import TensorProto, helper
 
     cut = _copy(model)
@@ -68,17 +88,17 @@ def extract_subgraph(model: Any, inputs: Sequence[str] = (), outputs: Sequence[s
         cut.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs
         )
-    given = {each.name: each for each in cut.graph.input}
     if inputs:
+        known = {value.name: value for value in cut.graph.input}
         del cut.graph.input[:]
-        features = [None] * 4  # of any size
+        any_size = [None] * 4
         cut.graph.input.extend(
-            given.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, features)
+            known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, any_size)
             for name in inputs
         )
-    kept, needed = _leading(cut, inputs, [output.name for output in cut.graph.output])
+    nodes, needed = _trace_back(cut, inputs, [output.name for output in cut.graph.output])
     weights = [tensor for tensor in cut.graph.initializer if tensor.name in needed]
-    for field, values in ((cut.graph.node, kept), (cut.graph.initializer, weights)):
+    for field, values in ((cut.graph.node, nodes), (cut.graph.initializer, weights)):
         del field[:]
         field.extend(values)
     del cut.graph.value_info[:]
@@ -86,15 +106,15 @@ def extract_subgraph(model: Any, inputs: Sequence[str] = (), outputs: Sequence[s
 
 
 def required_inputs(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """Of these inputs, those that these outputs are made of."""
-    names = _leading(model, inputs, outputs)[1]
+    """List those of `inputs` that `outputs` are computed from."""
+    names = _trace_back(model, inputs, outputs)[1]
     return [name for name in inputs if name in names]
 
 
-def _leading(
+def _trace_back(
     model: Any, inputs: Sequence[str], outputs: Sequence[str]
 ) -> tuple[list[Any], set[str]]:
-    """The nodes that lead from some tensors to others, and all tensors on the way."""
+    """Find the nodes that lead from some tensors to others, and all tensors on the way."""
     names, nodes = set(outputs), []
     for node in reversed(model.graph.node):
         if names & set(node.output) - set(inputs):
@@ -110,8 +130,10 @@ def _copy(model: Any) -> Any:
 
 
 class ReceptiveField(NamedTuple):
-    """Where features come from: those at position i of pixels from `i * step - before` to `i * step
-    + after`."""
+    """The pixels that features depend on.
+
+    The feature at position i depends on pixels from `i * step - before` to `i * step + after`.
+    """
 
     step: float
     before: float
@@ -119,56 +141,92 @@ class ReceptiveField(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """Pixels around features that begin and end at multiples of 8 which count for them, as a
-        multiple of 8."""
+        """Pixels around a part that its features depend on, as a multiple of 8.
+
+        The part begins and ends at multiples of 8.
+        """
         return math.ceil(max(self.before, self.after - self.step + 1) / MULTIPLE) * MULTIPLE
 
+    def through(self, op_type: str, attributes: Mapping[str, Any], scale: int) -> "ReceptiveField":
+        """Follow the field through one operation.
 
-def receptive_fields(model: Any, given: dict[str, int] | None = None) -> dict[str, ReceptiveField]:
-    """How far the features of a graph see, by name; `given` are features to count from, too, and
-    their steps.
+        Args:
+            op_type: the operation in ONNX.
+            attributes: attributes of the node, such as `kernel_shape` and `strides`.
+            scale: for `Resize`, the factor by which it enlarges.
+        """
+        step, before, after = self
+        kernel = attributes["kernel_shape"][0] if "kernel_shape" in attributes else None
+        if op_type in UPSAMPLING_OPS:
+            if op_type == "Resize":
+                factor, taps = scale, 0
+            else:
+                factor = (
+                    attributes["blocksize"]
+                    if op_type == "DepthToSpace"
+                    else attributes["strides"][0]
+                )
+                taps = 0 if kernel is None else kernel - factor
+            reach = step / factor * taps / 2
+            return ReceptiveField(
+                step / factor, before + reach + step - step / factor, after + reach
+            )
+        if kernel is not None:
+            reach = step * attributes.get("dilations", [1])[0] * (kernel - 1) / 2
+            return ReceptiveField(step * attributes["strides"][0], before + reach, after + reach)
+        return self
 
-    Raises StopIteration or KeyError if the graph is of another kind.
+
+def receptive_fields(model: Any, steps: dict[str, int] | None = None) -> dict[str, ReceptiveField]:
+    """Compute the receptive fields of all features of a graph, by name.
+
+    Args:
+        model: the graph.
+        steps: features to count from as well as from pixels, and their steps in pixels.
+
+    Raises:
+        StopIteration, KeyError: the graph is of another kind.
     """
     from onnx import helper, numpy_helper
 
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    made_by = {output: node for node in model.graph.node for output in node.output}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    fields = _first_fields(model, constants, producers)
+    fields |= {name: ReceptiveField(step, 0, step - 1) for name, step in (steps or {}).items()}
+    for node in model.graph.node:
+        inputs = [fields[name] for name in node.input if name in fields]
+        if not inputs or fields.keys() & set(node.output):
+            continue
+        widest = ReceptiveField(*(max(values) for values in zip(*inputs, strict=True)))
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        scale = 1
+        if node.op_type == "Resize":
+            scale = int(numpy_helper.to_array(constants[node.input[2]])[2])
+        field = widest.through(node.op_type, attributes, scale)
+        fields |= dict.fromkeys(node.output, field)
+    return fields
+
+
+def _first_fields(
+    model: Any, constants: Mapping[str, Any], producers: Mapping[str, Any]
+) -> dict[str, ReceptiveField]:
+    """Return the field of the features that the first convolution reads."""
     first = next(node for node in model.graph.node if node.op_type == "Conv")
     name = first.input[1]
-    weight = constants.get(name) or constants[made_by[name].input[0]]  # in float16, and then cast
-    pixels = math.isqrt(
-        weight.dims[1] // COLORS
-    )  # a side, of which there are features: 1 where they are not unshuffled
-    found = {without_padding(first.input[0], made_by): ReceptiveField(pixels, 0, pixels - 1)}
-    found |= {name: ReceptiveField(step, 0, step - 1) for name, step in (given or {}).items()}
-    for node in model.graph.node:
-        inputs = [found[name] for name in node.input if name in found]
-        if not inputs or found.keys() & set(node.output):
-            continue
-        step, before, after = (max(values) for values in zip(*inputs, strict=True))
-        about = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if node.op_type in UPSAMPLING_OPS:
-            if node.op_type == "Resize":
-                factor, taps = int(numpy_helper.to_array(constants[node.input[2]])[2]), 0
-            else:
-                factor = (
-                    about["blocksize"] if node.op_type == "DepthToSpace" else about["strides"][0]
-                )
-                taps = about["kernel_shape"][0] - factor if "kernel_shape" in about else 0
-            around = step / factor * taps / 2
-            before, after, step = (
-                before + around + step - step / factor,
-                after + around,
-                step / factor,
-            )
-        elif "kernel_shape" in about:
-            around = step * about.get("dilations", [1])[0] * (about["kernel_shape"][0] - 1) / 2
-            before, after, step = before + around, after + around, step * about["strides"][0]
-        found |= dict.fromkeys(node.output, ReceptiveField(step, before, after))
-    return found
+    # weights in float16, and then cast
+    weight = constants.get(name) or constants[producers[name].input[0]]
+    # pixels a side that one feature holds: 1 where they are not unshuffled
+    pixels = math.isqrt(weight.dims[1] // COLORS)
+    return {skip_padding(first.input[0], producers): ReceptiveField(pixels, 0, pixels - 1)}
 
 
-def without_padding(name: str, made_by: dict[str, Any]) -> str:
-    """The features that others are, with a border around them."""
-    return made_by[name].input[0] if made_by[name].op_type == "Pad" else name
+def skip_padding(name: str, producers: Mapping[str, Any]) -> str:
+    """Return the features without the border that a `Pad` node puts around them."""
+    return producers[name].input[0] if producers[name].op_type == "Pad" else name
+
+
+# Former names, for callers in other parts of the package.
+normalizations = find_normalizations
+with_statistics = add_statistics
+without_normalizations = remove_normalizations
+without_padding = skip_padding

@@ -1,9 +1,8 @@
-"""ONNX graphs that stand in files, looked into before an engine sees them: what they compute, and
-how much of it.
+"""Check ONNX graphs from files before an engine sees them: their operations, and their memory.
 
-An engine does what a graph says: a few hundred bytes may ask for terabytes of memory, for a file
-beside them, or for code of another library. So a graph from a file has only operations that exports
-of this project have, on tensors that are all bounded.
+An engine does whatever a graph demands: a few hundred bytes may demand terabytes of memory, a file
+beside them, or code of another library. So a graph from a file may have only operations that
+exports of impasto have, on tensors that are all bounded.
 """
 
 import hashlib
@@ -14,110 +13,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from impasto.errors import NetworkError
+from impasto.errors import NetworkError, one_line
 
+# fmt: off
 OPERATIONS = frozenset(
     (
-        *(
-            "Abs",
-            "Add",
-            "AveragePool",
-            "Cast",
-            "Clip",
-            "Concat",
-            "Constant",
-            "ConstantOfShape",
-            "Conv",
-            "ConvTranspose",
-        ),
-        *(
-            "DepthToSpace",
-            "Div",
-            "Expand",
-            "EyeLike",
-            "Gather",
-            "GatherND",
-            "Gemm",
-            "Identity",
-            "InstanceNormalization",
-        ),
-        *(
-            "LeakyRelu",
-            "Log",
-            "MatMul",
-            "Max",
-            "MaxPool",
-            "Min",
-            "Mul",
-            "Pad",
-            "ReduceMean",
-            "ReduceSum",
-            "Relu",
-            "Reshape",
-        ),
-        *(
-            "Resize",
-            "Shape",
-            "Sigmoid",
-            "Sign",
-            "Slice",
-            "SpaceToDepth",
-            "Split",
-            "Sqrt",
-            "Squeeze",
-            "Sub",
-            "Tanh",
-        ),
-        *("Transpose", "Unsqueeze"),
+        "Abs", "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape",
+        "Conv", "ConvTranspose", "DepthToSpace", "Div", "Expand", "EyeLike", "Gather", "GatherND",
+        "Gemm", "Identity", "InstanceNormalization", "LeakyRelu", "Log", "MatMul", "Max", "MaxPool",
+        "Min", "Mul", "Pad", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Shape",
+        "Sigmoid", "Sign", "Slice", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub", "Tanh",
+        "Transpose", "Unsqueeze",
     )
 )
-"""All that exports of this project have had, and what is nearest to it. None runs another graph,
-none reads anything."""
+"""Operations that exports of impasto have had, and similar ones. None runs another graph, none
+reads a file."""
 
-MAX_NODES = 5000  # of a graph; base and its predictor have 300 and 160
-# numbers of one tensor to a pixel of the picture; ours have 9 at most, and networks of the PyTorch
-# examples 32
-MAX_FEATURES_PER_PIXEL = 128
-MAX_SHAPE_SIZE = (
-    64  # numbers of a tensor that may be a shape, an axis and the like, and is computed here
-)
+# operations by which graphs compute shapes, axes and the like, and that are computed here
 SHAPE_OPERATIONS = frozenset(
     (
-        "Add",
-        "Cast",
-        "Concat",
-        "Div",
-        "Gather",
-        "Mul",
-        "Reshape",
-        "Slice",
-        "Squeeze",
-        "Sub",
+        "Add", "Cast", "Concat", "Div", "Gather", "Mul", "Reshape", "Slice", "Squeeze", "Sub",
         "Unsqueeze",
     )
-)  # how
-HALF = ".float16"  # ends the names of weights as exports store them
+)
+# fmt: on
+
+MAX_NODES = 5000  # of a graph; base and its predictor have 300 and 160
+# numbers of one tensor for each pixel of the picture; networks that ship have 9 at most, and
+# networks of the PyTorch examples 32
+MAX_FEATURES_PER_PIXEL = 128
+# numbers of a tensor that may be a shape, an axis and the like, and is then computed here
+MAX_SHAPE_SIZE = 64
+MAX_REASON_LENGTH = 200  # characters of another library's message
+HALF = ".float16"  # suffix of the names of weights as exports store them
 OPTIONAL = "noise"  # of the inputs
+DOMAINS = ("", "ai.onnx")  # of the operations of ONNX itself
 
 Shape = tuple[int, ...]
 
 
-def check(graph: bytes, inputs: Mapping[str, Shape], output: tuple[str, Shape]) -> Any:
-    """Look into a graph.
+def check_graph(graph: bytes, inputs: Mapping[str, Shape], output: tuple[str, Shape]) -> Any:
+    """Check a graph.
 
     Args:
         graph: ONNX, serialized.
-        inputs: what it takes, by name and in order, noise or not: shapes for a picture as large as
-            it ever takes in one go.
-        output: name and shape of what it gives then.
+        inputs: its inputs by name and in order, noise or not, with their shapes for a picture as
+            large as it ever takes in one go.
+        output: name and shape of its output for these inputs.
 
     Returns:
         The model, `onnx.ModelProto`.
 
     Raises:
         NetworkError: it is no graph, or another one; it has operations that exports do not have,
-            would take too much memory, or holds weights that are not finite. Says what, and not
-            where.
+            would take too much memory, or holds weights that are not finite. The message gives
+            the reason and not the file.
     """
     import onnx  # here, as few need it
 
@@ -125,71 +75,101 @@ def check(graph: bytes, inputs: Mapping[str, Shape], output: tuple[str, Shape]) 
         model = onnx.load_model_from_string(graph)
     except Exception as error:  # protobuf's own kind
         raise NetworkError("it holds no ONNX graph") from error
-    if said := _misfit(model, inputs, output[0]):
-        raise NetworkError(said)
-    constants = {tensor.name: _array(tensor) for tensor in model.graph.initializer}
+    reason = (
+        _interface_mismatch(model, inputs, output[0])
+        or _foreign_part(model)
+        or _foreign_operation(model)
+    )
+    if reason:
+        raise NetworkError(reason)
+    constants = {tensor.name: _read_tensor(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
-        for each in node.attribute:
-            if each.HasField("t"):
-                _array(each.t)
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                _read_tensor(attribute.t)
     try:
-        found = _shapes(model, inputs, constants).get(output[0])
+        shape = _infer_shapes(model, inputs, constants).get(output[0])
     except NetworkError:
         raise
     except Exception as error:  # onnx raises many kinds where a graph contradicts itself
-        raise NetworkError(f"its graph is broken ({_line(error)})") from error
-    if found != output[1]:
+        raise NetworkError(f"its graph is broken ({_short_reason(error)})") from error
+    if shape != output[1]:
         raise NetworkError(
-            f"its graph gives {output[0]} of the shape {found}, where it should be {output[1]}"
+            f"its graph gives {output[0]} of the shape {shape}, where it should be {output[1]}"
         )
     return model
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _short_reason(error: Exception) -> str:
+    return one_line(error)[:MAX_REASON_LENGTH]
 
 
-def _misfit(model: Any, inputs: Mapping[str, Shape], output: str) -> str | None:
-    """What a graph has that exports do not have, to be seen without reading its tensors; None if
-    there is nothing."""
+def _interface_mismatch(model: Any, inputs: Mapping[str, Shape], output: str) -> str | None:
+    """Explain how inputs and outputs of a graph differ from those required; None if they match."""
     graph = model.graph
-    names, made = [each.name for each in graph.input], [each.name for each in graph.output]
-    if names != [name for name in inputs if name in names or name != OPTIONAL] or made != [output]:
-        return f"its graph makes {', '.join(made)} of {', '.join(names)}, and not {output} of {', '.join(inputs)}"
-    for each in graph.input:
-        sides = [dim.dim_value for dim in each.type.tensor_type.shape.dim]
-        if len(sides) != len(inputs[each.name]) or any(
-            side not in (0, is_) for side, is_ in zip(sides, inputs[each.name], strict=True)
+    names, outputs = [value.name for value in graph.input], [value.name for value in graph.output]
+    expected = [name for name in inputs if name in names or name != OPTIONAL]
+    if names != expected or outputs != [output]:
+        return (
+            f"its graph makes {', '.join(outputs)} of {', '.join(names)}, and not {output} of"
+            f" {', '.join(inputs)}"
+        )
+    for value in graph.input:
+        sides, shape = (
+            [dim.dim_value for dim in value.type.tensor_type.shape.dim],
+            inputs[value.name],
+        )
+        if len(sides) != len(shape) or any(
+            side not in (0, required) for side, required in zip(sides, shape, strict=True)
         ):
-            return f"its graph takes {each.name} of the shape {sides}, where it should be {list(inputs[each.name])}"
-    if len(graph.node) > MAX_NODES:
-        return f"its graph has {len(graph.node)} operations, and {MAX_NODES} is the most"
-    domains = [each.domain for each in model.opset_import]
-    if (
-        domains not in ([""], ["ai.onnx"])
-        or model.functions
-        or model.training_info
-        or graph.sparse_initializer
-    ):
-        return "its graph is more than operations of ONNX on plain weights"
-    for node in graph.node:
-        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATIONS:
-            return f"its graph has the operation {node.domain}{node.domain and '.'}{node.op_type}, which is not let run"
-        for each in node.attribute:
-            if (
-                each.HasField("g")
-                or each.graphs
-                or each.tensors
-                or each.HasField("sparse_tensor")
-                or each.sparse_tensors
-            ):
-                return f"its graph has more inside its operation {node.op_type}"
+            return (
+                f"its graph takes {value.name} of the shape {sides}, where it should be"
+                f" {list(shape)}"
+            )
     return None
 
 
-def _array(tensor: Any) -> NDArray[Any]:
-    """What a tensor of a graph holds. Raises NetworkError if it lies elsewhere, is not all there,
-    or is not finite."""
+def _foreign_part(model: Any) -> str | None:
+    """Explain the parts of a model that exports do not have; None if there are none."""
+    graph = model.graph
+    if len(graph.node) > MAX_NODES:
+        return f"its graph has {len(graph.node)} operations, and {MAX_NODES} is the most"
+    domains = [opset.domain for opset in model.opset_import]
+    more = model.functions or model.training_info or graph.sparse_initializer
+    if more or len(domains) != 1 or domains[0] not in DOMAINS:
+        return "its graph is more than operations of ONNX on plain weights"
+    return None
+
+
+def _foreign_operation(model: Any) -> str | None:
+    """Name the first operation that exports do not have; None if there is none."""
+    for node in model.graph.node:
+        if node.domain not in DOMAINS or node.op_type not in OPERATIONS:
+            name = f"{node.domain}{node.domain and '.'}{node.op_type}"
+            name = "".join(filter(str.isprintable, name))  # the file may say anything
+            return f"its graph has the operation {name}, which is not let run"
+        if any(_holds_more(attribute) for attribute in node.attribute):
+            return f"its graph has more inside its operation {node.op_type}"
+    return None
+
+
+def _holds_more(attribute: Any) -> bool:
+    """Tell whether an attribute holds graphs, or more than one plain tensor."""
+    return bool(
+        attribute.HasField("g")
+        or attribute.graphs
+        or attribute.tensors
+        or attribute.HasField("sparse_tensor")
+        or attribute.sparse_tensors
+    )
+
+
+def _read_tensor(tensor: Any) -> NDArray[Any]:
+    """Read the numbers of a tensor.
+
+    Raises:
+        NetworkError: they lie in another file, are not all there, or are not finite.
+    """
     import onnx
     from onnx import numpy_helper
 
@@ -198,83 +178,108 @@ def _array(tensor: Any) -> NDArray[Any]:
             f"its weights {tensor.name} are said to lie in another file, which is not read"
         )
     size = math.prod(tensor.dims)
-    if min(tensor.dims, default=0) < 0 or size > tensor.ByteSize():  # before room is made for them
+    # compared before memory is allocated for them
+    if min(tensor.dims, default=0) < 0 or size > tensor.ByteSize():
         raise NetworkError(
-            f"its weights {tensor.name} are {list(tensor.dims)} numbers, and it does not hold as many"
+            f"its weights {tensor.name} are {list(tensor.dims)} numbers, and it does not hold as"
+            " many"
         )
     try:
         array: NDArray[Any] = numpy_helper.to_array(tensor)
     except Exception as error:
-        raise NetworkError(f"its weights {tensor.name} are broken ({_line(error)})") from error
+        raise NetworkError(
+            f"its weights {tensor.name} are broken ({_short_reason(error)})"
+        ) from error
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise NetworkError(
-            f"its weights {tensor.name} are not finite numbers: it is damaged, or its training failed"
+            f"its weights {tensor.name} are not finite numbers: it is damaged, or its training"
+            " failed"
         )
     return array
 
 
-def _shapes(
+def _infer_shapes(
     model: Any, inputs: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]]
 ) -> dict[str, Shape]:
-    """Shapes of all tensors of a graph by name; those that are shapes themselves are computed on
-    the way.
+    """Infer the shapes of all tensors of a graph, by name.
 
-    Raises NetworkError if one is too large, or does not show before it runs; what onnx raises if it
-    makes no sense.
+    Tensors that are shapes themselves are computed on the way.
+
+    Raises:
+        NetworkError: a tensor is too large, or its size is unknown before the graph runs.
+        Exception: any kind, by onnx, where the graph makes no sense.
     """
     from onnx import defs, helper, numpy_helper, shape_inference
-    from onnx.reference import ReferenceEvaluator
 
     (opset,) = model.opset_import
-    most = MAX_FEATURES_PER_PIXEL * math.prod(inputs["image"][2:])
+    max_size = MAX_FEATURES_PER_PIXEL * math.prod(inputs["image"][2:])
     types = {
-        each.name: helper.make_tensor_type_proto(each.type.tensor_type.elem_type, inputs[each.name])
-        for each in model.graph.input
+        value.name: helper.make_tensor_type_proto(
+            value.type.tensor_type.elem_type, inputs[value.name]
+        )
+        for value in model.graph.input
     }
     for name, array in constants.items():
-        types[name] = helper.make_tensor_type_proto(
-            helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
-        )
-    values = {
-        name: array for name, array in constants.items() if array.size <= MAX_SHAPE_SIZE
-    }  # floats may be scales
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        types[name] = helper.make_tensor_type_proto(kind, array.shape)
+    # small tensors whose numbers are known; floats may be scales
+    values = {name: array for name, array in constants.items() if array.size <= MAX_SHAPE_SIZE}
     for node in model.graph.node:
         names = list(dict.fromkeys(filter(None, node.input)))
         known = {name: values[name] for name in names if name in values}
-        schema = defs.get_schema(node.op_type, opset.version, "")
-        given = {name: numpy_helper.from_array(array) for name, array in known.items()}
-        found = shape_inference.infer_node_outputs(
-            schema, node, {name: types[name] for name in names}, given, opset_imports=[opset]
+        inferred = shape_inference.infer_node_outputs(
+            defs.get_schema(node.op_type, opset.version, ""),
+            node,
+            {name: types[name] for name in names},
+            {name: numpy_helper.from_array(array) for name, array in known.items()},
+            opset_imports=[opset],
         )
-        made = list(filter(None, node.output))
-        for name in made:
-            shape = _shape(found[name])
+        outputs = list(filter(None, node.output))
+        for name in outputs:
             if name in types:
                 raise NetworkError(f"its graph makes {name} twice")
-            if shape is None:
-                raise NetworkError(f"its graph does not tell how large {name} is ({node.op_type})")
-            if math.prod(shape) > most:
-                size = f"{math.prod(shape):,} numbers"
-                raise NetworkError(
-                    f"its graph makes {size} of a picture at once ({node.op_type}), and {most:,} are the most"
-                )
-            types[name] = found[name]
-        if node.op_type == "Shape":
-            about = {each.name: each.i for each in node.attribute}
-            whole = np.array(_shape(types[names[0]]), np.int64)
-            values[made[0]] = whole[about.get("start", 0) : about.get("end", len(whole))]
-        elif (
-            node.op_type in SHAPE_OPERATIONS
-            and len(known) == len(names)
-            and math.prod(_shape(found[made[0]]) or ()) <= MAX_SHAPE_SIZE
-        ):
-            results: Any = ReferenceEvaluator(node, opsets={"": opset.version}).run(None, known)
-            values[made[0]] = np.asarray(results[0])
+            _check_tensor_size(name, _shape(inferred[name]), node.op_type, max_size)
+            types[name] = inferred[name]
+        if (value := _compute_shape(node, names, types, known, opset.version)) is not None:
+            values[outputs[0]] = value
     return {name: _shape(kind) or () for name, kind in types.items()}
 
 
+def _check_tensor_size(name: str, shape: Shape | None, op_type: str, max_size: int) -> None:
+    if shape is None:
+        raise NetworkError(f"its graph does not tell how large {name} is ({op_type})")
+    if math.prod(shape) > max_size:
+        raise NetworkError(
+            f"its graph makes {math.prod(shape):,} numbers of a picture at once ({op_type}), and"
+            f" {max_size:,} are the most"
+        )
+
+
+def _compute_shape(
+    node: Any,
+    inputs: list[str],
+    types: Mapping[str, Any],
+    known: Mapping[str, NDArray[Any]],
+    opset_version: int,
+) -> NDArray[Any] | None:
+    """Compute the output of a node where it is, or may become, a shape; else return None."""
+    from onnx.reference import ReferenceEvaluator
+
+    if node.op_type == "Shape":
+        ends = {attribute.name: attribute.i for attribute in node.attribute}
+        shape = np.array(_shape(types[inputs[0]]), np.int64)
+        return shape[ends.get("start", 0) : ends.get("end", len(shape))]
+    if node.op_type not in SHAPE_OPERATIONS or len(known) != len(inputs):
+        return None
+    output = next(filter(None, node.output))
+    if math.prod(_shape(types[output]) or ()) > MAX_SHAPE_SIZE:
+        return None
+    results: Any = ReferenceEvaluator(node, opsets={"": opset_version}).run(None, dict(known))
+    return np.asarray(results[0])
+
+
 def _shape(kind: Any) -> Shape | None:
-    """Of a type, where it is known."""
+    """Return the shape of a tensor type, or None where it is unknown."""
     dims = kind.tensor_type.shape.dim
     if not kind.tensor_type.HasField("shape") or not all(
         dim.HasField("dim_value") and dim.dim_value >= 0 for dim in dims
@@ -283,20 +288,24 @@ def _shape(kind: Any) -> Shape | None:
     return tuple(dim.dim_value for dim in dims)
 
 
-def hash_of(model: Any) -> str | None:
-    """The hash of the network that a graph is: over its weights, as
-    `impasto.learning.networks.perceptual.tensors_hash` has it, or, where they are not stored as in
-    exports of this project, what its own metadata say, if they do.
+def weights_hash(model: Any) -> str | None:
+    """Compute the hash of a network from its graph.
+
+    It is the hash over its weights, as by `impasto.learning.networks.perceptual.tensors_hash`.
+
+    Returns:
+        The hash. For graphs that do not store weights as exports of impasto do, it is the hash in
+        their own metadata, or None.
     """
     from onnx import numpy_helper
 
     halves = {
-        each.name.removesuffix(HALF): each
-        for each in model.graph.initializer
-        if each.name.endswith(HALF)
+        tensor.name.removesuffix(HALF): tensor
+        for tensor in model.graph.initializer
+        if tensor.name.endswith(HALF)
     }
     if not halves:
-        return next((each.value for each in model.metadata_props if each.key == "hash"), None)
+        return next((entry.value for entry in model.metadata_props if entry.key == "hash"), None)
     digest = hashlib.sha256()
     for name in sorted(halves):
         array = numpy_helper.to_array(halves[name])

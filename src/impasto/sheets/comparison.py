@@ -1,96 +1,136 @@
-"""Comparisons: photographs painted in every combination of what may vary, on a sheet; before and
-after; strengths in motion."""
+"""Comparisons: photographs painted in every combination of styles, strengths, colors and networks.
+
+They become a labeled sheet, one picture of before and after, or an animated sweep of strength.
+"""
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from impasto.errors import VideoError
-from impasto.files import atomic_write, os_reason
+from impasto.errors import ImpastoError, PictureError, first_line
+from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.images.resize import resized
 from impasto.images.rows import ArrayRows
+from impasto.images.writing import check_sides, write
 from impasto.inference.color import Color
+from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
-from impasto.progress import Advance
-from impasto.sheets.contact_sheet import SheetRow, in_rows, sheet_of
-from impasto.stylizer import Stylizer
+from impasto.progress import Advance, OnProgress, Progress
+from impasto.sheets.contact_sheet import CELL_WIDTH, SheetRow, in_rows, sheet_of
+from impasto.sheets.sweep import SWEEP_STRENGTHS, there_and_back, write_animation
+from impasto.video.formats import is_same_file
 
-SHORT = 512  # pixels of the short side of what is painted for a sheet, if cells need no more
-MOST_COLUMNS = 8  # beyond which a table is turned around if that makes it narrower
-SWEEP = tuple(
-    (1 - math.cos(math.pi * step / 24)) / 2 for step in range(25)
-)  # strengths that linger at 0 and 1
-FRAME = 80  # milliseconds that each is shown, which GIF keeps in hundredths of a second
+DEFAULT_SHORT_SIDE = 512  # pixels of what is painted for a sheet, if cells need no more
+MAX_COLUMNS = 8  # of a table; a wider one is transposed, if that makes it narrower
 PHOTOGRAPH = "photograph"
-USUAL = "strength 1", "stroke 1", "as painted", "base"  # what goes without saying
+DEFAULT_LABELS = "strength 1", "stroke 1", "as painted", "base"  # which a title leaves out
 
-Paint = Callable[[Picture, StylizeSettings, Advance], UInt8]
-"""Paints a photograph in a manner: uint8 (H, W, 3), as large. Tells of each share of the work that
-is done; they sum to 1."""
+PaintFunction = Callable[[Picture, StylizeSettings, Advance], UInt8]
+"""Paint a photograph: uint8 RGB (H, W, 3) of its size.
+
+The last argument is called with the fraction of work done since its last call; they sum to 1.
+"""
+
+ComparisonKind = Literal["sheet", "before-after", "sweep"]
+"""A labeled sheet, photograph and painting in one picture, or an animation of strengths."""
 
 
-def by_network(stylizer: Stylizer) -> Paint:
-    """Painting by a network."""
+def network_painter(model: LoadedNetwork) -> PaintFunction:
+    """Return the function that paints by a network."""
     return lambda photo, settings, advance: build_pipeline(
-        stylizer, ArrayRows(photo.rgb), settings, photo.alpha, advance
+        model, ArrayRows(photo.rgb), settings, photo.alpha, advance
     ).rows.to_array()
 
 
-def load(path: Path, short: int | None = None, width: int = 0) -> Picture:
-    """A photograph to compare by: what is clear is white.
+def load_photo(path: Path, short_side: int | None = None, width: int = 0) -> Picture:
+    """Read a photograph to compare by; transparent pixels become white.
 
     Args:
-        path: a picture.
-        short: pixels of its shorter side, which is never enlarged; None: all it has, or with
-            `width` `SHORT`.
-        width: pixels across that it has to have at least, if it is large enough.
+        path: a picture file.
+        short_side: pixels of its shorter side, which is never enlarged. None keeps its size, or
+            with `width` takes `DEFAULT_SHORT_SIDE`.
+        width: least pixels across, if the file has as many.
 
-    Raises PictureError if it cannot be read.
+    Raises:
+        PictureError: the file cannot be read.
     """
     picture = read(path)
-    if short is None and width:
-        short = max(SHORT, math.ceil(width * min(1.0, picture.height / picture.width)))
-    side = min(short or picture.height, picture.height, picture.width)
-    rgb, alpha = (
-        resized(picture.rgb, side),
-        None if picture.alpha is None else resized(picture.alpha, side),
-    )
+    if short_side is None and width:
+        needed = math.ceil(width * min(1.0, picture.height / picture.width))
+        short_side = max(DEFAULT_SHORT_SIDE, needed)
+    side = min(short_side or picture.height, picture.height, picture.width)
+    rgb = resized(picture.rgb, side)
+    alpha = None if picture.alpha is None else resized(picture.alpha, side)
     if alpha is not None:
         opaque = alpha[..., None].astype(np.float32) / 255
         rgb = (opaque * rgb + (1 - opaque) * 255 + 0.5).astype(np.uint8)
     return Picture(rgb, alpha)
 
 
+def load_photos(
+    paths: Sequence[Path], target: Path, named: Container[Path], side: int | None, width: int
+) -> tuple[list[tuple[str, Picture]], list[tuple[str, Exception]]]:
+    """Read photographs to compare by.
+
+    Args:
+        paths: picture files.
+        target: the file of the comparison. It is an earlier comparison in a folder of photographs,
+            and is left out, unless it is named.
+        named: files that the user named.
+        side: pixels of the shorter side, as of `load_photo`.
+        width: least pixels across, as of `load_photo`.
+
+    Returns:
+        Photographs with their names, and files that cannot be used with the reasons.
+    """
+    photos: list[tuple[str, Picture]] = []
+    failures: list[tuple[str, Exception]] = []
+    for path in paths:
+        if is_same_file(path, target):
+            if path in named:
+                reason = "it is the photograph itself, which is never overwritten; give another -o"
+                failures.append((str(path), PictureError(f"cannot write {target}: {reason}")))
+            continue
+        try:
+            photos.append((path.stem, load_photo(path, side, width)))
+        except ImpastoError as error:
+            failures.append((str(path), error))
+    return photos, failures
+
+
 @dataclass(frozen=True)
 class ComparisonSheet:
-    """Photographs, and what they are painted with: every combination of it.
+    """Photographs, and every combination of settings that they are painted with.
 
     Attributes:
-        photos: with their names.
-        styles: manners, whose styles, masks and regions count.
-        strengths, strokes, colors: those of manners.
-        painters: what paints, with its name.
+        photos: photographs with their names.
+        styles: settings of which the styles, masks and regions count.
+        stylizers: functions that paint, with their names.
+        strengths: strengths, 0..1.
+        strokes: sizes of strokes.
+        colors: color modes.
     """
 
     photos: Sequence[tuple[str, Picture]]
     styles: Sequence[StylizeSettings]
-    stylizers: Sequence[tuple[str, Paint]]
+    stylizers: Sequence[tuple[str, PaintFunction]]
     strengths: Sequence[float] = (1.0,)
     strokes: Sequence[float] = (1.0,)
     colors: Sequence[Color] = (Color(),)
 
     @property
     def labels(self) -> list[list[str]]:
-        """Of each thing that may vary beside photographs, what its values are called."""
+        """Labels of the values of each setting, photographs aside."""
         return [
             [mix_label(settings.style) for settings in self.styles],
             [f"strength {strength:g}" for strength in self.strengths],
@@ -102,84 +142,85 @@ class ComparisonSheet:
     def __len__(self) -> int:
         return len(self.photos) * math.prod(map(len, self.labels))
 
-    def paintings(self, advance: Advance = lambda _: None) -> Iterator[UInt8]:
-        """All paintings, photograph by photograph; what varies last is the painter. `advance` is
-        told of 1 for each of them.
+    def paint(self, advance: Advance = lambda _: None) -> Iterator[UInt8]:
+        """Yield all paintings, photograph by photograph; the network varies fastest.
 
-        Raises: as `impasto.inference.pipeline.painting`.
+        Args:
+            advance: called with the fraction of a painting done since its last call; the fractions
+                of each painting sum to 1.
+
+        Raises:
+            StyleError: a style does not fit the network.
+            MaskError: the mask is the photograph's transparency, and it has none.
+            ValueError: a strength or a stroke is out of range.
         """
         values = self.styles, self.strengths, self.strokes, self.colors, self.stylizers
-        for (_, photo), (settings, strength, stroke, color, (_, paint)) in itertools.product(
-            self.photos, itertools.product(*values)
-        ):
-            yield paint(
-                photo, replace(settings, strength=strength, stroke=stroke, color=color), advance
-            )
+        for (_, photo), combination in itertools.product(self.photos, itertools.product(*values)):
+            settings, strength, stroke, color, (_, paint) = combination
+            settings = replace(settings, strength=strength, stroke=stroke, color=color)
+            yield paint(photo, settings, advance)
 
-    def size(self, width: int = 320) -> tuple[int, int]:
-        """Width and height of the sheet, in pixels, before anything is painted."""
-        each = len(self) // len(self.photos)
+    def size(self, width: int = CELL_WIDTH) -> tuple[int, int]:
+        """Return width and height of the sheet, in pixels, before anything is painted."""
+        count = len(self) // len(self.photos)
         blanks = [
             np.zeros((max(1, round(photo.height * width / photo.width)), width, 3), np.uint8)
             for _, photo in self.photos
         ]
-        height, across = self.sheet([blank for blank in blanks for _ in range(each)], width).shape[
-            :2
-        ]
-        return across, height
+        sheet = self.arrange([blank for blank in blanks for _ in range(count)], width)
+        return sheet.shape[1], sheet.shape[0]
 
-    def sheet(self, paintings: Sequence[UInt8], width: int = 320) -> UInt8:
-        """All that `paintings` gives on one sheet, beside the photographs: uint8 (H, W, 3), cells
-        `width` pixels wide.
+    def arrange(self, paintings: Sequence[UInt8], width: int = CELL_WIDTH) -> UInt8:
+        """Arrange the paintings beside their photographs on one sheet.
 
-        One thing that varies makes a flow of labelled cells, two make a table, of which photographs
-        may be one, and more a flow of cells, below each photograph. What all have in common stands
-        above.
+        If one setting varies, it makes a flow of labeled cells. If two vary, photographs among
+        them, they are the rows and columns of a table. If more vary, each photograph is followed
+        by a flow of cells. The labels that all cells share stand above.
+
+        Args:
+            paintings: all that `paint` yields.
+            width: pixels across of a cell.
+
+        Returns:
+            uint8 RGB (H, W, 3).
         """
         varying = [labels for labels in self.labels if len(labels) > 1]
-        common = ", ".join(
-            labels[0] for labels in self.labels if len(labels) == 1 and labels[0] not in USUAL
-        )
+        shared = [labels[0] for labels in self.labels if len(labels) == 1]
+        title = ", ".join(label for label in shared if label not in DEFAULT_LABELS)
         if not varying:
-            varying, common = [[common]], ""
+            varying, title = [[title]], ""
         count = len(self) // len(self.photos)
-        painted = [paintings[start : start + count] for start in range(0, len(self), count)]
+        groups = [paintings[start : start + count] for start in range(0, len(self), count)]
         names = [name for name, _ in self.photos] if len(self.photos) > 1 else [PHOTOGRAPH]
+        photos = [photo.rgb for _, photo in self.photos]
         rows: list[SheetRow] = []
-        if len(varying) == 1 and len(self.photos) == 1:
-            rows = in_rows(
-                [(PHOTOGRAPH, self.photos[0][1].rgb), *zip(varying[0], painted[0], strict=True)]
-            )
+        if len(varying) == 1 and len(photos) == 1:
+            rows = in_rows([(PHOTOGRAPH, photos[0]), *zip(varying[0], groups[0], strict=True)])
         elif len(varying) == 1:
-            beside = [
-                [photo.rgb, *own] for (_, photo), own in zip(self.photos, painted, strict=True)
-            ]
-            rows = _table(names, [PHOTOGRAPH, *varying[0]], beside)
+            cells = [[photo, *group] for photo, group in zip(photos, groups, strict=True)]
+            rows = _table(names, [PHOTOGRAPH, *varying[0]], cells)
         else:
-            for name, (_, photo), own in zip(names, self.photos, painted, strict=True):
-                rows += [SheetRow([(name, photo.rgb)]), *_combinations(varying, own)]
-        return sheet_of(rows, width, common)
+            for name, photo, group in zip(names, photos, groups, strict=True):
+                rows += [SheetRow([(name, photo)]), *_combinations(varying, group)]
+        return sheet_of(rows, width, title)
 
 
 def _combinations(varying: Sequence[Sequence[str]], paintings: Sequence[UInt8]) -> list[SheetRow]:
     last = len(varying[-1])
     if len(varying) == 2:
-        return _table(
-            varying[0],
-            varying[1],
-            [paintings[start : start + last] for start in range(0, len(paintings), last)],
-        )
+        rows = [paintings[start : start + last] for start in range(0, len(paintings), last)]
+        return _table(varying[0], varying[1], rows)
     cells = [
         (", ".join(labels), picture)
         for labels, picture in zip(itertools.product(*varying), paintings, strict=True)
     ]
-    return in_rows(cells, last if last <= MOST_COLUMNS else None)
+    return in_rows(cells, last if last <= MAX_COLUMNS else None)
 
 
 def _table(
     names: Sequence[str], heads: Sequence[str], pictures: Sequence[Sequence[UInt8]]
 ) -> list[SheetRow]:
-    if len(heads) > max(len(names), MOST_COLUMNS):
+    if len(heads) > max(len(names), MAX_COLUMNS):
         names, heads, pictures = heads, names, list(zip(*pictures, strict=True))
     rows = [
         SheetRow([("", picture) for picture in row], name)
@@ -189,63 +230,120 @@ def _table(
 
 
 def mix_label(mix: Mix) -> str:
-    """`starry-night`, or `starry-night 0.7 + great-wave 0.3`."""
+    """Return `starry-night`, or `starry-night 0.7 + great-wave 0.3`."""
     if len(mix.parts) == 1:
         return mix.name
     return " + ".join(f"{style.name} {weight:.2g}" for style, weight in mix.parts)
 
 
 def color_label(color: Color) -> str:
-    """`luminance`, `luminance 0.5` of a part, and `as painted` of colors that stay."""
+    """Return `luminance`, `luminance 0.5` for a part, or `as painted` where colors stay."""
     if not color.changes:
         return "as painted"
-    return (
-        color.mode
-        + (f" {color.amount:g}" if color.amount < 1 else "")
-        + (" before" if color.when == "before" else "")
-    )
+    amount = f" {color.amount:g}" if color.amount < 1 else ""
+    when = " before" if color.when == "before" else ""
+    return f"{color.mode}{amount}{when}"
 
 
-def before_after(photo: UInt8, painted: UInt8) -> UInt8:
-    """A photograph on the left and its painting on the right of a white line: uint8 (H, W, 3), as
-    large as they are."""
+def before_after(photo: UInt8, painting: UInt8) -> UInt8:
+    """Join a photograph, on the left of a white line, and its painting, on the right.
+
+    Args:
+        photo: uint8 RGB (H, W, 3).
+        painting: uint8 RGB of the same size.
+
+    Returns:
+        uint8 RGB of the same size.
+    """
     middle, line = photo.shape[1] // 2, max(1, photo.shape[1] // 400)
-    both = painted.copy()
+    both = painting.copy()
     both[:, :middle] = photo[:, :middle]
     both[:, max(0, middle - line) : middle + line] = 255
     return both
 
 
-def there_and_back(pictures: Sequence[UInt8]) -> list[UInt8]:
-    """Pictures from the first to the last and back, to be shown again and again."""
-    return [*pictures, *pictures[-2:0:-1]]
+@dataclass(frozen=True)
+class ComparisonResult:
+    """The file of a comparison.
 
-
-def write_animation(
-    path: Path, pictures: Sequence[UInt8], milliseconds: int = FRAME, quality: int = 92
-) -> None:
-    """Write pictures of one size as an animated GIF or WebP, by suffix, that is played for ever.
-
-    Raises VideoError if the folder or the disk does not take it.
+    Attributes:
+        target: the file.
+        kind: what it shows.
+        count: paintings, or frames of a sweep.
+        width: pixels across.
+        height: pixels down.
     """
-    from impasto.video.animations import GIFWriter, WebPWriter
-    from impasto.video.clip import Clip, Frame
 
-    frames = [
-        Frame(picture, number * milliseconds, milliseconds, number + 1)
-        for number, picture in enumerate(pictures)
-    ]
-    clip = Clip(path, Fraction(1, 1000), Fraction(1000, milliseconds), loop=0)
+    target: Path
+    kind: ComparisonKind
+    count: int
+    width: int
+    height: int
+
+
+def compare(
+    sheet: ComparisonSheet,
+    target: Path,
+    kind: ComparisonKind = "sheet",
+    *,
+    width: int = CELL_WIDTH,
+    quality: int = DEFAULT_QUALITY,
+    on_progress: OnProgress | None = None,
+) -> ComparisonResult:
+    """Paint a comparison and write it.
+
+    Args:
+        sheet: photographs and settings. Before and after take one of each; a sweep takes one of
+            each but the strengths, which are `SWEEP_STRENGTHS`.
+        target: file to write, atomically; .gif or .webp for a sweep.
+        kind: what it shows.
+        width: pixels across of a cell of a sheet.
+        quality: of JPEG, WebP and AVIF, 1 (small) to 100 (fine).
+        on_progress: called as paintings are made.
+
+    Raises:
+        PictureError: memory does not suffice, or the sheet cannot be written.
+        VideoError: the sweep cannot be written.
+        StyleError, MaskError, ValueError: as of `ComparisonSheet.paint`.
+    """
+    if kind == "sheet":
+        check_sides(target, *sheet.size(width))
+    if kind == "sweep":
+        sheet = replace(sheet, strengths=SWEEP_STRENGTHS)
+    paintings = _paint_all(sheet, on_progress or (lambda _: None))
+    if kind == "sweep":
+        frames = there_and_back(paintings)
+        write_animation(target, frames, quality=quality)
+        return ComparisonResult(target, kind, len(frames), frames[0].shape[1], frames[0].shape[0])
+    if kind == "before-after":
+        picture = before_after(sheet.photos[0][1].rgb, paintings[0])
+    else:
+        picture = sheet.arrange(paintings, width)
+    write(target, Picture(picture), quality)
+    return ComparisonResult(target, kind, len(paintings), picture.shape[1], picture.shape[0])
+
+
+def _paint_all(sheet: ComparisonSheet, on_progress: OnProgress) -> list[UInt8]:
+    begun, done, count = time.perf_counter(), 0.0, len(sheet)
+    paintings: list[UInt8] = []
+
+    def report() -> None:
+        seconds = time.perf_counter() - begun
+        on_progress(Progress(done / count, seconds, "painting", len(paintings), count, "painting"))
+
+    def advance(share: float) -> None:
+        nonlocal done
+        done += share
+        report()
+
     try:
-        with atomic_write(path) as file:
-            is_gif = path.suffix.lower() == ".gif"
-            writer = (
-                GIFWriter(file, clip, frames[0])
-                if is_gif
-                else WebPWriter(file, clip, frames[0], quality)
-            )
-            for frame in frames:
-                writer.write(frame)
-            writer.close()
-    except OSError as error:
-        raise VideoError(f"cannot write {path}: {os_reason(error)}") from error
+        for painting in sheet.paint(advance):
+            paintings.append(painting)
+            done = float(len(paintings))  # at strength 0, `advance` is not called
+            report()
+    except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
+        raise PictureError(
+            f"cannot paint the comparison: painting failed ({first_line(error)}); make less of it,"
+            " with --size"
+        ) from error
+    return paintings

@@ -1,5 +1,4 @@
-"""Contact sheets: many pictures on one, each with its name, or in rows and columns that have
-names."""
+"""Contact sheets: many labeled pictures on one, in a flow or in named rows and columns."""
 
 import contextlib
 import math
@@ -11,14 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from impasto.images.image import UInt8
 
+CELL_WIDTH = 320  # pixels across of a cell
 GAP = 8  # pixels between cells
-ONE_ROW = 5  # cells that need no second row
-LETTERS, LINE = (
-    15,
-    22 / 15,
-)  # pixels of the letters in cells up to 360 wide, and of a line in those of its letters
-# Pillow's own font has ASCII only; for other letters the first of these that the system has, if it
-# has one
+MAX_SINGLE_ROW = 5  # cells that need no second row
+MIN_FONT_SIZE = 15  # pixels of letters, in cells up to 360 wide
+LINE_HEIGHT = 22 / 15  # of a line, in font sizes
+# Pillow's own font has ASCII only; for other letters the first of these that the system has
 FONTS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -34,9 +31,9 @@ class SheetRow:
     """A row of a sheet.
 
     Attributes:
-        cells: (label, picture); labels stand below.
-        name: stands left of it.
-        heads: stand above its cells.
+        cells: (label, picture) of each cell; the label stands below the picture.
+        name: text on the left of the row.
+        heads: texts above its cells.
     """
 
     cells: Sequence[tuple[str, UInt8]]
@@ -47,41 +44,50 @@ class SheetRow:
 def contact_sheet(
     cells: Sequence[tuple[str, UInt8]],
     columns: int | None = None,
-    width: int = 320,
+    width: int = CELL_WIDTH,
     title: str = "",
 ) -> UInt8:
-    """Pictures side by side, each brought to a width in pixels and labelled: uint8 (H, W, 3).
+    """Arrange labeled pictures side by side.
 
     Args:
-        cells: (label, picture) in reading order.
-        columns: how many in a row; by default about as many as makes the sheet wide rather than
-            high.
-        width: pixels, of a picture.
+        cells: (label, uint8 RGB (h, w, 3)) in reading order.
+        columns: cells in a row; None makes the sheet wide rather than high.
+        width: pixels across to which each picture is brought.
         title: a line above all.
+
+    Returns:
+        uint8 RGB (H, W, 3).
     """
     return sheet_of(in_rows(cells, columns), width, title)
 
 
 def in_rows(cells: Sequence[tuple[str, UInt8]], columns: int | None = None) -> list[SheetRow]:
-    """Cells in reading order as rows, by default as many in each as `contact_sheet` says."""
+    """Split cells, in reading order, into rows; by default as `contact_sheet` does."""
+    count = len(cells)
     if not columns:
-        wide = len(cells) if len(cells) <= ONE_ROW else math.ceil(math.sqrt(1.5 * len(cells)))
-        columns = math.ceil(
-            len(cells) / math.ceil(len(cells) / wide)
-        )  # the last row nearly as long as others
+        wide = count if count <= MAX_SINGLE_ROW else math.ceil(math.sqrt(1.5 * count))
+        # the last row nearly as long as the others
+        columns = math.ceil(count / math.ceil(count / wide))
     return [SheetRow(cells[start : start + columns]) for start in range(0, len(cells), columns)]
 
 
-def sheet_of(rows: Sequence[SheetRow], width: int = 320, title: str = "") -> UInt8:
-    """Rows of pictures, each brought to a width in pixels: uint8 (H, W, 3).
+def sheet_of(rows: Sequence[SheetRow], width: int = CELL_WIDTH, title: str = "") -> UInt8:
+    """Draw rows of pictures.
 
-    Labels are broken into lines after commas, and what is too long for a line is shortened in its
-    middle.
+    Labels are broken into lines after commas. A line that is too long is shortened in its middle.
+
+    Args:
+        rows: the rows, from the top down.
+        width: pixels across to which each picture is brought.
+        title: a line above all.
+
+    Returns:
+        uint8 RGB (H, W, 3).
     """
     labels = [
         text for row in rows for text in (row.name, *row.heads, *(label for label, _ in row.cells))
     ]
-    font = _font("".join([title, *labels]), max(LETTERS, width // 24))
+    font = _font("".join([title, *labels]), max(MIN_FONT_SIZE, width // 24))
     names = [_lines(row.name, width // 2, font) for row in rows]
     left = (
         max((math.ceil(font.getlength(line)) + GAP for lines in names for line in lines), default=0)
@@ -103,12 +109,12 @@ def sheet_of(rows: Sequence[SheetRow], width: int = 320, title: str = "") -> UIn
 def _strip(
     row: SheetRow, name: list[str], sizes: tuple[int, int, int], font: ImageFont.FreeTypeFont
 ) -> Image.Image:
-    """A row as a picture: `sizes` are where its cells begin, its width and that of a cell."""
+    """Draw a row; `sizes` are the x of its first cell, its width and the width of a cell."""
     left, across, width = sizes
     line = _line(font)
     heads = [_lines(head, width, font) for head in row.heads]
     labels = [_lines(label, width, font) for label, _ in row.cells]
-    pictures = [_fitted(picture, width) for _, picture in row.cells]
+    pictures = [_at_width(picture, width) for _, picture in row.cells]
     top = line * max(map(len, heads), default=0)
     bottom = max(
         picture.height + line * len(lines) for picture, lines in zip(pictures, labels, strict=True)
@@ -125,7 +131,8 @@ def _strip(
 
 
 def _line(font: ImageFont.FreeTypeFont) -> int:
-    return round(LINE * font.size)
+    """Return the height of a line, in pixels."""
+    return round(LINE_HEIGHT * font.size)
 
 
 def _write(
@@ -137,11 +144,10 @@ def _write(
 
 
 def _lines(text: str, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
-    """A label in lines no longer than `width` pixels, none if it is empty."""
+    """Break a label into lines no longer than `width` pixels; none if it is empty."""
     lines: list[str] = []
-    for part in (
-        " ".join(text.split()).split(", ") if text else []
-    ):  # names of files may hold anything
+    parts = " ".join(text.split()).split(", ") if text else []  # names of files may hold anything
+    for part in parts:
         if lines and font.getlength(longer := f"{lines[-1]}, {part}") <= width:
             lines[-1] = longer
         else:
@@ -150,11 +156,11 @@ def _lines(text: str, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
 
 
 def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont) -> str:
-    """Without its middle, where it is too long: names of files often differ in their ends."""
-    kept, short = len(text), text
-    while font.getlength(short) > width and kept:
-        kept -= 1
-        short = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+    """Shorten a text in its middle, as names of files often differ in their ends."""
+    count, short = len(text), text
+    while font.getlength(short) > width and count:
+        count -= 1
+        short = f"{text[: count - count // 2]}…{text[len(text) - count // 2 :]}"
     return short
 
 
@@ -168,7 +174,7 @@ def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _fitted(picture: UInt8, width: int) -> Image.Image:
+def _at_width(picture: UInt8, width: int) -> Image.Image:
     image = Image.fromarray(picture)
     return image.resize(
         (width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS

@@ -1,4 +1,4 @@
-"""Animated GIF and WebP, in and out: durations, loops and what is clear stay."""
+"""Animated GIF and WebP, read and written; durations, loops and transparency stay."""
 
 import contextlib
 import io
@@ -20,41 +20,44 @@ from PIL import Image
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
 from impasto.images.reading import check_pixels
-from impasto.video.clip import Clip, Frame, Item, TimeSpan, within
+from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
-_READS = ("GIF", "WEBP")
-_TICK = Fraction(
-    1, 1000
-)  # both formats keep durations, GIF in hundredths and WebP in thousandths of a second
-_UNSAID = 100  # ms that browsers show a frame whose duration is 0
-_CLEAR = 255  # the palette's last entry, for what is see-through
-_OPAQUE_FROM = 128  # GIF knows clear and opaque, nothing between
+_FORMATS = ("GIF", "WEBP")
+# Both formats keep durations: GIF in hundredths of a second, WebP in thousandths.
+_GIF_UNIT, _MILLISECOND = Fraction(1, 100), Fraction(1, 1000)
+_DEFAULT_DURATION = 100  # ms that browsers show a frame whose duration is 0
+_CLEAR_INDEX = 255  # the last entry of the palette stands for transparent pixels
+_MIN_OPAQUE_ALPHA = 128  # GIF has transparent and opaque pixels, and nothing between
 
 
 class AnimationReader(Clip):
     """An animated GIF or WebP.
 
-    A file that is cut short ends where it is cut, and `notes` says so.
+    A file that is cut short ends where it is cut; `notes` tells so.
+
+    Args:
+        path: a GIF or WebP file.
+        span: part to read.
+        max_pixels: largest number of pixels of a frame; larger frames are refused.
 
     Raises:
         VideoError: the file is missing or broken.
-        PictureError: its frames have more than `max_pixels` pixels.
+        PictureError: its frames are too large.
     """
 
     def __init__(self, path: Path, span: TimeSpan, max_pixels: int) -> None:
         try:
-            self._whole = _frames_within(path)
-            self._image = image = Image.open(path, formats=_READS)
+            self._frame_count = _count_frames(path)
+            self._image = image = Image.open(path, formats=_FORMATS)
         except Exception as error:
             raise VideoError(
                 f"cannot read {path}: it is broken or cut short; get a fresh copy"
             ) from error
         check_pixels(path, image.size, max_pixels)
-        super().__init__(path, _TICK, Fraction(1000, _UNSAID), None if span else self._whole)
-        once = (
-            None if image.format == "GIF" else 1
-        )  # a GIF that does not speak of loops is played once
-        loop = image.info.get("loop", once)
+        rate = Fraction(1000, _DEFAULT_DURATION)
+        super().__init__(path, _MILLISECOND, rate, None if span else self._frame_count)
+        # a GIF without a number of loops is played once
+        loop = image.info.get("loop", None if image.format == "GIF" else 1)
         self.loop = 1 if loop is None else int(loop)
         self._span = span
 
@@ -63,68 +66,75 @@ class AnimationReader(Clip):
         self._image.close()
 
     def items(self) -> Iterator[Item]:
-        """The frames."""
-        begun = False
-        for frame in within(self._frames(), self._span, _TICK):
-            begun = True
+        """Yield the frames.
+
+        Raises:
+            VideoError: no frame in the span can be decoded.
+        """
+        is_empty = True
+        for frame in cut_to_span(self._frames(), self._span, _MILLISECOND):
+            is_empty = False
             yield frame
-        if not begun:
+        if is_empty:
             raise VideoError(
-                f"{self.path} has no frame in the part asked for, or none that can be decoded"
+                f"cannot read {self.path}: it has no frame in this part, or none that can be "
+                "decoded; check --start and --end, or get a fresh copy"
             )
 
     def _frames(self) -> Iterator[Frame]:
         time = 0
-        for index in itertools.count() if self._whole is None else range(self._whole):
+        for index in itertools.count() if self._frame_count is None else range(self._frame_count):
             try:
                 self._image.seek(index)
                 rgba = np.array(self._image.convert("RGBA"))
-            except Exception:  # as of pictures
-                there = (
-                    f"{index} frames are"
-                    if self._whole is None
-                    else f"{index} of {self._whole} frames are"
-                )
-                self.notes.append(f"{self.path} is cut short: {there} there")
+            except Exception:  # Pillow raises anything
+                of_all = "" if self._frame_count is None else f" of {self._frame_count}"
+                self.notes.append(f"{self.path} is cut short: {index}{of_all} frames are there")
                 return
-            duration = round(self._image.info.get("duration") or _UNSAID)
+            duration = round(self._image.info.get("duration") or _DEFAULT_DURATION)
             alpha = None if rgba[..., 3].min() == 255 else rgba[..., 3]
             yield Frame(np.ascontiguousarray(rgba[..., :3]), time, duration, index + 1, alpha)
             time += duration
 
 
-def _frames_within(path: Path) -> int | None:
-    """How many frames a file has; None for a GIF that is cut short, whose frames must be counted
-    one by one."""
-    with Image.open(path, formats=_READS) as image:
+def _count_frames(path: Path) -> int | None:
+    """Count the frames of a file; None for a GIF that is cut short, which must be read for that."""
+    with Image.open(path, formats=_FORMATS) as image:
         with contextlib.suppress(Exception):
             return int(getattr(image, "n_frames", 1))
         return None
 
 
 class GIFWriter:
-    """An animated GIF being written: a palette of its own for each frame, and dithering."""
+    """An animated GIF being written, with dithering and a palette of its own for each frame.
+
+    Args:
+        file: file to write to, from its start.
+        clip: the clip that is painted; its times and loops are those of the new file.
+        first: the first frame, for its size; all others have the same size.
+    """
 
     def __init__(self, file: IO[bytes], clip: Clip, first: Frame) -> None:
-        # In a GIF, the number says how often it begins anew, 0 for ever; -1 stands for no number,
-        # which is once.
+        # In a GIF, the number says how often it begins anew, 0 without end; -1 stands for no
+        # number, which is once.
         loop = -1 if clip.loop == 1 else clip.loop or 0
-        self._container, self._stream = _encoding(
-            file, "gif", "gif", "pal8", Fraction(1, 100), first, {"loop": str(loop)}
-        )
-        self._unit = clip.time_base * 100
+        self._container = av.open(file, "w", format="gif", container_options={"loop": str(loop)})
+        self._stream = _add_stream(self._container, "gif", "pal8", _GIF_UNIT, first)
+        self._ticks = clip.time_base / _GIF_UNIT  # of the file, in one of the clip
         self._last = -1
 
     def write(self, item: Item) -> None:
-        """Write a painted frame. Raises OSError where the disk does not take it."""
+        """Write a painted frame; packets are ignored.
+
+        Raises:
+            OSError: the disk is full.
+        """
         if not isinstance(item, Frame):
             return
-        picture = VideoFrame.from_ndarray(_indexed(item), format="pal8")  # type: ignore[arg-type]  # a pair, for pal8
-        self._last = picture.pts = max(round(item.pts * self._unit), self._last + 1)
-        picture.time_base, picture.duration = (
-            Fraction(1, 100),
-            max(1, round(item.duration * self._unit)),
-        )
+        picture = VideoFrame.from_ndarray(_quantize(item), format="pal8")  # type: ignore[arg-type]  # a pair, for pal8
+        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
+        picture.time_base = _GIF_UNIT
+        picture.duration = max(1, round(item.duration * self._ticks))
         self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:
@@ -133,44 +143,46 @@ class GIFWriter:
         self._container.close()
 
 
-def _indexed(frame: Frame) -> tuple[UInt8, UInt8]:
-    """A frame as indices (H, W) into a palette (256, 4), which has alpha first."""
-    colors = 256 if frame.alpha is None else _CLEAR
-    image = Image.fromarray(np.ascontiguousarray(frame.rgb)).quantize(colors)
+def _quantize(frame: Frame) -> tuple[UInt8, UInt8]:
+    """Convert a frame to indices (H, W) into a palette (256, 4), which has alpha first."""
+    count = 256 if frame.alpha is None else _CLEAR_INDEX
+    image = Image.fromarray(np.ascontiguousarray(frame.rgb)).quantize(count)
     palette = np.zeros((256, 4), np.uint8)
     palette[:, 0] = 255
-    given = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
-    palette[: len(given), 1:] = given
+    colors = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    palette[: len(colors), 1:] = colors
     indices = np.array(image)
     if frame.alpha is not None:
-        palette[_CLEAR] = 0
-        indices[frame.alpha < _OPAQUE_FROM] = _CLEAR
+        palette[_CLEAR_INDEX] = 0
+        indices[frame.alpha < _MIN_OPAQUE_ALPHA] = _CLEAR_INDEX
     return indices, palette
 
 
 class WebPWriter:
-    """An animated WebP being written."""
+    """An animated WebP being written.
+
+    Args:
+        file: file to write to, from its start.
+        clip: the clip that is painted; its times and loops are those of the new file.
+        first: the first frame, for its size; all others have the same size.
+        quality: 1 (small file) to 100 (fine picture).
+    """
 
     def __init__(self, file: IO[bytes], clip: Clip, first: Frame, quality: int) -> None:
+        # encoded in memory, as `close` corrects the duration of the last frame
+        self._file, self._encoded = file, io.BytesIO()
         loop = {"loop": str(clip.loop or 0)}
-        # in memory, coded: the length of the last frame is put right at the end
-        self._file, self._coded = file, io.BytesIO()
-        self._container, self._stream = _encoding(
-            self._coded,
-            "webp",
-            "libwebp_anim",
-            "bgra",
-            _TICK,
-            first,
-            loop,
-            {"quality": str(quality)},
+        self._container = av.open(self._encoded, "w", format="webp", container_options=loop)
+        options = {"quality": str(quality)}
+        self._stream = _add_stream(
+            self._container, "libwebp_anim", "bgra", _MILLISECOND, first, options
         )
-        self._unit = clip.time_base / _TICK
+        self._ticks = clip.time_base / _MILLISECOND  # of the file, in one of the clip
         self._last = -1
         self._end = 0
 
     def write(self, item: Item) -> None:
-        """Write a painted frame."""
+        """Encode a painted frame; packets are ignored."""
         if not isinstance(item, Frame):
             return
         alpha = np.full(item.rgb.shape[:2], 255, np.uint8) if item.alpha is None else item.alpha
@@ -178,54 +190,58 @@ class WebPWriter:
             np.ascontiguousarray(np.dstack([item.rgb[..., ::-1], alpha])), "bgra"
         )
         previous = self._last
-        self._last = picture.pts = max(round(item.pts * self._unit), self._last + 1)
-        duration = round(item.duration * self._unit) or (
-            self._last - previous if previous >= 0 else _UNSAID
-        )
-        self._end = self._last + duration
-        picture.time_base = _TICK
+        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
+        interval = self._last - previous if previous >= 0 else _DEFAULT_DURATION
+        self._end = self._last + (round(item.duration * self._ticks) or interval)
+        picture.time_base = _MILLISECOND
         self._container.mux(self._stream.encode(picture))
 
     def close(self) -> None:
-        """Write the file. Raises OSError where the disk does not take it."""
+        """Write the file.
+
+        Raises:
+            OSError: the disk is full.
+        """
         self._container.mux(self._stream.encode(None))
         self._container.close()
-        self._file.write(ending_at(self._coded.getvalue(), self._end))
+        self._file.write(set_end(self._encoded.getvalue(), self._end))
 
 
-def ending_at(webp: bytes, end: int) -> bytes:
-    """An animated WebP whose last frame lasts until `end`, milliseconds from the start.
+def set_end(webp: bytes, end: int) -> bytes:
+    """Correct the duration of the last frame of an animated WebP.
 
-    The encoder is told when frames begin and not when the last one ends. In the file (RFC 9649)
+    The encoder learns when frames begin, but not when the last one ends. In the file (RFC 9649)
     each frame is a chunk ANMF, with its duration in bytes 12 to 14.
+
+    Args:
+        webp: the file.
+        end: time at which the last frame ends, in milliseconds from the start.
     """
-    data, place, last, before = bytearray(webp), 12, None, 0
-    while place + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, place)
+    data, position, last, before = bytearray(webp), 12, None, 0
+    while position + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, position)
         if name == b"ANMF":
             if last is not None:
                 before += int.from_bytes(data[last : last + 3], "little")
-            last = place + 8 + 12
-        place += 8 + size + size % 2
+            last = position + 8 + 12
+        position += 8 + size + size % 2
     if last is not None:
         data[last : last + 3] = max(1, min(end - before, (1 << 24) - 1)).to_bytes(3, "little")
     return bytes(data)
 
 
-def _encoding(
-    file: IO[bytes],
-    muxer: str,
+def _add_stream(
+    container: OutputContainer,
     codec: str,
-    form: str,
-    unit: Fraction,
+    pixel_format: str,
+    time_base: Fraction,
     first: Frame,
-    container_options: dict[str, str],
     options: dict[str, str] | None = None,
-) -> tuple[OutputContainer, VideoStream]:
-    container = av.open(file, "w", format=muxer, container_options=container_options)
-    stream: VideoStream = container.add_stream(codec, rate=1 / unit, options=options)  # type: ignore[assignment]
+) -> VideoStream:
+    """Add a video stream in the size of the first frame."""
+    stream: VideoStream = container.add_stream(codec, rate=1 / time_base, options=options)  # type: ignore[assignment]
     stream.height, stream.width = first.rgb.shape[:2]
-    stream.pix_fmt = form
-    stream.codec_context.time_base = unit
+    stream.pix_fmt = pixel_format
+    stream.codec_context.time_base = time_base
     stream.codec_context.flags |= Flags.frame_duration
-    return container, stream
+    return stream

@@ -1,8 +1,12 @@
-"""What counts as a video, what one is written as, and how: all that can be said before PyAV is
-loaded."""
+"""Formats: the files that count as videos, the formats written, and the options for both.
+
+Nothing here loads PyAV, so commands for pictures start fast.
+"""
 
 import contextlib
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Literal, get_args
 
 from PIL import Image
 
+from impasto.errors import VideoError
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.reading import MAX_PIXELS
 from impasto.video.clip import TimeSpan
@@ -24,8 +29,12 @@ PRESETS: tuple[str, ...] = get_args(Preset)
 
 @dataclass(frozen=True)
 class Container:
-    """A container that videos are written in: its muxer, and the codecs that players expect in it,
-    the usual one first."""
+    """A container format that impasto writes.
+
+    Attributes:
+        muxer: its name in FFmpeg.
+        codecs: the video codecs that players expect in it, the usual one first.
+    """
 
     muxer: str
     codecs: tuple[str, ...]
@@ -43,10 +52,10 @@ CONTAINERS = {
     ".mts": _TRANSPORT,
     ".m2ts": _TRANSPORT,
 }
-"""Containers of the videos that are written, by suffix in lower case."""
+"""Containers of the videos that impasto writes, by suffix in lower case."""
 
 ANIMATIONS = frozenset({".gif", ".webp"})
-"""Suffixes, in lower case, of animations that are read and written."""
+"""Suffixes, in lower case, of animations that impasto reads and writes."""
 
 EXTENSIONS_READ = frozenset(
     (
@@ -54,28 +63,31 @@ EXTENSIONS_READ = frozenset(
         *(".mpg", ".mpeg", ".vob", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".mxf"),
     )
 )
-"""Suffixes, in lower case, of what counts as a video in a folder; a file that is named may have
-any. Without .ts, which in most folders is TypeScript."""
+"""Suffixes, in lower case, of the files in a folder that count as videos.
+
+A file that the user names may have any suffix. `.ts` is missing, since in most folders it is
+TypeScript.
+"""
 
 EXTENSIONS_WRITTEN = frozenset(CONTAINERS) | ANIMATIONS
-"""Suffixes, in lower case, that a video may be written with."""
+"""Suffixes, in lower case, of the videos and animations that impasto writes."""
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """How a clip is read and written.
+    """Settings for reading and writing a clip.
 
     Attributes:
-        span: the part to paint.
-        rate: frames a second of numbered pictures; None for 25.
+        span: part of the clip to paint.
+        rate: frames per second of numbered pictures; None for 25.
         codec: "auto", "h264", "vp9" or "av1".
-        quality: 1 (small) to 100 (fine).
-        preset: speed against size, in the words of x264.
-        threads: to decode and to encode with; None for all cores.
-        max_pixels: refuse frames of more pixels.
-        stroke: how large strokes are, from 1 (as the network paints) to 16; frames are painted
-            reduced by it, and what is given to `paint` is so small. None: as large as suits the
-            size (`impasto.video.large_strokes.usual_stroke`).
+        quality: 1 (small file) to 100 (fine picture).
+        preset: encoding speed against file size, in the words of x264.
+        threads: number of threads to decode and to encode with; None for all cores.
+        max_pixels: largest number of pixels of a frame; larger frames are refused.
+        stroke: stroke size, from 1 (as the network paints) to 16. Frames are painted reduced by
+            this factor, and the painting function gets frames of the reduced size. None: as suits
+            the size of the frames (`impasto.video.large_strokes.default_stroke`).
     """
 
     span: TimeSpan = TimeSpan()
@@ -88,11 +100,50 @@ class VideoOptions:
     stroke: float | None = 1.0
 
 
-def is_clip(path: Path) -> bool:
-    """Whether a path is one of a video, an animation or numbered pictures; else it is a picture's,
-    or nothing's.
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")  # h:m:s
 
-    Files of pictures and videos go by their suffixes, all others by their content.
+
+def parse_time(time: str | float | Fraction) -> Fraction:
+    """Convert a time to seconds.
+
+    Args:
+        time: seconds as a number or text ("90", "1.5"), or "h:m:s" ("1:30", "1:02:03.5").
+
+    Raises:
+        VideoError: the text is no time.
+    """
+    if not isinstance(time, str):
+        return Fraction(time)
+    match = _TIME.fullmatch(time.strip())
+    if not match:
+        raise VideoError(
+            f"cannot read {time!r}: it is no time; write seconds (90, 1.5) or h:m:s "
+            "(1:30, 1:02:03.5)"
+        )
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds)
+
+
+def parse_span(
+    start: str | float | Fraction | None = None, end: str | float | Fraction | None = None
+) -> TimeSpan:
+    """Make the part of a clip between two times.
+
+    Args:
+        start: time of the beginning, as `parse_time` takes it; None for the beginning of the clip.
+        end: time of the end, as `parse_time` takes it; None for the end of the clip.
+
+    Raises:
+        VideoError: a text is no time, or the end does not lie after the start.
+    """
+    return TimeSpan(*(None if time is None else parse_time(time) for time in (start, end)))
+
+
+def is_clip(path: Path) -> bool:
+    """Tell whether a path names a video, an animation or numbered pictures.
+
+    Files with suffixes of pictures and videos are judged by the suffix, all others by their
+    content.
     """
     suffix = path.suffix.lower()
     if suffix in ANIMATIONS:
@@ -103,11 +154,11 @@ def is_clip(path: Path) -> bool:
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is a GIF or WebP of more than one frame."""
+    """Tell whether a file is a GIF or WebP of more than one frame."""
     with (
-        contextlib.suppress(Exception),
+        contextlib.suppress(Exception),  # Pillow raises anything
         Image.open(path, formats=("GIF", "WEBP")) as image,
-    ):  # Pillow raises anything
+    ):
         return bool(getattr(image, "is_animated", False))
     return False
 
@@ -125,30 +176,31 @@ def _is_picture(path: Path) -> bool:
 
 
 def written_suffix(path: Path) -> str:
-    """The suffix of a clip's painting where nobody says: its own, or .mkv, which holds what all
-    others do."""
+    """Choose the suffix of a painted clip, where the user names none.
+
+    It is the suffix of the clip, or else .mkv, which holds all that other containers hold.
+    """
     if path.is_dir():
         return ".mp4"
-    written = WRITABLE if is_pattern(path) else EXTENSIONS_WRITTEN
-    return path.suffix if path.suffix.lower() in written else ".png" if is_pattern(path) else ".mkv"
+    if is_pattern(path):
+        return path.suffix if path.suffix.lower() in WRITABLE else ".png"
+    return path.suffix if path.suffix.lower() in EXTENSIONS_WRITTEN else ".mkv"
 
 
 def exists(target: Path) -> bool:
-    """Whether a target is there already: the file, or any of a pattern's."""
+    """Tell whether a target exists: the file, or any file of a pattern."""
     return bool(matching(target)) if is_pattern(target) else target.exists()
 
 
 def is_same_file(source: Path, target: Path) -> bool:
-    """Whether writing the target would write over the source."""
+    """Tell whether writing the target would overwrite the source."""
     if is_pattern(target):
-        sources = (
-            source.iterdir()
-            if source.is_dir()
-            else matching(source).values()
-            if is_pattern(source)
-            else [source]
-        )
-        return bool(
-            {p.resolve() for p in sources} & {p.resolve() for p in matching(target).values()}
-        )
+        sources = {path.resolve() for path in _files_of(source)}
+        return bool(sources & {path.resolve() for path in matching(target).values()})
     return target.exists() and source.exists() and target.samefile(source)
+
+
+def _files_of(source: Path) -> Iterable[Path]:
+    if source.is_dir():
+        return source.iterdir()
+    return matching(source).values() if is_pattern(source) else [source]

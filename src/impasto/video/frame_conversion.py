@@ -1,72 +1,134 @@
-"""Convert decoded video frames to upright 8-bit RGB."""
+"""Convert decoded video frames to upright 8-bit RGB frames."""
 
 import contextlib
 import struct
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from av.error import FFmpegError
-from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
-from impasto.video.clip import BT709, Colors
-
-if TYPE_CHECKING:
-    AnyPacket = Packet[Stream]
-else:
-    AnyPacket = Packet  # generic in its stubs only
-
-
-# Without these two flags swscale takes a way that is 1 ms faster for each megapixel and cuts
-# instead of rounding: 1.2 levels too dark on average.
-_TO_RGB = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+from impasto.video.clip import BT709, Colors, Frame
+from impasto.video.large_strokes import (
+    LUMA_PER_LEVEL,
+    FineLuma,
+    choose_stroke,
+    reduce_frame,
+    reduced_size,
+)
 
 T = TypeVar("T", bound=np.generic)
 
-UNSAID, _BT2020 = 2, 9  # of H.273; matrices and primaries share these numbers
-_MATRICES = {
-    1: 1,
-    4: 4,
-    5: 5,
-    6: 6,
-    7: 7,
-    9: 9,
-    10: 9,
-}  # those that swscale knows, and 10 is 9 but for its rounding
-HDR = (16, 18)  # transfers: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
-INDEXED = (
-    "mov",
-    "matroska",
-)  # demuxers that find a key frame before any time; others are read from their beginning
+# Without the last two flags swscale takes a way that is 1 ms faster for each megapixel and cuts
+# instead of rounding: 1.2 levels too dark on average.
+_TO_RGB = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+
+# Code points of ITU-T H.273; matrices and primaries share these numbers.
+_UNSPECIFIED, _BT2020 = 2, 9
+_HDR_TRANSFERS = (16, 18)  # PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)
+# Matrices that swscale knows, and what it takes for them; 10 is 9 but for its rounding.
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, 9: 9, 10: 9}
+
+_EIGHT_BIT_LUMA_FORMATS = (  # their first plane is luma of 8 bits
+    "yuv420p",
+    "yuv422p",
+    "yuv444p",
+    "yuvj420p",
+    "yuvj422p",
+    "yuvj444p",
+    "nv12",
+)
 
 
-# Pixels
+class FrameConverter:
+    """Converts the frames of one video to upright RGB of the size at which they are painted.
+
+    Args:
+        first: the first decoded frame. It decides how all are turned, and the stroke size.
+        stroke: stroke size, 1..16; None for one that suits the size of the first frame.
+
+    Attributes:
+        colors: color coding for a writer of these frames.
+        is_on_its_side: whether frames are turned by a quarter, so width and height change places.
+    """
+
+    def __init__(self, first: VideoFrame, stroke: float | None) -> None:
+        self._matrix = display_matrix(first)
+        self._stroke = choose_stroke(first.height, first.width, stroke)
+        self.colors = coding_of(first)
+        self.is_on_its_side = abs(self._matrix[1]) > abs(self._matrix[0])
+        # one for each conversion, as each keeps what it set up for the last sizes and formats
+        self._to_rgb, self._reduce, self._enlarge = (VideoReformatter() for _ in range(3))
+
+    def convert(self, decoded: VideoFrame, pts: int, number: int) -> Frame:
+        """Convert a decoded frame.
+
+        Args:
+            decoded: the frame, of any size and pixel format.
+            pts: its time in the clip.
+            number: its place in the clip, counted from 1.
+        """
+        duration = decoded.duration or 0
+        height, width = reduced_size(decoded.height, decoded.width, self._stroke)
+        luma = luma_of(decoded) if (height, width) != (decoded.height, decoded.width) else None
+        if luma is None:
+            rgb = turn_upright(to_rgb(decoded, self._to_rgb), self._matrix)
+            return reduce_frame(Frame(rgb, pts, duration, number), self._stroke)
+        full_range = decoded.color_range == ColorRange.JPEG
+        fine = turn_upright(self._fine_luma(luma, height, width, full_range), self._matrix)
+        rgb = turn_upright(to_rgb(decoded, self._to_rgb, (width, height)), self._matrix)
+        return Frame(rgb, pts, duration, number, fine=fine)
+
+    def _fine_luma(self, luma: UInt8, height: int, width: int, full_range: bool) -> FineLuma:
+        """Compute the part of luma (H, W) that a frame reduced to this size leaves out.
+
+        `full_range` tells that its black is 0 and its white 255.
+        """
+        gray = VideoFrame.from_numpy_buffer(np.ascontiguousarray(luma), "gray")
+        bilinear = Interpolation.BILINEAR
+        coarse = self._reduce.reformat(gray, width, height, format="gray", interpolation=bilinear)
+        enlarged = self._enlarge.reformat(
+            coarse, gray.width, gray.height, format="gray", interpolation=bilinear
+        )
+        fine = luma.astype(np.int16)
+        fine -= first_plane(enlarged)
+        if full_range:
+            return np.rint(fine * np.float32(LUMA_PER_LEVEL)).astype(np.int16)
+        return fine
 
 
-def rgb_of(
+def to_rgb(
     frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None
 ) -> UInt8:
-    """uint8 (H, W, 3) with the frame's own matrix and range, and HDR brought to what a BT.709
-    screen shows.
+    """Convert the pixels of a decoded frame to RGB.
 
-    `size`, across and down, scales it on the way.
+    The frame's own matrix and range are used. HDR becomes the picture that a BT.709 screen shows.
+
+    Args:
+        frame: the decoded frame.
+        reformatter: swscale's state, kept from frame to frame.
+        size: width and height of the result; None for the frame's own.
+
+    Returns:
+        uint8 (H, W, 3); rows may have gaps between them in memory.
     """
     width, height = size or (frame.width, frame.height)
-    kind = frame.format
-    if not kind.is_rgb:
-        high = (
-            frame.width >= 1280 or frame.height >= 720
-        )  # what players take for BT.709 where nobody says
-        frame.colorspace = _MATRICES.get(frame.colorspace, 1 if high else 5)
-    if frame.color_trc in HDR or frame.color_primaries == _BT2020:
-        if frame.color_primaries == UNSAID:
+    if not frame.format.is_rgb:
+        frame.colorspace = _MATRICES.get(frame.colorspace, 1 if _is_high_definition(frame) else 5)
+    if _is_hdr(frame):
+        if frame.color_primaries == _UNSPECIFIED:
             frame.color_primaries = ColorPrimaries.BT2020
         with contextlib.suppress(FFmpegError, OSError):
-            return _pixels(
+            return _rgb_pixels(
                 reformatter.reformat(
                     frame,
                     width,
@@ -77,50 +139,51 @@ def rgb_of(
                     dst_color_primaries=ColorPrimaries.BT709,
                 )
             )
-    return _pixels(
+    return _rgb_pixels(
         reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB)
     )
 
 
-_PLAIN = (
-    "yuv420p",
-    "yuv422p",
-    "yuv444p",
-    "yuvj420p",
-    "yuvj422p",
-    "yuvj444p",
-    "nv12",
-)  # their first plane is luma, 8 bits
+def _is_high_definition(frame: VideoFrame) -> bool:
+    """Tell whether players take a frame without color tags for BT.709, and not for BT.601."""
+    return frame.width >= 1280 or frame.height >= 720
 
 
-def light_of(frame: VideoFrame) -> UInt8 | None:
-    """The luma of a frame as it is coded, uint8 (H, W), or None where it is not what a BT.709
-    screen shows, or not 8 bits."""
-    hdr = frame.color_trc in HDR or frame.color_primaries == _BT2020
-    return None if hdr or frame.format.name not in _PLAIN else plane_of(frame)
+def _is_hdr(frame: VideoFrame) -> bool:
+    return frame.color_trc in _HDR_TRANSFERS or frame.color_primaries == _BT2020
 
 
-def plane_of(frame: VideoFrame) -> UInt8:
+def luma_of(frame: VideoFrame) -> UInt8 | None:
+    """Give the luma of a frame as it is coded, uint8 (H, W).
+
+    None where luma is not the light that a BT.709 screen shows, or has not 8 bits.
+    """
+    if _is_hdr(frame) or frame.format.name not in _EIGHT_BIT_LUMA_FORMATS:
+        return None
+    return first_plane(frame)
+
+
+def first_plane(frame: VideoFrame) -> UInt8:
+    """View the first plane of a frame of 8 bits as uint8 (H, W), without a copy."""
     plane = frame.planes[0]
     return np.ndarray(
         (frame.height, frame.width), np.uint8, memoryview(plane), strides=(plane.line_size, 1)
     )
 
 
-def _pixels(frame: VideoFrame) -> UInt8:
-    """The pixels where they lie: rows may have room between them."""
+def _rgb_pixels(frame: VideoFrame) -> UInt8:
+    """View the pixels of an rgb24 frame, without a copy: rows may have gaps between them."""
     plane = frame.planes[0]
     return np.ndarray(
         (frame.height, frame.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1)
     )
 
 
-def colors_of(frame: VideoFrame) -> Colors:
-    """How a writer should code what `rgb_of` made of a frame."""
-    if frame.format.is_rgb or frame.color_trc in HDR or frame.color_primaries == _BT2020:
+def coding_of(frame: VideoFrame) -> Colors:
+    """Choose the color coding for a writer of a frame that `to_rgb` converted."""
+    if frame.format.is_rgb or _is_hdr(frame):
         return BT709
-    high = frame.width >= 1280 or frame.height >= 720
-    matrix = _MATRICES.get(frame.colorspace, 1 if high else 6)
+    matrix = _MATRICES.get(frame.colorspace, 1 if _is_high_definition(frame) else 6)
     if matrix not in (1, 5, 6):
         return BT709
     return Colors(matrix, frame.color_primaries, frame.color_trc)
@@ -129,18 +192,17 @@ def colors_of(frame: VideoFrame) -> Colors:
 _UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16)
 
 
-def matrix_of(frame: VideoFrame) -> tuple[int, ...]:
-    """The first five numbers of the display matrix, 16.16 fixed point: a, b, u, c, d."""
+def display_matrix(frame: VideoFrame) -> tuple[int, ...]:
+    """Give the first five numbers of the display matrix, 16.16 fixed point: a, b, u, c, d."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     return _UPRIGHT if data is None else struct.unpack("=5i", bytes(data)[:20])
 
 
-def turned(pixels: NDArray[T], matrix: tuple[int, ...]) -> NDArray[T]:
-    """Pixels (H, W, ...) as a display matrix shows them, to the nearest quarter of a turn; mirrored
-    too where it says so.
+def turn_upright(pixels: NDArray[T], matrix: tuple[int, ...]) -> NDArray[T]:
+    """Turn pixels (H, W, ...) as a display matrix shows them, to the nearest quarter of a turn.
 
-    The matrix sends the stored point (x, y) to (a x + c y, b x + d y) (ISO 14496-12, 8.3.2; x to
-    the right, y down).
+    They are mirrored too where the matrix mirrors. The matrix sends the stored point (x, y) to
+    (a x + c y, b x + d y) (ISO 14496-12, 8.3.2; x to the right, y down).
     """
     a, b, _, c, d = matrix
     if matrix == _UPRIGHT:

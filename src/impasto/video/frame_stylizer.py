@@ -1,5 +1,4 @@
-"""Frames of a video painted in a manner: by a brush for each style, in colors that follow the
-scene, put together by masks."""
+"""Stylize the frames of a video: styles are put together by masks, and colors follow the scene."""
 
 import math
 from collections.abc import Callable
@@ -17,115 +16,129 @@ from impasto.inference.settings import StylizeSettings
 from impasto.stylizer import Stylizer
 from impasto.video.temporal.frozen_statistics import is_cut
 
-PALETTE_RATE = (
-    0.1  # of the way to a frame's own palette, that palettes go with each frame: a second or so
-)
-# Of so many pixels down and across one is looked at for a palette, of fewer where a frame has not
-# pixels enough to leave out.
-EVERY, ENOUGH = 4, 14_400
+# Share of the way that palettes go with each frame to that frame's own palette: a second or so.
+PALETTE_RATE = 0.1
+# Palettes are measured on one of so many pixels across and down, ...
+MAX_PALETTE_STEP = 4
+# ... or of fewer, so that at least so many pixels are left.
+MIN_PALETTE_PIXELS = 14_400
 
-_NONE = np.empty((0, 0, 1), np.float32)
+_NO_OPACITY = np.empty((0, 0, 1), np.float32)
 
 FrameStyle = Callable[[UInt8], UInt8]
 """Paints frames in order of time: uint8 RGB (H, W, 3) to the same."""
 
 
 class FrameStylizer:
-    """A manner for the frames of one video, in order of time; called with one, uint8 RGB (H, W, 3),
-    it gives it painted.
+    """Stylizes the frames of one video, called in order of time with uint8 RGB (H, W, 3).
 
-    A style picture that is to be recolored before takes the colors of the first frame. Masks lie
-    still over all frames.
+    A style picture that is recolored before takes the colors of the first frame. Masks lie still
+    over all frames.
 
     Args:
-        painter: whose network paints.
-        manner: how; strokes have the network's size.
-        steady: makes of a brush one that keeps frames alike, such as
-            `impasto.video.temporal.frozen_statistics.SteadyBrush`.
+        stylizer: the loaded network.
+        settings: styles, strength, color and masks; the stroke size is that of the network.
+        stabilize: turns a prepared style into a painter of frames, such as
+            `impasto.video.temporal.frozen_statistics.SteadyStyle`, which keeps frames alike.
 
     Raises:
         StyleError: a style does not fit the network.
-        MaskError: a mask is the photograph's transparency, which frames do not have.
+        MaskError: a mask is the photo's transparency, which frames do not have.
     """
 
     def __init__(
         self,
         stylizer: Stylizer,
         settings: StylizeSettings,
-        steady: Callable[[PreparedStyle], FrameStyle],
+        stabilize: Callable[[PreparedStyle], FrameStyle],
     ) -> None:
-        self._stylizer, self._settings, self._steady = stylizer, settings, steady
+        self._stylizer, self._settings, self._stabilize = stylizer, settings, stabilize
         self._masks = [mask.with_alpha(None) for mask in settings.masks]
-        self._shares: dict[int, NDArray[np.float32]] = {}
+        self._opacities: dict[int, NDArray[np.float32]] = {}
         self._layers: list[_Layer] = []
         if settings.color.when == "after" or not settings.color.changes:
-            self._make(settings)  # now, so that what does not fit fails before the first frame
+            # now, so that a style that does not fit fails before the first frame
+            self._layers = self._make_layers(settings)
 
-    def _make(self, settings: StylizeSettings) -> None:
-        prepared_styles = [self._stylizer.prepare(mix, settings.strength) for mix in settings.mixes]
-        self._layers = [
-            _Layer(self._steady(prepared), settings.color if prepared.passes else Color())
-            for prepared in prepared_styles
+    def __repr__(self) -> str:
+        return f"FrameStylizer({self._settings.style.name!r})"
+
+    def _make_layers(self, settings: StylizeSettings) -> list["_Layer"]:
+        styles = [self._stylizer.prepare(mix, settings.strength) for mix in settings.mixes]
+        return [
+            _Layer(self._stabilize(style), settings.color if style.passes else Color())
+            for style in styles
         ]
 
     def __call__(self, frame: UInt8) -> UInt8:
+        """Stylize the next frame, uint8 RGB (H, W, 3)."""
         if not self._layers:
-            seen = resized(frame, min(STYLE_PALETTE_SIDE, *frame.shape[:2]))
-            self._make(recolor_styles(self._stylizer, self._settings, seen))
+            small = resized(frame, min(STYLE_PALETTE_SIDE, *frame.shape[:2]))
+            self._layers = self._make_layers(recolor_styles(self._stylizer, self._settings, small))
         painted, *others = [layer(frame) for layer in self._layers]
         masks = list(self._masks)
-        outside = masks.pop(0) if self._settings.mask else None
+        outer_mask = masks.pop(0) if self._settings.mask else None
         for other, mask in zip(others, masks, strict=True):
-            painted = self._blended(painted, other, mask)
-        return self._blended(frame, painted, outside) if outside else painted
+            painted = self._blend(painted, other, mask)
+        return self._blend(frame, painted, outer_mask) if outer_mask else painted
 
-    def _blended(self, one: UInt8, other: UInt8, mask: Mask) -> UInt8:
-        """One picture where a mask is 0, the other where it is 1."""
-        share = self._share(mask, one.shape[:2])
-        mixed = one + share * (other.astype(np.int16) - one)
+    def _blend(self, below: UInt8, above: UInt8, mask: Mask) -> UInt8:
+        """Show one picture where a mask is 0, and the other where it is 1."""
+        opacity = self._opacity(mask, below.shape[:2])
+        mixed = below + opacity * (above.astype(np.int16) - below)
         return (mixed + np.float32(0.5)).astype(np.uint8)
 
-    def _share(self, mask: Mask, size: tuple[int, ...]) -> NDArray[np.float32]:
-        """A mask at the size of frames (H, W, 1), computed once."""
-        if self._shares.get(id(mask), _NONE).shape[:2] != size:
-            self._shares[id(mask)] = mask.at_size(*size)[..., None]
-        return self._shares[id(mask)]
+    def _opacity(self, mask: Mask, size: tuple[int, ...]) -> NDArray[np.float32]:
+        """Resize a mask to frames (H, W, 1), once."""
+        if self._opacities.get(id(mask), _NO_OPACITY).shape[:2] != size:
+            self._opacities[id(mask)] = mask.at_size(*size)[..., None]
+        return self._opacities[id(mask)]
 
 
 class _Layer:
-    """One style, in the colors that the manner says."""
+    """One style, in the colors that the settings ask for."""
 
-    def __init__(self, prepared: FrameStyle, color: Color) -> None:
-        self._brush, self._color = prepared, SteadyColor(color) if color.changes else None
+    def __init__(self, style: FrameStyle, color: Color) -> None:
+        self._style, self._color = style, SteadyColor(color) if color.changes else None
 
     def __call__(self, frame: UInt8) -> UInt8:
-        painted = self._brush(frame)
+        painted = self._style(frame)
         return self._color(painted, frame) if self._color else painted
 
 
 class SteadyColor:
-    """Recolors painted frames, in order of time; palettes follow the scene slowly, so that colors
-    do not flicker."""
+    """Recolors painted frames in order of time.
+
+    Palettes follow the scene slowly, so that colors do not flicker. A cut starts anew.
+
+    Args:
+        color: color mode and its amount.
+    """
 
     def __init__(self, color: Color) -> None:
         self._color = color
         self._last: UInt8 | None = None
-        self._palettes: tuple[Palette, Palette] | None = None
+        self._palettes: tuple[Palette, Palette] | None = None  # of the painting, of the frame
+
+    def __repr__(self) -> str:
+        return f"SteadyColor({self._color.text!r})"
 
     def __call__(self, painted: UInt8, frame: UInt8) -> UInt8:
-        """A painting in the colors of its frame, both uint8 RGB (H, W, 3)."""
-        if self._color.mode == "luminance":
-            return recolor(painted, frame, fit_recoloring(self._color.mode), self._color.amount)[0]
-        step = max(1, min(EVERY, math.isqrt(frame.shape[0] * frame.shape[1] // ENOUGH)))
-        now = measure_palette(painted[::step, ::step]), measure_palette(frame[::step, ::step])
-        if self._palettes is None or self._last is None or is_cut(self._last, frame):
-            self._palettes = now
-        else:
-            one, other = (
-                old.towards(new, PALETTE_RATE) for old, new in zip(self._palettes, now, strict=True)
-            )
-            self._palettes = one, other
+        """Give a painted frame the colors of its frame, both uint8 RGB (H, W, 3)."""
+        mode, amount = self._color.mode, self._color.amount
+        if mode == "luminance":
+            return recolor(painted, frame, fit_recoloring(mode), amount)[0]
+        self._palettes = self._next_palettes(painted, frame)
         self._last = frame
-        return recolor(
-            painted, frame, fit_recoloring(self._color.mode, *self._palettes), self._color.amount
-        )[0]
+        return recolor(painted, frame, fit_recoloring(mode, *self._palettes), amount)[0]
+
+    def _next_palettes(self, painted: UInt8, frame: UInt8) -> tuple[Palette, Palette]:
+        height, width = frame.shape[:2]
+        step = max(1, min(MAX_PALETTE_STEP, math.isqrt(height * width // MIN_PALETTE_PIXELS)))
+        current = measure_palette(painted[::step, ::step]), measure_palette(frame[::step, ::step])
+        if self._palettes is None or self._last is None or is_cut(self._last, frame):
+            return current
+        of_painting, of_frame = (
+            old.towards(new, PALETTE_RATE) for old, new in zip(self._palettes, current, strict=True)
+        )
+        return of_painting, of_frame

@@ -1,4 +1,4 @@
-"""Numbered pictures, in and out: `frames/%05d.png`."""
+"""Numbered pictures as clips: `frames/%05d.png` is read and written."""
 
 import re
 from collections.abc import Iterator
@@ -10,86 +10,81 @@ from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.video.clip import Clip, Frame, Item, TimeSpan, within
+from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
 _NUMBER = re.compile(r"%(0\d{1,2})?d")
 
-RATE = Fraction(25)
-"""Frames a second of numbered pictures, where nobody says."""
+DEFAULT_RATE = Fraction(25)  # frames per second of numbered pictures, where the user gives none
 
 
 def is_pattern(path: Path | str) -> bool:
-    """Whether a file name stands for numbered files, as `%05d.png` does."""
+    """Tell whether a file name stands for numbered files, as `%05d.png` does."""
     return bool(_NUMBER.search(Path(path).name)) and not Path(path).exists()
 
 
 def numbered(pattern: Path, number: int) -> Path:
-    """The file of a pattern with this number."""
+    """Make the path of the file of a pattern that has this number."""
     return pattern.with_name(
-        _NUMBER.sub(lambda found: f"%{found[1] or ''}d" % number, pattern.name, count=1)
+        _NUMBER.sub(lambda match: f"%{match[1] or ''}d" % number, pattern.name, count=1)
     )
 
 
 def matching(pattern: Path) -> dict[int, Path]:
-    """The files of a pattern that there are, by number and in its order."""
+    """Find the existing files of a pattern, by number and in order of their numbers."""
     before, _, after = _NUMBER.split(pattern.name, maxsplit=1)
-    fitting = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
-    found = {}
-    if pattern.parent.is_dir():
-        for path in pattern.parent.iterdir():
-            if (match := fitting.fullmatch(path.name)) and numbered(
-                pattern, int(match[1])
-            ).name == path.name:
-                found[int(match[1])] = path
-    return dict(sorted(found.items()))
+    expression = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+    if not pattern.parent.is_dir():
+        return {}
+    files: dict[int, Path] = {}
+    for path in pattern.parent.iterdir():
+        match = expression.fullmatch(path.name)
+        # a number with other leading zeros belongs to another pattern
+        if match and numbered(pattern, int(match[1])).name == path.name:
+            files[int(match[1])] = path
+    return dict(sorted(files.items()))
 
 
 class SequenceReader(Clip):
     """Numbered pictures, or all pictures of a folder in the order of their names.
 
-    A missing number is a gap in time; so is a picture that cannot be read, which `lost` counts.
+    A missing number is a gap in time. So is a picture that cannot be read; `lost` counts these.
 
     Args:
         path: a pattern or a folder.
-        span: the part to read.
-        rate: frames a second.
-        max_pixels: refuse larger pictures.
+        span: part to read.
+        rate: frames per second.
+        max_pixels: largest number of pixels of a picture; larger pictures are refused.
 
     Raises:
-        VideoError: no such pictures.
+        VideoError: there are no such pictures.
     """
 
     def __init__(self, path: Path, span: TimeSpan, rate: Fraction, max_pixels: int) -> None:
-        if path.is_dir():
-            pictures = sorted(
-                p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS and p.is_file()
-            )
-            self._pictures = dict(enumerate(pictures, 1))
-        else:
-            self._pictures = matching(path)
+        self._pictures = _pictures_in(path) if path.is_dir() else matching(path)
         if not self._pictures:
             raise VideoError(
-                f"cannot read {path}: no picture there fits; check the folder and the number of digits"
+                f"cannot read {path}: no picture there fits; check the folder and the number of "
+                "digits"
             )
         super().__init__(path, 1 / rate, rate, None if span else len(self._pictures))
         self._span, self._max_pixels = span, max_pixels
 
-    @property
-    def files(self) -> list[Path]:
-        """The pictures, in order."""
-        return list(self._pictures.values())
-
     def items(self) -> Iterator[Item]:
-        """The frames."""
-        begun = False
-        for frame in within(self._frames(), self._span, self.time_base):
-            begun = True
+        """Yield the frames.
+
+        Raises:
+            VideoError: no picture in the span can be read.
+        """
+        is_empty = True
+        for frame in cut_to_span(self._frames(), self._span, self.time_base):
+            is_empty = False
             yield frame
-        if not begun:
+        if is_empty:
             raise VideoError(
                 self.notes[-1]
                 if self.notes
-                else f"{self.path} has no picture in the part asked for"
+                else f"cannot read {self.path} {self._span}: it has no picture there; check "
+                "--start and --end"
             )
 
     def _frames(self) -> Iterator[Frame]:
@@ -104,26 +99,43 @@ class SequenceReader(Clip):
             yield Frame(picture.rgb, number - first, 1, number, picture.alpha)
 
 
+def _pictures_in(folder: Path) -> dict[int, Path]:
+    """Number the pictures of a folder from 1, in the order of their names."""
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
+    return dict(enumerate(sorted(path for path in paths if path.is_file()), 1))
+
+
 class SequenceWriter:
-    """Numbered pictures being written, each as soon as it is painted, by the numbers of their
-    frames.
+    """Numbered pictures being written, each one as soon as it is painted.
+
+    Args:
+        pattern: pattern of the files; each gets the number of its frame.
+        quality: 1 to 100, for formats that lose detail.
 
     Raises:
-        VideoError: no format of pictures has the pattern's suffix.
+        VideoError: the suffix of the pattern is that of no picture format.
     """
 
     def __init__(self, pattern: Path, quality: int) -> None:
         if pattern.suffix.lower() not in WRITABLE:
-            raise VideoError(f"cannot write {pattern}: use one of {' '.join(sorted(WRITABLE))}")
+            raise VideoError(
+                f"cannot write {pattern}: unsupported extension {pattern.suffix}; use one of "
+                f"{' '.join(sorted(WRITABLE))}"
+            )
         self._pattern, self._quality = pattern, quality
 
+    def __repr__(self) -> str:
+        return f"SequenceWriter({str(self._pattern)!r})"
+
     def write(self, item: Item) -> None:
-        """Write a painted frame. Raises PictureError where the folder or the disk does not take
-        it."""
+        """Write a painted frame; packets are ignored.
+
+        Raises:
+            PictureError: the folder cannot be written, or the disk is full.
+        """
         if isinstance(item, Frame):
-            write(
-                numbered(self._pattern, item.number), Picture(item.rgb, item.alpha), self._quality
-            )
+            path = numbered(self._pattern, item.number)
+            write(path, Picture(item.rgb, item.alpha), self._quality)
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: every picture is complete already."""

@@ -1,5 +1,4 @@
-"""Work ahead and behind: threads with bounded queues, so that reading, painting and writing
-overlap."""
+"""Pipelining: threads with bounded queues, so that reading, painting and writing overlap."""
 
 import contextlib
 import queue
@@ -10,13 +9,13 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# seconds of waiting at a time: Windows delivers no Ctrl-C to a thread that waits for a lock
-_PATIENCE = 0.1
+# Windows delivers no Ctrl-C to a thread that waits for a lock, so each wait ends after this time.
+_MAX_WAIT = 0.1  # seconds
 
 
 @dataclass(frozen=True)
 class _End:
-    """What comes after the last item: nothing, or the error that made it the last."""
+    """The end of the items, with the error that ended them, if there was one."""
 
     error: BaseException | None = None
 
@@ -28,25 +27,32 @@ class _Item(Generic[T]):
 
 @contextlib.contextmanager
 def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
-    """The same items, made by a thread of their own at most `depth` ahead of who takes them.
+    """Make items in a thread of its own, ahead of their use.
 
-    What making them raises is raised where the next is taken. Leaving the block ends the thread,
-    wherever it is.
+    An error of the iterator is raised where the next item is taken. Leaving the block ends the
+    thread, wherever it is.
+
+    Args:
+        items: iterator to run in the thread.
+        depth: largest number of items that wait to be taken.
+
+    Returns:
+        A context manager that gives an iterator over the same items.
     """
     ready: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
-    left = threading.Event()
+    stop = threading.Event()
 
     def make() -> None:
         try:
             for item in items:
-                if not _put(ready, _Item(item), left):
+                if not _put(ready, _Item(item), stop):
                     return
         except BaseException as error:
-            _put(ready, _End(error), left)
+            _put(ready, _End(error), stop)
         else:
-            _put(ready, _End(), left)
+            _put(ready, _End(), stop)
 
-    def taken() -> Iterator[T]:
+    def take() -> Iterator[T]:
         while isinstance(item := _get(ready), _Item):
             yield item.value
         if item.error:
@@ -55,19 +61,25 @@ def prefetch(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     thread = threading.Thread(target=make, name="ahead", daemon=True)
     thread.start()
     try:
-        yield taken()
+        yield take()
     finally:
-        left.set()
+        stop.set()
         thread.join()
 
 
 @contextlib.contextmanager
 def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T], None]]:
-    """A function that hands items over to `take`, which runs in a thread of its own, at most
-    `depth` behind.
+    """Call a function with items in a thread of its own, behind their making.
 
-    What `take` raises is raised where the next item is handed over, or at the end of the block.
-    Whatever happens in the block, what was handed over before is taken before it is left.
+    An error of `take` is raised where the next item is handed over, or at the end of the block.
+    Whatever happens in the block, `take` gets all items that were handed over before.
+
+    Args:
+        take: function to call with each item, in order.
+        depth: largest number of items that wait for it.
+
+    Returns:
+        A context manager that gives a function to hand items over with.
     """
     waiting: queue.Queue[_Item[T] | _End] = queue.Queue(depth)
     failures: list[BaseException] = []
@@ -75,13 +87,13 @@ def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T]
     def work() -> None:
         while isinstance(item := waiting.get(), _Item):
             if failures:
-                continue  # only so that nobody waits for room
+                continue  # empty the queue, so that handing over never waits for room
             try:
                 take(item.value)
             except BaseException as error:
                 failures.append(error)
 
-    def hand(item: T) -> None:
+    def hand_over(item: T) -> None:
         if failures:
             raise failures[0]
         _put(waiting, _Item(item))
@@ -89,7 +101,7 @@ def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T]
     thread = threading.Thread(target=work, name="behind", daemon=True)
     thread.start()
     try:
-        yield hand
+        yield hand_over
     finally:
         _put(waiting, _End())
         thread.join()
@@ -98,17 +110,20 @@ def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T]
 
 
 def _put(
-    to: "queue.Queue[_Item[T] | _End]", item: "_Item[T] | _End", left: threading.Event | None = None
+    target: "queue.Queue[_Item[T] | _End]",
+    item: "_Item[T] | _End",
+    stop: threading.Event | None = None,
 ) -> bool:
-    """Whether the item found room before everybody left."""
-    while not (left and left.is_set()):
+    """Put an item into a queue; False if `stop` was set before there was room."""
+    while not (stop and stop.is_set()):
         with contextlib.suppress(queue.Full):
-            to.put(item, timeout=_PATIENCE)
+            target.put(item, timeout=_MAX_WAIT)
             return True
     return False
 
 
-def _get(queued: "queue.Queue[_Item[T] | _End]") -> "_Item[T] | _End":
+def _get(source: "queue.Queue[_Item[T] | _End]") -> "_Item[T] | _End":
+    """Take the next item of a queue."""
     while True:
         with contextlib.suppress(queue.Empty):
-            return queued.get(timeout=_PATIENCE)
+            return source.get(timeout=_MAX_WAIT)

@@ -1,284 +1,121 @@
-"""A clip painted: read, painted frame by frame, and written, all at once."""
+"""Stylize a video: frames stay steady, strokes suit their size, and colors follow the scene."""
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Protocol, TypeVar, cast
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from impasto.errors import VideoError
-from impasto.files import RoomyFile, atomic_write, os_reason
-from impasto.hardware import available_cores
-from impasto.images.formats import WRITABLE
 from impasto.images.image import UInt8
-from impasto.video import image_sequences
-from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
-from impasto.video.clip import Clip, Frame, Item
-from impasto.video.formats import ANIMATIONS, EXTENSIONS_WRITTEN, VideoOptions
-from impasto.video.image_sequences import SequenceReader, SequenceWriter, is_pattern
-from impasto.video.large_strokes import check_stroke, enlarge, reduce, stroke_of
-from impasto.video.pipelining import prefetch, write_behind
-from impasto.video.reader import VideoReader
-from impasto.video.writer import VideoWriter
+from impasto.inference.model import PreparedStyle
+from impasto.inference.settings import StylizeSettings
+from impasto.progress import OnProgress, Progress
+from impasto.stylizer import Stylizer
+from impasto.video.formats import VideoOptions
+from impasto.video.frame_pipeline import PaintFrame, VideoInterrupted, VideoResult, paint_video
+from impasto.video.frame_stylizer import FrameStyle, FrameStylizer
+from impasto.video.large_strokes import MIN_VIDEO_STROKE
+from impasto.video.temporal.flow_blend import FlowStyle
+from impasto.video.temporal.frozen_statistics import SteadyStyle
 
-T = TypeVar("T", bound=np.generic)
-FrameFunction = Callable[[UInt8], UInt8]
-"""Paints a frame: uint8 (H, W, 3) to uint8 (H, W, 3). Called in order of time, in the thread of
-`stylize_video`, and with frames of one size (but for numbered pictures into numbered pictures,
-which keep their own), reduced where strokes are large."""
-
-FrameProgress = Callable[[int, int | None], None]
-"""Told after each frame how many are painted, and of how many, where that is known."""
-
-_DEPTH = 3  # frames that wait before and behind the painter: full HD has 6 MB each
-# Bytes, and bytes a pixel, kept to end a file on a full disk: index, Matroska's last cluster,
-# frames in the encoder.
-_ROOM, _ROOM_A_PIXEL = 10 << 20, 8
-
-
-@dataclass(frozen=True)
-class VideoResult:
-    """What came of a clip: pixels across and down, frames painted, frames that could not be
-    decoded, what there is to know, and how large strokes are."""
-
-    width: int
-    height: int
-    frames: int
-    lost: int
-    notes: list[str]
-    stroke: float = 1.0
-
-
-class VideoInterrupted(KeyboardInterrupt):
-    """Ctrl-C, after which what was painted until then stands in `target`: where something was there
-    before, beside it."""
-
-    def __init__(self, painted: VideoResult, target: Path) -> None:
-        super().__init__()
-        self.painted = painted
-        self.target = target
-
-
-class _Writer(Protocol):
-    def write(self, item: Item) -> None: ...
-
-    def close(self) -> None: ...
+__all__ = ["VideoInterrupted", "VideoResult", "stylize_video"]
 
 
 def stylize_video(
     source: Path | str,
     target: Path | str,
-    paint: FrameFunction,
+    settings: StylizeSettings,
+    stylizer: Stylizer,
     options: VideoOptions | None = None,
-    progress: FrameProgress | None = None,
+    *,
+    steady: bool = True,
+    flow: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> VideoResult:
-    """Paint a video, an animation or numbered pictures.
+    """Stylize a video, an animation or numbered pictures, as the command line does.
 
-    Reading, painting and writing overlap. Sound, subtitles, chapters and metadata are copied;
-    times, size and the shape of pixels stay; frames that a camera turned come out upright. The
-    target appears whole or not at all; numbered pictures appear one by one. Where the disk fills
-    up, what was painted until then stands beside the target, as `clip.part.mp4`.
+    `paint_video` says what is copied, and what happens to the target.
 
     Args:
         source: a video file, an animated GIF or WebP, a pattern such as `frames/%05d.png`, or a
             folder of pictures.
         target: a video file, a GIF or WebP, or a pattern.
-        paint: uint8 (H, W, 3) to uint8 (H, W, 3), called for one frame after the other.
-        options: how to read and write.
-        progress: told after each frame.
+        settings: style, strength, color, mask and regions. `options.stroke` decides the stroke
+            size, and not `settings.stroke`.
+        stylizer: the loaded network.
+        options: settings for reading and writing. None: the defaults, with the stroke size of
+            `settings`, or, where that is 1, one that suits the size of the frames.
+        steady: keep frames alike where the scene stands still; else each is painted by itself.
+        flow: also move strokes along with the scene; needs OpenCV.
+        on_progress: called after each frame; `step` is the number of frames painted. An exception
+            that it raises ends the work and leaves no file.
+
+    Returns:
+        Size, number of frames, times and notes.
 
     Raises:
-        VideoError: the source cannot be read, holds no frame, or the target cannot be written.
-        ValueError: `paint` gives another size or type than it was given, or strokes are out of
-            range.
+        VideoError: the source cannot be read or holds no frame, the target cannot be written,
+            OpenCV is missing, or the engine failed.
+        StyleError: a style does not fit the network.
+        MaskError: a mask is the photo's transparency, which frames do not have.
         PictureError: frames are too large, or a numbered picture cannot be written.
-        Interrupted: on Ctrl-C, when at least one frame was painted; the target holds what was, or,
-            if it was there before, a file beside it, such as `clip.part.mp4`.
+        ValueError: `flow` is set without `steady`, or strokes are out of range.
+        VideoInterrupted: Ctrl-C was pressed after at least one frame was painted.
     """
-    source, target, options = Path(source), Path(target), options or VideoOptions()
-    progress = progress or (lambda done, count: None)
-    check_stroke(options.stroke)
-    with open_clip(source, options) as clip:
-        items = clip.items()
-        if not isinstance(clip, VideoReader):  # which reads them so
-            items = (
-                reduce(item, options.stroke) if isinstance(item, Frame) else item for item in items
-            )
-        first = next(items)
-        assert isinstance(first, Frame)
-        done, kept = 0, target
-        stopped: BaseException | None = None
+    began = time.perf_counter()
+    options = options or VideoOptions(stroke=_video_stroke(settings))
+    stabilize = _stabilizer(stylizer, steady, flow, options.threads)
+    paint_frame = _name_failures(FrameStylizer(stylizer, settings, stabilize), Path(source))
+    preparation = time.perf_counter() - began
 
-        def named(path: Path) -> Path:
-            """Where the file goes: a part takes no place of what was there, nor, unless wished for,
-            the name of the whole."""
-            nonlocal kept
-            if stopped and (path.exists() or isinstance(stopped, OSError)):
-                kept = path = partial_path(path)
-            return path
-
-        with _writing(target, clip, enlarge(first), options, named) as (out, file):
-            written = 0
-
-            def write_out(item: Item) -> None:
-                nonlocal written
-                out.write(item)
-                written += isinstance(item, Frame)
-                if file and file.full:
-                    raise file.full
-
-            same_size = not isinstance(out, SequenceWriter)
-            try:
-                with prefetch(items, _DEPTH) as coming, write_behind(write_out, _DEPTH) as write:
-                    for item in itertools.chain([first], coming):
-                        if isinstance(item, Frame):
-                            frame = fit_frame(item, first, clip) if same_size else item
-                            item = replace(frame, rgb=_painted(paint, frame.rgb))
-                            if item.alpha is not None or not isinstance(
-                                out, VideoWriter
-                            ):  # which brings light up itself
-                                item = enlarge(item)
-                        write(item)
-                        if isinstance(item, Frame):
-                            done += 1
-                            progress(done, clip.count)
-            except (KeyboardInterrupt, OSError) as error:
-                if not written or (
-                    isinstance(error, OSError) and (file is None or error is not file.full)
-                ):
-                    raise
-                stopped = error
-            out.close()
-        if isinstance(stopped, OSError):
-            there = f"{kept} holds the frames painted until then ({written})"
-            raise VideoError(
-                f"cannot write {target} further: {os_reason(stopped)}; {there}"
-            ) from stopped
-        if clip.lost and not stopped:
-            plural = "frame is" if clip.lost == 1 else "frames are"
-            clip.notes.append(
-                f"{source}: {clip.lost} {plural} lost to damage; all others keep their time"
-            )
-        height, width = first.size
-        notes, stroke = list(dict.fromkeys(clip.notes)), stroke_of(height, width, options.stroke)
-        painted = VideoResult(width, height, written, clip.lost, notes, stroke)
-    if stopped:
-        raise VideoInterrupted(painted, kept)
-    return painted
-
-
-def partial_path(path: Path) -> Path:
-    """A name beside a file for a part of it, which nothing has yet: `clip.part.mp4`,
-    `clip.part-2.mp4` and so on."""
-    names = (
-        path.with_stem(f"{path.stem}.part{number and f'-{number}'}")
-        for number in ("", *range(2, 1_000_000))
-    )
-    return next(name for name in names if not name.exists())
-
-
-def open_clip(source: Path, options: VideoOptions) -> Clip:
-    """A video, an animation or numbered pictures, opened. Raises VideoError or PictureError where
-    that cannot be read."""
-    if is_pattern(source) or source.is_dir():
-        return SequenceReader(
-            source, options.span, options.rate or image_sequences.RATE, options.max_pixels
+    def complete(result: VideoResult) -> VideoResult:
+        return replace(
+            result,
+            seconds=result.seconds + preparation,
+            first_seconds=result.first_seconds + preparation,
+            engine=stylizer.engine.name,
         )
-    if options.rate:
-        raise VideoError(
-            f"{source} has times of its own; frames a second are for numbered pictures"
-        )
-    if source.suffix.lower() in ANIMATIONS:
-        return AnimationReader(source, options.span, options.max_pixels)
-    return VideoReader(
-        source,
-        options.span,
-        options.threads or available_cores(),
-        options.max_pixels,
-        options.stroke,
-    )
 
+    def report(progress: Progress) -> None:
+        if on_progress is not None:
+            on_progress(replace(progress, seconds=progress.seconds + preparation))
 
-@contextlib.contextmanager
-def _writing(
-    target: Path, clip: Clip, first: Frame, options: VideoOptions, named: Callable[[Path], Path]
-) -> Iterator[tuple[_Writer, RoomyFile | None]]:
-    """What writes the target, and into what; a file appears whole at the end of the block, or not
-    at all."""
-    if is_pattern(target):
-        yield SequenceWriter(target, options.quality), None
-        return
-    if target.suffix.lower() not in EXTENSIONS_WRITTEN:
-        remedy = f"or a pattern such as {target.with_suffix('')}-%05d{target.suffix}"
-        other = f", {remedy}" if target.suffix.lower() in WRITABLE else ""
-        raise VideoError(
-            f"cannot write {target} as a video; use one of {' '.join(sorted(EXTENSIONS_WRITTEN))}{other}"
-        )
     try:
-        room = _ROOM + _ROOM_A_PIXEL * first.rgb[..., 0].size
-        with (
-            atomic_write(target, named, buffering=0) as opened,
-            contextlib.closing(RoomyFile(opened, room)) as file,
-        ):
-            to = cast(IO[bytes], file)
-            if target.suffix.lower() == ".gif":
-                yield GIFWriter(to, clip, first), file
-            elif target.suffix.lower() == ".webp":
-                yield WebPWriter(to, clip, first, options.quality), file
-            else:
-                threads = options.threads or available_cores()
-                yield (
-                    VideoWriter(
-                        to,
-                        target,
-                        clip,
-                        first,
-                        options.codec,
-                        options.quality,
-                        options.preset,
-                        threads,
-                    ),
-                    file,
-                )
-    except OSError as error:
-        raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
+        return complete(paint_video(source, target, paint_frame, options, report))
+    except VideoInterrupted as interruption:
+        interruption.result = complete(interruption.result)
+        raise
 
 
-def _painted(paint: FrameFunction, frame: UInt8) -> UInt8:
-    painted = paint(frame)
-    if painted.shape != frame.shape or painted.dtype != np.uint8:
-        seen = f"{painted.dtype} {painted.shape}"
-        raise ValueError(
-            f"a frame of uint8 {frame.shape} was painted as {seen}; paint must keep size and type"
-        )
-    return painted
+def _video_stroke(settings: StylizeSettings) -> float | None:
+    """Take the stroke size of the settings, but at least 1; None, where it is 1, to suit frames."""
+    return None if settings.stroke == 1 else max(settings.stroke, MIN_VIDEO_STROKE)
 
 
-def fit_frame(frame: Frame, first: Frame, clip: Clip) -> Frame:
-    """A frame in the size of the first one."""
-    if frame.size == first.size and frame.rgb.shape == first.rgb.shape:
-        return frame
-    size, seen = (f"{each.size[1]}x{each.size[0]}" for each in (first, frame))
-    where = f"{size} to {seen} pixels at frame {frame.number}"
-    note = f"{clip.path}: frames change from {where}; all are painted in the size of the first"
-    if not any("frames change" in said for said in clip.notes):
-        clip.notes.append(note)
-    if first.fine is None:
-        frame = enlarge(frame)
-    fine = None if first.fine is None else np.zeros_like(first.fine)
-    if fine is not None and frame.fine is not None:
-        fine = np.rint(_resized(frame.fine.astype(np.float32), first.size)).astype(np.int16)
-    alpha = None if frame.alpha is None else _resized(frame.alpha, first.size)
-    height, width = first.rgb.shape[:2]
-    return replace(frame, rgb=_resized(frame.rgb, (height, width)), alpha=alpha, fine=fine)
+def _stabilizer(
+    stylizer: Stylizer, steady: bool, flow: bool, threads: int | None
+) -> Callable[[PreparedStyle], FrameStyle]:
+    """Choose the function that turns a prepared style into a painter of frames in order."""
+    if flow and not steady:
+        raise ValueError("cannot use flow=True with steady=False; choose one")
+    if flow:
+        return FlowStyle
+    if steady:
+        return lambda prepared: SteadyStyle(prepared, engine=stylizer.engine.name, threads=threads)
+    return lambda prepared: prepared.paint
 
 
-def _resized(pixels: NDArray[T], size: tuple[int, int]) -> NDArray[T]:
-    """Pixels (H, W) or (H, W, 3) in another size, down and across."""
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.array(image.resize(size[::-1], Image.Resampling.BILINEAR))
+def _name_failures(paint_frame: PaintFrame, source: Path) -> PaintFrame:
+    """Make failures of the engine name the video.
+
+    Engines report a lack of memory as RuntimeError.
+    """
+
+    def paint(frame: UInt8) -> UInt8:
+        try:
+            return paint_frame(frame)
+        except (MemoryError, RuntimeError) as error:
+            reason = next(iter(str(error).strip().splitlines()), "out of memory")
+            raise VideoError(f"cannot paint {source}: painting failed ({reason})") from error
+
+    return paint

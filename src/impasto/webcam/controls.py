@@ -1,25 +1,26 @@
-"""What a user sets while looking: style, strength, mirror and the like, by keys."""
+"""Controls of the webcam: style, strength, mirror and the like, changed by keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from impasto.models.mix import Mix
 
-STEP = 0.1  # of strength
+STRENGTH_STEP = 0.1
 
 
 @dataclass
 class WebcamControls:
-    """The state of the live view.
+    """The state that the user changes by keys.
 
     Attributes:
-        styles: to walk through, the current one at `place`.
-        strength: 0..1.
+        styles: styles to walk through.
+        strength: 0 is the photo, 1 the full style.
         mirror: whether left and right are swapped, before painting.
-        help: whether keys are listed in the picture.
         fullscreen: whether the window fills the screen.
         recording: whether pictures are to be recorded.
-        snapshot: whether the next picture is to be kept.
+        place: place of the current style in `styles`.
+        help: whether the picture lists the keys.
+        snapshot: whether the next picture is to be saved.
         done: whether to end.
     """
 
@@ -39,47 +40,53 @@ class WebcamControls:
         return self.styles[self.place]
 
     def press(self, key: str) -> None:
-        """Do what a key stands for, by its name in `KEYS`; others do nothing."""
+        """Perform the action of a key, by its name in `KEYS`; other keys do nothing."""
         for action in KEYS:
             if key in action.keys:
-                action.do(self)
+                action.perform(self)
 
-    def walk(self, steps: int) -> None:
-        """Go to another style, around."""
+    def change_style(self, steps: int) -> None:
+        """Go to another style; after the last one comes the first."""
         self.place = (self.place + steps) % len(self.styles)
 
-    def strengthen(self, by: float) -> None:
-        """Paint more or less strongly."""
-        self.strength = round(min(1.0, max(0.0, self.strength + by)), 2)
+    def change_strength(self, step: float) -> None:
+        """Make the strength larger or smaller, within 0..1."""
+        self.strength = round(min(1.0, max(0.0, self.strength + step)), 2)
 
     def toggle(self, name: str) -> None:
-        """Turn on what is off, and off what is on."""
+        """Turn an attribute on if it is off, and off if it is on."""
         setattr(self, name, not getattr(self, name))
 
 
 @dataclass(frozen=True)
 class Action:
-    """What keys do: their names, the first for help, and what they are for."""
+    """An action that keys perform.
+
+    Attributes:
+        keys: names of the keys.
+        purpose: description for the help.
+        perform: the action.
+    """
 
     keys: tuple[str, ...]
     purpose: str
-    do: Callable[[WebcamControls], None]
+    perform: Callable[[WebcamControls], None]
 
 
 KEYS = (
-    Action(("right", "n"), "next style", lambda session: session.walk(1)),
-    Action(("left", "p"), "previous style", lambda session: session.walk(-1)),
-    Action(("up",), "stronger", lambda session: session.strengthen(STEP)),
-    Action(("down",), "weaker", lambda session: session.strengthen(-STEP)),
-    Action(("m",), "mirror", lambda session: session.toggle("mirror")),
-    Action(("s", "space"), "snapshot", lambda session: setattr(session, "snapshot", True)),
-    Action(("r",), "record, and end it", lambda session: session.toggle("recording")),
-    Action(("f",), "full screen", lambda session: session.toggle("fullscreen")),
-    Action(("h",), "these keys", lambda session: session.toggle("help")),
-    Action(("q", "escape"), "quit", lambda session: setattr(session, "done", True)),
+    Action(("right", "n"), "next style", lambda controls: controls.change_style(1)),
+    Action(("left", "p"), "previous style", lambda controls: controls.change_style(-1)),
+    Action(("up",), "stronger", lambda controls: controls.change_strength(STRENGTH_STEP)),
+    Action(("down",), "weaker", lambda controls: controls.change_strength(-STRENGTH_STEP)),
+    Action(("m",), "mirror", lambda controls: controls.toggle("mirror")),
+    Action(("s", "space"), "snapshot", lambda controls: setattr(controls, "snapshot", True)),
+    Action(("r",), "record, and end it", lambda controls: controls.toggle("recording")),
+    Action(("f",), "full screen", lambda controls: controls.toggle("fullscreen")),
+    Action(("h",), "these keys", lambda controls: controls.toggle("help")),
+    Action(("q", "escape"), "quit", lambda controls: setattr(controls, "done", True)),
 )
 
 
 def help_lines() -> list[str]:
-    """The keys and what they do, a line each."""
+    """List the keys and their actions, one line each."""
     return [f"{' or '.join(action.keys)}: {action.purpose}" for action in KEYS]

@@ -1,5 +1,4 @@
-"""The recorder: painted pictures into a video at the times at which they were seen, in a thread of
-its own."""
+"""The recorder: painted pictures become a video, at the times at which they were seen."""
 
 import contextlib
 import os
@@ -19,18 +18,29 @@ from impasto.files import CarefulFile, os_reason
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.video.clip import Clip, Frame
+from impasto.video.formats import Preset, VideoOptions
 from impasto.video.writer import VideoWriter
 
-_UNIT = Fraction(1, 90_000)
-_RATE = Fraction(30)  # what to expect, where nobody knows
-_WAITING = 8  # pictures; more are dropped, as the view must not wait for the encoder
-_PRESET, _QUALITY = "superfast", 92  # what paints needs the cores
+_TIME_BASE = Fraction(1, 90_000)  # seconds
+_RATE = Fraction(30)  # frames per second that the file names; the real rate is unknown
+_MAX_WAITING = 8  # pictures; more are dropped, as the view must not wait for the encoder
+_PRESET: Preset = "superfast"  # as painting needs the cores
+_QUALITY = 92
+_CORES_SHARE = 4  # one core of so many encodes
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was recorded: the file, pixels across and down, frames, seconds, and frames that the
-    encoder had no time for."""
+    """A recorded video.
+
+    Attributes:
+        path: its file.
+        width: pixels across.
+        height: pixels down.
+        frames: number of frames.
+        seconds: length.
+        dropped: number of frames that the encoder had no time for.
+    """
 
     path: Path
     width: int
@@ -41,119 +51,169 @@ class Recording:
 
 
 class Recorder:
-    """A video being recorded. The file is written where it is to stay, and can be played as far as
-    it got at any time.
+    """A video being recorded, in a thread of its own.
+
+    The file is written in its final place. At any time, it can be played as far as it is written.
 
     Args:
-        path: the file, with a suffix of a video; it is begun anew.
+        path: the file, with a suffix of a video; an existing file is replaced.
         first: the first picture, uint8 (H, W, 3) with even sides; all others have its size.
-        at: when it was seen, seconds.
+        at: time at which it was seen, in seconds.
 
     Attributes:
-        failure: what ended the recording, when something did; what was written until then stays.
+        path: the file.
+        failure: the error that ended the recording, if there was one; the part that was written
+            until then stays.
     """
 
     def __init__(self, path: Path, first: UInt8, at: float) -> None:
         self.path, self.failure = path, cast("Exception | None", None)
-        self._begin, self._height, self._width = at, *first.shape[:2]
-        self._frames = self._dropped = 0
-        self._seconds = 0.0  # of a file that was cut short
-        self._past = 0  # where what is written ends, in `_UNIT`
-        self._queue: queue.Queue[tuple[UInt8 | None, float]] = queue.Queue(_WAITING)
+        self._first, self._began = first, at
+        self._dropped = 0
+        self._file = _RecordingFile(path, at)
+        self._queue: queue.Queue[tuple[UInt8 | None, float]] = queue.Queue(_MAX_WAITING)
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
-        self._first = first
+
+    def __repr__(self) -> str:
+        return f"Recorder({str(self.path)!r})"
 
     def start(self) -> "Recorder":
-        """Begin with the first picture. By itself, so that whoever ends the recording knows of it
-        before there is a file."""
+        """Begin with the first picture.
+
+        This is a method of its own, so that the caller can end the recording as soon as there is a
+        file.
+        """
         self._thread.start()
-        self.add(self._first, self._begin)
+        self.add(self._first, self._began)
         return self
 
     def add(self, picture: UInt8, at: float) -> None:
-        """Record a picture, or drop it if too many wait already."""
+        """Record a picture seen at this time, or drop it if too many wait already."""
         try:
             self._queue.put_nowait((picture, at))
         except queue.Full:
             self._dropped += 1
 
     def finish(self, at: float) -> Recording | None:
-        """End the file with what was added; None if nothing of it could be written, in which case
-        there is no file."""
+        """End the file with the pictures that were added.
+
+        Args:
+            at: time at which the last picture was replaced, in seconds.
+
+        Returns:
+            The recording; None if nothing could be written, in which case there is no file.
+        """
         if self._thread.ident is None:
             return None
-        self._queue.put((None, at))  # soon has room: the thread takes everything, whatever happens
+        # there is room soon: the thread takes everything, whatever happens
+        self._queue.put((None, at))
         self._thread.join()
-        if not self._frames:
+        if not self._file.frames:
             return None
-        seconds = round(self._seconds if self.failure else float(self._past * _UNIT), 3)
-        return Recording(self.path, self._width, self._height, self._frames, seconds, self._dropped)
+        height, width = self._first.shape[:2]
+        seconds = round(self._file.seconds, 3)
+        return Recording(self.path, width, height, self._file.frames, seconds, self._dropped)
 
-    @property
-    def problem(self) -> str | None:
-        """What ended the recording, in a line. Raises what is no fault of the disk."""
+    def explain_failure(self) -> str | None:
+        """Explain the error that ended the recording; None if there was none.
+
+        Raises:
+            Exception: the failure itself, if it is a defect and no fault of the disk.
+        """
         if self.failure is None:
             return None
         if isinstance(self.failure, ImpastoError):
             return str(self.failure)
         if not isinstance(self.failure, OSError):
             raise self.failure
-        kept = f"; {self.path} holds what came before" if self._frames else ""
+        kept = f"; {self.path} holds what came before" if self._file.frames else ""
         return f"cannot record {self.path} further: {os_reason(self.failure)}{kept}"
 
     def _work(self) -> None:
-        file = None
-        writer: VideoWriter | None = None
-        held: tuple[UInt8, float] | None = None  # how long it was seen, the next one tells
-        while True:
+        is_last = False
+        while not is_last:
             picture, at = self._queue.get()
+            is_last = picture is None
             try:
                 if self.failure is None:
-                    if file is None:
-                        self.path.parent.mkdir(parents=True, exist_ok=True)
-                        file = CarefulFile(cast(IO[bytes], FileIO(self.path, "w")))
-                    if held is not None:
-                        frame = self._timed(held, at, picture is None)
-                        writer = writer or self._writer(file, frame)
-                        writer.write(frame)
-                        self._frames += 1
-                    held = None if picture is None else (picture, at)
-                    if picture is None and writer:
-                        writer.close()
+                    self._file.write(picture, at)
             except Exception as error:
                 self.failure = error
-            if picture is None:
-                break
-        if file is not None:
-            file.close()
-            if self.failure is not None:
-                self._frames, self._seconds, torn = playable(self.path)
-                with contextlib.suppress(OSError):
-                    os.truncate(self.path, torn)
-            if not self._frames:
-                self.path.unlink(missing_ok=True)
-
-    def _timed(self, held: tuple[UInt8, float], end: float, is_last: bool) -> Frame:
-        begin, until = (round((seconds - self._begin) / float(_UNIT)) for seconds in (held[1], end))
-        begin = max(begin, self._past)
-        # the last one is ended by whoever stops, maybe before anybody has seen it
-        length = max(until - begin, round(1 / _RATE / _UNIT) if is_last else 1)
-        self._past = begin + length
-        return Frame(held[0], begin, length)
-
-    def _writer(self, file: CarefulFile, first: Frame) -> VideoWriter:
-        clip = Clip(self.path, _UNIT, _RATE)
-        threads = max(1, available_cores() // 4)
-        to = cast(IO[bytes], file)
-        return VideoWriter(
-            to, self.path, clip, first, "auto", _QUALITY, _PRESET, threads, recording=True
-        )
+        self._file.close(is_torn=self.failure is not None)
 
 
-def playable(path: Path) -> tuple[int, float, int]:
-    """Of a video that was cut short: whole frames, the seconds at which the last one ends, the byte
-    from which it is torn."""
-    whole: list[tuple[float, int]] = []  # end of each frame, and where it begins in the file
+class _RecordingFile:
+    """The file of a recording.
+
+    Args:
+        path: the file.
+        began: time of the first picture, in seconds.
+
+    Attributes:
+        frames: number of frames in the file.
+        seconds: length of the file.
+    """
+
+    def __init__(self, path: Path, began: float) -> None:
+        self._path, self._began = path, began
+        self.frames, self.seconds = 0, 0.0
+        self._end = 0  # time at which the last frame ends, in `_TIME_BASE`
+        self._file: CarefulFile | None = None
+        self._writer: VideoWriter | None = None
+        # the last picture; the next one tells how long it was seen
+        self._pending: tuple[UInt8, float] | None = None
+
+    def write(self, picture: UInt8 | None, at: float) -> None:
+        """Take a picture, and write the one before it; None ends the video."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = CarefulFile(cast(IO[bytes], FileIO(self._path, "w")))
+        if self._pending is not None:
+            frame = self._make_frame(*self._pending, at, picture is None)
+            self._writer = self._writer or self._open_writer(self._file, frame)
+            self._writer.write(frame)
+            self.frames += 1
+            self.seconds = float(self._end * _TIME_BASE)
+        self._pending = None if picture is None else (picture, at)
+        if picture is None and self._writer:
+            self._writer.close()
+
+    def close(self, is_torn: bool) -> None:
+        """Close the file, and cut off a torn end; a file without frames is removed."""
+        if self._file is None:
+            return
+        self._file.close()
+        if is_torn:
+            self.frames, self.seconds, end = find_playable(self._path)
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, end)
+        if not self.frames:
+            self._path.unlink(missing_ok=True)
+
+    def _make_frame(self, picture: UInt8, begin: float, end: float, is_last: bool) -> Frame:
+        start, stop = (round((time - self._began) / float(_TIME_BASE)) for time in (begin, end))
+        start = max(start, self._end)
+        # the user who stops ends the last frame, maybe before it was visible at all
+        min_duration = round(1 / _RATE / _TIME_BASE) if is_last else 1
+        duration = max(stop - start, min_duration)
+        self._end = start + duration
+        return Frame(picture, start, duration)
+
+    def _open_writer(self, file: CarefulFile, first: Frame) -> VideoWriter:
+        threads = max(1, available_cores() // _CORES_SHARE)
+        options = VideoOptions(quality=_QUALITY, preset=_PRESET, threads=threads)
+        clip = Clip(self._path, _TIME_BASE, _RATE)
+        return VideoWriter(cast(IO[bytes], file), self._path, clip, first, options, recording=True)
+
+
+def find_playable(path: Path) -> tuple[int, float, int]:
+    """Find the part of a video that was cut short that can be played.
+
+    Returns:
+        The number of complete frames, the time in seconds at which the last one ends, and the
+        position in bytes from which the file is torn.
+    """
+    frames: list[tuple[float, int]] = []  # end of each frame, and its position in the file
     torn = path.stat().st_size
     with (
         contextlib.suppress(FFmpegError, OSError, IndexError),
@@ -164,27 +224,25 @@ def playable(path: Path) -> tuple[int, float, int]:
                 torn = packet.pos or torn
                 break
             if packet.size and packet.pts is not None:
-                whole.append(
-                    (
-                        float((packet.pts + (packet.duration or 0)) * packet.time_base),
-                        packet.pos or torn,
-                    )
-                )
-        if whole and clip.format.name == "mpegts":  # which does not say how long a frame is
-            torn = whole.pop()[1]
-    return len(whole), whole[-1][0] if whole else 0.0, torn
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                frames.append((float(end), packet.pos or torn))
+        # MPEG-TS does not tell where a frame ends, so the last one may be incomplete
+        if frames and clip.format.name == "mpegts":
+            torn = frames.pop()[1]
+    return len(frames), frames[-1][0] if frames else 0.0, torn
 
 
-def fresh(path: Path) -> Path:
-    """A path where nothing stands: this one, or with -2, -3 and so on before the suffix.
+def free_path(path: Path) -> Path:
+    """Find a path that no file has: this one, or with -2, -3 and so on before the suffix.
 
-    Raises VideoError if a folder cannot be looked into.
+    Raises:
+        VideoError: the folder cannot be read.
     """
     try:
-        number, found = 1, path
-        while found.exists():
+        number, candidate = 1, path
+        while candidate.exists():
             number += 1
-            found = path.with_stem(f"{path.stem}-{number}")
-        return found
+            candidate = path.with_stem(f"{path.stem}-{number}")
+        return candidate
     except OSError as error:
         raise VideoError(f"cannot write {path}: {os_reason(error)}") from error

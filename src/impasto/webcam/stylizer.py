@@ -1,5 +1,4 @@
-"""The painter of a live view: what a style needs is made when it is first painted, and statistics
-are held in time."""
+"""Stylize the frames of a webcam: in the style and strength of the moment, and steadily."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,20 +14,26 @@ from impasto.stylizer import Stylizer
 from impasto.video.frame_stylizer import FrameStyle, FrameStylizer
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 
+_GRAY_LEVEL = 128  # of the pictures that warm a network up
+
 
 class WebcamStylizer:
-    """Paints one picture after the other, in the style and strength of the moment.
+    """Stylizes one picture after the other, in the style and strength of the moment.
+
+    Steps that take seconds, such as compiling a network, are done at the beginning. The rest of a
+    style is prepared when it is first painted.
 
     Args:
-        stylizer: whose network paints.
-        size: pixels down and across of what will be painted.
-        styles: all that will be asked for; what takes seconds, such as compiling a network, is done
-            here.
-        manner: how they are painted, but for style and strength.
-        engine, threads: as of the stylizer.
+        stylizer: the loaded network.
+        size: height and width of the pictures, in pixels.
+        styles: all styles that will be asked for.
+        engine: engine that blends frames, as of the stylizer.
+        threads: number of threads that blend frames, as of the stylizer.
+        settings: color, mask and regions; style and strength are those of each call.
 
     Raises:
-        StyleError, NetworkError: a style does not fit, or a network cannot be loaded.
+        StyleError: a style does not fit the network.
+        NetworkError: a network cannot be loaded.
     """
 
     def __init__(
@@ -41,39 +46,51 @@ class WebcamStylizer:
         settings: StylizeSettings | None = None,
     ) -> None:
         self._stylizer, self._settings = stylizer, settings or StylizeSettings(styles[0])
-        self._options = engine, threads
+        self._engine, self._threads = engine, threads
         self._frames: FrameStylizer | None = None
-        self._chosen: tuple[Mix, float] | None = None
-        loaded = set[str]()
-        for style in [*styles, *self._settings.mixes[1:]]:
-            prepared = stylizer.prepare(style)
-            if fresh := {job.network.hash for job in prepared.passes} - loaded:
-                loaded |= fresh
-                steady = self._steady(prepared)
-                for _ in range(
-                    2
-                ):  # the first frame of a scene and one that follows are painted by other graphs
-                    _checked(steady, np.full((*size, 3), 128, np.uint8))
+        self._current: tuple[Mix, float] | None = None  # style and strength
+        self._warm_up(size, [*styles, *self._settings.mixes[1:]])
+
+    def __repr__(self) -> str:
+        return f"WebcamStylizer({self._stylizer!r})"
+
+    def _warm_up(self, size: tuple[int, int], styles: Sequence[Mix]) -> None:
+        """Paint with each network once, so that it is compiled for this size."""
+        gray = np.full((*size, 3), _GRAY_LEVEL, np.uint8)
+        warm_networks = set[str]()
+        for style in styles:
+            prepared = self._stylizer.prepare(style)
+            cold_networks = {part.network.hash for part in prepared.passes} - warm_networks
+            if cold_networks:
+                warm_networks |= cold_networks
+                steady = self._stabilize(prepared)
+                # The first frame of a scene and a later one are painted by different graphs.
+                for _ in range(2):
+                    _paint_checked(steady, gray)
 
     def __call__(self, picture: UInt8, style: Mix, strength: float) -> UInt8:
-        """Paint uint8 (H, W, 3). Raises NetworkError where the engine fails."""
-        if self._frames is None or self._chosen != (style, strength):
+        """Stylize a picture, uint8 (H, W, 3).
+
+        Raises:
+            NetworkError: the engine failed.
+        """
+        if self._frames is None or self._current != (style, strength):
             settings = replace(self._settings, style=style, strength=strength)
-            self._frames, self._chosen = (
-                FrameStylizer(self._stylizer, settings, self._steady),
-                (style, strength),
-            )
-        return _checked(self._frames, picture)
+            self._frames = FrameStylizer(self._stylizer, settings, self._stabilize)
+            self._current = style, strength
+        return _paint_checked(self._frames, picture)
 
-    def _steady(self, prepared: PreparedStyle) -> SteadyStyle:
-        return SteadyStyle(prepared, True, *self._options)
+    def _stabilize(self, prepared: PreparedStyle) -> SteadyStyle:
+        return SteadyStyle(prepared, True, self._engine, self._threads)
 
 
-def _checked(prepared: FrameStyle, picture: UInt8) -> UInt8:
+def _paint_checked(paint: FrameStyle, picture: UInt8) -> UInt8:
     try:
-        return prepared(picture)
+        return paint(picture)
     except (MemoryError, RuntimeError) as error:  # engines report a lack of memory as RuntimeError
         reason = next(iter(str(error).strip().splitlines()), "out of memory")
+        height, width = picture.shape[:2]
         raise NetworkError(
-            f"painting {picture.shape[1]}x{picture.shape[0]} pixels failed ({reason}); try a smaller --size"
+            f"cannot paint the camera: painting {width}x{height} pixels failed ({reason}); try a "
+            "smaller --size"
         ) from error

@@ -1,4 +1,4 @@
-"""The window: shows pictures with a line of text, and hears keys."""
+"""The window: it shows pictures with lines of text, and reads keys."""
 
 import os
 import sys
@@ -14,50 +14,56 @@ from impasto.images.image import UInt8
 _REMEDY = (
     "run it on a desktop, or record without a window: impasto webcam --no-window --record live.mp4"
 )
-_UNSEEN = (
-    "offscreen",
-    "dummy",
-)  # drivers of SDL that show nothing, which it takes where there is no display
-_MOST = 0.9  # of the screen's sides, that the window takes at first
-_TEXT, _SMALLEST_TEXT = 0.045, 16  # height of text, as a share of the window's, and pixels
+_NO_DISPLAY = f"cannot open a window: there is no display here; {_REMEDY}"
+# Drivers of SDL that show nothing; SDL takes them where there is no display.
+_INVISIBLE_DRIVERS = ("offscreen", "dummy")
+_MAX_SCREEN_SHARE = 0.9  # of the screen's sides, for a new window
+_TEXT_SHARE, _MIN_TEXT_HEIGHT = 0.045, 16  # height of text: share of the window's, and pixels
 _MARGIN = 8  # pixels
+_TEXT_BACKGROUND_ALPHA = 140
 
 
 class Window(Protocol):
-    """Where pictures are shown and keys are pressed."""
+    """Shows pictures and reads keys."""
 
     def keys(self) -> list[str]:
-        """Names of the keys that were pressed since last time; "escape" where the window was
-        closed."""
+        """Give the names of the keys pressed since the last call; "escape" for a closed window."""
         ...
 
     def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
-        """Show uint8 (H, W, 3), with lines of text at its lower edge; filling the screen or in a
-        window."""
+        """Show a picture.
+
+        Args:
+            picture: uint8 RGB (H, W, 3).
+            title: title of the window.
+            lines: lines of text at the lower edge.
+            full: fill the screen.
+        """
         ...
 
     def close(self) -> None:
-        """Be gone."""
+        """Close the window."""
         ...
 
 
 class NoWindow:
-    """In place of a window where nobody looks."""
+    """Takes the place of a window, and shows nothing."""
 
     def keys(self) -> list[str]:
-        """None."""
+        """Give no keys."""
         return []
 
     def show(self, picture: UInt8, title: str, lines: Sequence[str], full: bool) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class PygameWindow:
-    """A window by SDL. It appears with the first picture and can be made larger; pictures keep
-    their shape.
+    """A window by SDL.
+
+    It appears with the first picture, and the user can resize it. Pictures keep their shape.
 
     Raises:
         DisplayError: pygame is not installed, or there is no display.
@@ -69,25 +75,31 @@ class PygameWindow:
             import pygame
         except ImportError as error:
             raise DisplayError(
-                f"a window needs pygame ({error}): pip install 'impasto[webcam]'"
+                f"cannot open a window: it needs pygame, which is not installed ({error}): "
+                "pip install 'impasto[webcam]'"
             ) from error
         self._pygame: Any = pygame
         if _is_without_display():
-            raise DisplayError(f"there is no display here; {_REMEDY}")
+            raise DisplayError(_NO_DISPLAY)
         try:
             pygame.display.init()
         except pygame.error as error:
-            raise DisplayError(f"no window can be opened ({error}); {_REMEDY}") from error
-        if (driver := pygame.display.get_driver()) in _UNSEEN and driver not in _asked_for():
+            raise DisplayError(f"cannot open a window: {error}; {_REMEDY}") from error
+        if (
+            driver := pygame.display.get_driver()
+        ) in _INVISIBLE_DRIVERS and driver not in _wanted_driver():
             pygame.display.quit()
-            raise DisplayError(f"there is no display here; {_REMEDY}")
+            raise DisplayError(_NO_DISPLAY)
         pygame.font.init()
         self._full, self._title = False, ""
         self._font: Any = None
         self._font_height = 0
 
+    def __repr__(self) -> str:
+        return f"PygameWindow({self._title!r})"
+
     def keys(self) -> list[str]:
-        """Names of the keys that were pressed since last time."""
+        """Give the names of the keys pressed since the last call."""
         pygame = self._pygame
         return [
             "escape" if event.type == pygame.QUIT else pygame.key.name(event.key)
@@ -101,12 +113,12 @@ class PygameWindow:
         height, width = picture.shape[:2]
         screen = pygame.display.get_surface()
         if screen is None or full != self._full:
-            screen, self._full = self._opened((width, height), full), full
+            screen, self._full = self._open((width, height), full), full
         if title != self._title:
             self._title = title
             pygame.display.set_caption(title)
         surface = pygame.image.frombuffer(np.ascontiguousarray(picture), (width, height), "RGB")
-        left, top, *size = fitting((width, height), screen.get_size())
+        left, top, *size = fit_into((width, height), screen.get_size())
         if size != [width, height]:
             surface = pygame.transform.smoothscale(surface, size)
         screen.fill((0, 0, 0))
@@ -115,25 +127,28 @@ class PygameWindow:
             self._write(screen, lines)
         pygame.display.flip()
 
-    def _opened(self, size: tuple[int, int], full: bool) -> Any:
-        """The window's surface, anew. Not one that SDL scales: pygame 2.5 may crash where such a
-        window is opened again."""
+    def _open(self, size: tuple[int, int], full: bool) -> Any:
+        """Open the window, or open it again.
+
+        The surface is not one that SDL scales: pygame 2.5 may crash where such a window is opened
+        again.
+        """
         pygame = self._pygame
         try:
             if full:
                 return pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
             desktop = pygame.display.get_desktop_sizes()[0]
-            most = [round(side * _MOST) for side in desktop]
-            if size[0] > most[0] or size[1] > most[1]:
-                _, _, *size = fitting(size, (most[0], most[1]))  # type: ignore[assignment]
+            max_width, max_height = (round(side * _MAX_SCREEN_SHARE) for side in desktop)
+            if size[0] > max_width or size[1] > max_height:
+                size = fit_into(size, (max_width, max_height))[2:]
             return pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
-            raise DisplayError(f"no window can be opened ({error}); {_REMEDY}") from error
+            raise DisplayError(f"cannot open a window: {error}; {_REMEDY}") from error
 
     def _write(self, screen: Any, lines: Sequence[str]) -> None:
-        """White text on a dark ground, the last line at the lower edge."""
+        """Write white text on a dark ground, the last line at the lower edge."""
         pygame = self._pygame
-        height = max(_SMALLEST_TEXT, round(screen.get_height() * _TEXT))
+        height = max(_MIN_TEXT_HEIGHT, round(screen.get_height() * _TEXT_SHARE))
         if self._font is None or self._font_height != height:
             self._font, self._font_height = pygame.font.Font(None, height), height
         rendered = [self._font.render(line, True, (255, 255, 255)) for line in lines]
@@ -141,7 +156,7 @@ class PygameWindow:
         ground = pygame.Surface(
             (max(text.get_width() for text in rendered) + 2 * _MARGIN, step * len(lines) + _MARGIN)
         )
-        ground.set_alpha(140)
+        ground.set_alpha(_TEXT_BACKGROUND_ALPHA)
         top = screen.get_height() - ground.get_height()
         screen.blit(ground, (0, top))
         for number, text in enumerate(rendered):
@@ -152,26 +167,35 @@ class PygameWindow:
         self._pygame.quit()
 
 
-def fitting(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where a picture of a size lies in the middle of a room, as large as it can: left, top, width,
-    height."""
-    share = min(room[0] / size[0], room[1] / size[1])
-    width, height = (max(1, round(side * share)) for side in size)
-    return (room[0] - width) // 2, (room[1] - height) // 2, width, height
+def fit_into(size: tuple[int, int], area: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Place a picture in the middle of an area, as large as it fits, in its own shape.
+
+    Args:
+        size: width and height of the picture.
+        area: width and height of the area.
+
+    Returns:
+        Left, top, width and height.
+    """
+    scale = min(area[0] / size[0], area[1] / size[1])
+    width, height = (max(1, round(side * scale)) for side in size)
+    return (area[0] - width) // 2, (area[1] - height) // 2, width, height
 
 
-def _asked_for() -> str:
-    """Drivers that the user names, which are right whatever they are."""
+def _wanted_driver() -> str:
+    """Give the driver that the user names, which is right whatever it is."""
     return os.environ.get("SDL_VIDEODRIVER") or os.environ.get("SDL_VIDEO_DRIVER") or ""
 
 
 def _is_without_display() -> bool:
-    """Whether a Linux machine has no display for certain; asked first, as libraries print lines of
-    their own otherwise."""
-    there = (
-        _asked_for()
+    """Tell whether a Linux machine has no display for certain.
+
+    impasto asks this first, since libraries print lines of their own otherwise.
+    """
+    display = (
+        _wanted_driver()
         or os.environ.get("DISPLAY")
         or os.environ.get("WAYLAND_DISPLAY")
         or Path("/dev/dri").exists()
     )
-    return sys.platform == "linux" and not there
+    return sys.platform == "linux" and not display

@@ -202,6 +202,8 @@ def test_parity_tells_a_picture_that_is_not_finite(
         onnx_export.parity(tiny_network, tiny_graph, embedding)
 
 
+@pytest.mark.slow
+@pytest.mark.export
 def test_what_is_exported_paints_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs as they are made now, where those of the gallery may be older."""
     shipped = find_network("small")

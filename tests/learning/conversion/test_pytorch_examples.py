@@ -86,10 +86,12 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, Path]:
     imported = pytorch_examples.import_checkpoint(
         saved(folder / "narrow.model", with_running(state)), "narrow"
     )
-    imported.style.write(folder / "narrow.safetensors")
+    imported.style.save(folder / "narrow.safetensors")
     return state, folder / "narrow.safetensors"
 
 
+@pytest.mark.slow
+@pytest.mark.export
 def test_a_network_of_the_usual_width_paints_as_it_did(tmp_path: Path) -> None:
     state = dict(johnson((32, 64, 128), 5).state_dict())
     path = saved(
@@ -103,7 +105,7 @@ def test_a_network_of_the_usual_width_paints_as_it_did(tmp_path: Path) -> None:
 
 def compare(state: State, style: Style, path: Path) -> None:
     """The style, written and read back, with the definition."""
-    style.write(path)
+    style.save(path)
     back = read_style(path)
     assert back.own == style.own
     assert back.own is not None
@@ -121,6 +123,8 @@ def test_a_narrow_one_too(narrow: tuple[State, Path], tmp_path: Path) -> None:
     compare(state, read_style(path), tmp_path / "again.safetensors")
 
 
+@pytest.mark.slow
+@pytest.mark.export
 def test_one_too_wide_to_paint_with_is_refused_at_once(tmp_path: Path) -> None:
     path = saved(tmp_path / "wide.pth", dict(johnson((160, 8, 8), 1).state_dict()))
     with pytest.raises(NetworkError, match=r"wide\.pth cannot be painted with: .* are the most"):

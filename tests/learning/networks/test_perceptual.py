@@ -98,7 +98,7 @@ def test_no_further_than_the_last_layer_asked_for(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("layer", ["relu4_2", "relu9_9", "conv1_1", ""])
 def test_unknown_layer(layer: str) -> None:
-    with pytest.raises(ValueError, match=r"no layer .*it has relu1_1, .*relu4_1"):
+    with pytest.raises(ValueError, match=r"vgg19 has only the layers relu1_1, .*relu4_1"):
         tiny_perceptual()(pictures(1), ["relu1_1", layer])
 
 
@@ -186,7 +186,7 @@ def test_weights_in_the_folder_given_then_in_the_cache(
 
 
 def test_unknown_network() -> None:
-    with pytest.raises(WeightsError, match=r"'vgg11'; there are vgg16, vgg19, lite"):
+    with pytest.raises(WeightsError, match=r"'vgg11'.*use vgg16, vgg19, lite"):
         pretrained.load_perceptual("vgg11")
 
 
@@ -226,7 +226,7 @@ def test_broken_weights_say_what_to_do(file: str, content: str, cache: Path) -> 
             {"cut": path.read_bytes()[:-3000], "text": b"no weights", "empty": b""}[content]
         )
     with pytest.raises(
-        WeightsError, match=f"{path} does not hold a perceptual network .*delete it"
+        WeightsError, match=f"cannot read a perceptual network from {path}: .*delete the file"
     ) as caught:
         pretrained.load_perceptual("vgg19")
     assert "weights_only" not in str(caught.value), "never advise to run what is in a file"
@@ -261,7 +261,9 @@ def test_weights_of_another_network_or_damaged_ones(kind: str, reason: str, cach
     cache.mkdir(parents=True)
     path = cache / "vgg19.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in damaged(kind).items()}, path)
-    with pytest.raises(WeightsError, match=f"{path} does not hold vgg19: {reason}; delete it"):
+    with pytest.raises(
+        WeightsError, match=f"cannot read vgg19 from {path}: {reason}; delete the file"
+    ):
         pretrained.load_perceptual("vgg19")
 
 
@@ -275,7 +277,7 @@ def test_weights_that_are_too_large(cache: Path) -> None:
             file.truncate(pretrained.MAX_WEIGHT_BYTES + 1)  # takes no room
         with pytest.raises(
             WeightsError,
-            match=f"{path} does not hold a perceptual network .*{most} are the most.*delete it",
+            match=f"cannot read a perceptual network from {path}: .*{most} are the most.*delete the file",
         ):
             pretrained.load_perceptual(name[:5])
 
@@ -347,7 +349,7 @@ def test_fetched_once_and_kept(server: Server, cache: Path) -> None:
 
 def test_fetched_weights_that_are_not_the_published_ones(server: Server, cache: Path) -> None:
     server.body = server.body[:-1] + b"!"
-    with pytest.raises(WeightsError, match=r"SHA-256 .*by hand: get http://"):
+    with pytest.raises(WeightsError, match=r"SHA-256 .*; get http://"):
         pretrained.load_perceptual("vgg19")
     assert list(cache.iterdir()) == []
 
@@ -358,7 +360,7 @@ def test_connection_that_breaks(chunked: bool, server: Server, cache: Path) -> N
     with pytest.raises(WeightsError) as caught:
         pretrained.load_perceptual("vgg19")
     message = str(caught.value)
-    assert "could not be fetched" in message
+    assert "cannot fetch" in message
     assert (
         f"get {pretrained.PUBLISHED['vgg19']}" in message
         and str(cache) in message
@@ -376,7 +378,9 @@ def test_no_connection(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         pretrained.PUBLISHED, "vgg16", f"http://127.0.0.1:{port}/vgg16-397923af.pth"
     )
-    with pytest.raises(WeightsError, match=r"vgg16 are not on this machine .*--perceptual lite"):
+    with pytest.raises(
+        WeightsError, match=r"weights of vgg16, which are not on this machine: .*--perceptual lite"
+    ):
         pretrained.load_perceptual("vgg16")
     assert list(cache.iterdir()) == []
 
@@ -394,7 +398,7 @@ def test_cache_that_cannot_be_written(cache: Path) -> None:
 def test_lite_ships_with_read_outs_for_the_teachers_channels(cache: Path) -> None:
     lite = pretrained.load_perceptual("lite")
     assert lite.identity.startswith("lite-")
-    read = {layer: lite.read(layer, f) for layer, f in lite(pictures(1), STYLE_LAYERS).items()}
+    read = {layer: lite.project(layer, f) for layer, f in lite(pictures(1), STYLE_LAYERS).items()}
     assert {layer: f.shape[1:] for layer, f in read.items()} == {
         "relu1_1": (64, 64, 64),
         "relu2_1": (128, 32, 32),

@@ -99,6 +99,8 @@ def test_only_the_head_learns(predictor: StylePredictor) -> None:
     assert learning == {"inner", "middle", "outer"}
 
 
+@pytest.mark.slow
+@pytest.mark.export
 def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(
     predictor: StylePredictor,
 ) -> None:

@@ -97,7 +97,7 @@ def test_a_last_convolution_of_one_position_is_smoothed_as_a_larger_one_is(
     ).flatten(0, 1)[:, None]
     expected = F.conv2d(around, torch.outer(kernel, kernel)[None, None])[:, :, 1:-1, 1:-1]
     assert expected.shape == pixels.shape
-    found = F.pixel_shuffle(network._last(x), 2).flatten(0, 1)[:, None]
+    found = F.pixel_shuffle(network._to_pixels(x), 2).flatten(0, 1)[:, None]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 

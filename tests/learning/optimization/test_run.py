@@ -17,14 +17,13 @@ from impasto.inference.settings import parse_settings
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.optimization.baseline import OptimizerState, equivalent_iterations, lbfgs
-from impasto.learning.optimization.picture_objective import OptimizationTerms
-from impasto.learning.optimization.run import (
-    Optimization,
+from impasto.learning.optimization.run import Optimization
+from impasto.learning.optimization.settings import (
     OptimizationSettings,
-    StylePicture,
+    OptimizationTerms,
     scales_to,
-    style_pictures,
 )
+from impasto.learning.optimization.style_pictures import StylePicture, style_pictures
 from impasto.models.style import Style
 from learning.tiny import UInt8, pictures, texture, tiny_perceptual, vgg_tensors
 
@@ -147,11 +146,11 @@ def test_a_run_comes_nearer_and_to_its_end(start: Any, solver: Any) -> None:
     seen = []
     while of.fraction < 1:
         of.train_step()
-        seen.append((of.fraction, of.progress.unit, of.progress.step, of.progress.total))
+        seen.append((of.fraction, of.progress.name, of.progress.step, of.progress.loss))
     fractions, units, steps, totals = zip(*seen, strict=True)
     assert list(fractions) == sorted(fractions)
     assert fractions[-1] == 1
-    assert units == ("32 pixels, iteration",) * 6 + ("64 pixels, iteration",) * 6
+    assert units == ("32 pixels",) * 6 + ("64 pixels",) * 6
     assert steps == (*range(1, 7), *range(1, 7))
     assert totals[-1] < totals[6]
     painted = of.painted()
@@ -197,7 +196,7 @@ def test_a_run_that_goes_on_ends_in_the_same_picture(
     again.load(tmp_path / "checkpoint")
     assert again.step == steps
     np.testing.assert_array_equal(run(again).painted(), whole.painted())
-    assert again.progress.terms == whole.progress.terms
+    assert again.progress.losses == whole.progress.losses
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,7 @@ def test_a_flat_style_and_a_flat_photograph() -> None:
             tiny_perceptual(),
             OptimizationSettings(iterations=4, scales=(64,), start="photo"),
         )
-        assert np.isfinite(run(of).progress.total)
+        assert np.isfinite(run(of).progress.loss or 0.0)
 
 
 # Styles as pictures

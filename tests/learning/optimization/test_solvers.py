@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import TrainingError
-from impasto.learning.optimization.solvers import LBFGS, Adam, Objective, Solver, smoothed
+from impasto.learning.optimization.solvers import LBFGS, Adam, Objective, Solver, smooth
 from learning.tiny import pictures
 
 Make = Callable[[Objective, Tensor], Solver]
@@ -89,10 +89,10 @@ def test_numbers_that_are_not_finite(make: Make) -> None:
 
 def test_the_metric_is_symmetric_and_weighs_coarse_changes_more() -> None:
     one, other = pictures(1, height=20, width=31) - 0.5, pictures(2, height=20, width=31) - 0.5
-    assert (one * smoothed(other)).sum().item() == pytest.approx(
-        (other * smoothed(one)).sum().item(), rel=1e-4
+    assert (one * smooth(other)).sum().item() == pytest.approx(
+        (other * smooth(one)).sum().item(), rel=1e-4
     )
-    assert (one * smoothed(one)).sum() > 0
+    assert (one * smooth(one)).sum() > 0
     flat, fine = torch.ones(1, 3, 16, 16), torch.ones(1, 3, 16, 16)
     fine[..., ::2] = -1
-    assert smoothed(flat).abs().mean() > 10 * smoothed(fine).abs().mean()
+    assert smooth(flat).abs().mean() > 10 * smooth(fine).abs().mean()

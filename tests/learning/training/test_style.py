@@ -103,7 +103,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     }
     embeddings = {"small": np.arange(5, dtype=np.float32), "base": np.zeros(7, np.float32)}
     hashes = {"small": "5ma11", "base": "o1d"}
-    Style("tulip", embeddings, hashes, old).write(folder / "styles" / "tulip.safetensors")
+    Style("tulip", embeddings, hashes, old).save(folder / "styles" / "tulip.safetensors")
     paintings = [
         Painting("tulip", texture(1), {"title": "A Tulip", "source": "tulip"}),
         Painting("wave", texture(2, 64, 90), {"artist": "Someone"}),
@@ -250,7 +250,7 @@ def test_a_gallery_goes_on_from_another(gallery: Gallery) -> None:
 
 
 def test_a_gallery_cannot_go_on_from_one_without_styles(gallery: Gallery, tmp_path: Path) -> None:
-    gallery.network.write(tmp_path / "networks" / "base.safetensors")
+    gallery.network.save(tmp_path / "networks" / "base.safetensors")
     with pytest.raises(TrainingError, match="no style for the network base"):
         gallery_training.new_gallery(
             "base", [], Textures(), tiny_perceptual(), SETTINGS, start=tmp_path
@@ -282,7 +282,7 @@ def shipped(
     network = Network(
         "base", onnx_export.network_hash(tiny_network), tiny_network.embedding_size, tiny_graph, {}
     )
-    monkeypatch.setattr(style_training, "shipped", {"base": network}.__getitem__)
+    monkeypatch.setattr(style_training, "load_shipped", {"base": network}.__getitem__)
     monkeypatch.setattr(style_training, "gallery_names", lambda: tuple(styles))
     monkeypatch.setattr(style_training, "gallery_style", styles.__getitem__)
     return network
@@ -337,7 +337,7 @@ def test_a_style_begins_as_predicted_and_lite_is_trusted_half_of_the_way(
     each other only as they end."""
     predicted = np.linspace(-1, 1, shipped.embedding_size, dtype=np.float32)
     monkeypatch.setattr(
-        style_training, "shipped", {"base": replace(shipped, predictor=b"one")}.__getitem__
+        style_training, "load_shipped", {"base": replace(shipped, predictor=b"one")}.__getitem__
     )
     monkeypatch.setattr(style_training, "predict", lambda *_: predicted)
     settings = replace(SETTINGS, whole_network=whole_network)
@@ -359,7 +359,7 @@ def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:
     trainer = train(new_style(painting, whole_network=False), 2)
     path = tmp_path / "tulip.safetensors"
     old = {"small.trained": "yesterday", "source": "tulip"}
-    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, old).write(path)
+    Style("tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, old).save(path)
     assert style_training.write_style(trainer, "base", [painting], path, CARD) == {}, (
         "no network was exported"
     )
@@ -386,7 +386,7 @@ def test_a_style_of_another_painting_is_replaced(
         {"small": np.ones(5, np.float32)},
         {"small": "5ma11"},
         {"source": source, "artist": "Someone"},
-    ).write(path)
+    ).save(path)
     style_training.write_style(
         new_style(painting, whole_network=False), "base", [painting], path, CARD
     )
@@ -401,7 +401,7 @@ def test_a_style_remembers_its_picture_and_the_version_of_the_gallery(
     path, kept = tmp_path / "tulip.safetensors", encode_picture(texture(7))
     Style(
         "tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"small.gallery": "7"}
-    ).write(path)
+    ).save(path)
     for remembered in (kept, None):  # None: --no-keep-pictures
         painting = Painting("tulip", texture(7), {}, remembered)
         style_training.write_style(
@@ -421,7 +421,7 @@ def test_a_style_that_owned_its_network_can_come_to_share_one(
     path = tmp_path / "tulip.safetensors"
     own = replace(shipped, name="own", predictor=b"", photo=None)
     embedding = np.ones(shipped.embedding_size, np.float32)
-    Style("tulip", {"own": embedding}, {"own": own.hash}, {"own.trained": "long ago"}, own).write(
+    Style("tulip", {"own": embedding}, {"own": own.hash}, {"own.trained": "long ago"}, own).save(
         path
     )
     painting = Painting("tulip", texture(7), {})
@@ -440,7 +440,7 @@ def test_a_file_that_was_named_after_its_picture_keeps_its_embeddings(
     path = tmp_path / "bold.safetensors"
     Style(
         "my-tulip", {"small": np.ones(5, np.float32)}, {"small": "5ma11"}, {"source": "My_Tulip"}
-    ).write(path)
+    ).save(path)
     painting = Painting("bold", texture(7), {"source": "My_Tulip"})
     style_training.write_style(
         new_style(painting, whole_network=False), "base", [painting], path, CARD
@@ -714,7 +714,7 @@ def test_the_painting_of_a_style_file(tmp_path: Path) -> None:
     facts = {"title": "A Tulip", "source": "My_Tulip", "base.trained": "long ago", "base.J": "3.0"}
     path = tmp_path / "any.safetensors"
     kept = encode_picture(texture(1, 120, 90))
-    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}, facts, remembered=kept).write(
+    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}, facts, remembered=kept).save(
         path
     )
     painting = inputs.read_painting(path, 60)
@@ -727,7 +727,7 @@ def test_the_painting_of_a_style_file(tmp_path: Path) -> None:
 
 def test_a_style_file_without_a_picture_is_not_learned_anew(tmp_path: Path) -> None:
     path = tmp_path / "tulip.safetensors"
-    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}).write(path)
+    Style("tulip", {"base": np.ones(7, np.float32)}, {"base": "o1d"}).save(path)
     with pytest.raises(
         TrainingError,
         match=rf"{path} does not remember.*impasto train PICTURE -o {path} --overwrite",

@@ -414,6 +414,7 @@ def test_a_checkpoint_of_a_whole_network_is_none_of_embeddings(tmp_path: Path) -
         tiny_trainer(whole_network=False).load(tmp_path / "run")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_killed_process_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     """SIGKILL at random moments, in the midst of a step or of saving."""
@@ -562,6 +563,7 @@ def content_error(trainer: Trainer) -> float:
         )
 
 
+@pytest.mark.slow
 def test_content_is_held_where_it_was() -> None:
     """A style weight that would give up the subject does not, once the content is held."""
     ends = {}

@@ -62,7 +62,7 @@ def test_blending_is_towards_the_last_painting(
     painted = [np.full_like(still, level) for level in (0, 100, 100)]
     prepared = carrying(painted)
     means = [float(prepared(still)[12:-12, 12:-12].mean()) for _ in painted]
-    weight = flow_blend.STANDS
+    weight = flow_blend.STILL_SHARE
     assert means == pytest.approx([0, 100 * (1 - weight), 100 * (1 - weight**2)], abs=2)
 
 
@@ -73,7 +73,7 @@ def test_what_was_hidden_is_painted_anew(carrying: Callable[[list[UInt8]], FlowS
     prepared(first)
     found = prepared(second)
     assert found[70:110, COVERED].mean() > 180
-    assert found[:, 160:220].mean() == pytest.approx(200 * (1 - flow_blend.STANDS), abs=10)
+    assert found[:, 160:220].mean() == pytest.approx(200 * (1 - flow_blend.STILL_SHARE), abs=10)
 
 
 def test_a_cut_starts_anew(carrying: Callable[[list[UInt8]], FlowStyle]) -> None:
@@ -106,17 +106,17 @@ def test_blur_does_not_pile_up(carrying: Callable[[list[UInt8]], FlowStyle]) -> 
 
 
 def test_flow_is_of_reduced_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_blend, "LONG", 64)
-    assert flow_blend.reduced(texture(96, 128)).shape == (48, 64, 3)
-    assert flow_blend.reduced(texture(400, 2)).shape == (64, 1, 3)
+    monkeypatch.setattr(flow_blend, "MAX_FLOW_SIDE", 64)
+    assert flow_blend.reduce_for_flow(texture(96, 128)).shape == (48, 64, 3)
+    assert flow_blend.reduce_for_flow(texture(400, 2)).shape == (64, 1, 3)
     small = texture(30, 64)
-    assert flow_blend.reduced(small) is small
+    assert flow_blend.reduce_for_flow(small) is small
 
 
 def test_reduced_flow_carries_as_far(
     carrying: Callable[[list[UInt8]], FlowStyle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_blend, "LONG", 96)
+    monkeypatch.setattr(flow_blend, "MAX_FLOW_SIDE", 96)
     frames = pan(5, 144, 192, 4, 0)
     strokes = noisy([255 - frame for frame in frames], 25)
     prepared = carrying(strokes)

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 from pictures import UInt8, photo
 
 from impasto.engines import base
-from impasto.video.temporal import still_blend
-from impasto.video.temporal.still_blend import StillBlend
+from impasto.video.temporal.still_blend import (
+    CELL_SIZE,
+    MIN_NEW_SHARE,
+    MOVING_DIFFERENCE,
+    STILL_DIFFERENCE,
+    SURROUNDING_CELLS,
+    StillBlend,
+)
 
 
 def by_definition(frame: UInt8, before: UInt8, painted: UInt8, shown: UInt8) -> np.ndarray:
@@ -18,23 +24,25 @@ def by_definition(frame: UInt8, before: UInt8, painted: UInt8, shown: UInt8) -> 
     cells = np.array(
         [
             [
-                distance[y : y + still_blend.CELL, x : x + still_blend.CELL].mean()
-                for x in range(0, width, still_blend.CELL)
+                distance[y : y + CELL_SIZE, x : x + CELL_SIZE].mean()
+                for x in range(0, width, CELL_SIZE)
             ]
-            for y in range(0, height, still_blend.CELL)
+            for y in range(0, height, CELL_SIZE)
         ]
     )
-    padded = np.pad(cells, still_blend.AROUND // 2, constant_values=np.nan)
+    padded = np.pad(cells, SURROUNDING_CELLS // 2, constant_values=np.nan)
     weights = np.empty_like(cells)
     for y, x in np.ndindex(cells.shape):
         motion = (
-            np.nanmean(padded[y : y + still_blend.AROUND, x : x + still_blend.AROUND])
-            - still_blend.STILL
-        ) / (still_blend.MOVED - still_blend.STILL)
+            np.nanmean(padded[y : y + SURROUNDING_CELLS, x : x + SURROUNDING_CELLS])
+            - STILL_DIFFERENCE
+        ) / (MOVING_DIFFERENCE - STILL_DIFFERENCE)
         weights[y, x] = np.clip(
-            still_blend.SHARE + (1 - still_blend.SHARE) * motion, still_blend.SHARE, 1
+            MIN_NEW_SHARE + (1 - MIN_NEW_SHARE) * motion,
+            MIN_NEW_SHARE,
+            1,
         )
-    weight = weights.repeat(still_blend.CELL, 0).repeat(still_blend.CELL, 1)[:height, :width, None]
+    weight = weights.repeat(CELL_SIZE, 0).repeat(CELL_SIZE, 1)[:height, :width, None]
     blended: np.ndarray = shown + weight * (painted.astype(float) - shown)
     return blended
 
@@ -66,7 +74,7 @@ def test_what_stands_still_settles_and_what_moves_is_new() -> None:
     for _ in range(12):
         shown = mix(scene, scene, painted, shown)
         off.append(np.abs(shown.astype(int) - painted).mean())
-    assert off[1] == pytest.approx((1 - still_blend.SHARE) * off[0], abs=0.5)
+    assert off[1] == pytest.approx((1 - MIN_NEW_SHARE) * off[0], abs=0.5)
     assert off[-1] < 2
 
 

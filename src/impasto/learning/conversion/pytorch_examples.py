@@ -23,7 +23,7 @@ from impasto.files import os_reason
 from impasto.learning.conversion import onnx_export
 from impasto.learning.networks.johnson import BLOCKS, WIDTHS, Johnson, JohnsonUpConv
 from impasto.learning.networks.perceptual import tensors_hash
-from impasto.learning.networks.transformer import of_doubled
+from impasto.learning.networks.transformer import upsampling_kernel
 from impasto.models.network import INPUTS, MULTIPLE, OUTPUT, Network, check
 from impasto.models.style import OWN, SUFFIX, Style
 
@@ -197,7 +197,7 @@ def _doubled(x: Tensor, up: JohnsonUpConv) -> Tensor:
     most of the memory of."""
     padded = F.pad(x, (1, 1, 1, 1), mode="replicate")
     return F.conv_transpose2d(
-        padded, of_doubled(up.conv2d.weight), up.conv2d.bias, stride=2, padding=3
+        padded, upsampling_kernel(up.conv2d.weight), up.conv2d.bias, stride=2, padding=3
     )
 
 

@@ -1,222 +1,125 @@
-"""Pictures x paintings x methods: painted, saved, read back, scored; resumable, since every figure
-is written down at once.
+"""Experiments: photographs x style pictures x methods, painted, saved, read back and scored.
 
-A line of `scores.jsonl` is what one measure says of one picture, under its conditions: all that the
-figures depend on. What stands there under the same conditions is not computed again.
+An experiment can be stopped and continued, since it writes every value to disk at once.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from impasto.errors import ImpastoError, PictureError
-from impasto.images.image import Picture, UInt8
+from impasto.errors import ImpastoError, PictureError, WeightsError
+from impasto.hardware import available_cores
+from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.learning.evaluation import metrics, scorer
-from impasto.learning.evaluation.inception import Inception
-from impasto.learning.evaluation.lpips import SqueezeNet
-from impasto.learning.evaluation.methods import LBFGSMethod, Method, Optimizer, Pair, file_hash
-from impasto.learning.evaluation.metrics import ADAIN_CONTENT_LAYER, ADAIN_LAYERS, CFSD_LAYER
-from impasto.learning.evaluation.scorer import ObjectiveScorer
-from impasto.learning.networks.perceptual import tensors_hash
+from impasto.learning.evaluation import lpips, metrics, report
+from impasto.learning.evaluation.inception import Inception, load_inception
+from impasto.learning.evaluation.methods import (
+    LBFGSMethod,
+    LBFGSRuns,
+    Method,
+    hash_file,
+    load_methods,
+    parse_methods,
+)
+from impasto.learning.evaluation.records import SCORES_FILE, ScoreRecords
+from impasto.learning.evaluation.scorer import (
+    CANONICAL,
+    MEASURES,
+    SHORT_SIDE,
+    Measure,
+    MeasureScorer,
+    ObjectiveScorer,
+    Pair,
+    Values,
+)
+from impasto.learning.evaluation.summary import (
+    EQUIVALENT_ITERATIONS,
+    ScoreRow,
+    Summary,
+    rows_of_shared_pairs,
+    summarize,
+)
 from impasto.learning.optimization.baseline import equivalent_iterations
 from impasto.learning.tensors import to_tensor
+from impasto.learning.training.inputs import load_losses, set_threads
+from impasto.progress import OnProgress, Progress
+from impasto.stylizer import Stylizer
 
-Measure = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
-Values = dict[str, Any]
-
-SCORES = "scores.jsonl"
-PAINTED, CURVE = (
-    "painted",
-    "curve",
-)  # lines that are no measures: a picture, and the optimizer's J by iteration
-
-
-class Records:
-    """Figures in a file of JSON lines, each under what it depends on.
-
-    Args:
-        path: read if it is there; a last line that a killed run left unfinished does not count.
-
-    Raises:
-        ImpastoError: the file cannot be read, or is of something else.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._values: dict[tuple[str, ...], Values] = {}
-        if not path.exists():
-            return
-        try:
-            *lines, unfinished = path.read_text(encoding="utf-8").split("\n")
-            for line in lines:
-                self._add(json.loads(line))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ImpastoError(
-                f"{path} is no record of scores ({type(error).__name__}: {error}); delete it or give another -o"
-            ) from error
-        if unfinished:
-            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-    def _add(self, line: Mapping[str, Any]) -> None:
-        key = tuple(
-            str(line[name]) for name in ("photo", "painting", "method", "measure", "conditions")
-        )
-        self._values[key] = dict(line["values"])
-
-    def get(self, pair: Pair, method: str, measure: str, conditions: str) -> Values | None:
-        return self._values.get((pair.photo.stem, pair.painting.stem, method, measure, conditions))
-
-    def put(self, pair: Pair, method: str, measure: str, conditions: str, values: Values) -> Values:
-        """Keep figures, in the file too before this returns. Raises OSError."""
-        line = {
-            "photo": pair.photo.stem,
-            "painting": pair.painting.stem,
-            "method": method,
-            "measure": measure,
-            "conditions": conditions,
-            "values": values,
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._add(line)
-        return values
-
-
-class MeasureScorer:
-    """Measures of pictures. What a photograph and a painting give is computed once, and so are a
-    picture's features.
-
-    Args:
-        judge: the canonical objective; its perceptual network is that of AdaIN's measures and CFSD
-            too.
-        wanted: measures to take.
-        squeeze: network of LPIPS, where that is wanted.
-        heads: of LPIPS; see `measures.lpips`.
-    """
-
-    def __init__(
-        self,
-        judge: ObjectiveScorer,
-        wanted: Sequence[Measure],
-        squeeze: SqueezeNet | None = None,
-        heads: Sequence[torch.Tensor] | None = None,
-    ) -> None:
-        self.judge, self.wanted, self.squeeze, self.heads = judge, wanted, squeeze, heads
-        self.perceptual = judge.objective.perceptual
-        self._photo: tuple[Path | None, dict[str, torch.Tensor]] = (None, {})
-        self._squeezed: tuple[Path | None, list[torch.Tensor]] = (None, [])
-        self._moments: dict[Path, dict[str, torch.Tensor]] = {}
-
-    def by(self, measure: Measure) -> str:
-        """The network that a measure looks through, and how: figures by another do not compare."""
-        if measure == "ssim":
-            return "pixels"
-        if measure == "lpips":
-            assert self.squeeze is not None
-            if self.heads is None:
-                return f"{self.squeeze.identity}, no heads"
-            named = {f"lin{layer}": head for layer, head in enumerate(self.heads)}
-            return f"{self.squeeze.identity}, heads {tensors_hash(named)}"
-        return f"{self.perceptual.identity} {str(self.perceptual.dtype).removeprefix('torch.')}"
-
-    @torch.no_grad()
-    def score(self, picture: UInt8, pair: Pair, wanted: Sequence[Measure]) -> dict[Measure, Values]:
-        """What these measures say of a picture (H, W, 3) as large as the photograph. Raises
-        PictureError if it is not."""
-        if picture.shape != pair.pixels.shape:
-            raise PictureError(
-                f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is not as large as the photograph"
-            )
-        found: dict[Measure, Values] = {}
-        if "canonical" in wanted:
-            found["canonical"] = asdict(self.judge.score(picture, pair.photo, pair.painting))
-        if "adain" in wanted or "cfsd" in wanted:
-            features, photo = (
-                self.perceptual(self.judge.tensor(picture), ADAIN_LAYERS),
-                self._photo_features(pair),
-            )
-            if "adain" in wanted:
-                content = metrics.adain_content(
-                    features[ADAIN_CONTENT_LAYER], photo[ADAIN_CONTENT_LAYER]
-                )
-                style = metrics.adain_style(features, self._painting_moments(pair))
-                found["adain"] = {"AdaIN content": content, "AdaIN style": style}
-            if "cfsd" in wanted:
-                found["cfsd"] = {"CFSD": metrics.cfsd(features[CFSD_LAYER], photo[CFSD_LAYER])}
-        if "ssim" in wanted:
-            found["ssim"] = {"SSIM": metrics.ssim(picture, pair.pixels)}
-        if "lpips" in wanted:
-            assert self.squeeze is not None
-            distance = metrics.lpips(
-                self.squeeze(to_tensor([picture])), self._photo_squeezed(pair), self.heads
-            )
-            found["lpips"] = {self.lpips_name: distance}
-        return found
-
-    @property
-    def lpips_name(self) -> str:
-        """LPIPS only with its heads."""
-        return "LPIPS-style (no heads)" if self.heads is None else "LPIPS"
-
-    def _photo_features(self, pair: Pair) -> dict[str, torch.Tensor]:
-        if self._photo[0] != pair.photo:
-            self._photo = (
-                pair.photo,
-                self.perceptual(self.judge.tensor(pair.pixels), [CFSD_LAYER, ADAIN_CONTENT_LAYER]),
-            )
-        return self._photo[1]
-
-    def _photo_squeezed(self, pair: Pair) -> list[torch.Tensor]:
-        assert self.squeeze is not None
-        if self._squeezed[0] != pair.photo:
-            self._squeezed = pair.photo, self.squeeze(to_tensor([pair.pixels]))
-        return self._squeezed[1]
-
-    def _painting_moments(self, pair: Pair) -> dict[str, torch.Tensor]:
-        if pair.painting not in self._moments:
-            features = self.perceptual(
-                self.judge.tensor(scorer.load(pair.painting, pair.short)), ADAIN_LAYERS
-            )
-            self._moments[pair.painting] = {
-                layer: metrics.mean_and_deviation(f) for layer, f in features.items()
-            }
-        return self._moments[pair.painting]
+# records that are no measures: how a picture was painted, and J of L-BFGS by iteration
+PAINTED, CURVE = "painted", "curve"
 
 
 @dataclass(frozen=True)
-class ScoreRow:
-    """All that is known of one method on one pair."""
+class EvaluationSettings:
+    """Settings of an evaluation.
 
-    pair: Pair
-    method: str
-    picture: Path
-    values: Values  # by column: C, S, J, worth, milliseconds, AdaIN content, ...
-    minutes: float | None  # of training
+    Attributes:
+        methods: Names of methods; see `impasto.learning.evaluation.methods.METHOD_HELP`.
+        measures: Measures to take.
+        size: Short side of photographs and style pictures in pixels.
+        perceptual: Perceptual network that scores: "vgg19", "vgg16" or "lite".
+        lpips_heads: File of the official heads of LPIPS.
+        inception: File of the Inception network; with it, FID or ArtFID is computed.
+        engine: Engine of the stylizers.
+        precision: "auto", "bf16" or "f32".
+        threads: Number of threads; None for all cores.
+        overwrite: Paint and score again what an earlier run did.
+    """
+
+    methods: Sequence[str]
+    measures: Sequence[Measure] = MEASURES
+    size: int = SHORT_SIDE
+    perceptual: str = "vgg19"
+    lpips_heads: Path | None = None
+    inception: Path | None = None
+    engine: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    Attributes:
+        summaries: One for each method that painted, over the pairs that all of them painted.
+        conditions: What the figures depend on.
+        iterations: Iterations of L-BFGS, beyond which equivalent iterations are not known.
+        files: Files of results: tables, plots and a contact sheet.
+        failures: Number of pairs and methods that failed, by the reason.
+    """
+
+    summaries: Sequence[Summary] = ()
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    iterations: int = 0
+    files: Sequence[Path] = ()
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        methods = ", ".join(summary.method for summary in self.summaries)
+        return f"Evaluation({methods or 'no method'})"
 
 
 class Experiment:
     """A run over pairs and methods.
 
     Args:
-        photos: photographs; file stems must differ, as they name pictures.
-        paintings: whose manner is wanted; likewise.
-        methods: what paints.
-        scorer: what measures.
-        folder: where pictures and figures go, and where those of an earlier run are found.
+        photos: Photographs. Their file stems must differ, as they name pictures.
+        paintings: Style pictures; likewise.
+        methods: Methods to compare.
+        scorer: Takes the measures.
+        folder: Folder of pictures and values, also of those of an earlier run.
 
     Raises:
-        ImpastoError: two files have one stem, or the folder holds something else.
+        ImpastoError: Two files have one stem, or the folder holds something else.
     """
 
     def __init__(
@@ -227,121 +130,287 @@ class Experiment:
         scorer: MeasureScorer,
         folder: Path,
     ) -> None:
-        for paths in (photos, paintings):
-            stems = [path.stem for path in paths]
-            if twice := next((path for path in paths if stems.count(path.stem) > 1), None):
-                raise ImpastoError(
-                    f"two pictures are called {twice.stem}, which names what is painted of them; rename one"
-                )
-        self.photos, self.paintings, self.methods, self.scorer, self.folder = (
-            photos,
-            paintings,
-            methods,
-            scorer,
-            folder,
-        )
-        self.records = Records(folder / SCORES)
+        _check_stems(photos)
+        _check_stems(paintings)
+        self.photos, self.paintings, self.methods = photos, paintings, methods
+        self.scorer, self.folder = scorer, folder
+        self.records = ScoreRecords(folder / SCORES_FILE)
         self._hashes: dict[Path, str] = {}
 
     def __len__(self) -> int:
         return len(self.photos) * len(self.paintings) * len(self.methods)
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.photos)} photographs, {len(self.paintings)} paintings"
+        return f"Experiment({counts}, {len(self.methods)} methods)"
+
     def run(self) -> Iterator[ScoreRow | ImpastoError]:
-        """Rows, photograph by photograph, as they are done; where a pair failed, why."""
+        """Paint and score, photograph by photograph; an error stands for a pair that failed."""
         for photo in self.photos:
             for painting in self.paintings:
-                pair = Pair(photo, painting, self.scorer.judge.short)
+                pair = Pair(photo, painting, self.scorer.canonical.short)
                 for method in self.methods:
                     try:
-                        yield self._row(pair, method)
+                        yield self._score(pair, method)
                     except ImpastoError as error:
                         yield error
 
-    def _row(self, pair: Pair, method: Method) -> ScoreRow:
-        conditions = f"{pair.short} pixels, photo {self._hash(pair.photo)}, painting {self._hash(pair.painting)}"
+    def _score(self, pair: Pair, method: Method) -> ScoreRow:
+        conditions = (
+            f"{pair.short} pixels, photo {self._hash(pair.photo)}, "
+            f"painting {self._hash(pair.painting)}"
+        )
         identity = f"{conditions}, {method.identity(pair)}"
         path = self.folder / "pictures" / f"{pair.short}" / method.label / f"{pair.name}.png"
-        painted = self.records.get(pair, method.label, PAINTED, f"{pair.short} pixels")
-        if (
-            painted is None or painted["identity"] != identity or not path.is_file()
-        ):  # the file holds what was painted last
-            done = method.paint(pair)
-            write(path, Picture(done.picture))
-            seen = {"identity": identity, "milliseconds": done.seconds and 1000 * done.seconds}
-            painted = self.records.put(pair, method.label, PAINTED, f"{pair.short} pixels", seen)
-        values: Values = {"milliseconds": painted["milliseconds"]}
-        by = {
-            measure: f"{identity}; by {self.scorer.by(measure)}" for measure in self.scorer.wanted
+        values = self._paint(pair, method, identity, path)
+        values |= self._measure(pair, method, identity, path)
+        if self._runs and "J" in values:
+            curve = self._curve(pair, conditions, self._runs)
+            values[EQUIVALENT_ITERATIONS] = equivalent_iterations(values["J"], curve)
+        minutes = method.training_minutes(pair.painting)
+        # a copy of the pair, which holds no pixels: rows are kept until the end
+        return ScoreRow(replace(pair), method.label, path, values, minutes)
+
+    def _paint(self, pair: Pair, method: Method, identity: str, path: Path) -> Values:
+        """Paint a pair, unless the file holds the picture of this identity; return the time."""
+        conditions = f"{pair.short} pixels"  # not the identity: the file holds the last picture
+        record = self.records.get(pair, method.label, PAINTED, conditions)
+        if record is None or record["identity"] != identity or not path.is_file():
+            output = method.paint(pair)
+            write(path, Picture(output.picture))
+            milliseconds = output.seconds and 1000 * output.seconds
+            values = {"identity": identity, "milliseconds": milliseconds}
+            record = self.records.put(pair, method.label, PAINTED, conditions, values)
+        return {"milliseconds": record["milliseconds"]}
+
+    def _measure(self, pair: Pair, method: Method, identity: str, path: Path) -> Values:
+        """Take the measures of the saved picture that the records do not hold."""
+        conditions = {
+            measure: f"{identity}; by {self.scorer.network_of(measure)}"
+            for measure in self.scorer.measures
         }
         known = {
-            measure: self.records.get(pair, method.label, measure, by[measure]) for measure in by
+            measure: self.records.get(pair, method.label, measure, text)
+            for measure, text in conditions.items()
         }
-        if missing := [measure for measure, found in known.items() if found is None]:
+        if missing := [measure for measure, values in known.items() if values is None]:
             for measure, scored in self.scorer.score(read(path).rgb, pair, missing).items():
-                known[measure] = self.records.put(pair, method.label, measure, by[measure], scored)
-        for found in known.values():
-            values |= found or {}
-        if self._optimizer and "J" in values:
-            values["worth"] = equivalent_iterations(
-                values["J"], self._curve(pair, conditions, self._optimizer)
-            )
-        return ScoreRow(pair, method.label, path, values, method.minutes(pair.painting))
+                known[measure] = self.records.put(
+                    pair, method.label, measure, conditions[measure], scored
+                )
+        return {name: value for values in known.values() for name, value in (values or {}).items()}
 
     @cached_property
-    def _optimizer(self) -> Optimizer | None:
-        """The L-BFGS that pictures are worth iterations of, if any is among the methods."""
+    def _runs(self) -> LBFGSRuns | None:
+        """Return the runs of L-BFGS that give equivalent iterations, if a method is L-BFGS."""
         return next(
-            (method.optimizer for method in self.methods if isinstance(method, LBFGSMethod)), None
+            (method.runs for method in self.methods if isinstance(method, LBFGSMethod)), None
         )
 
     @property
     def iterations(self) -> int:
-        """How far the optimizer goes: what is worth more is not told from what is worth much
-        more."""
-        return self._optimizer.counts[-1] if self._optimizer else 0
+        """Return the iterations of L-BFGS; equivalent iterations beyond them are not known."""
+        return self._runs.counts[-1] if self._runs else 0
 
-    def _curve(self, pair: Pair, conditions: str, optimizer: Optimizer) -> list[float]:
-        """J after 0, 1, 2, ... iterations, from the record if it goes far enough there."""
-        conditions = f"{conditions}, {optimizer.identity}"
-        known = self.records.get(pair, "lbfgs", CURVE, conditions)
-        if known is None or len(known["J"]) <= self.iterations:
-            known = self.records.put(pair, "lbfgs", CURVE, conditions, {"J": optimizer.curve(pair)})
-        return list(known["J"][: self.iterations + 1])
+    def _curve(self, pair: Pair, conditions: str, runs: LBFGSRuns) -> list[float]:
+        """Return J after 0, 1, 2, ... iterations, from the records if they hold enough."""
+        conditions = f"{conditions}, {runs.identity}"
+        record = self.records.get(pair, "lbfgs", CURVE, conditions)
+        if record is None or len(record["J"]) <= self.iterations:
+            record = self.records.put(pair, "lbfgs", CURVE, conditions, {"J": runs.curve(pair)})
+        return list(record["J"][: self.iterations + 1])
 
     def _hash(self, path: Path) -> str:
         if path not in self._hashes:
             try:
-                self._hashes[path] = file_hash(path)
+                self._hashes[path] = hash_file(path)
             except OSError as error:
                 raise PictureError(f"cannot read {path}: {error.strerror or error}") from error
         return self._hashes[path]
 
 
-def frechet(
-    rows: Sequence[ScoreRow], inception: Inception, kept: dict[Path, NDArray[np.floating]]
-) -> float | None:
-    """Frechet distance of the pictures in `rows` to their paintings, one for each; None where they
-    are too few.
+def _check_stems(paths: Sequence[Path]) -> None:
+    stems = [path.stem for path in paths]
+    if double := next((stem for stem in stems if stems.count(stem) > 1), None):
+        raise ImpastoError(
+            f"cannot evaluate: two pictures are called {double}, which names their results; "
+            "rename one of them"
+        )
+
+
+def evaluate_methods(
+    photos: Sequence[Path],
+    paintings: Sequence[Path],
+    folder: Path,
+    settings: EvaluationSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
+    on_failure: Callable[[str], None] | None = None,
+    on_download: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Paint photographs in the style of paintings by several methods, and measure the results.
+
+    Every picture is saved into the folder, read back and scored. Tables, plots and a contact sheet
+    are written beside the pictures. A run that was stopped continues when the same call is made.
 
     Args:
-        rows: of one method.
-        inception: the network; its identity says whether this is FID or ArtFID's own.
-        kept: features by file, which calls share.
+        photos: Photographs to paint; their file stems must differ.
+        paintings: Style pictures; likewise.
+        folder: Folder of pictures and results.
+        settings: Methods, measures and networks.
+        on_progress: Called after each picture.
+        on_note: Called with remarks on the results.
+        on_failure: Called with each reason of failure, once.
+        on_download: Called with bytes done and in all, where weights are downloaded.
+
+    Returns:
+        Summaries of the methods. They are empty where no picture could be painted and scored.
+
+    Raises:
+        ValueError: A method is unknown.
+        ImpastoError: A network or a style is missing or broken, or no pair was painted by all
+            methods.
     """
-    if len({row.pair.painting for row in rows}) < 2:
-        return None
-    for row in rows:
-        if row.picture not in kept:
-            kept[row.picture] = inception(to_tensor([read(row.picture).rgb]))[0].numpy()
-        if row.pair.painting not in kept:
-            kept[row.pair.painting] = inception(
-                to_tensor([scorer.load(row.pair.painting, row.pair.short)])
-            )[0].numpy()
-    pictures, paintings = (
-        np.stack([kept[path] for path in paths]) for paths in zip(*_files(rows), strict=True)
+    note = on_note or (lambda _: None)
+    specs = parse_methods(settings.methods)
+    set_threads(settings.threads or available_cores())
+    perceptual = load_losses(settings.perceptual, settings.precision, on_download)
+    canonical = ObjectiveScorer(perceptual, settings.size)
+    stylizer = partial(
+        Stylizer,
+        engine=settings.engine,
+        threads=settings.threads,
+        precision=settings.precision,
     )
-    return metrics.frechet_distance(pictures, paintings)
+    methods = load_methods(specs, canonical, stylizer)
+    if settings.perceptual == "vgg19" and perceptual.identity != CANONICAL:
+        note(
+            f"scored by {perceptual.identity}: figures compare with each other, not with those of "
+            "the Oxford VGG-19, as in the README"
+        )
+    scorer = _load_scorer(canonical, settings, note)
+    inception = load_inception(settings.inception) if settings.inception else None
+    if settings.overwrite:
+        (folder / SCORES_FILE).unlink(missing_ok=True)
+    experiment = Experiment(photos, paintings, methods, scorer, folder)
+    rows, failures = _run(experiment, on_progress, on_failure or (lambda _: None))
+    if not rows:
+        return Evaluation(failures=failures)
+    conditions = {
+        "short side": f"{settings.size} pixels",
+        "perceptual": perceptual.identity,
+        "cores": settings.threads or available_cores(),
+    }
+    return _report(experiment, rows, conditions, inception, failures, note)
 
 
-def _files(rows: Sequence[ScoreRow]) -> list[tuple[Path, Path]]:
-    return [(row.picture, row.pair.painting) for row in rows]
+def _load_scorer(
+    canonical: ObjectiveScorer, settings: EvaluationSettings, note: Callable[[str], None]
+) -> MeasureScorer:
+    """Load the networks of measures; LPIPS is left out where its network is missing."""
+    squeezenet, heads = None, None
+    if "lpips" in settings.measures:
+        heads = lpips.read_heads(settings.lpips_heads) if settings.lpips_heads else None
+        try:
+            squeezenet = lpips.load_squeezenet()
+        except WeightsError as error:
+            note(f"lpips is left out: {error}")
+    measures = [
+        measure
+        for measure in MEASURES
+        if measure in settings.measures and (measure != "lpips" or squeezenet)
+    ]
+    return MeasureScorer(canonical, measures, squeezenet, heads)
+
+
+def _run(
+    experiment: Experiment, on_progress: OnProgress | None, on_failure: Callable[[str], None]
+) -> tuple[list[ScoreRow], dict[str, int]]:
+    """Run an experiment; return its rows, and the number of failures by reason."""
+    rows: list[ScoreRow] = []
+    failures: dict[str, int] = {}
+    start, total, name = time.perf_counter(), len(experiment), ""
+    for count, row in enumerate(experiment.run(), 1):
+        if isinstance(row, ImpastoError):
+            reason = str(row)
+            failures[reason] = failures.get(reason, 0) + 1
+            if failures[reason] == 1:
+                on_failure(reason)
+        else:
+            rows.append(row)
+            name = f"{row.pair.name} {row.method}"
+        if on_progress:
+            seconds = time.perf_counter() - start
+            on_progress(Progress(count / total, seconds, name, count, total, "picture"))
+    return rows, failures
+
+
+def _report(
+    experiment: Experiment,
+    rows: Sequence[ScoreRow],
+    conditions: Mapping[str, Any],
+    inception: Inception | None,
+    failures: Mapping[str, int],
+    note: Callable[[str], None],
+) -> Evaluation:
+    """Summarize the pairs that all methods painted, and write the results."""
+    by_method = rows_of_shared_pairs(rows)
+    first = next(iter(by_method.values()))
+    if not first:
+        raise ImpastoError(
+            "cannot compare: no pair was painted by all methods; leave out methods that failed"
+        )
+    if len(first) < len(experiment.photos) * len(experiment.paintings):
+        note(f"tables are over the {len(first)} pairs that all of {', '.join(by_method)} painted")
+    scorer = experiment.scorer
+    networks: dict[str, str] = {name: scorer.network_of(name) for name in scorer.measures}
+    fids: dict[str, float | None] = dict.fromkeys(by_method)
+    if inception:
+        networks["fid"] = inception.identity
+        fids = measure_fids(by_method, inception)
+        if None in fids.values():
+            note("FID is left out: it takes two paintings at least")
+    conditions = {
+        **conditions,
+        "pairs": len(first),
+        "photographs": len({row.pair.photo for row in first}),
+        "paintings": len({row.pair.painting for row in first}),
+        "measures": networks,
+    }
+    summaries = [summarize(name, rows, fids[name]) for name, rows in by_method.items()]
+    iterations = experiment.iterations
+    files = report.write_report(experiment.folder, by_method, summaries, conditions, iterations)
+    return Evaluation(summaries, conditions, iterations, files, failures)
+
+
+def measure_fids(
+    by_method: Mapping[str, Sequence[ScoreRow]], inception: Inception
+) -> dict[str, float | None]:
+    """Measure the Frechet distance of each method's pictures to their style pictures.
+
+    Args:
+        by_method: Rows of each method.
+        inception: Network; its identity tells FID from ArtFID's own.
+
+    Returns:
+        The distance by method; None where there are fewer than two style pictures.
+    """
+    features: dict[Path, NDArray[np.floating]] = {}
+    distances: dict[str, float | None] = {}
+    for method, rows in by_method.items():
+        if len({row.pair.painting for row in rows}) < 2:
+            distances[method] = None
+            continue
+        for row in rows:
+            if row.picture not in features:
+                picture = to_tensor([read(row.picture).rgb])
+                features[row.picture] = inception(picture)[0].numpy()
+            if row.pair.painting not in features:
+                painting = to_tensor([row.pair.painting_pixels])
+                features[row.pair.painting] = inception(painting)[0].numpy()
+        distances[method] = metrics.frechet_distance(
+            np.stack([features[row.picture] for row in rows]),
+            np.stack([features[row.pair.painting] for row in rows]),
+        )
+    return distances

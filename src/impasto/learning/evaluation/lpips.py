@@ -1,5 +1,4 @@
-"""SqueezeNet 1.1 (Iandola et al. 2016) at the seven places where LPIPS looks, and the heads of
-LPIPS."""
+"""SqueezeNet 1.1 (Iandola et al. 2016) at the seven layers of LPIPS, and the heads of LPIPS."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,23 +12,21 @@ from impasto.learning.networks.perceptual import MEAN, STD, tensors_hash
 from impasto.learning.networks.pretrained import load_tensors
 from impasto.paths import weights_folders
 
-FILES = (
-    "squeezenet1_1.safetensors",
-    "squeezenet1_1-b8a52dc0.pth",
-)  # the second is torchvision's name of it
-URL = f"https://download.pytorch.org/models/{FILES[1]}"
+TORCHVISION_FILE = "squeezenet1_1-b8a52dc0.pth"
+FILES = ("squeezenet1_1.safetensors", TORCHVISION_FILE)
+URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
+HEADS_FILE = "weights/v0.1/squeeze.pth"  # of the lpips package
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)  # indices of fire modules in torchvision's `features`
 POOLS = (2, 5, 8)
 SLICES = (1, 4, 7, 9, 10, 11, 12)  # indices after which LPIPS takes features
-CHANNELS = (64, 128, 256, 384, 384, 512, 512)  # there
+CHANNELS = (64, 128, 256, 384, 384, 512, 512)  # of these features
 
 
 class SqueezeNet(torch.nn.Module):
-    """A frozen SqueezeNet 1.1. Takes RGB in 0..1, (B, 3, H, W); gives features (B, C, h, w) at
-    `SLICES`.
+    """A frozen SqueezeNet 1.1 that returns the features of LPIPS.
 
     Args:
-        tensors: in torchvision's key layout; a classifier may be there and is not used.
+        tensors: Weights in torchvision's key layout. A classifier among them is not used.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -39,7 +36,11 @@ class SqueezeNet(torch.nn.Module):
         }
         self.identity = f"squeezenet1_1-{tensors_hash(self.tensors)}"
 
+    def __repr__(self) -> str:
+        return f"SqueezeNet({self.identity})"
+
     def forward(self, picture: Tensor) -> list[Tensor]:
+        """Compute features (B, C, h, w) at `SLICES` of RGB in 0..1, (B, 3, H, W)."""
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         x = F.relu(self._conv("0", (picture - mean) / std, stride=2))
         slices = [x]
@@ -47,79 +48,81 @@ class SqueezeNet(torch.nn.Module):
             if index in POOLS:
                 x = F.max_pool2d(x, 3, 2, ceil_mode=True)
             elif index in FIRES:
-                squeezed = F.relu(self._conv(f"{index}.squeeze", x))
-                sides = (
-                    self._conv(f"{index}.expand1x1", squeezed),
-                    self._conv(f"{index}.expand3x3", squeezed, padding=1),
-                )
-                x = F.relu(torch.cat(sides, 1))
+                x = self._fire(index, x)
             if index in SLICES:
                 slices.append(x)
         return slices
 
-    def _conv(self, name: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
-        return F.conv2d(
-            x,
-            self.tensors[f"features.{name}.weight"],
-            self.tensors[f"features.{name}.bias"],
-            stride,
-            padding,
+    def _fire(self, index: int, x: Tensor) -> Tensor:
+        squeezed = F.relu(self._conv(f"{index}.squeeze", x))
+        expanded = (
+            self._conv(f"{index}.expand1x1", squeezed),
+            self._conv(f"{index}.expand3x3", squeezed, padding=1),
         )
+        return F.relu(torch.cat(expanded, 1))
+
+    def _conv(self, name: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
+        weight = self.tensors[f"features.{name}.weight"]
+        bias = self.tensors[f"features.{name}.bias"]
+        return F.conv2d(x, weight, bias, stride, padding)
 
 
-def find() -> Path | None:
-    """The file that holds SqueezeNet 1.1 on this machine, in `IMPASTO_WEIGHTS` or the cache, or
-    None."""
-    return next(
-        (
-            folder / file
-            for folder in weights_folders()
-            for file in FILES
-            if (folder / file).is_file()
-        ),
-        None,
-    )
+def find_squeezenet() -> Path | None:
+    """Find SqueezeNet 1.1 in `IMPASTO_WEIGHTS` or in the cache; None where it is missing."""
+    paths = (folder / file for folder in weights_folders() for file in FILES)
+    return next((path for path in paths if path.is_file()), None)
 
 
-def load() -> SqueezeNet:
-    """SqueezeNet 1.1. Raises WeightsError, which says where to get it, if it is not on this machine
-    or broken."""
-    path = find()
+def load_squeezenet() -> SqueezeNet:
+    """Load SqueezeNet 1.1 from this machine.
+
+    Raises:
+        WeightsError: The file is missing or broken. The message says where to get it.
+    """
+    path = find_squeezenet()
     if path is None:
         raise WeightsError(
-            f"SqueezeNet is not on this machine: get {URL} and put it into {weights_folders()[0]} (a folder that "
-            "IMPASTO_WEIGHTS names, or the cache)"
+            f"cannot load SqueezeNet: it is not on this machine; download {URL} into "
+            f"{weights_folders()[0]} (the folder of IMPASTO_WEIGHTS, or the cache)"
         )
     try:
         network = SqueezeNet(read_weights(path))
-        network(torch.zeros(1, 3, 64, 64))  # all that it takes is there, and of the shapes it takes
+        network(torch.zeros(1, 3, 64, 64))  # fails where a tensor is missing or has another shape
     except (KeyError, RuntimeError) as error:
         raise WeightsError(
-            f"{path} does not hold SqueezeNet 1.1 in torchvision's layout ({error}); get {URL} anew"
+            f"cannot load {path}: it does not hold SqueezeNet 1.1 in torchvision's layout "
+            f"({error}); download {URL} again"
         ) from error
     return network
 
 
 def read_heads(path: Path) -> list[Tensor]:
-    """The official heads of LPIPS for SqueezeNet, (1, C, 1, 1) each, from the lpips package's
-    `weights/v0.1/squeeze.pth`.
+    """Read the official heads of LPIPS for SqueezeNet, (1, C, 1, 1) each.
 
-    Raises WeightsError if the file is missing or holds others.
+    Args:
+        path: `weights/v0.1/squeeze.pth` of the lpips package.
+
+    Raises:
+        WeightsError: The file is missing, or holds something else.
     """
     tensors = read_weights(path)
     heads = [tensors.get(f"lin{layer}.model.1.weight") for layer in range(len(CHANNELS))]
     shapes = [None if head is None else tuple(head.shape) for head in heads]
     if shapes != [(1, channels, 1, 1) for channels in CHANNELS]:
         raise WeightsError(
-            f"{path} does not hold the heads of LPIPS for SqueezeNet (lin0.model.1.weight to lin6.model.1.weight); give "
-            "weights/v0.1/squeeze.pth of the lpips package"
+            f"cannot load {path}: it does not hold the heads of LPIPS for SqueezeNet "
+            "(lin0.model.1.weight to lin6.model.1.weight); give "
+            f"{HEADS_FILE} of the lpips package"
         )
     return [head.float() for head in heads if head is not None]
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file or a state dict; never runs code from the file.
-    Raises WeightsError."""
+    """Read tensors by name from a safetensors file or a state dict, and never run code from it.
+
+    Raises:
+        WeightsError: The file is missing, or cannot be read safely.
+    """
     try:
         tensors = load_tensors(path)
         if not isinstance(tensors, Mapping) or not all(
@@ -127,10 +130,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ):
             raise ValueError("no tensors by name")
     except FileNotFoundError as error:
-        raise WeightsError(f"{path} does not exist") from error
+        raise WeightsError(f"cannot read {path}: it does not exist; check the path") from error
     except Exception as error:
-        # PyTorch's own words on a pickle that it refuses are many lines, and advise to run it
+        # PyTorch's message on a refused pickle has many lines and advises to run its code
         raise WeightsError(
-            f"{path} holds no weights that can be read safely ({type(error).__name__}); get it anew"
+            f"cannot read {path}: it holds no weights that can be read safely "
+            f"({type(error).__name__}); download it again"
         ) from error
     return dict(tensors)

@@ -1,15 +1,13 @@
-"""What is compared: methods that paint a photograph in the manner of a painting, by the names that
-a user gives them."""
+"""Methods of style transfer that an experiment compares, by the names that a user gives them."""
 
 import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -18,280 +16,321 @@ from impasto.errors import PictureError, StyleError
 from impasto.images.image import UInt8
 from impasto.images.reading import read
 from impasto.inference import predictor
-from impasto.learning.evaluation import scorer
-from impasto.learning.evaluation.scorer import ObjectiveScorer, to_uint8
+from impasto.learning.evaluation import baselines
+from impasto.learning.evaluation.scorer import ObjectiveScorer, Pair, to_uint8
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import OptimizationSettings, new_optimization, scales_to
+from impasto.learning.optimization.run import new_optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.models.network import NETWORKS, network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
 from impasto.stylizer import Stylizer
 
-BASELINES = {  # that paint nothing
-    "recolored": scorer.recolored_picture,
-    "double-exposure": scorer.double_exposure,
-    "painting": scorer.painting_itself,
+BASELINES = {
+    "recolored": baselines.recolored,
+    "double-exposure": baselines.double_exposure,
+    "painting": baselines.painting_itself,
 }
 LBFGS = re.compile(r"lbfgs-(\d+)")
 OPTIMIZED = re.compile(r"optimized-(\d+)")
 STYLIZER = re.compile(rf"({'|'.join(NETWORKS)})(?:@(.+))?")
-OF_OTHERS = (".png", ".jpg")  # pictures of another tool
-KINDS = (
-    f"{', '.join(NETWORKS)} (the painting as style), base@gallery, base@FOLDER (style files), lbfgs-N, "
-    f"optimized-N, {', '.join(BASELINES)}, NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png)"
+EXTERNAL = re.compile(r"([\w.+-]+)=(.*)")
+EXTERNAL_SUFFIXES = (".png", ".jpg")
+METHOD_HELP = (
+    f"{', '.join(NETWORKS)} (the painting as style), base@gallery, base@FOLDER (style files), "
+    f"lbfgs-N, optimized-N, {', '.join(BASELINES)}, "
+    "NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png)"
 )
+StylizerFactory = Callable[..., Stylizer]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A photograph to paint and the painting in whose manner, both at one short side."""
+class MethodSpec:
+    """The name of a method, parsed.
 
-    photo: Path
-    painting: Path
-    short: int  # pixels
+    Attributes:
+        kind: The class of the method.
+        label: Its name in tables and files.
+        network: Name of the network, of a stylizer.
+        iterations: Number of iterations, of an optimization.
+        folder: Folder of style files, or of another tool's pictures.
+    """
 
-    @cached_property
-    def pixels(self) -> UInt8:
-        """The photograph that is painted, uint8 (H, W, 3)."""
-        return scorer.load(self.photo, self.short)
-
-    @property
-    def name(self) -> str:
-        """`photo.painting`, by which files are called."""
-        return f"{self.photo.stem}.{self.painting.stem}"
+    kind: Literal["baseline", "external", "lbfgs", "optimized", "stylizer"]
+    label: str
+    network: str = ""
+    iterations: int = 0
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """A picture as large as the photograph, and how long the painting took, where that was seen."""
+    """A picture in the size of the photograph, and the time it took, where that is known."""
 
     picture: UInt8
     seconds: float | None = None
 
 
 class Method(Protocol):
-    """A way to paint. `label` names it in tables and files."""
+    """A method of style transfer. `label` is its name in tables and files."""
 
     label: str
 
     def identity(self, pair: Pair) -> str:
-        """All that the picture depends on but the pair itself: pictures of another identity are
-        painted anew.
+        """Describe all that the picture depends on, except for the pair itself.
 
-        Raises ImpastoError if the method cannot paint in this manner.
+        An experiment paints a picture again when this text has changed.
+
+        Raises:
+            ImpastoError: The method cannot paint in this style.
         """
         ...
 
     def paint(self, pair: Pair) -> MethodOutput:
-        """Paint. Raises ImpastoError."""
+        """Paint the photograph of a pair in the style of its painting.
+
+        Raises:
+            ImpastoError: The method cannot paint this pair.
+        """
         ...
 
-    def minutes(self, painting: Path) -> float | None:
-        """How long the training took, if it is known."""
+    def training_minutes(self, painting: Path) -> float | None:
+        """Tell how many minutes the training for a style picture took, where that is known."""
         ...
 
 
 class BaselineMethod:
-    """What one gets without painting."""
+    """A picture without style transfer; see `impasto.learning.evaluation.baselines`."""
 
     def __init__(self, label: str) -> None:
         self.label = label
 
+    def __repr__(self) -> str:
+        return f"BaselineMethod({self.label!r})"
+
     def identity(self, pair: Pair) -> str:
+        """Return the label: a baseline depends on nothing else."""
         return self.label
 
     def paint(self, pair: Pair) -> MethodOutput:
-        return MethodOutput(
-            BASELINES[self.label](pair.pixels, scorer.load(pair.painting, pair.short))
-        )
+        """Make the baseline's picture."""
+        return MethodOutput(BASELINES[self.label](pair.photo_pixels, pair.painting_pixels))
 
-    def minutes(self, painting: Path) -> float | None:
-        return None
+    def training_minutes(self, painting: Path) -> None:
+        """Return None: a baseline is not trained."""
 
 
 class ExternalImages:
-    """Pictures that another tool painted, brought to the photograph's size if they have another."""
+    """Pictures of another tool, resized to the size of the photograph where they differ.
+
+    Args:
+        label: Name in tables and files.
+        folder: Folder of pictures named `PHOTO.PAINTING.png` or `.jpg`.
+    """
 
     def __init__(self, label: str, folder: Path) -> None:
         self.label, self.folder = label, folder
 
-    def _file(self, pair: Pair) -> Path:
-        places = [self.folder / f"{pair.name}{suffix}" for suffix in OF_OTHERS]
-        found = next((place for place in places if place.is_file()), None)
-        if found is None:
+    def __repr__(self) -> str:
+        return f"ExternalImages({self.label!r}, {str(self.folder)!r})"
+
+    def _find(self, pair: Pair) -> Path:
+        paths = [self.folder / f"{pair.name}{suffix}" for suffix in EXTERNAL_SUFFIXES]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise PictureError(
-                f"{self.label}: {places[0]} does not exist, nor with {' or '.join(OF_OTHERS[1:])}"
+                f"cannot evaluate {self.label}: {paths[0]} does not exist; put the picture there, "
+                f"as {' or '.join(EXTERNAL_SUFFIXES)}"
             )
-        return found
+        return path
 
     def identity(self, pair: Pair) -> str:
-        return f"picture {file_hash(self._file(pair))}"
+        """Describe the picture by the hash of its file."""
+        return f"picture {hash_file(self._find(pair))}"
 
     def paint(self, pair: Pair) -> MethodOutput:
-        picture = read(self._file(pair)).rgb
-        height, width = pair.pixels.shape[:2]
+        """Read the picture of the other tool."""
+        picture = read(self._find(pair)).rgb
+        height, width = pair.photo_pixels.shape[:2]
         if picture.shape[:2] != (height, width):
-            picture = np.array(
-                Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-            )
+            image = Image.fromarray(picture)
+            picture = np.array(image.resize((width, height), Image.Resampling.LANCZOS))
         return MethodOutput(picture)
 
-    def minutes(self, painting: Path) -> float | None:
-        return None
+    def training_minutes(self, painting: Path) -> None:
+        """Return None: impasto does not know how the other tool was trained."""
 
 
 class StylizerMethod:
-    """Pictures of a stylizer, in styles found for the painting.
+    """Pictures of a stylizer, in styles that were trained on the style pictures.
 
     Args:
-        label: name in tables.
-        stylizer: what paints.
-        styles: style of each painting by its file's stem, or None to give the stylizer the painting
-            itself.
-        where: where those styles were found, in words.
+        label: Name in tables and files.
+        stylizer: The network that paints.
+        styles: Style of each style picture by the stem of its file. With None, the stylizer gets
+            the style picture itself.
+        place: Place of these styles, for messages.
     """
 
     def __init__(
-        self, label: str, stylizer: Stylizer, styles: Mapping[str, Style] | None, where: str = ""
+        self, label: str, stylizer: Stylizer, styles: Mapping[str, Style] | None, place: str = ""
     ) -> None:
-        self.label, self.stylizer, self.styles, self.where = label, stylizer, styles, where
+        self.label, self.stylizer, self.styles, self.place = label, stylizer, styles, place
         self._warm = False
+
+    def __repr__(self) -> str:
+        return f"StylizerMethod({self.label!r})"
 
     def _style(self, painting: Path) -> Style | Path:
         if self.styles is None:
             return painting
         if painting.stem not in self.styles:
             raise StyleError(
-                f"{self.label}: no style in {self.where} has the source {painting.stem}; there are "
+                f"cannot evaluate {self.label}: no style in {self.place} has the source "
+                f"{painting.stem}; train one, or choose among "
                 f"{', '.join(sorted(self.styles)) or 'none'}"
             )
         return self.styles[painting.stem]
 
     def identity(self, pair: Pair) -> str:
-        style, engine = self._style(pair.painting), self.stylizer.engine
-        parts = [
-            self.stylizer.network.name,
-            self.stylizer.network.hash,
-            engine.name,
-            engine.precision,
-        ]
+        """Describe the network, the engine, and a hash of the style's embeddings."""
+        style, network, engine = (
+            self._style(pair.painting),
+            self.stylizer.network,
+            self.stylizer.engine,
+        )
         digest = hashlib.sha256()
         if isinstance(style, Style):
-            for network in sorted(style.embeddings):
-                digest.update(
-                    f"{network} {style.hashes[network]} ".encode()
-                    + style.embeddings[network].tobytes()
-                )
+            for name in sorted(style.embeddings):
+                digest.update(f"{name} {style.hashes[name]} ".encode())
+                digest.update(style.embeddings[name].tobytes())
         else:
-            digest.update(predictor.predict(read(style).rgb, self.stylizer.network).tobytes())
-        return " ".join((*parts, digest.hexdigest()[:12]))
+            digest.update(predictor.predict(read(style).rgb, network).tobytes())
+        code = digest.hexdigest()[:12]
+        return " ".join((network.name, network.hash, engine.name, engine.precision, code))
 
     def paint(self, pair: Pair) -> MethodOutput:
-        style = self._style(pair.painting)
+        """Paint, and time it from pixels to pixels."""
+        style, photo = self._style(pair.painting), pair.photo_pixels
         if not self._warm:  # the first picture waits for the engine to load and settle
-            self.stylizer.stylize(pair.pixels, style)
+            self.stylizer.stylize(photo, style)
             self._warm = True
         start = time.perf_counter()
-        picture = self.stylizer.stylize(pair.pixels, style)
+        picture = self.stylizer.stylize(photo, style)
         return MethodOutput(picture, time.perf_counter() - start)
 
-    def minutes(self, painting: Path) -> float | None:
-        style = self._style(painting)
-        if isinstance(style, Style):
-            return _minutes(
-                style.metadata.get(
-                    "own.trained" if style.own else f"{self.stylizer.network.name}.trained", ""
-                )
-            )
-        return _minutes(self.stylizer.network.metadata.get("trained", ""))
+    def training_minutes(self, painting: Path) -> float | None:
+        """Tell the minutes of training of the style, or of the network that predicts it."""
+        style, network = self._style(painting), self.stylizer.network
+        if not isinstance(style, Style):
+            return parse_minutes(network.metadata.get("trained", ""))
+        name = "own" if style.own else network.name
+        return parse_minutes(style.metadata.get(f"{name}.trained", ""))
 
 
-class Optimizer:
-    """L-BFGS from the photograph; one run of a pair gives its curve and the pictures at all counts
-    of iterations wanted."""
+class LBFGSRuns:
+    """L-BFGS from the photograph: one run of a pair gives J and the pictures on its way.
 
-    def __init__(self, judge: ObjectiveScorer, counts: Sequence[int]) -> None:
-        self.judge, self.counts = judge, sorted(counts)
-        perceptual = judge.objective.perceptual
-        self.identity = (
-            f"L-BFGS, {perceptual.identity} {str(perceptual.dtype).removeprefix('torch.')}"
-        )
+    Args:
+        scorer: Scorer whose objective L-BFGS lowers.
+        counts: Numbers of iterations whose pictures are wanted.
+    """
+
+    def __init__(self, scorer: ObjectiveScorer, counts: Sequence[int]) -> None:
+        self.scorer, self.counts = scorer, sorted(counts)
+        perceptual = scorer.objective.perceptual
+        dtype = str(perceptual.dtype).removeprefix("torch.")
+        self.identity = f"L-BFGS, {perceptual.identity} {dtype}"
         self._pair: Pair | None = None
-        self._painted: dict[int, MethodOutput] = {}
+        self._outputs: dict[int, MethodOutput] = {}
         self._curve: list[float] = []
 
+    def __repr__(self) -> str:
+        return f"LBFGSRuns({self.counts})"
+
     def curve(self, pair: Pair) -> list[float]:
-        """J after 0, 1, 2, ... iterations, as far as the most that are wanted."""
+        """Return J after 0, 1, 2, ... iterations, up to the largest of `counts`."""
         self._run(pair)
         return self._curve
 
-    def painted(self, pair: Pair, count: int) -> MethodOutput:
-        """The picture after so many iterations."""
+    def output(self, pair: Pair, count: int) -> MethodOutput:
+        """Return the picture after `count` iterations."""
         self._run(pair)
-        return self._painted[count]
+        return self._outputs[count]
 
     def _run(self, pair: Pair) -> None:
         if pair == self._pair:
             return
-        painted: dict[int, MethodOutput] = {}
-        content, style = self.judge.content(pair.photo), self.judge.style(pair.painting)
+        outputs: dict[int, MethodOutput] = {}
+        content, style = self.scorer.content(pair.photo), self.scorer.style(pair.painting)
         start, curve = time.perf_counter(), []
-        states = lbfgs(self.judge.objective, self.judge.tensor(pair.pixels), content, style)
+        photo = self.scorer.tensor(pair.photo_pixels)
+        states = lbfgs(self.scorer.objective, photo, content, style)
         for state in islice(states, self.counts[-1] + 1):
             curve.append(state.total)
             if state.iteration in self.counts:
-                painted[state.iteration] = MethodOutput(
-                    to_uint8(state.picture), time.perf_counter() - start
-                )
-        self._pair, self._painted, self._curve = pair, painted, curve
+                seconds = time.perf_counter() - start
+                outputs[state.iteration] = MethodOutput(to_uint8(state.picture), seconds)
+        self._pair, self._outputs, self._curve = pair, outputs, curve
 
 
 class LBFGSMethod:
-    """Pictures after some iterations of L-BFGS."""
+    """Pictures after a number of iterations of L-BFGS (Gatys et al. 2016)."""
 
-    def __init__(self, optimizer: Optimizer, count: int) -> None:
-        self.label, self.optimizer, self.count = f"lbfgs-{count}", optimizer, count
+    def __init__(self, label: str, runs: LBFGSRuns, iterations: int) -> None:
+        self.label, self.runs, self.iterations = label, runs, iterations
+
+    def __repr__(self) -> str:
+        return f"LBFGSMethod({self.label!r})"
 
     def identity(self, pair: Pair) -> str:
-        return f"{self.optimizer.identity}, {self.count} iterations"
+        """Describe the perceptual network and the number of iterations."""
+        return f"{self.runs.identity}, {self.iterations} iterations"
 
     def paint(self, pair: Pair) -> MethodOutput:
-        return self.optimizer.painted(pair, self.count)
+        """Run L-BFGS, or take the picture from the run of this pair."""
+        return self.runs.output(pair, self.iterations)
 
-    def minutes(self, painting: Path) -> float | None:
-        return None
+    def training_minutes(self, painting: Path) -> None:
+        """Return None: L-BFGS is not trained."""
 
 
 class OptimizeMethod:
-    """`impasto optimize` with its defaults, but for the network that compares, which is the
-    judge's."""
+    """Pictures of `impasto optimize` with its defaults, under the scorer's perceptual network.
+
+    Args:
+        label: Name in tables and files.
+        scorer: Scorer whose perceptual network compares.
+        iterations: Number of iterations.
+        stylizer: Paints the picture that the optimization starts from.
+    """
 
     def __init__(
-        self, label: str, judge: ObjectiveScorer, iterations: int, stylizer: Callable[..., Stylizer]
+        self, label: str, scorer: ObjectiveScorer, iterations: int, stylizer: Stylizer
     ) -> None:
-        self.label, self.judge, self.iterations, self.stylizer = (
-            label,
-            judge,
-            iterations,
-            stylizer("base"),
-        )
+        self.label, self.scorer, self.iterations = label, scorer, iterations
+        self.stylizer = stylizer
+
+    def __repr__(self) -> str:
+        return f"OptimizeMethod({self.label!r})"
 
     def _settings(self, pair: Pair) -> OptimizationSettings:
-        return OptimizationSettings(
-            iterations=self.iterations, scales=scales_to(min(pair.pixels.shape[:2]))
-        )
+        scales = scales_to(min(pair.photo_pixels.shape[:2]))
+        return OptimizationSettings(iterations=self.iterations, scales=scales)
 
     def identity(self, pair: Pair) -> str:
-        perceptual = self.judge.objective.perceptual
+        """Describe the settings, the perceptual network, and the start."""
+        perceptual = self.scorer.objective.perceptual
         start = StylizerMethod("", self.stylizer, None).identity(pair)
         return f"{self._settings(pair)}, {perceptual.identity} {perceptual.dtype}, {start}"
 
     def paint(self, pair: Pair) -> MethodOutput:
+        """Optimize a picture, and time it from pixels to pixels."""
         start = time.perf_counter()
         run = new_optimization(
-            pair.pixels,
+            pair.photo_pixels,
             pair.painting,
-            self.judge.objective.perceptual,
+            self.scorer.objective.perceptual,
             self._settings(pair),
             self.stylizer,
         )
@@ -299,80 +338,109 @@ class OptimizeMethod:
             run.train_step()
         return MethodOutput(run.painted(), time.perf_counter() - start)
 
-    def minutes(self, painting: Path) -> float | None:
-        return None
+    def training_minutes(self, painting: Path) -> None:
+        """Return None: an optimization is not trained."""
 
 
-def find_methods(
-    specs: Sequence[str], judge: ObjectiveScorer, stylizer: Callable[..., Stylizer] = Stylizer
-) -> list[Method]:
-    """Methods by what a user calls them; see `KINDS`.
-
-    Args:
-        specs: one for each method.
-        judge: whose objective L-BFGS lowers.
-        stylizer: makes a stylizer of a network.
+def parse_methods(names: Sequence[str]) -> list[MethodSpec]:
+    """Parse the names of methods; see `METHOD_HELP`.
 
     Raises:
-        ValueError: a method is unknown, names a folder that is none, or two have one label; says
-            what there is.
-        ImpastoError: a network or a style file is broken.
+        ValueError: A name is unknown, a folder does not exist, or two methods have one label.
     """
-    counts = [int(match[1]) for spec in specs if (match := LBFGS.fullmatch(spec))]
-    optimizer = Optimizer(judge, counts)
-    methods: list[Method] = []
-    for spec in specs:
-        name, equals, folder = spec.partition("=")
-        if equals and re.fullmatch(r"[\w.+-]+", name):
-            methods.append(ExternalImages(name, _folder(folder)))
-        elif spec in BASELINES:
-            methods.append(BaselineMethod(spec))
-        elif match := LBFGS.fullmatch(spec):
-            methods.append(LBFGSMethod(optimizer, int(match[1])))
-        elif match := OPTIMIZED.fullmatch(spec):
-            methods.append(OptimizeMethod(spec, judge, int(match[1]), stylizer))
-        elif match := STYLIZER.fullmatch(spec):
-            methods.append(_stylized(match[1], match[2], stylizer))
-        else:
-            raise ValueError(f"no method is called {spec!r}; there are {KINDS}")
-    labels = [method.label for method in methods]
-    if twice := next((label for label in labels if labels.count(label) > 1), None):
-        raise ValueError(f"two methods are called {twice}; give folders other names")
-    return methods
+    specs = [_parse_method(name) for name in names]
+    labels = [spec.label for spec in specs]
+    if double := next((label for label in labels if labels.count(label) > 1), None):
+        raise ValueError(f"two methods are called {double}; give their folders different names")
+    return specs
 
 
-def _stylized(network: str, where: str | None, stylizer: Callable[..., Stylizer]) -> StylizerMethod:
-    """`base`, `base@gallery`, or `base@FOLDER` of style files; a folder that is a gallery brings
-    its own network."""
-    if where is None:
-        return StylizerMethod(network, stylizer(network), None)
-    folder = GALLERY if where == "gallery" else _folder(where)
-    own = network_path(network, folder)
-    files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
-    styles = {
-        style.metadata.get("source", ""): style
-        for style in map(read_style, files)
-        if style.name != PHOTO
-    }
-    label = f"{network}@{'gallery' if where == 'gallery' else folder.resolve().name}"
-    return StylizerMethod(
-        label, stylizer(read_network(own) if own.exists() else network), styles, where
-    )
+def _parse_method(name: str) -> MethodSpec:
+    if match := EXTERNAL.fullmatch(name):
+        return MethodSpec("external", match[1], folder=_parse_folder(match[2]))
+    if name in BASELINES:
+        return MethodSpec("baseline", name)
+    if match := LBFGS.fullmatch(name):
+        return MethodSpec("lbfgs", f"lbfgs-{int(match[1])}", iterations=int(match[1]))
+    if match := OPTIMIZED.fullmatch(name):
+        return MethodSpec("optimized", name, iterations=int(match[1]))
+    if match := STYLIZER.fullmatch(name):
+        network, place = match.groups()
+        if place is None:
+            return MethodSpec("stylizer", network, network)
+        if place == "gallery":
+            return MethodSpec("stylizer", f"{network}@gallery", network, folder=GALLERY)
+        folder = _parse_folder(place)
+        return MethodSpec("stylizer", f"{network}@{folder.resolve().name}", network, folder=folder)
+    raise ValueError(f"no method is called {name!r}; use {METHOD_HELP}")
 
 
-def _folder(text: str) -> Path:
+def _parse_folder(text: str) -> Path:
     folder = Path(text).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"{text} is no folder")
+        raise ValueError(f"{text!r} is no folder; check the path")
     return folder
 
 
-def _minutes(trained: str) -> float | None:
-    """Minutes in what a card says of training: `300 steps of 4, 5.0 minutes on cpu, then ...`."""
-    found = re.findall(r"([\d.]+) minutes", trained)
-    return sum(map(float, found)) if found else None
+def load_methods(
+    specs: Sequence[MethodSpec], scorer: ObjectiveScorer, stylizer: StylizerFactory = Stylizer
+) -> list[Method]:
+    """Load the methods of an experiment.
+
+    Args:
+        specs: Methods, as `parse_methods` returns them.
+        scorer: Scorer whose objective optimizations lower.
+        stylizer: Makes a stylizer of a network's name or of a network.
+
+    Raises:
+        ImpastoError: A network or a style file is missing or broken.
+    """
+    counts = [spec.iterations for spec in specs if spec.kind == "lbfgs"]
+    runs = LBFGSRuns(scorer, counts)
+    methods: list[Method] = []
+    for spec in specs:
+        if spec.kind == "external":
+            assert spec.folder is not None
+            methods.append(ExternalImages(spec.label, spec.folder))
+        elif spec.kind == "baseline":
+            methods.append(BaselineMethod(spec.label))
+        elif spec.kind == "lbfgs":
+            methods.append(LBFGSMethod(spec.label, runs, spec.iterations))
+        elif spec.kind == "optimized":
+            methods.append(OptimizeMethod(spec.label, scorer, spec.iterations, stylizer("base")))
+        else:
+            methods.append(_load_stylizer(spec, stylizer))
+    return methods
 
 
-def file_hash(path: Path) -> str:
-    """First 12 hex digits of the SHA-256 of a file's bytes."""
+def _load_stylizer(spec: MethodSpec, stylizer: StylizerFactory) -> StylizerMethod:
+    """Load a stylizer with the styles of its folder, and with the folder's own network if any."""
+    if spec.folder is None:
+        return StylizerMethod(spec.label, stylizer(spec.network), None)
+    files = {
+        *spec.folder.glob(f"*{SUFFIX}"),
+        *(spec.folder / "styles").glob(f"*{SUFFIX}"),
+    }
+    styles = {
+        style.metadata.get("source", ""): style
+        for style in map(read_style, sorted(files))
+        if style.name != PHOTO
+    }
+    own = network_path(spec.network, spec.folder)
+    network = read_network(own) if own.exists() else spec.network
+    place = "gallery" if spec.folder == GALLERY else str(spec.folder)
+    return StylizerMethod(spec.label, stylizer(network), styles, place)
+
+
+def parse_minutes(trained: str) -> float | None:
+    """Sum the minutes in a style's training record; None where it names none.
+
+    A record reads `300 steps of 4, 5.0 minutes on cpu, then ...`.
+    """
+    minutes = re.findall(r"([\d.]+) minutes", trained)
+    return sum(map(float, minutes)) if minutes else None
+
+
+def hash_file(path: Path) -> str:
+    """Return the first 12 hex digits of the SHA-256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

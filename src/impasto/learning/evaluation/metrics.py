@@ -1,10 +1,9 @@
-"""The field's own measures of painted pictures, as their papers define them; lower is better, but
-for SSIM.
+"""Measures of stylized pictures from the literature: one function for each measure.
 
-Where equation and published code differ, the code's scaling is taken, as published figures have it.
-Unlike the canonical objective they are not relative to a target's norm: figures depend on the
-network, on the scale of its weights and on the size of pictures, so they compare only within a
-table. Features are (1, C, H, W).
+Lower is better, except for SSIM. Where a paper's equation and its published code differ, impasto
+follows the code's scaling, as published figures do. These measures are not relative to the norm of
+a target, unlike the canonical objective. They depend on the network, on the scale of its weights
+and on the size of pictures, so they compare only within one table. Features are (1, C, H, W).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,55 +21,60 @@ from impasto.images.image import UInt8
 ADAIN_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 ADAIN_CONTENT_LAYER = "relu4_1"
 CFSD_LAYER = "relu3_1"
-CFSD_ROWS = 128  # positions at a time: all against all would be gigabytes
+CFSD_ROWS = 128  # positions at a time: all against all would take gigabytes
 
 
-def adain_content(f: Tensor, photo: Tensor) -> float:
-    """Content loss of AdaIN: mean squared distance of relu4_1 features. Huang and Belongie 2017,
-    eq. 12.
+def adain_content(features: Tensor, photo: Tensor) -> float:
+    """Measure the content loss of AdaIN: the mean squared distance of relu4_1 features.
 
-    Against the photograph's features and not against the AdaIN target of the paper's training,
-    which other methods do not have; the mean over positions and channels, as in its published code,
-    not the norm that the equation has.
-    """
-    return (f.float() - photo.float()).square().mean().item()
-
-
-def mean_and_deviation(f: Tensor) -> Tensor:
-    """Mean and deviation of each channel over positions: (2, C), float32."""
-    f = f.float().flatten(2)[0]
-    return torch.stack([f.mean(1), f.std(1, correction=0)])
-
-
-def adain_style(f: Mapping[str, Tensor], painting: Mapping[str, Tensor]) -> float:
-    """Style loss of AdaIN: sum over relu1_1 to relu4_1 of the mean squared distances, over
-    channels, of `mean_and_deviation`.
-
-    Huang and Belongie 2017, eq. 13; means of squares, as in its published code, not the norms that
-    the equation has.
+    Huang and Belongie 2017, eq. 12, with two departures. The distance is to the photograph's
+    features, not to the AdaIN target of the paper's training, which other methods do not have. It
+    is the mean over positions and channels, as in the published code, not the equation's norm.
 
     Args:
-        f: features of the picture by layer.
-        painting: `mean_and_deviation` of the painting's, by layer.
+        features: Features of the picture, (1, C, H, W).
+        photo: Features of the photograph, (1, C, H, W).
+    """
+    return (features.float() - photo.float()).square().mean().item()
+
+
+def mean_and_deviation(features: Tensor) -> Tensor:
+    """Compute the mean and the deviation of each channel over positions: (2, C), float32."""
+    flat = features.float().flatten(2)[0]
+    return torch.stack([flat.mean(1), flat.std(1, correction=0)])
+
+
+def adain_style(features: Mapping[str, Tensor], painting: Mapping[str, Tensor]) -> float:
+    """Measure the style loss of AdaIN: distances of channel means and deviations.
+
+    Huang and Belongie 2017, eq. 13: a sum over relu1_1 to relu4_1. Each distance is the mean of
+    squares over channels, as in the published code, not the equation's norm.
+
+    Args:
+        features: Features of the picture by layer, (1, C, H, W) each.
+        painting: `mean_and_deviation` of the style picture's features by layer, (2, C) each.
     """
     errors = [
-        (mean_and_deviation(f[layer]) - painting[layer]).square().mean(1).sum()
+        (mean_and_deviation(features[layer]) - painting[layer]).square().mean(1).sum()
         for layer in ADAIN_LAYERS
     ]
     return torch.stack(errors).sum().item()
 
 
-def cfsd(f: Tensor, photo: Tensor) -> float:
-    """Content feature structural distance: how differently the places of a picture resemble each
-    other.
+def cfsd(features: Tensor, photo: Tensor) -> float:
+    """Measure the content feature structural distance of relu3_1 features.
 
-    Every position's softmax over its products with all positions, of the photograph against those
-    of the picture, by the Kullback-Leibler divergence. Chung et al. 2024 ("Style Injection in
-    Diffusion"); with the scaling of its published code,
-    which its figures have: relu3_1 features over the number of channels, and the sum over
-        positions.
+    Chung et al. 2024, "Style Injection in Diffusion". Each position has a distribution: the softmax
+    of its products with all positions. The measure is the Kullback-Leibler divergence of the
+    photograph's distributions from the picture's. The scaling is that of the published code, and
+    so of published figures: features are divided by the number of channels, and divergences are
+    summed over positions.
+
+    Args:
+        features: Features of the picture, (1, C, H, W).
+        photo: Features of the photograph, (1, C, H, W).
     """
-    x, y = (each.float().flatten(2)[0].T / each.shape[1] for each in (photo, f))  # (positions, C)
+    x, y = (z.float().flatten(2)[0].T / z.shape[1] for z in (photo, features))  # (positions, C)
     total = torch.zeros((), dtype=torch.float64)
     for start in range(0, len(x), CFSD_ROWS):
         log_p, log_q = (torch.log_softmax(z[start : start + CFSD_ROWS] @ z.T, 1) for z in (x, y))
@@ -79,84 +83,103 @@ def cfsd(f: Tensor, photo: Tensor) -> float:
 
 
 def ssim(picture: UInt8, photo: UInt8) -> float:
-    """Structural similarity, 1 for the photograph itself; Wang et al. 2004, in Gaussian windows,
-    mean over RGB."""
-    return float(
-        structural_similarity(
-            picture,
-            photo,
-            channel_axis=2,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            data_range=255,
-        )
+    """Measure structural similarity in Gaussian windows, averaged over RGB; 1 for equal pictures.
+
+    Wang et al. 2004, eq. 13.
+
+    Args:
+        picture: uint8 (H, W, 3).
+        photo: uint8 (H, W, 3), of the same size.
+    """
+    similarity = structural_similarity(
+        picture,
+        photo,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
     )
+    return float(similarity)
 
 
 def boldness(painting: UInt8) -> float:
-    """How strong the edges of a painting are: mean magnitude of the Sobel gradient of its luminance
-    (0..1), about 0.01 to 0.2.
+    """Measure how strong the edges of a picture are, about 0.01 to 0.2.
 
-    Bold paintings, of hard contours and contrast, are told from subdued ones by it.
+    It is the mean magnitude of the Sobel gradient of luminance in 0..1. It tells bold paintings,
+    with hard contours and contrast, from subdued ones.
     """
     return float(np.mean(sobel(rgb2gray(painting))))
 
 
 def lpips(
-    f: Sequence[Tensor], photo: Sequence[Tensor], heads: Sequence[Tensor] | None = None
+    features: Sequence[Tensor], photo: Sequence[Tensor], heads: Sequence[Tensor] | None = None
 ) -> float:
-    """Learned perceptual distance: features of unit length at each position, their squared
-    differences weighted by the heads, mean over positions, sum over layers. Zhang et al. 2018, eq.
-    1.
+    """Measure the learned perceptual distance, LPIPS.
+
+    Zhang et al. 2018, eq. 1: features are scaled to unit length at each position, and their squared
+    differences are weighted by channel, averaged over positions and summed over layers.
 
     Args:
-        f: features of the picture, layer by layer.
-        photo: those of the photograph.
-        heads: weights of the channels, (1, C, 1, 1) each; without them all are 1, the paper's
-            uncalibrated variant.
+        features: Features of the picture by layer, (1, C, H, W) each.
+        photo: Features of the photograph by layer.
+        heads: Weights of the channels by layer, (1, C, 1, 1) each. Without them all weights are 1,
+            the uncalibrated variant of the paper.
     """
     total = 0.0
-    for layer, (a, b) in enumerate(zip(f, photo, strict=True)):
-        difference = (_unit(a) - _unit(b)).square()
+    for layer, (a, b) in enumerate(zip(features, photo, strict=True)):
+        difference = (_to_unit_length(a) - _to_unit_length(b)).square()
         weighted = difference if heads is None else difference * heads[layer]
         total += weighted.sum(1).mean().item()
     return total
 
 
-def _unit(f: Tensor) -> Tensor:
-    f = f.float()
-    return f / (f.square().sum(1, keepdim=True).sqrt() + 1e-10)
+def _to_unit_length(features: Tensor) -> Tensor:
+    features = features.float()
+    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
 
 
 def frechet_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Frechet distance of two samples, (n, size) and (m, size), taken as Gaussian. Heusel et al.
-    2017 (FID), eq. 6.
+    """Measure the Frechet distance of two samples that are taken as Gaussian: FID.
 
-        |mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2)),  A and B the covariances
+    Heusel et al. 2017, eq. 6, with covariances A and B:
 
-    With A = X^T X and B = Y^T Y the last trace is the sum of singular values of X Y^T, (n, m):
-    exact where samples are fewer than their numbers, where the root of a singular matrix is not.
+        |mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2))
+
+    With A = X^T X and B = Y^T Y, the last trace is the sum of the singular values of X Y^T, which
+    is (n, m). This is exact where a sample has fewer rows than columns. There the covariance is
+    singular, and a matrix root is not exact.
+
+    Args:
+        a: Features of n pictures, (n, size).
+        b: Features of m pictures, (m, size).
 
     Raises:
-        ValueError: a sample has fewer than two rows, and so no covariance.
+        ValueError: A sample has fewer than two rows, and so no covariance.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"a covariance takes two pictures at least, not {min(len(a), len(b))}")
-    (mean_a, x), (mean_b, y) = (_centred(np.asarray(each, np.float64)) for each in (a, b))
+    smallest = min(len(a), len(b))
+    if smallest < 2:
+        raise ValueError(
+            f"cannot compute a Frechet distance: a covariance takes two pictures at least, not "
+            f"{smallest}"
+        )
+    (mean_a, x), (mean_b, y) = (_center(np.asarray(sample, np.float64)) for sample in (a, b))
     root_trace = np.linalg.svd(x @ y.T, compute_uv=False).sum()
-    return float(
-        np.square(mean_a - mean_b).sum() + np.square(x).sum() + np.square(y).sum() - 2 * root_trace
-    )
+    means = np.square(mean_a - mean_b).sum()
+    return float(means + np.square(x).sum() + np.square(y).sum() - 2 * root_trace)
 
 
-def _centred(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean, and X with covariance X^T X."""
+def _center(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute the mean, and X with covariance X^T X."""
     mean = sample.mean(0)
     return mean, (sample - mean) / np.sqrt(len(sample) - 1)
 
 
 def art_fid(content: float, style: float) -> float:
-    """(1 + LPIPS) (1 + FID): mean LPIPS to the photographs, FID to the paintings. Wright and Ommer
-    2022, eq. 3."""
+    """Combine LPIPS and FID: (1 + LPIPS) (1 + FID). Wright and Ommer 2022, eq. 3.
+
+    Args:
+        content: Mean LPIPS of the pictures to their photographs.
+        style: FID of the pictures to the style pictures.
+    """
     return (1 + content) * (1 + style)

@@ -1,9 +1,8 @@
-"""Perceptual losses, each relative to its target, and the canonical objective that compares
-networks and solvers.
+"""The canonical objective J = C + 5 S, by which impasto trains, optimizes and measures.
 
-Every term is divided by the norm of its target, so the scale of a perceptual network cancels and
-figures can be compared between networks. Features are (B, C, H, W); every loss gives one value a
-picture, (B,), in float32.
+C is the content error, S the style error. Every term is divided by the norm of its target, so the
+scale of a perceptual network cancels, and figures can be compared between networks and solvers.
+Features are (B, C, H, W); every term gives one value a picture, (B,), in float32.
 """
 
 from collections.abc import Mapping
@@ -35,6 +34,7 @@ CONTENT_LAYER = "relu4_1"
 # mean square of normalized features (1 at most) below which a photograph has no content to lose
 MIN_CONTENT_SQUARE = 0.05
 STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
+PART = 32  # pixels, side of the parts that `local_loss` compares
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,19 @@ class LossWeights:
 
 
 class ContentTarget(NamedTuple):
-    """What the content term compares with: normalized features (B, C, H W) and their silence floor
-    (B, 1, 1)."""
+    """Target of the content term: normalized features (B, C, H W), silence floor (B, 1, 1)."""
 
     features: Tensor
     floor: Tensor
 
 
 class LayerStyle(NamedTuple):
-    """What the style terms compare with at a layer.
+    """Target of the style terms at one layer.
 
-    Moments of the style picture; its principal directions (B, C, K); and the mean over its parts of
-    the deviations along them (B, K).
+    Attributes:
+        moments: of the style picture, as `PerceptualNetwork.project_moments` gives them.
+        directions: its principal directions (B, C, K).
+        deviations: along them, the mean over its parts (B, K).
     """
 
     moments: Moments
@@ -68,24 +69,26 @@ class LayerStyle(NamedTuple):
     deviations: Tensor
 
     def rows(self, numbers: Tensor) -> "LayerStyle":
-        """The targets of the styles of these numbers (B,)."""
-        mean, cov = (each[numbers] for each in self.moments)
+        """Pick the targets of the styles with these numbers (B,)."""
+        mean, cov = (part[numbers] for part in self.moments)
         return LayerStyle(Moments(mean, cov), self.directions[numbers], self.deviations[numbers])
 
 
 StyleTarget = Mapping[str, LayerStyle]
-PART = 32  # pixels, side of the parts that `local_loss` compares
+"""Targets of the style terms by layer."""
 
 
 class Objective:
-    """The loss of training, optimization and evaluation: weighted content, style and total
-    variation terms.
+    """The loss of training, optimization and evaluation: a weighted sum of terms.
 
-    With `vgg19` (the Oxford weights), float32 or bfloat16 features and default weights this is the
-    canonical objective: C is the content error of normalized relu4_1, S the mean of `moment_loss`
-    over relu1_1 to relu4_1, J = C + 5 S.
+    With `vgg19` (the Oxford weights), float32 or bfloat16 features and the default weights this is
+    the canonical objective: C is the relative squared error of normalized relu4_1, S the mean of
+    `moment_loss` over relu1_1 to relu4_1, and J = C + 5 S.
 
-    Training has a local term beside them, and with `even_content` takes `even_error` for C.
+    Args:
+        perceptual: the network whose features are compared.
+        weights: of the terms. With a weight for `local`, `terms` has the local term too.
+        even_content: take `rms_over_positions` for C, as training does.
     """
 
     def __init__(
@@ -96,68 +99,77 @@ class Objective:
     ) -> None:
         self.perceptual, self.weights, self.even_content = perceptual, weights, even_content
 
+    def __repr__(self) -> str:
+        return f"Objective({self.perceptual.name}, {self.weights})"
+
     @torch.no_grad()
     def content_target(self, photo: Tensor) -> ContentTarget:
-        """Target of the content term for photographs (B, 3, H, W), RGB in 0..1."""
-        f = self.perceptual.read(
-            CONTENT_LAYER, self.perceptual(photo, [CONTENT_LAYER])[CONTENT_LAYER]
-        )
+        """Compute the target of the content term for photographs (B, 3, H, W), RGB in 0..1."""
+        f = self._content_features(self.perceptual(photo, [CONTENT_LAYER]))
         floor = silence_floor(f)
         return ContentTarget(normalize(f, floor), floor)
 
     @torch.no_grad()
     def style_target(self, style: Tensor) -> StyleTarget:
-        """Target of the style terms for pictures (B, 3, H, W), RGB in 0..1, by layer."""
+        """Compute the targets of the style terms for style pictures (B, 3, H, W), RGB in 0..1."""
         targets = {}
         for layer, f in self.perceptual(style, STYLE_LAYERS).items():
             raw = moments(f)
             directions = principal_directions(raw.cov)
-            deviations = self._deviations(f, directions, style).mean(1)
-            targets[layer] = LayerStyle(
-                Moments(*self.perceptual.read_moments(layer, *raw)), directions, deviations
-            )
+            deviations = _part_deviations(f, directions, style).mean(1)
+            projected = Moments(*self.perceptual.project_moments(layer, *raw))
+            targets[layer] = LayerStyle(projected, directions, deviations)
         return targets
-
-    def _moments(self, layer: str, f: Tensor) -> Moments:
-        return Moments(*self.perceptual.read_moments(layer, *moments(f)))
-
-    @staticmethod
-    def _deviations(f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
-        return local_deviations(project(f, directions), PART * f.shape[2] // picture.shape[2])
 
     def terms(
         self, picture: Tensor, content: ContentTarget, style: StyleTarget
     ) -> dict[str, Tensor]:
-        """Content error C and style error S of pictures (B, 3, H, W), RGB in 0..1: {"content":
-        (B,), "style": (B,)}.
+        """Compute the terms of pictures.
 
-        And the local term, {"local": (B,)}, if it has a weight; and C by `even_error`, if so asked.
+        Args:
+            picture: (B, 3, H, W), RGB in 0..1.
+            content: target of the photographs.
+            style: targets of the styles.
+
+        Returns:
+            The content error C and the style error S, {"content": (B,), "style": (B,)}; and
+            "local" (B,), if it has a weight.
         """
         features = self.perceptual(picture, STYLE_LAYERS)
-        top = self.perceptual.read(CONTENT_LAYER, features[CONTENT_LAYER])
-        layers = [
-            moment_loss(self._moments(layer, features[layer]), style[layer].moments)
-            for layer in STYLE_LAYERS
-        ]
-        local = {}
-        if self.weights.local:
-            errors = [
-                local_loss(
-                    self._deviations(features[layer], target.directions, picture), target.deviations
-                )
-                for layer, target in style.items()
-            ]
-            local = {"local": torch.stack(errors).mean(0)}
-        content_error = rms_over_positions if self.even_content else relative_error
-        return local | {
-            "content": content_error(
-                normalize(top, content.floor), content.features, least=MIN_CONTENT_SQUARE
-            ),
-            "style": torch.stack(layers).mean(0),
-        }
+        top = self._content_features(features)
+        # in this order, as the order of operations decides how sums of gradients are rounded
+        style_error = self._style(features, style)
+        local = {"local": self._local(features, style, picture)} if self.weights.local else {}
+        return local | {"content": self._content(top, content), "style": style_error}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Weighted sum of the terms, (B,). J when the weights are the canonical ones."""
-        return torch.stack(
-            [getattr(self.weights, name) * value for name, value in terms.items()]
-        ).sum(0)
+        """Sum the terms by their weights, (B,): J when the weights are the canonical ones."""
+        weighted = [getattr(self.weights, name) * value for name, value in terms.items()]
+        return torch.stack(weighted).sum(0)
+
+    def _content_features(self, features: Mapping[str, Tensor]) -> Tensor:
+        return self.perceptual.project(CONTENT_LAYER, features[CONTENT_LAYER])
+
+    def _content(self, f: Tensor, content: ContentTarget) -> Tensor:
+        error = rms_over_positions if self.even_content else relative_error
+        return error(normalize(f, content.floor), content.features, least=MIN_CONTENT_SQUARE)
+
+    def _style(self, features: Mapping[str, Tensor], style: StyleTarget) -> Tensor:
+        losses = []
+        for layer in STYLE_LAYERS:
+            projected = self.perceptual.project_moments(layer, *moments(features[layer]))
+            losses.append(moment_loss(Moments(*projected), style[layer].moments))
+        return torch.stack(losses).mean(0)
+
+    @staticmethod
+    def _local(features: Mapping[str, Tensor], style: StyleTarget, picture: Tensor) -> Tensor:
+        losses = []
+        for layer, target in style.items():
+            deviations = _part_deviations(features[layer], target.directions, picture)
+            losses.append(local_loss(deviations, target.deviations))
+        return torch.stack(losses).mean(0)
+
+
+def _part_deviations(f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
+    """Compute deviations along directions in the parts of a picture: (B, parts, K)."""
+    return local_deviations(project(f, directions), PART * f.shape[2] // picture.shape[2])

@@ -1,7 +1,7 @@
 """Perceptual networks by name, and their features by layer name (`relu3_1`).
 
 `vgg19` and `vgg16` are torchvision's published networks (Simonyan and Zisserman 2015), read in
-torchvision's key layout (`features.0.weight`, ...); `lite` is this project's own student of VGG-19,
+torchvision's key layout (`features.0.weight`, ...). `lite` is this project's own student of VGG-19,
 shipped inside the package.
 """
 
@@ -15,16 +15,16 @@ from torch import Tensor
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
 STD = (0.229, 0.224, 0.225)
 
-BLOCKS = {
+BLOCKS = {  # convolutions before each pooling
     "vgg16": (2, 2, 3, 3, 3),
     "vgg19": (2, 2, 4, 4, 4),
     "lite": (2, 2, 4, 1),
-}  # convolutions before each pooling
+}
 NAMES = tuple(BLOCKS)
 
 
 def layer_names(network: str) -> list[str]:
-    """Layers in order, "pool" where a block ends: `relu1_1, relu1_2, pool, relu2_1, ...`."""
+    """List layers in order, "pool" where a block ends: `relu1_1, relu1_2, pool, relu2_1, ...`."""
     return [
         name
         for block, convolutions in enumerate(BLOCKS[network], 1)
@@ -33,8 +33,11 @@ def layer_names(network: str) -> list[str]:
 
 
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
-    """First 16 hex digits of the SHA-256 over names, shapes, types and bytes, in the order of
-    names."""
+    """Hash names, shapes, types and bytes, in the order of names.
+
+    Returns:
+        The first 16 hex digits of the SHA-256.
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -44,15 +47,19 @@ def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
 
 
 class PerceptualNetwork(torch.nn.Module):
-    """A frozen VGG-like network. Takes RGB in 0..1, (B, 3, H, W); gives ReLU features (B, C, h, w)
-    by layer name.
+    """A frozen VGG-like network, whose ReLU features the losses compare.
 
     Args:
-        name: "vgg19", "vgg16" or "lite": which layers there are.
+        name: "vgg19", "vgg16" or "lite", which decides the order of layers.
         tensors: convolutions in torchvision's key layout; for a student also
             `readout.<layer>.weight` (C', C) and `.bias` (C',), the linear map that predicts the
             teacher's features at that layer.
         dtype: type in which convolutions run.
+
+    Attributes:
+        identity: name and hash of the tensors, the same whatever the type computed in.
+        layers: layer name to its index in torchvision's `features`; weights may stop early.
+        readouts: layers that have a linear map to the teacher's features.
     """
 
     def __init__(
@@ -60,47 +67,57 @@ class PerceptualNetwork(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.dtype, self.identity = name, dtype, f"{name}-{tensors_hash(tensors)}"
-        self.layers: dict[
-            str, int
-        ] = {}  # layer name to the index in torchvision's `features`; absent where weights stop
-        index = 0
-        for layer in layer_names(name):
-            if layer != "pool" and f"features.{index}.weight" not in tensors:
-                break
-            if layer == "pool":
-                index += 1
-                continue
-            weight, bias = tensors[f"features.{index}.weight"], tensors[f"features.{index}.bias"]
-            self.register_buffer(
-                f"w{index}", weight.to(dtype).contiguous(memory_format=torch.channels_last)
-            )
-            self.register_buffer(f"b{index}", bias.to(dtype))
-            self.layers[layer] = index
-            index += 2
+        self.layers: dict[str, int] = {}
+        self._register_convolutions(tensors)
         self.readouts = {key.split(".")[1] for key in tensors if key.startswith("readout.")}
         for layer in self.readouts:
             for part in ("weight", "bias"):
-                self.register_buffer(
-                    f"readout_{layer}_{part}", tensors[f"readout.{layer}.{part}"].float()
-                )
+                tensor = tensors[f"readout.{layer}.{part}"].float()
+                self.register_buffer(f"readout_{layer}_{part}", tensor)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1))
 
+    def _register_convolutions(self, tensors: Mapping[str, Tensor]) -> None:
+        index = 0
+        for layer in layer_names(self.name):
+            if layer == "pool":
+                index += 1
+                continue
+            if f"features.{index}.weight" not in tensors:
+                break
+            weight = tensors[f"features.{index}.weight"].to(self.dtype)
+            weight = weight.contiguous(memory_format=torch.channels_last)
+            self.register_buffer(f"w{index}", weight)
+            self.register_buffer(f"b{index}", tensors[f"features.{index}.bias"].to(self.dtype))
+            self.layers[layer] = index
+            index += 2
+
+    def __repr__(self) -> str:
+        return f"PerceptualNetwork({self.identity}, {self.dtype})"
+
     def forward(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Features at `layers`, computed no further than the last of them. Raises ValueError for an
-        unknown layer."""
+        """Compute features, no further than the last layer asked for.
+
+        Args:
+            picture: (B, 3, H, W), RGB in 0..1.
+            layers: names such as `relu4_1`.
+
+        Returns:
+            ReLU features (B, C, h, w) by layer name.
+
+        Raises:
+            ValueError: the network does not have such a layer.
+        """
         wanted = set(layers)
         if unknown := wanted - set(self.layers):
             raise ValueError(
-                f"{self.name} has no layer {', '.join(sorted(unknown))}; it has {', '.join(self.layers)}"
+                f"cannot compute {', '.join(sorted(unknown))}: {self.name} has only the layers "
+                f"{', '.join(self.layers)}"
             )
-        x = (
-            ((picture - self.mean) / self.std)
-            .to(self.dtype)
-            .contiguous(memory_format=torch.channels_last)
-        )
+        x = ((picture - self.mean) / self.std).to(self.dtype)
+        x = x.contiguous(memory_format=torch.channels_last)
         features: dict[str, Tensor] = {}
         for layer in layer_names(self.name):
             if layer == "pool":
@@ -114,23 +131,40 @@ class PerceptualNetwork(torch.nn.Module):
                     break
         return features
 
-    def read(self, layer: str, f: Tensor) -> Tensor:
-        """What the losses compare at a layer: the features themselves or, for a student, the
-        teacher's as it predicts them."""
+    def project(self, layer: str, f: Tensor) -> Tensor:
+        """Project features of a student to those that it predicts of its teacher, R f + b.
+
+        Args:
+            layer: name of the layer.
+            f: features (B, C, h, w).
+
+        Returns:
+            Features (B, C', h, w), which the losses compare; `f` itself where the network is no
+            student.
+        """
         if layer not in self.readouts:
             return f
-        weight, bias = (
-            getattr(self, f"readout_{layer}_weight"),
-            getattr(self, f"readout_{layer}_bias"),
-        )
-        return F.conv2d(f, weight.to(f.dtype)[:, :, None, None], bias.to(f.dtype))
+        weight, bias = self._readout(layer, f.dtype)
+        return F.conv2d(f, weight[:, :, None, None], bias)
 
-    def read_moments(self, layer: str, mean: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
-        """`read`, of moments (B, C) and (B, C, C): mean(R f + b) = R mean + b, cov(R f + b) = R cov
-        R^T, small products all."""
+    def project_moments(self, layer: str, mean: Tensor, cov: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the moments of `project`ed features from those of the features.
+
+        mean(R f + b) = R mean + b and cov(R f + b) = R cov R^T, which are small products.
+
+        Args:
+            layer: name of the layer.
+            mean: (B, C).
+            cov: (B, C, C).
+
+        Returns:
+            Mean (B, C') and covariance (B, C', C').
+        """
         if layer not in self.readouts:
             return mean, cov
-        weight, bias = (
-            getattr(self, f"readout_{layer}_{part}").to(mean.dtype) for part in ("weight", "bias")
-        )
+        weight, bias = self._readout(layer, mean.dtype)
         return mean @ weight.T + bias, weight @ cov @ weight.T
+
+    def _readout(self, layer: str, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        weight, bias = (getattr(self, f"readout_{layer}_{part}") for part in ("weight", "bias"))
+        return weight.to(dtype), bias.to(dtype)

@@ -1,4 +1,4 @@
-"""Weights of perceptual networks: found, fetched, checked."""
+"""Find, fetch and check the weights of perceptual networks."""
 
 import hashlib
 import os
@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO
 
 import torch
 from safetensors.torch import load_file
@@ -24,22 +25,26 @@ PUBLISHED = {  # torchvision's file names end in the first 8 hex digits of their
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
 }
 LITE_FILE = PACKAGE / "learning" / "networks" / "lite.safetensors"
-MAX_WEIGHT_BYTES = (
-    1 << 30
-)  # of weights; torchvision's VGG-19, with layers that are not read, has 575 MB
+# bytes of a weights file; torchvision's VGG-19, with layers that are not read, has 575 MB
+MAX_WEIGHT_BYTES = 1 << 30
+BLOCK_BYTES = 1 << 20  # bytes that are fetched at a time
+TIMEOUT = 60  # seconds without an answer
+
+OnFetch = Callable[[int, int], None]
+"""Called with the bytes so far and in all (0 where the server does not say) while fetching."""
 
 
 def load_perceptual(
     name: str,
     dtype: torch.dtype = torch.float32,
-    progress: Callable[[int, int], None] | None = None,
+    progress: OnFetch | None = None,
 ) -> PerceptualNetwork:
-    """A perceptual network by name.
+    """Load a perceptual network by name.
 
     `lite` ships inside the package. `vgg19` and `vgg16` are looked for as `<name>.safetensors` or
-    under torchvision's file name in `IMPASTO_WEIGHTS` and then in the cache; if neither has them
-    they are fetched from torchvision's address into the cache, checked against the SHA-256 in their
-    name.
+    under torchvision's file name, in `IMPASTO_WEIGHTS` and then in the cache. If neither has them,
+    they are fetched from torchvision's address into the cache, and checked against the SHA-256 in
+    their name.
 
     Args:
         name: "vgg19", "vgg16" or "lite".
@@ -47,25 +52,32 @@ def load_perceptual(
         progress: called with (bytes so far, bytes in all or 0) while fetching.
 
     Raises:
-        WeightsError: the name is unknown, or the weights are broken or cannot be fetched; says how
-            to get them by hand.
+        WeightsError: the name is unknown, or the weights are broken or cannot be fetched. The
+            message says how to get them by hand.
     """
     if name not in BLOCKS:
         raise WeightsError(
-            f"no perceptual network is called {name!r}; there are {', '.join(NAMES)}"
+            f"cannot load the perceptual network {name!r}: there is none of that name; use "
+            f"{', '.join(NAMES)}"
         )
     path = find_weights(name) or fetch_weights(name, progress)
     tensors = read_tensors(path)
-    if said := _misfit(name, tensors):
-        raise WeightsError(
-            f"{path} does not hold {name}: {said}; delete it to have it fetched anew"
-        )
+    if reason := _misfit(name, tensors):
+        raise _unusable(path, name, reason)
     return PerceptualNetwork(name, tensors, dtype)
 
 
+def _unusable(path: Path, content: str, reason: str) -> WeightsError:
+    return WeightsError(
+        f"cannot read {content} from {path}: {reason}; delete the file, and it is fetched anew"
+    )
+
+
 def _misfit(name: str, tensors: Mapping[str, Tensor]) -> str | None:
-    """What a network cannot be made of; None if there is nothing. Weights may stop early, and be of
-    any width."""
+    """Find the reason why a network cannot be made of tensors; None if it can.
+
+    Weights may stop early, and be of any width.
+    """
     index, channels = 0, 3
     for layer in layer_names(name):
         if layer != "pool":
@@ -75,34 +87,37 @@ def _misfit(name: str, tensors: Mapping[str, Tensor]) -> str | None:
             if weight is None or bias is None:
                 return f"features.{index} is missing"
             if weight.shape != (len(bias), channels, 3, 3):
-                return f"features.{index} has the shape {list(weight.shape)} and a bias of {list(bias.shape)}"
+                return (
+                    f"features.{index} has the shape {list(weight.shape)} and a bias of "
+                    f"{list(bias.shape)}"
+                )
             channels, index = len(bias), index + 1
         index += 1
-    broken = next(
-        (
-            key
-            for key, each in tensors.items()
-            if not each.is_floating_point() or not each.isfinite().all()
-        ),
-        None,
-    )
-    return broken and f"{broken} is not of finite numbers"
+    for key, tensor in tensors.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            return f"{key} is not of finite numbers"
+    return None
 
 
 def find_weights(name: str) -> Path | None:
-    """The file that holds a perceptual network on this machine, or None."""
+    """Find the file that holds a perceptual network on this machine; None if there is none."""
     if name == "lite":
         return LITE_FILE
-    published = PUBLISHED[name].rsplit("/", 1)[1]
-    places = [
-        folder / file for folder in weights_folders() for file in (f"{name}.safetensors", published)
-    ]
-    return next((place for place in places if place.is_file()), None)
+    files = (f"{name}.safetensors", _published_file(name))
+    paths = [folder / file for folder in weights_folders() for file in files]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _published_file(name: str) -> str:
+    return PUBLISHED[name].rsplit("/", 1)[1]
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """What a file of weights holds, tensors by name if it is sound; never runs code from the file.
-    Raises whatever is wrong."""
+    """Read the tensors of a weights file by name; code in the file never runs.
+
+    Raises:
+        Exception: of any type, whatever the libraries raise for a broken file.
+    """
     check_size(path, MAX_WEIGHT_BYTES)
     if path.suffix == ".safetensors":
         check_header(path)
@@ -111,8 +126,11 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Convolutions (and read-outs) from a safetensors file or from a torchvision state dict; never
-    runs code from the file."""
+    """Read convolutions (and read-outs) from a safetensors file or a torchvision state dict.
+
+    Raises:
+        WeightsError: the file is broken or has no convolutions.
+    """
     try:
         tensors = load_tensors(path)
         wanted = {k: v for k, v in tensors.items() if k.startswith(("features.", "readout."))}
@@ -121,48 +139,68 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # PyTorch's own words on a pickle that it refuses are many lines, and advise to run it
         words = "" if isinstance(error, pickle.UnpicklingError) else f": {error}"
-        raise WeightsError(
-            f"{path} does not hold a perceptual network ({type(error).__name__}{words}); delete it to have it fetched anew"
-        ) from error
+        reason = f"{type(error).__name__}{words}"
+        raise _unusable(path, "a perceptual network", reason) from error
     return wanted
 
 
-def fetch_weights(name: str, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Fetch torchvision's weights into the cache: to a temporary name, checked, then renamed, so no
-    half file stands there."""
+def fetch_weights(name: str, progress: OnFetch | None = None) -> Path:
+    """Fetch torchvision's weights into the cache.
+
+    They are written to a temporary name, checked, then renamed, so that the cache never holds half
+    a file.
+
+    Returns:
+        The file in the cache.
+
+    Raises:
+        WeightsError: the file cannot be fetched or written, or its SHA-256 is another.
+    """
     url = PUBLISHED[name]
-    target = home() / "weights" / url.rsplit("/", 1)[1]
-    expected = target.stem.rsplit("-", 1)[1]
-    by_hand = f"by hand: get {url} elsewhere, and put it into {target.parent} or a folder that IMPASTO_WEIGHTS names"
+    target = home() / "weights" / _published_file(name)
+    by_hand = (
+        f"get {url} elsewhere, and put it into {target.parent} or into a folder that "
+        "IMPASTO_WEIGHTS names"
+    )
     part = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
-        digest = hashlib.sha256()
-        with (
-            os.fdopen(descriptor, "wb") as out,
-            urllib.request.urlopen(url, timeout=60) as response,
-        ):
-            total, done = int(response.headers.get("Content-Length") or 0), 0
-            while block := response.read(1 << 20):
-                out.write(block)
-                digest.update(block)
-                done += len(block)
-                if progress:
-                    progress(done, total)
-        if done < total:  # urllib says nothing
-            raise ConnectionError(f"the connection broke after {done} of {total} bytes")
-        if not digest.hexdigest().startswith(expected):
+        with os.fdopen(descriptor, "wb") as out:
+            checksum = _download(url, out, progress)
+        expected = target.stem.rsplit("-", 1)[1]
+        if not checksum.startswith(expected):
             raise WeightsError(
-                f"what {url} gave has SHA-256 {digest.hexdigest()[:8]}..., not {expected}...; {by_hand}"
+                f"cannot use the weights of {name}: {url} gave a file with the SHA-256 "
+                f"{checksum[:8]}..., not {expected}...; {by_hand}"
             )
         shutil.move(part, target)
         return target
     except (OSError, HTTPException) as error:
         raise WeightsError(
-            f"the weights of {name} are not on this machine and could not be fetched ({error}); {by_hand}; or use the "
-            "perceptual network that ships with impasto: --perceptual lite"
+            f"cannot fetch the weights of {name}, which are not on this machine: {error}; {by_hand}"
+            ", or use the perceptual network that ships with impasto: --perceptual lite"
         ) from error
     finally:
         if part:
             Path(part).unlink(missing_ok=True)
+
+
+def _download(url: str, out: IO[bytes], progress: OnFetch | None) -> str:
+    """Copy a URL into a file; return the SHA-256 as hex digits.
+
+    Raises:
+        OSError, HTTPException: there is no connection, or it broke.
+    """
+    digest = hashlib.sha256()
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        total, done = int(response.headers.get("Content-Length") or 0), 0
+        while block := response.read(BLOCK_BYTES):
+            out.write(block)
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(done, total)
+    if done < total:  # of which urllib tells nothing
+        raise ConnectionError(f"the connection broke after {done} of {total} bytes")
+    return digest.hexdigest()

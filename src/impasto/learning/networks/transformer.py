@@ -1,9 +1,8 @@
 """The transformer network: a photograph and a style embedding in, a painted picture out.
 
-The image transformation network of Johnson et al. 2016 with the conditional instance normalization
-of Dumoulin et al.
-2017, made for CPUs: all convolutions are 3x3 and work at half the picture's resolution or less,
-    behind a pixel-unshuffle.
+It is the image transformation network of Johnson et al. 2016 with the conditional instance
+normalization of Dumoulin et al. 2017, made for CPUs: all convolutions are 3x3 and work at half the
+picture's resolution or less, behind a pixel-unshuffle.
 """
 
 from dataclasses import dataclass, replace
@@ -15,29 +14,32 @@ from torch import Tensor, nn
 
 from impasto.models.noise import noise_at
 
-EPSILON = (
-    1e-4  # of normalization's variance: a flat picture must not be amplified from layer to layer
-)
-# of activations on the way up: plain ones fell silent all at once in places, and left flat grey
-# blobs
+# added to the variance by normalizations: a flat picture must not be amplified from layer to layer
+EPSILON = 1e-4
+# of leaky activations on the way up: with plain ones, features fell silent all at once in places,
+# and left flat gray blobs
 SLOPE = 0.2
-NOISY_BLOCKS = (0, 2)  # before which noise comes in
+NOISY_BLOCKS = (0, 2)  # residual blocks before which noise is added
 COLORS = 3
-PIXEL_CHANNELS = 4 * COLORS  # 2x2 pixels, unshuffled
+PIXEL_CHANNELS = 4 * COLORS  # channels of 2x2 pixels, unshuffled
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Dimensions of a transformer network: channels at 1/2, 1/4 and 1/8 of the resolution, and
-    residual blocks at 1/8."""
+    """Dimensions of a transformer network.
+
+    Attributes:
+        widths: channels at 1/2, 1/4 and 1/8 of the resolution.
+        blocks: residual blocks at 1/8 of the resolution.
+        noise: whether noise is added to features, as much as the style asks for.
+        last: positions a side of the last convolution. With 1, it is merged with the filter that
+            follows.
+    """
 
     widths: tuple[int, int, int]
     blocks: int
-    noise: bool = False  # noise among the features, as much as the style asks for
-    last: Literal[1, 3] = (
-        # positions a side of the last convolution; where 1, it is one with the filter that follows
-        3
-    )
+    noise: bool = False
+    last: Literal[1, 3] = 3
 
 
 ARCHITECTURES = {
@@ -47,43 +49,46 @@ ARCHITECTURES = {
 
 
 class Conv(nn.Conv2d):
-    """3x3 convolution with reflection padding, which leaves no border stripes."""
+    """A 3x3 convolution with reflection padding, which leaves no border stripes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = True) -> None:
         super().__init__(inputs, outputs, 3, stride, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, inputs, H, W) into (B, outputs, H / stride, W / stride)."""
         return super().forward(F.pad(x, (1, 1, 1, 1), mode="reflect"))
 
 
 class UpConv(Conv):
-    """The same convolution over features brought to twice their size (each position four times)
-    beside others of that size.
+    """The same convolution over upsampled features, beside others of that size.
 
-    Features that stand four times are convolved before they are doubled, by a transposed
-    convolution with sums of the kernel's taps, which gives the same with less than half the
-    products: a fifth of the network's time on a CPU.
+    Upsampling repeats each position four times. Such features are convolved before they are
+    doubled, by a transposed convolution with sums of the kernel's taps. That gives the same with
+    less than half the products: it saves a fifth of the network's time on a CPU.
     """
 
     def forward(self, x: Tensor, beside: Tensor) -> Tensor:  # type: ignore[override]
-        # split, not sliced: the exporter of ONNX would put slices in the weight's place, and it
-        # must be read back
+        """Convolve (B, C1, H, W), doubled, and (B, C2, 2 H, 2 W) into (B, outputs, 2 H, 2 W)."""
+        # split, not sliced: the ONNX exporter would store slices in place of the weight, which must
+        # be read back
         doubled, plain = self.weight.split([x.shape[1], beside.shape[1]], dim=1)
         # reflection at a doubled border meets the outermost position again, so here it is repeated
-        x = F.conv_transpose2d(
-            F.pad(x, (1, 1, 1, 1), mode="replicate"), of_doubled(doubled), stride=2, padding=3
-        )
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        x = F.conv_transpose2d(x, upsampling_kernel(doubled), stride=2, padding=3)
         return x + F.conv2d(F.pad(beside, (1, 1, 1, 1), mode="reflect"), plain, self.bias)
 
 
 class Noise(nn.Module):
-    """What noise adds to features: a mixture of its channels for each of theirs, as strong as the
-    style embedding says.
+    """Noise that is added to features, as strong as the style embedding asks for.
 
     A network that is the same everywhere can paint a smooth sky with one stroke only, again and
-    again; noise says where strokes differ (Ulyanov et al. 2016, "Texture networks"; Karras et al.
-    2019 add it layer by layer, as here). `start` is where this layer's strengths stand in the
-    embedding.
+    again; noise makes strokes differ (Ulyanov et al. 2016, "Texture networks"; Karras et al. 2019
+    add it layer by layer, as here).
+
+    Args:
+        inputs: channels of the noise.
+        channels: of the features; each gets its own mixture of the noise's channels.
+        start: index of this layer's strengths in the embedding.
     """
 
     def __init__(self, inputs: int, channels: int, start: int) -> None:
@@ -93,15 +98,21 @@ class Noise(nn.Module):
         nn.init.normal_(self.mix.weight, std=inputs**-0.5)
 
     def forward(self, noise: Tensor, embedding: Tensor) -> Tensor:
+        """Mix noise (B, inputs, h, w) into what is added to features, (B, channels, h, w)."""
         return self.mix(noise) * embedding[:, self.start : self.start + self.channels, None, None]
 
 
-def of_doubled(kernel: Tensor) -> Tensor:
-    """Kernel (out, in, 3, 3) over doubled features as one of a transposed convolution with stride
-    2: (in, out, 4, 4).
+def upsampling_kernel(kernel: Tensor) -> Tensor:
+    """Make a kernel that upsamples and convolves at once.
 
-    Of the three taps in a line that a position falls under, two meet the same original: which two
+    Of the three taps in a line that a position falls under, two meet the same original; which two
     alternates.
+
+    Args:
+        kernel: (out, in, 3, 3), of a convolution over doubled features.
+
+    Returns:
+        The kernel (in, out, 4, 4) of a transposed convolution with stride 2 over the features.
     """
     for dim in (2, 3):
         first, second, third = kernel.split(1, dim)  # split, as in `UpConv`
@@ -110,11 +121,14 @@ def of_doubled(kernel: Tensor) -> Tensor:
 
 
 class StyleNorm(nn.Module):
-    """Conditional instance normalization: statistics from the picture, scale and shift from the
-    style embedding.
+    """Conditional instance normalization: z = scale (x - mean) / std + shift.
 
-    Dumoulin et al. 2017, eq. 5. `start` is where this layer's scales stand in the embedding; its
-    shifts follow them.
+    Mean and deviation are the picture's, scale and shift stand in the style embedding (Dumoulin et
+    al. 2017, eq. 5).
+
+    Args:
+        channels: of the features.
+        start: index of this layer's scales in the embedding; its shifts follow them.
     """
 
     def __init__(self, channels: int, start: int) -> None:
@@ -122,23 +136,25 @@ class StyleNorm(nn.Module):
         self.channels, self.start = channels, start
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale, shift = embedding[:, self.start : self.start + 2 * self.channels, None, None].split(
-            self.channels, dim=1
-        )
+        """Normalize features (B, C, h, w) in the styles of embeddings (B, embedding_size)."""
+        end = self.start + 2 * self.channels
+        scale, shift = embedding[:, self.start : end, None, None].split(self.channels, dim=1)
         return F.instance_norm(x, eps=EPSILON) * scale + shift
 
 
 class TransformerNetwork(nn.Module):
-    """T(image, embedding, noise): image (B, 3, H, W), RGB in 0..1, H and W multiples of 8, 16 or
-    more; embedding (B, embedding_size); and, if the architecture has it, noise (B or 1, 1, H / 2, W
-    / 2), of mean 0 and deviation 1.
+    """T(image, embedding, noise): the photograph painted in the style of the embedding.
 
-    Gives (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks a little, so that
-    gradients reach pixels outside the range. Features of the way down stand beside those of the way
-    up, where the next normalization takes the style
-    of both: this keeps the subject. Resizing before convolving leaves no checkerboards (Odena et
-    al. 2016). The photograph itself, scaled by the embedding, is added at the end: the `photo`
-    embedding is the one that scales it by 1 and everything else by 0.
+    Features of the way down stand beside those of the way up, where the next normalization takes
+    the style of both: this keeps the subject. Resizing before convolving leaves no checkerboards
+    (Odena et al. 2016). The photograph itself, scaled by the embedding, is added at the end: the
+    `photo` embedding is the one that scales it by 1 and everything else by 0.
+
+    Attributes:
+        architecture: the dimensions.
+        embedding_size: numbers in a style embedding.
+        LEAK: in training, slope of the clamp to 0..1 outside that range, so that gradients reach
+            pixels there.
     """
 
     LEAK = 0.05
@@ -156,16 +172,15 @@ class TransformerNetwork(nn.Module):
         self.norms = nn.ModuleList(self._norm(c) for _ in range(2 * architecture.blocks))
         self.up2, self.up2_norm = UpConv(c + b, b), self._norm(b)
         self.up1, self.up1_norm = UpConv(b + a, a), self._norm(a)
-        # its bias is the style's
+        # without a bias: the style's shifts of colors take its place
         self.out = (
             Conv(a, PIXEL_CHANNELS, bias=False)
             if architecture.last > 1
             else nn.Conv2d(a, PIXEL_CHANNELS, 1, bias=False)
         )
-        self.register_buffer("smoothing", _binomial(), persistent=False)
-        self.pixels_start = (
-            self.embedding_size
-        )  # last in the embedding: scales of the photograph's colours, and shifts
+        self.register_buffer("smoothing", _binomial_kernel(), persistent=False)
+        # index in the embedding of scales and then shifts of the photograph's colors
+        self.pixels_start = self.embedding_size
         self.embedding_size += 2 * COLORS
         if architecture.noise:
             self.noises = nn.ModuleList(
@@ -184,10 +199,23 @@ class TransformerNetwork(nn.Module):
         return norm
 
     def forward(self, image: Tensor, embedding: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Paint photographs.
+
+        Args:
+            image: (B, 3, H, W), RGB in 0..1; H and W are multiples of 8, 16 or more.
+            embedding: (B, embedding_size).
+            noise: (B or 1, 1, H / 2, W / 2), of mean 0 and deviation 1, where the architecture has
+                noise; else None.
+
+        Returns:
+            The paintings (B, 3, H, W), clamped to 0..1 in evaluation; in training the clamp leaks.
+
+        Raises:
+            ValueError: noise is missing, or given to a network that takes none.
+        """
         if self.architecture.noise != (noise is not None):
-            raise ValueError(
-                "this network takes noise" if noise is None else "this network takes no noise"
-            )
+            takes = "takes noise" if self.architecture.noise else "takes no noise"
+            raise ValueError(f"cannot paint: this network {takes}; pass network.noise(H, W)")
         e = embedding
         photo = F.pixel_unshuffle(image, 2)
         half = F.relu(self.down1_norm(self.down1(photo), e))
@@ -203,37 +231,43 @@ class TransformerNetwork(nn.Module):
             x = x + self.up2_noise(F.pixel_unshuffle(noise, 2), e)
         x = F.leaky_relu(x, SLOPE)
         x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
-        scale, shift = e[:, self.pixels_start : self.pixels_start + 2 * COLORS, None, None].split(
-            COLORS, dim=1
-        )
+        end = self.pixels_start + 2 * COLORS
+        scale, shift = e[:, self.pixels_start : end, None, None].split(COLORS, dim=1)
         # pixels stay unshuffled to the end: nothing is computed at full size, where engines take
         # longer for fewer products
-        x = self._last(x) + photo * _of_each_pixel(scale) + _of_each_pixel(shift)
+        x = self._to_pixels(x) + photo * _repeat_per_pixel(scale) + _repeat_per_pixel(shift)
         clamped = x.clamp(0, 1)
         return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)
 
-    def _last(self, x: Tensor) -> Tensor:
-        """Features to unshuffled pixels, smoothed."""
+    def _to_pixels(self, x: Tensor) -> Tensor:
+        """Convolve features (B, a, H / 2, W / 2) into unshuffled pixels (B, 12, H / 2, W / 2)."""
         if isinstance(self.out, Conv):
-            return _smoothed(self.out(x), self.smoothing)
-        # both in one pass, with a third fewer products of 8 features
+            return _smooth(self.out(x), self.smoothing)
+        # convolution and filter in one pass, with a third fewer products of 8 features
         pixels = PIXEL_CHANNELS // COLORS
         colors = self.out.weight.split(pixels)  # split, as in `UpConv`
         one = self.smoothing[:pixels, :pixels].permute(0, 2, 3, 1)
-        return _smoothed(
-            x, torch.cat([(one @ color.flatten(1)).permute(0, 3, 1, 2) for color in colors])
-        )
+        kernels = [(one @ color.flatten(1)).permute(0, 3, 1, 2) for color in colors]
+        return _smooth(x, torch.cat(kernels))
 
     def noise(self, height: int, width: int) -> Tensor | None:
-        """What pictures of this size are stylized with, (1, 1, height / 2, width / 2); None if the
-        network takes none."""
+        """Make the noise for pictures of a size; None if the network takes none.
+
+        Args:
+            height: of the pictures, pixels.
+            width: of the pictures, pixels.
+
+        Returns:
+            Noise (1, 1, height / 2, width / 2), the same each time.
+        """
         return torch.from_numpy(noise_at(height, width)) if self.architecture.noise else None
 
     @torch.no_grad()
     def rescale(self) -> None:
-        """Bring the weights of convolutions that are normalized afterwards, which count by their
-        direction alone, back to the size that fresh ones have; the network paints as before. They
-        grow in training, and steps of one size then turn them less and less.
+        """Bring weights back to the size that fresh ones have; the network paints as before.
+
+        Behind a normalization, weights of convolutions count by their direction alone. They grow in
+        training, and steps of one size then turn them less and less.
         """
         for name, conv in self.named_modules():
             if isinstance(conv, Conv) and name != "out":
@@ -245,15 +279,19 @@ class TransformerNetwork(nn.Module):
 
     @torch.no_grad()
     def with_noise(self) -> "TransformerNetwork":
-        """This network as one that takes noise, and paints the same until its embeddings, a little
-        longer, ask for some."""
+        """Copy this network as one that takes noise.
+
+        The copy paints the same until its embeddings, which are a little longer, ask for noise.
+        """
         noisy = TransformerNetwork(replace(self.architecture, noise=True))
         noisy.load_state_dict(self.state_dict(), strict=False)
         return noisy
 
     def neutral_embedding(self) -> Tensor:
-        """Scales 1, shifts 0, nothing of the photograph, mid grey: (embedding_size,). Where
-        training starts."""
+        """Make the embedding at which training starts, (embedding_size,).
+
+        Scales are 1, shifts 0; nothing of the photograph is added, but mid gray.
+        """
         embedding = torch.zeros(self.embedding_size)
         for norm in self.modules():
             if isinstance(norm, StyleNorm):
@@ -262,9 +300,13 @@ class TransformerNetwork(nn.Module):
         return embedding
 
     def photo_embedding(self, like: Tensor) -> Tensor:
-        """The embedding that gives the photograph back exactly, (embedding_size,): it scales the
-        painted features before the last convolution by 0 and the photograph by 1. Everywhere else
-        it is `like`, which mixtures on the way to it keep.
+        """Make the embedding that gives the photograph back exactly, (embedding_size,).
+
+        It scales the painted features before the last convolution by 0 and the photograph by 1.
+
+        Args:
+            like: (embedding_size,); everywhere else the result is the same, so that mixtures of
+                both keep it.
         """
         embedding = like.clone()
         embedding[self.up1_norm.start :] = 0
@@ -272,31 +314,28 @@ class TransformerNetwork(nn.Module):
         return embedding
 
 
-def _of_each_pixel(colors: Tensor) -> Tensor:
-    """Values of colors (B, 3, 1, 1) for the channels of unshuffled pixels, (B, 12, 1, 1)."""
+def _repeat_per_pixel(colors: Tensor) -> Tensor:
+    """Repeat values of colors (B, 3, 1, 1) for unshuffled pixels: (B, 12, 1, 1)."""
     return colors.repeat_interleave(PIXEL_CHANNELS // COLORS, dim=1)
 
 
-def _smoothed(x: Tensor, kernel: Tensor) -> Tensor:
-    """A 3x3 binomial filter of unshuffled pixels (B, 12, H / 2, W / 2); it is 0 at the highest
-    frequency.
+def _smooth(x: Tensor, kernel: Tensor) -> Tensor:
+    """Filter (B, C, H / 2, W / 2) by a kernel that is 0 at the highest frequency of pixels.
 
-    Neighbours that come from the four channels of one position would otherwise differ by a grid of
+    Neighbors that come from the four channels of one position would otherwise differ by a grid of
     single pixels, which perceptual losses like and eyes do not.
     """
     return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), kernel)
 
 
-def _binomial() -> Tensor:
-    """The kernel of `_smoothed`: of each color's four pixels, and of their neighbours, (12, 12, 3,
-    3)."""
-    line = torch.zeros(
-        2, 2, 3
-    )  # to a pixel of two, from one of two, in the position before, here or after
-    for to in range(2):
+def _binomial_kernel() -> Tensor:
+    """Make a 3x3 binomial filter of unshuffled pixels: (12, 12, 3, 3)."""
+    # to a pixel of two, from one of two, in the position before, here or after
+    line = torch.zeros(2, 2, 3)
+    for target in range(2):
         for tap, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-            position, of = divmod(to + tap, 2)
-            line[to, of, position + 1] += weight
+            position, source = divmod(target + tap, 2)
+            line[target, source, position + 1] += weight
     one = torch.einsum("tfi,ugj->tufgij", line, line).reshape(4, 4, 3, 3)
     return torch.einsum("cd,tfij->ctdfij", torch.eye(COLORS), one).reshape(
         PIXEL_CHANNELS, PIXEL_CHANNELS, 3, 3

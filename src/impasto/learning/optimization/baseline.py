@@ -15,7 +15,7 @@ HISTORY = 20  # gradients that L-BFGS remembers
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """A picture after some iterations, and what the objective says of it."""
+    """A picture after some iterations, and its objective."""
 
     iteration: int  # 0 is the start itself
     total: float  # J, of the picture as the optimizer holds it: not clamped
@@ -25,12 +25,11 @@ class OptimizerState:
 def lbfgs(
     objective: Objective, start: Tensor, content: ContentTarget, style: StyleTarget
 ) -> Iterator[OptimizerState]:
-    """The picture after 0, 1, 2, ... iterations of L-BFGS, without an end: take as many as are
-    wanted.
+    """Yield the picture after 0, 1, 2, ... iterations of L-BFGS, without an end.
 
-    PyTorch's L-BFGS (Liu and Nocedal 1989) in unit steps, without a line search, so that an
-    iteration costs one evaluation of the objective and its gradient, and the evaluation that starts
-    iteration k + 1 is the J of the picture after k.
+    It is PyTorch's L-BFGS (Liu and Nocedal 1989) in unit steps, without a line search. So an
+    iteration costs one evaluation of the objective and its gradient. The evaluation that starts
+    iteration k + 1 gives the J of the picture after k.
 
     Args:
         objective: what to lower.
@@ -57,16 +56,21 @@ def lbfgs(
         total = float(optimizer.step(closure))  # what it was before the step
         if not math.isfinite(total):
             raise TrainingError(
-                f"L-BFGS left the finite numbers: J is {total} after {iteration} iterations; ask for fewer"
+                f"cannot optimize by L-BFGS: J is {total} after {iteration} "
+                "iterations; ask for fewer"
             )
         yield OptimizerState(iteration, total, before.clamp(0, 1))
         iteration += 1
 
 
 def equivalent_iterations(total: float, curve: list[float]) -> int | None:
-    """How many iterations the optimizer takes to come as low as `total`, by its curve of J after 0,
-    1, 2, ... iterations.
+    """Count the iterations that the optimizer takes to come as low as `total`.
 
-    None if it never does within the curve.
+    Args:
+        total: a value of J.
+        curve: J after 0, 1, 2, ... iterations.
+
+    Returns:
+        The number of iterations; None if it never comes so low within the curve.
     """
     return next((iteration for iteration, reached in enumerate(curve) if reached <= total), None)

@@ -1,4 +1,4 @@
-"""Photographs optimized in a manner, to be compared with what networks paint."""
+"""A stylizer that optimizes pixels, to be compared with those that run networks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +16,9 @@ from impasto.learning.evaluation.scorer import to_uint8
 from impasto.learning.losses.objective import Objective
 from impasto.learning.networks.pretrained import find_weights
 from impasto.learning.optimization.baseline import lbfgs
-from impasto.learning.optimization.run import (
-    Optimization,
-    OptimizationSettings,
-    scales_to,
-    start_painter,
-    style_pictures,
-)
+from impasto.learning.optimization.run import Optimization
+from impasto.learning.optimization.settings import OptimizationSettings, scales_to
+from impasto.learning.optimization.style_pictures import start_painter, style_pictures
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.inputs import load_losses
 from impasto.progress import Advance
@@ -32,17 +28,17 @@ Kind = Literal["lbfgs", "optimize"]
 
 
 class OptimizationStylizer:
-    """Paints by optimization towards the pictures of styles, as VGG-19 sees them or, without its
-    weights, `lite`.
+    """A stylizer that optimizes photographs towards the pictures of styles.
 
-    Strengths mix pixels. Colors are kept as those of networks' paintings.
+    VGG-19 compares them or, without its weights, `lite`. Strengths mix pixels. Colors are kept as
+    they are with networks.
 
     Args:
         kind: "lbfgs" is plain L-BFGS from the photograph, "optimize" what `impasto optimize` does.
         iterations: in all, or at each scale.
         start: paints what "optimize" starts from.
         precision: of the perceptual network: "auto", "bf16" or "f32".
-        progress: told of bytes so far and in all where weights are fetched.
+        progress: called with the bytes so far and in all while weights are fetched.
     """
 
     def __init__(
@@ -57,13 +53,16 @@ class OptimizationStylizer:
         self.perceptual = load_losses(
             "vgg19" if find_weights("vgg19") else "lite", precision, progress
         )
-        # by photograph, style and what changes its picture: neither strengths nor kept colors paint
-        # anew
+        # by photograph, style and recoloring of its picture: a painting is reused for other
+        # strengths and kept colors
         self._painted: dict[tuple[int, int, Color], UInt8] = {}
 
     def check(self, style_settings: StylizeSettings) -> None:
-        """Raises StyleError if the manner is more than styles with pictures or, of L-BFGS, one with
-        a picture."""
+        """Check that the settings have nothing but styles with pictures, one for L-BFGS.
+
+        Raises:
+            StyleError: they have strokes, masks or regions, or a style has no picture.
+        """
         name = f"{self.kind}-{self.iterations}"
         if (
             style_settings.masks
@@ -72,17 +71,23 @@ class OptimizationStylizer:
         ):
             mixes = "mixes, " if self.kind == "lbfgs" else ""
             raise StyleError(
-                f"{name} cannot paint {style_settings.style.name} so: it takes no {mixes}strokes, masks or regions"
+                f"{name} cannot paint {style_settings.style.name} so: it takes no {mixes}strokes, "
+                "masks or regions"
             )
         for style, _ in style_settings.style.parts:
             if style.picture is None:
                 raise StyleError(
-                    f"{style.name} has no picture that {name} could follow, as those of the gallery; give the picture itself"
+                    f"{style.name} has no picture that {name} could follow, as those of the "
+                    "gallery; give the picture itself"
                 )
 
     def __call__(self, photo: Picture, style_settings: StylizeSettings, advance: Advance) -> UInt8:
-        """Paint: uint8 (H, W, 3). Raises StyleError as `check`, and TrainingError where figures are
-        no longer finite."""
+        """Paint a photograph: uint8 RGB (H, W, 3).
+
+        Raises:
+            StyleError: the settings fail `check`.
+            TrainingError: the objective is no longer finite.
+        """
         self.check(style_settings)
         key = (
             id(photo),

@@ -131,7 +131,7 @@ def write_gallery(
     )
     photo = network.photo_embedding(like=embeddings.mean(0))
     facts = {**card, **shown, "gallery": GALLERY_VERSION}
-    Network(name, code, network.embedding_size, graph, facts, predictor, photo.numpy()).write(
+    Network(name, code, network.embedding_size, graph, facts, predictor, photo.numpy()).save(
         network_path(name, folder)
     )
     version = {f"{name}.gallery": GALLERY_VERSION}

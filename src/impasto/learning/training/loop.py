@@ -17,6 +17,7 @@ from impasto.learning.tensors import to_tensor
 from impasto.learning.training.settings import TrainingProgress
 from impasto.learning.training.style import trained_network
 from impasto.learning.training.trainer import Trainer
+from impasto.progress import Progress
 
 CHECKPOINT_SECONDS = 60.0  # seconds between checkpoints
 
@@ -30,7 +31,7 @@ class ResumableRun(Protocol):
         ...
 
     @property
-    def progress(self) -> TrainingProgress:
+    def progress(self) -> TrainingProgress | Progress:
         """Where it stands."""
         ...
 
@@ -46,7 +47,7 @@ class ResumableRun(Protocol):
 def keep_training(
     trainer: ResumableRun,
     checkpoint: Path,
-    on_step: Callable[[TrainingProgress], None],
+    on_step: Callable[[Any], None],
     preview: Callable[[], None] | None = None,
     preview_every: float = 30.0,
 ) -> None:

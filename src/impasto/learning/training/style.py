@@ -134,7 +134,7 @@ def write_merged(style: Style, path: Path) -> None:
         # files were once named after their picture, whatever the file's own name
         if old.metadata.get("source") == source and old.name in (style.name, name_of(source or "")):
             style = _merged(old, style)
-    style.write(path)
+    style.save(path)
 
 
 def card(trainer: Trainer, crop: int, style_size: int) -> dict[str, str]:

@@ -1,10 +1,9 @@
-"""Frames painted alike until the scene changes: statistics held over time, and paint that stays
-where nothing moves.
+"""Frozen statistics: the frames of one scene are painted alike, until the scene changes.
 
-A network whose normalization reads every frame anew repaints the whole picture when something moves
-in a corner. Here statistics are read now and then and what is painted with them moves slowly from
-one reading to the next. And a network paints the noise of a camera as strokes that come and go:
-where the scene stands still, what was shown last is kept for the most part. A cut starts anew.
+A network whose normalization measures every frame anew repaints the whole picture when something
+moves in a corner. Here statistics are measured now and then, and those that paint move slowly from
+one measurement to the next. A network also paints the noise of a camera, as strokes that come and
+go: where the scene stands still, the last shown frame is kept for the most part. A cut starts anew.
 """
 
 from functools import lru_cache
@@ -17,28 +16,29 @@ from impasto.inference.frozen_norm import NormStatistics
 from impasto.inference.model import MIN_SIDE, PreparedStyle
 from impasto.video.temporal.still_blend import StillBlend
 
-MEASURE_EVERY = 24  # frames from one reading to the next; one costs about as much as three frames
-# levels of 255 by which pixels differ from the last frame's, on average, where another scene begins
+# Frames from one measurement to the next; a measurement costs about as much as three frames.
+MEASURE_EVERY = 24
+# Mean difference from the last frame, in levels of 255, at which another scene begins.
 CUT_DIFFERENCE = 30.0
-BLOCKS = 16  # a side, whose middle pixels frames are compared by
-# A fade is no cut, but statistics of what was dark make what is light shout: where a frame's mean
-# is off by so many levels, or its deviation by such a factor, from where they were read, they are
-# read at once.
-FADED, STRETCHED = 12.0, 1.15
-# deviation in levels below which a frame has no statistics to speak of: it is painted by itself, as
-# tiny frames are
+GRID_SIZE = 16  # blocks a side, whose middle pixels frames are compared by
+# A fade is no cut, but statistics of a dark frame are wrong for a light one. Where a frame differs
+# from the measured one by so many levels in the mean, or by such a factor in the deviation,
+# statistics are measured at once.
+MAX_MEAN_SHIFT, MAX_DEVIATION_RATIO = 12.0, 1.15
+# Deviation in levels below which a frame has no useful statistics: it is painted by itself, as tiny
+# frames are.
 MIN_CONTRAST = 3.0
 
 
 class SteadyStyle:
-    """A brush for the frames of one video, in order of time; called with one, uint8 RGB (H, W, 3),
-    it gives it painted.
+    """Paints the frames of one video alike, called in order of time with uint8 RGB (H, W, 3).
 
     Args:
-        brush: what paints.
-        blend: also keep what was painted where the scene stands still (see
+        prepared: style bound to a loaded network.
+        blend: also keep the last painting where the scene stands still (see
             `impasto.video.temporal.still_blend`).
-        engine, threads: what blends, as of `impasto.stylizer.Stylizer`.
+        engine: engine that blends, as of `impasto.stylizer.Stylizer`.
+        threads: number of threads that blend, as of `impasto.stylizer.Stylizer`.
     """
 
     def __init__(
@@ -48,57 +48,60 @@ class SteadyStyle:
         engine: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self._brush = prepared
-        self._options: tuple[str, int | None] | None = (
-            (engine, threads) if blend and prepared.passes else None
-        )
-        self._blend: StillBlend | None = None  # for frames of the size of the last
-        self._count = 0  # frames since the last reading
+        self._prepared = prepared
+        self._blend_options = (engine, threads) if blend and prepared.passes else None
+        self._blend: StillBlend | None = None  # for frames of the size of the last one
         self._last: UInt8 | None = None  # frame
-        self._shown: UInt8 | None = None
-        self._from: list[NormStatistics] = []
-        self._to: list[NormStatistics] = []
-        self._read: NDArray[np.int16]  # pixels of the frame that was read last
+        self._shown: UInt8 | None = None  # its painting
+        self._count = 0  # frames since the last measurement
+        self._from: list[NormStatistics] = []  # statistics move from these ...
+        self._to: list[NormStatistics] = []  # ... to these, the ones measured last
+        self._measured_sample: NDArray[np.int16]  # pixels of the frame that was measured last
+
+    def __repr__(self) -> str:
+        return f"SteadyStyle({self._prepared!r})"
 
     def __call__(self, frame: UInt8) -> UInt8:
+        """Paint the next frame, uint8 RGB (H, W, 3)."""
         last, self._last = self._last, frame
-        same_size = last is not None and last.shape == frame.shape
-        seen = _sample(frame)
-        cut = last is None or is_cut(last, frame)
-        painted = self._painted(frame, seen, cut)
-        if self._options and not same_size:
-            self._blend = _blend(frame.shape[0], frame.shape[1], *self._options)
-        if self._blend and not cut:
+        starts_scene = last is None or is_cut(last, frame)
+        painted = self._paint(frame, starts_scene)
+        if self._blend_options and (last is None or last.shape != frame.shape):
+            self._blend = _still_blend(frame.shape[0], frame.shape[1], *self._blend_options)
+        if self._blend and not starts_scene:
             assert last is not None and self._shown is not None
             painted = self._blend(frame, last, painted, self._shown)
         self._shown = painted
         return painted
 
-    def _painted(self, frame: UInt8, seen: NDArray[np.int16], cut: bool) -> UInt8:
-        if min(frame.shape[:2]) < MIN_SIDE or seen.std() < MIN_CONTRAST:
+    def _paint(self, frame: UInt8, starts_scene: bool) -> UInt8:
+        sample = _sample(frame)
+        if min(frame.shape[:2]) < MIN_SIDE or sample.std() < MIN_CONTRAST:
             self._from = []
-            return self._brush.paint(frame)
-        if cut or not self._from or self._has_faded(seen):
-            self._from = self._to = self._brush.measure(frame)
-            self._count, self._read = 0, seen
+            return self._prepared.paint(frame)
+        if starts_scene or not self._from or self._has_faded(sample):
+            self._from = self._to = self._prepared.measure(frame)
+            self._count, self._measured_sample = 0, sample
         elif self._count == MEASURE_EVERY:
-            self._from, self._to, self._count = self._to, self._brush.measure(frame), 0
-            self._read = seen
+            self._from, self._to = self._to, self._prepared.measure(frame)
+            self._count, self._measured_sample = 0, sample
         share = self._count / MEASURE_EVERY
         self._count += 1
-        now = [one.towards(other, share) for one, other in zip(self._from, self._to, strict=True)]
-        return self._brush.freeze(now).paint(frame)
+        statistics = [
+            old.towards(new, share) for old, new in zip(self._from, self._to, strict=True)
+        ]
+        return self._prepared.freeze(statistics).paint(frame)
 
-    def _has_faded(self, seen: NDArray[np.int16]) -> bool:
-        stretched = seen.std() / self._read.std()
-        return (
-            abs(seen.mean() - self._read.mean()) > FADED
-            or not 1 / STRETCHED < stretched < STRETCHED
-        )
+    def _has_faded(self, sample: NDArray[np.int16]) -> bool:
+        """Tell whether a frame is much lighter, darker or flatter than the measured one."""
+        shift = abs(sample.mean() - self._measured_sample.mean())
+        ratio = sample.std() / self._measured_sample.std()
+        is_stretched = not 1 / MAX_DEVIATION_RATIO < ratio < MAX_DEVIATION_RATIO
+        return bool(shift > MAX_MEAN_SHIFT or is_stretched)
 
 
 def is_cut(last: UInt8, frame: UInt8) -> bool:
-    """Whether another scene begins with a frame after the last one, both uint8 (H, W, 3)."""
+    """Tell whether another scene begins with a frame after the last one, both uint8 (H, W, 3)."""
     return (
         last.shape != frame.shape
         or float(np.abs(_sample(frame) - _sample(last)).mean()) > CUT_DIFFERENCE
@@ -106,16 +109,22 @@ def is_cut(last: UInt8, frame: UInt8) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _blend(height: int, width: int, engine: str, threads: int | None) -> StillBlend:
-    """Kept, as live a style follows another on frames of one size, and making one takes as long as
-    painting a frame or two."""
+def _still_blend(height: int, width: int, engine: str, threads: int | None) -> StillBlend:
+    """Load a blend, or give the one that is loaded.
+
+    With a webcam, one style follows another on frames of one size, and loading a blend takes as
+    long as painting a frame or two.
+    """
     return StillBlend(height, width, engine, threads)
 
 
 def _sample(frame: UInt8) -> NDArray[np.int16]:
-    """Pixels from all over a frame: not means of blocks, which would cost a pass over it; noise is
-    far below all bounds."""
+    """Take pixels from all over a frame.
+
+    Means of blocks would cost a pass over the frame; the noise of single pixels is far below all
+    limits.
+    """
     rows, columns = (
-        np.linspace(0, side - 1, BLOCKS + 2).astype(int)[1:-1] for side in frame.shape[:2]
+        np.linspace(0, side - 1, GRID_SIZE + 2).astype(int)[1:-1] for side in frame.shape[:2]
     )
     return frame[rows][:, columns].astype(np.int16)

@@ -1,7 +1,7 @@
-"""Motion from one frame to another: optical flow, what it carries where, and where it cannot be
-trusted.
+"""Optical flow: the motion from one frame to another, and the places where it cannot be trusted.
 
-Flow is by dense inverse search (DIS, Kroeger et al. 2016) as OpenCV has it, which an extra brings.
+Flow is computed by dense inverse search (DIS, Kroeger et al. 2016) in OpenCV, which is an optional
+dependency.
 """
 
 from dataclasses import dataclass
@@ -15,96 +15,121 @@ from impasto.errors import VideoError
 from impasto.images.image import UInt8
 
 Flow: TypeAlias = NDArray[np.float32]
-"""Where each pixel goes: (H, W, 2), pixels to the right and down."""
+"""Displacement of each pixel: (H, W, 2), pixels to the right and down."""
 
 EFFORT = "medium"  # preset of DIS; "fast" wavers more, and what is painted with it comes out softer
 
-_SMALLEST = 16  # pixels a side that DIS takes; 12 of one side is its own bound
+_MIN_SIDE = 16  # pixels a side that DIS takes; 12 of one side is its own limit
 
 
 def opencv() -> Any:
-    """OpenCV. Raises VideoError where it is not installed."""
+    """Import OpenCV.
+
+    Raises:
+        VideoError: it is not installed.
+    """
     try:
         import cv2
     except ImportError as error:
         raise VideoError(
-            f"optical flow needs OpenCV ({error}): pip install 'impasto[flow]'"
+            f"cannot compute optical flow: it needs OpenCV ({error}): pip install 'impasto[flow]'"
         ) from error
     return cv2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OpticalFlow:
-    """How one frame becomes another.
+    """The motion from one frame to another.
 
     Attributes:
-        flow: what is at x in the first frame is at x + flow(x) in the second.
-        visible: bool (H, W), which pixels of the first frame are to be found there, by `unseen`.
+        flow: the thing at x in the first frame is at x + flow(x) in the second.
+        visible: bool (H, W), pixels of the first frame that the second one shows, by `occluded`.
     """
 
     flow: Flow
     visible: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        return f"OpticalFlow({self.flow.shape[1]}x{self.flow.shape[0]})"
+
     @classmethod
     def between(cls, first: UInt8, second: UInt8) -> Self:
-        """Of two frames of one size, uint8 RGB (H, W, 3). Raises VideoError where OpenCV is
-        missing."""
+        """Compute the motion between two frames of one size, uint8 RGB (H, W, 3).
+
+        Raises:
+            VideoError: OpenCV is missing.
+        """
         cv2 = opencv()
         one, other = (
             cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
             for frame in (first, second)
         )
-        flow, back = (_flow(*pair) for pair in ((one, other), (other, one)))
+        flow, back = _compute_flow(one, other), _compute_flow(other, one)
         return cls(flow, ~occluded(flow, back))
 
 
-def _flow(first: UInt8, second: UInt8) -> Flow:
-    """From one grey frame (H, W) to another."""
+def _compute_flow(first: UInt8, second: UInt8) -> Flow:
+    """Compute the flow from one gray frame (H, W) to another."""
     cv2 = opencv()
     height, width = first.shape
-    more = [(0, max(0, _SMALLEST - side)) for side in first.shape]
-    first, second = (np.pad(frame, more, mode="edge") for frame in (first, second))
+    padding = [(0, max(0, _MIN_SIDE - side)) for side in first.shape]
+    first, second = (np.pad(frame, padding, mode="edge") for frame in (first, second))
     dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{EFFORT.upper()}"))
     flow: Flow = dis.calc(first, second, None)
     return flow[:height, :width]
 
 
 def occluded(flow: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Pixels of a frame that another does not show, or where the flow to it is not to be trusted:
-    bool (H, W).
+    """Find the pixels of a frame that another does not show, or whose flow cannot be trusted.
 
-    With w the flow and w' the flow back, read where w leads, these are (Ruder et al. 2016, section
-    3.3)
+    With w the flow and w' the flow back, read at the place where w leads, these are (Ruder et al.
+    2016, section 3.3)
 
         |w + w'|^2 > 0.01 (|w|^2 + |w'|^2) + 0.5      occluded: there and back leads elsewhere
         |grad u|^2 + |grad v|^2 > 0.01 |w|^2 + 0.002  motion boundaries, w = (u, v)
 
-    and, beyond the paper, what leaves the frame.
+    and, beyond the paper, pixels that leave the frame.
+
+    Args:
+        flow: flow from the frame to the other (H, W, 2).
+        back: flow from the other to the frame (H, W, 2).
+
+    Returns:
+        bool (H, W).
     """
     height, width = flow.shape[:2]
-    there = _places(flow)
-    inside = (there >= 0) & (there <= np.array([width - 1, height - 1], np.float32))
+    positions = _positions(flow)
+    inside = (positions >= 0) & (positions <= np.array([width - 1, height - 1], np.float32))
     returned = warp(back, flow)
-    occluded = _square(flow + returned) > 0.01 * (_square(flow) + _square(returned)) + 0.5
+    is_occluded = _squared(flow + returned) > 0.01 * (_squared(flow) + _squared(returned)) + 0.5
     # forward differences, none across the last row and column
     down, across = (np.diff(flow, axis=axis, append=flow.take([-1], axis)) for axis in (0, 1))
-    boundary = _square(down) + _square(across) > 0.01 * _square(flow) + 0.002
-    return np.asarray(occluded | boundary | ~inside.all(-1))
+    is_boundary = _squared(down) + _squared(across) > 0.01 * _squared(flow) + 0.002
+    return np.asarray(is_occluded | is_boundary | ~inside.all(-1))
 
 
 def warp(picture: NDArray[Any], flow: Flow, cubic: bool = False) -> NDArray[Any]:
-    """picture(x + flow(x)) for every x of the flow; beyond its edges, the edge. Bilinear, or
-    bicubic, which blurs less."""
+    """Move a picture along a flow: picture(x + flow(x)) for every x.
+
+    Args:
+        picture: (H, W) or (H, W, channels); beyond its edges, the pixels of the edge count.
+        flow: (H, W, 2).
+        cubic: interpolate bicubically, which blurs less than bilinearly.
+    """
     cv2 = opencv()
-    how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
     moved: NDArray[Any] = cv2.remap(
-        np.ascontiguousarray(picture), _places(flow), None, how, borderMode=cv2.BORDER_REPLICATE
+        np.ascontiguousarray(picture),
+        _positions(flow),
+        None,
+        interpolation,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return moved
 
 
-def _places(flow: Flow) -> Flow:
-    """x + flow(x)."""
+def _positions(flow: Flow) -> Flow:
+    """Compute x + flow(x)."""
     return flow + _grid(*flow.shape[:2])
 
 
@@ -116,5 +141,5 @@ def _grid(height: int, width: int) -> Flow:
     )
 
 
-def _square(vectors: Flow) -> NDArray[np.float32]:
+def _squared(vectors: Flow) -> NDArray[np.float32]:
     return np.asarray((vectors * vectors).sum(-1))

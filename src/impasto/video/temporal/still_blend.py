@@ -1,84 +1,140 @@
-"""What was painted last, kept where the scene stands still, as a small graph that runs on the
-engine that paints."""
+"""Still blend: where the scene stands still, the last painting is kept.
+
+The blend is a small ONNX graph, which runs on the engine that paints.
+"""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from impasto.engines import base
 from impasto.images.image import UInt8
 
-# Levels of 255 by which a frame differs from the last, on average around a pixel: up to STILL it is
-# the noise of a camera, from MOVED on something moves. Where the scene is still a new frame counts
-# by SHARE, so that what is shown follows within a few frames all the same; a smaller share flickers
-# less and paints fur and leaves, which hardly move, softer.
-STILL, MOVED, SHARE = 1.5, 6.0, 0.3
-CELL, AROUND = (
-    2,
-    5,
-)  # pixels a side that count as one, and of those how many a side make up the surroundings
-FRAMES = ("frame", "before", "painted", "shown")
+# Levels of 255 by which a frame differs from the last, on average around a pixel: up to the first
+# number it is the noise of a camera, from the second on something moves.
+STILL_DIFFERENCE, MOVING_DIFFERENCE = 1.5, 6.0
+# Where the scene is still, a new frame counts by this share, so that the shown picture follows
+# within a few frames all the same. A smaller share flickers less, and paints fur and leaves, which
+# hardly move, softer.
+MIN_NEW_SHARE = 0.3
+CELL_SIZE = 2  # pixels a side that count as one
+SURROUNDING_CELLS = 5  # cells a side around a pixel, over which the difference is averaged
+FRAMES = ("frame", "last", "painted", "shown")
 
 
 class StillBlend:
-    """Blends a painted frame into the last one that was shown; for frames of one size, uint8 RGB
-    (H, W, 3)."""
+    """Blends a painted frame into the last one that was shown.
+
+    Args:
+        height: pixels of all frames.
+        width: pixels of all frames.
+        engine: "auto", "openvino" or "onnxruntime".
+        threads: number of threads to compute with; by default all cores.
+    """
 
     def __init__(
         self, height: int, width: int, engine: str = "auto", threads: int | None = None
     ) -> None:
-        self._engine = base.load_engine(_graph(height, 3 * width), engine, threads, "f32")
+        self._size = height, width
+        self._engine = base.load_engine(_blend_graph(height, 3 * width), engine, threads, "f32")
 
-    def __call__(self, frame: UInt8, before: UInt8, painted: UInt8, shown: UInt8) -> UInt8:
-        """Args: a frame and the one before, this one painted, and what was shown for the one
-        before. Gives what to show."""
-        height, width, colors = frame.shape
+    def __repr__(self) -> str:
+        height, width = self._size
+        return f"StillBlend({width}x{height})"
+
+    def __call__(self, frame: UInt8, last: UInt8, painted: UInt8, shown: UInt8) -> UInt8:
+        """Compute the picture to show; all pictures are uint8 RGB (H, W, 3).
+
+        Args:
+            frame: the frame.
+            last: the frame before it.
+            painted: the frame, painted.
+            shown: the picture that was shown for the frame before.
+        """
+        height, width, channels = frame.shape
         rows = (
-            each.reshape(1, 1, height, width * colors) for each in (frame, before, painted, shown)
+            picture.reshape(1, 1, height, width * channels)
+            for picture in (frame, last, painted, shown)
         )
-        shown = self._engine.run(*rows)
-        return shown.reshape(frame.shape)
+        return self._engine.run(*rows).reshape(frame.shape)
 
 
 @lru_cache(maxsize=4)
-def _graph(height: int, width: int) -> bytes:
-    """ONNX of four uint8 arrays (1, 1, height, width), in rows of red, green and blue, to one."""
+def _blend_graph(height: int, width: int) -> bytes:
+    """Make the ONNX graph of the blend.
+
+    It takes four uint8 arrays (1, 1, height, width), whose rows hold red, green and blue in turn,
+    and gives one.
+    """
     from onnx import TensorProto, helper, numpy_helper  # here, as pictures do without
 
-    pool, beside = [CELL, 3 * CELL], AROUND // 2
-    missing = [-height % pool[0], -width % pool[1]]
-    constants = {
-        "still": np.float32(STILL),
-        "slope": np.float32((1 - SHARE) / (MOVED - STILL)),
-        "share": np.float32(SHARE),
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 1, height, width])
+        for name in FRAMES
+    ]
+    output = helper.make_tensor_value_info("picture", TensorProto.UINT8, [1, 1, height, width])
+    constants = [
+        numpy_helper.from_array(np.asarray(value), name)
+        for name, value in _constants(height, width).items()
+    ]
+    nodes = [*_weight_nodes(height, width), *_mix_nodes()]
+    graph = helper.make_graph(nodes, "blend", inputs, [output], constants)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10
+    ).SerializeToString()
+
+
+_CELL_SHAPE = [CELL_SIZE, 3 * CELL_SIZE]  # of red, green and blue in turn
+
+
+def _constants(height: int, width: int) -> dict[str, Any]:
+    slope = (1 - MIN_NEW_SHARE) / (MOVING_DIFFERENCE - STILL_DIFFERENCE)
+    return {
+        "still": np.float32(STILL_DIFFERENCE),
+        "slope": np.float32(slope),
+        "share": np.float32(MIN_NEW_SHARE),
         "one": np.float32(1),
         "half": np.float32(0.5),
-        "scales": np.array([1, 1, *pool], np.float32),
+        "scales": np.array([1, 1, *_CELL_SHAPE], np.float32),
         "zeros": np.array([0, 0]),
         "size": np.array([height, width]),
         "sides": np.array([2, 3]),
     }
-    node = helper.make_node
-    nodes = [
+
+
+def _weight_nodes(height: int, width: int) -> list[Any]:
+    """Make the nodes that compute the weight of the new frame at each pixel."""
+    from onnx import TensorProto, helper
+
+    node, margin = helper.make_node, SURROUNDING_CELLS // 2
+    padding = [-height % _CELL_SHAPE[0], -width % _CELL_SHAPE[1]]
+    return [
         *(node("Cast", [name], [f"{name}.f"], to=TensorProto.FLOAT) for name in FRAMES),
-        node("Sub", ["frame.f", "before.f"], ["difference"]),
+        node("Sub", ["frame.f", "last.f"], ["difference"]),
         node("Abs", ["difference"], ["distance"]),
-        # the last cells may be narrower; not by `ceil_mode`, as engines want a whole cell at least
-        # then
+        # The last cells may be narrower. Not by `ceil_mode`, as engines then want a complete cell
+        # at least.
         node(
             "AveragePool",
             ["distance"],
             ["cells"],
-            kernel_shape=pool,
-            strides=pool,
-            pads=[0, 0, *missing],
+            kernel_shape=_CELL_SHAPE,
+            strides=_CELL_SHAPE,
+            pads=[0, 0, *padding],
         ),
-        node("AveragePool", ["cells"], ["around"], kernel_shape=[AROUND] * 2, pads=[beside] * 4),
+        node(
+            "AveragePool",
+            ["cells"],
+            ["around"],
+            kernel_shape=[SURROUNDING_CELLS] * 2,
+            pads=[margin] * 4,
+        ),
         node("Sub", ["around", "still"], ["above"]),
         node("Mul", ["above", "slope"], ["motion"]),
         node("Add", ["motion", "share"], ["moved"]),
         node("Clip", ["moved", "share", "one"], ["weights"]),
-        # the nearest, as a linear one takes longer than all else; nobody sees two pixels
+        # Nearest, as linear takes longer than all else, and a step of two pixels is not visible.
         node(
             "Resize",
             ["weights", "", "scales"],
@@ -88,21 +144,18 @@ def _graph(height: int, width: int) -> bytes:
             nearest_mode="floor",
         ),
         node("Slice", ["enlarged", "zeros", "size", "sides"], ["weight"]),
+    ]
+
+
+def _mix_nodes() -> list[Any]:
+    """Make the nodes that mix the painted frame and the last shown one by the weight."""
+    from onnx import TensorProto, helper
+
+    node = helper.make_node
+    return [
         node("Sub", ["painted.f", "shown.f"], ["new"]),
         node("Mul", ["new", "weight"], ["part"]),
         node("Add", ["shown.f", "part"], ["blended"]),
         node("Add", ["blended", "half"], ["raised"]),
         node("Cast", ["raised"], ["picture"], to=TensorProto.UINT8),
     ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.UINT8, [1, 1, height, width])
-        for name in FRAMES
-    ]
-    output = helper.make_tensor_value_info("picture", TensorProto.UINT8, [1, 1, height, width])
-    weights = [
-        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
-    ]
-    graph = helper.make_graph(nodes, "blend", inputs, [output], weights)
-    return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10
-    ).SerializeToString()

@@ -1,4 +1,4 @@
-"""Colors, masks and regions from the command line, and what is said of them."""
+"""Options that verbs share: colors, masks and regions, and the notes on them."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_masks_and_regions(impasto: Run, picture: Path) -> None:
     )
     assert done.code == 0
     assert (
-        f"the mask {mask} has 40x30 pixels and is stretched, as its proportions are others, to 80x64"
+        f"the mask {mask} has 40x30 pixels and is stretched, as its proportions differ, to 80x64"
         in done.err
     )
     stays = np.array(Image.fromarray(np.asarray(Image.open(mask))).resize((80, 64))) == 0
@@ -91,24 +91,24 @@ def test_weights_that_do_not_sum_to_one_are_told(impasto: Run, picture: Path) ->
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, message",
     [
         (["--color", "lab"], "luminance, histogram, linear-cholesky"),
-        (["--color", "luminance:3"], "cannot use '3' as the amount of color mode luminance"),
+        (["--color", "luminance:3"], "cannot use 3.0 as the amount of color mode luminance"),
         (["--color-when", "before"], "--color luminance|histogram"),
         (["--mask", "nobody"], "cannot use 'nobody' as a mask"),
         (["--mask", "black.png"], "black all over"),
-        (["--region", "radial"], "write MASK=STYLE"),
+        (["--region", "radial"], "it is not of the form MASK=STYLE"),
         (["--region", "radial=starry-nihgt"], "did you mean starry-night"),
     ],
 )
 def test_what_cannot_be(
-    impasto: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+    impasto: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
 ) -> None:
     monkeypatch.chdir(picture.parent)
     Image.new("L", (8, 8)).save("black.png")
     done = impasto("stylize", picture, "-s", "starry-night", *options)
-    assert done.code == 2 and said in " ".join(done.err.replace("│", " ").split())
+    assert done.code == 2 and message in " ".join(done.err.replace("│", " ").split())
     assert not picture.with_name("photo.starry-night.png").exists()
 
 
@@ -123,7 +123,7 @@ def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) ->
     tiny, flat = picture.with_name("tiny.png"), picture.with_name("flat.png")
     Image.fromarray(photo(40, 50)).save(tiny)
     Image.new("RGB", (90, 90), "grey").save(flat)
-    for style, said in (
+    for style, message in (
         (tiny, "has 50x40 pixels, which show few strokes"),
         (flat, "one tone all over"),
     ):
@@ -138,4 +138,4 @@ def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) ->
             picture.with_name("out.png"),
             "--overwrite",
         )
-        assert done.code == 0 and said in done.err
+        assert done.code == 0 and message in done.err

@@ -1,7 +1,5 @@
-"""Many inputs: what is found, where paintings go, what is told, and how a run that was killed goes
-on."""
+"""impasto stylize with many inputs or styles: folders, reports, and runs that were killed."""
 
-import io
 import json
 import os
 import signal
@@ -11,78 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from commands import Run, surroundings
-from hypothesis import example, given
-from hypothesis import strategies as st
-from pictures import photo
-from PIL import Image
+from pictures import names, save
 
-from impasto.cli.batch import (
-    LONGEST_NAME,
-    InputFile,
-    RunLog,
-    earlier_paintings,
-    expand,
-    files,
-    painting_name,
-    targets,
-)
 from impasto.images.reading import read
-
-
-def save(folder: Path, *names: str) -> list[Path]:
-    """Pictures of these names below a folder, no two of one size."""
-    paths = [folder / name for name in names]
-    for number, path in enumerate(paths):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        form = {".jpg": "JPEG", ".gif": "GIF", ".bmp": "BMP"}.get(path.suffix.lower(), "PNG")
-        Image.fromarray(photo(20 + number, 30)).save(path, form)
-    return paths
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-# What is found
-
-
-def test_each_file_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(
-        tmp_path,
-        "photo.jpg",
-        "b.jpg",
-        "[x].jpg",
-        "deep/er/c.png",
-        ".hidden/d.png",
-        ".e.png",
-        "out/p.png",
-    )
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / "deep" / "again").symlink_to(tmp_path)  # a circle
-    monkeypatch.chdir(tmp_path)
-    found, failures = expand(["b.jpg", "*.jpg", ".", "[x].jpg", "absent.jpg"], without=Path("out"))
-    assert [str(each.path) for each in found] == [
-        "b.jpg",
-        "[x].jpg",
-        "photo.jpg",
-        "deep/er/c.png",
-        "absent.jpg",
-    ]
-    assert [str(each.below) for each in found] == [".", ".", ".", "deep/er", "."]
-    assert failures == []
-    shallow, _ = files(["."])
-    assert sorted(map(str, shallow)) == ["[x].jpg", "b.jpg", "photo.jpg"]
-    (empty,) = [tmp_path / "empty"]
-    empty.mkdir()
-    _, ((text, error),) = expand([str(empty)])
-    assert text == str(empty) and "holds no pictures" in str(error)
+# Inputs
 
 
 @pytest.mark.parametrize("end", ["\n", "\0", "\r\n"])
@@ -149,19 +87,6 @@ def test_files_of_one_name_from_several_folders(impasto: Run, tmp_path: Path) ->
     ]
 
 
-@given(
-    st.text(
-        st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=300
-    ),
-    st.booleans(),
-)
-@example("x" * 252, False)  # longer than names of files are
-def test_names_fit_and_differ(stem: str, full: bool) -> None:
-    name = painting_name(Path(f"{stem}.png"), "starry-night", full)
-    assert len(os.fsencode(name)) <= LONGEST_NAME and name.endswith(".starry-night.png")
-    assert name != painting_name(Path(f"{stem}x.png"), "starry-night", full)
-
-
 def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = [
         "-dash.png",
@@ -186,38 +111,7 @@ def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert impasto("stylize", "-s", "udnie", "-n", "small", "--", "-dash.png").code == 0
 
 
-def test_a_link_to_a_folder_above_is_not_followed(tmp_path: Path) -> None:
-    save(tmp_path, "in/a.png")
-    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
-    assert [each.path.name for each in expand([str(tmp_path / "in")])[0]] == ["a.png"]
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("ab"), st.sampled_from([".jpg", ".png", ".gif", ".heic"])),
-        max_size=12,
-        unique=True,
-    )
-)
-def test_no_two_inputs_have_one_target(parts: list[tuple[str, str]]) -> None:
-    inputs = [InputFile(Path(f"no/{stem}{suffix}")) for stem, suffix in parts]
-    for output in (None, "out/"):
-        found = targets(inputs, "udnie", output, several=True)
-        assert len(set(found.values())) == len(inputs)
-
-
-def test_paintings_of_earlier_runs() -> None:
-    paths = [
-        Path("a.jpg"),
-        Path("a.udnie.jpg"),
-        Path("b.gif"),
-        Path("b.gif.udnie.jpg"),
-        Path("c.udnie.jpg"),
-    ]
-    assert earlier_paintings(paths) == {Path("a.udnie.jpg"), Path("b.gif.udnie.jpg")}
-
-
-# What is told
+# Reports
 
 
 def test_a_dry_run_paints_nothing(impasto: Run, tmp_path: Path) -> None:
@@ -258,7 +152,7 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     assert [Path(row["input"]).name for row in first] == ["a.png", "b.png", "c.png"]
     assert ["error" in row for row in first] == [False, True, False] and first[0]["width"] == 30
 
-    # again: nothing is done twice, nothing told twice, and it is still no success
+    # again: nothing is done twice, nothing reported twice, and it is still no success
     done = impasto(*arguments)
     assert done.code == 1 and rows(log) == first
     assert "1 inputs failed as in an earlier run" in done.err and "error" not in done.err
@@ -292,61 +186,12 @@ def test_what_failed_for_want_of_something_is_painted_when_it_is_there(
     assert ["error" in row for row in rows(log)] == [False, True, False]
 
 
-def test_a_report_of_names_in_no_encoding_and_of_two_runs(tmp_path: Path) -> None:
-    path = tmp_path / "report.jsonl"
-    one, other = RunLog(path), RunLog(path)
-    odd = os.fsdecode(b"z\xff.jpg")
-    for report, name in ((one, odd), (other, "b"), (one, "c"), (other, "d")):
-        report.add({"input": name, "width": 3})
-    assert [row["input"] for row in rows(path)] == [odd, "b", "c", "d"]
-    again = RunLog(path)
-    assert (
-        again.has({"input": odd})
-        and not again.has({"input": odd, "error": "gone"})
-        and not again.has({"input": "e"})
-    )
-
-
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no devices")
 def test_a_report_into_what_is_no_file(impasto: Run, tmp_path: Path) -> None:
     (one,) = save(tmp_path, "a.png")
     assert (
-        "is no file but" in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
-    )
-
-
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read anything"
-)
-def test_a_folder_that_cannot_be_read_in_earnest(tmp_path: Path) -> None:
-    save(tmp_path, "in/locked/a.png", "in/b.png")
-    (tmp_path / "in" / "locked").chmod(0)
-    try:
-        found, ((text, error),) = expand([str(tmp_path / "in")])
-    finally:
-        (tmp_path / "in" / "locked").chmod(0o700)
-    assert (
-        [each.path.name for each in found] == ["b.png"]
-        and text.endswith("locked")
-        and "cannot read the folder" in str(error)
-    )
-
-
-def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path, "in/locked/a.png", "in/b.png")
-    scandir = os.scandir
-
-    def locked(path: str) -> Any:
-        if str(path).endswith("locked"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr("os.scandir", locked)
-    found, ((text, error),) = expand([str(tmp_path / "in")])
-    assert (
-        [each.path.name for each in found] == ["b.png"]
-        and text.endswith("locked")
-        and "cannot read the folder" in str(error)
+        "it is no file but"
+        in impasto("stylize", one, "-s", "udnie", "--report", "/dev/zero").usage()
     )
 
 
@@ -388,28 +233,20 @@ def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_pat
     assert (tmp_path / "b.udnie.png").exists()
 
 
-def test_a_report_that_was_cut_short_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "report.jsonl"
-    path.write_bytes(b'{"input": "a"}\n{"input": "b", "err')
-    report = RunLog(path)
-    report.add({"input": "c"})
-    report.close()
-    assert rows(path) == [{"input": "a"}, {"input": "c"}]
-
-
 def test_a_report_that_is_none(impasto: Run, tmp_path: Path) -> None:
     (one,) = save(tmp_path, "a.png")
     (tmp_path / "notes.txt").write_text("mine\n")
-    said = impasto("stylize", one, "-s", "udnie", "--report", tmp_path / "notes.txt").usage()
+    message = impasto("stylize", one, "-s", "udnie", "--report", tmp_path / "notes.txt").usage()
     assert (
-        "is no report of an earlier run" in said
+        "is no report of an earlier run" in message
         and (tmp_path / "notes.txt").read_text() == "mine\n"
     )
 
 
+@pytest.mark.process
 def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     """Killed at once, at random moments and at last not: every good picture is there and whole,
-    what is broken told once."""
+    what is broken reported once."""
     count = 40
     save(tmp_path, *(f"in/{number:02}.png" for number in range(count)))
     broken = tmp_path / "in" / "07.png"
@@ -455,38 +292,62 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     }
 
 
-# Standard input and output
+# Several styles
 
 
-def test_from_standard_input_to_standard_output(tmp_path: Path) -> None:
-    for form in ("PNG", "JPEG", "GIF"):
-        buffer = io.BytesIO()
-        Image.fromarray(photo(24, 30)).save(buffer, form)
-        command = [sys.executable, "-m", "impasto", "stylize", "-", "-s", "udnie", "-n", "small"]
-        done = subprocess.run(
-            command, input=buffer.getvalue(), env=surroundings(), capture_output=True, check=True
-        )
-        with Image.open(io.BytesIO(done.stdout)) as painted:
-            assert painted.size == (30, 24) and painted.format == (
-                form if form != "GIF" else "JPEG"
-            )
+def test_several_styles(impasto: Run, tmp_path: Path) -> None:
+    paths = save(tmp_path / "in", "a.png", "b.png")
+    report = tmp_path / "report.jsonl"
+    styles = ("-s", "udnie", "-s", "great-wave:0.7,udnie:0.3", "-n", "small")
+    arguments = ("stylize", *paths, *styles, "-o", tmp_path / "out", "--report", report, "--json")
+    done = impasto(*arguments, "--dry-run")
+    assert [record["would be"] for record in done.records] == ["painted"] * 4
+    done = impasto(*arguments)
+    mixed = "great-wave-70-udnie-30"
+    assert done.code == 0
+    assert [(Path(record["input"]).name, record["style"]) for record in done.records] == [
+        (path.name, style) for path in paths for style in ("udnie", mixed)
+    ]
+    expected = [f"a.{mixed}.png", "a.udnie.png", f"b.{mixed}.png", "b.udnie.png"]
+    assert names(tmp_path / "out") == expected
+    assert rows(report) == done.records
+
+    # a painting that is gone is painted again, and nothing else
+    (tmp_path / "out" / "b.udnie.png").unlink()
+    done = impasto(*arguments)
+    assert ["skipped" in record for record in done.records] == [True, True, False, True]
+    assert len(rows(report)) == 5 and names(tmp_path / "out") == expected
+
+
+def test_several_styles_of_one_photograph_stand_beside_it(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    done = impasto("stylize", path, "-s", "udnie", "-s", "great-wave", "-s", "udnie", "-n", "small")
+    assert done.code == 0 and len(done.out.splitlines()) == 2, "a style given twice is one style"
+    assert names(tmp_path) == ["photo.great-wave.png", "photo.png", "photo.udnie.png"]
+    done = impasto("stylize", tmp_path, "-s", "udnie", "-s", "great-wave", "-n", "small")
+    assert done.out.count("kept") == 2, "paintings of one style are no inputs of another"
+
+
+def test_a_broken_input_of_several_styles_is_one_error(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    path.write_text("no picture")
+    report = tmp_path / "report.jsonl"
+    styles = ("-s", "udnie", "-s", "great-wave", "-n", "small", "--report", report)
+    for _ in range(2):
+        done = impasto("stylize", path, *styles)
+        assert done.code == 1 and len(done.errors) == 1 and len(rows(report)) == 1
+    assert done.errors[0].startswith("1 inputs failed as in an earlier run")
+
+
+def test_where_one_style_is_needed(impasto: Run, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "photo.png")
+    styles = ("-s", "udnie", "-s", "great-wave")
+    message = impasto("stylize", path, *styles, "-o", tmp_path / "one.png").usage()
     assert (
-        subprocess.run(command, input=b"none", env=surroundings(), capture_output=True).returncode
-        == 1
+        "one.png: it is one file, and there are 2 styles; write" in message
+        and "one.png/" in message
     )
-
-
-def test_to_standard_output_and_from_standard_input(
-    impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (one,) = save(tmp_path, "a.png")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(one.read_bytes())))
-    assert (
-        impasto("stylize", "-", "-s", "udnie", "-n", "small", "-o", tmp_path / "out.webp").code == 0
-    )
-    assert (
-        impasto("stylize", one, "-s", "udnie", "-n", "small", "-o", tmp_path / "same.png").code == 0
-    )
-    off = np.abs(read(tmp_path / "out.webp").rgb.astype(int) - read(tmp_path / "same.png").rgb)
-    assert off.mean() < 8
-    assert "stands for one picture" in impasto("stylize", "-", one, "-s", "udnie").usage()
+    for arguments in (("-",), (path, "-o", "-")):
+        message = impasto("stylize", *arguments, *styles).usage()
+        assert "- stands for one painting, and there are 2 styles" in message
+    assert names(tmp_path) == ["photo.png"]

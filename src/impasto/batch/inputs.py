@@ -1,0 +1,139 @@
+"""The files that inputs name: pictures, videos, folders, globs and lists."""
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from impasto.errors import PictureError
+from impasto.files import os_reason
+from impasto.images.formats import EXTENSIONS
+from impasto.video.formats import EXTENSIONS_READ, is_clip
+
+STANDARD = "-"  # standard input or output, in place of a file
+
+InputFailure = tuple[str, Exception]
+"""An input as it was written, and the reason why it names no file."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to paint.
+
+    Attributes:
+        path: the file.
+        below: folder of the file, relative to the folder that was named as input.
+    """
+
+    path: Path
+    below: Path = Path()
+
+    @cached_property
+    def is_clip(self) -> bool:
+        """Tell whether the file is a video, an animation or numbered pictures; decided once."""
+        return is_clip(self.path)
+
+
+def find_files(
+    inputs: Iterable[str], as_sequence: bool = False, exclude: Path | None = None
+) -> tuple[list[InputFile], list[InputFailure]]:
+    """Find the files that inputs name.
+
+    Args:
+        inputs: files, folders with all pictures and videos below them, or globs.
+        as_sequence: take a folder as one input, the frames of a film.
+        exclude: a folder whose files are no inputs, since paintings go there.
+
+    Returns:
+        The files, each once and in order, and the inputs that name none.
+    """
+    files: dict[Path, InputFile] = {}
+    failures: list[InputFailure] = []
+    excluded = None if exclude is None else exclude.resolve()
+    for text in inputs:
+        try:
+            if as_sequence and Path(text).is_dir():
+                matches = [InputFile(Path(text))]
+            else:
+                matches = _match(text, excluded, failures)
+        except (OSError, PictureError) as error:
+            failures.append((text, error))
+            continue
+        for file in matches:
+            files.setdefault(file.path, file)
+    return list(files.values()), failures
+
+
+def find_paths(
+    inputs: Iterable[str], as_sequence: bool = False
+) -> tuple[list[Path], list[InputFailure]]:
+    """Find files as `find_files` does, without those in subfolders of the folders named."""
+    files, failures = find_files(inputs, as_sequence)
+    return [file.path for file in files if file.below == Path()], failures
+
+
+def _match(text: str, exclude: Path | None, failures: list[InputFailure]) -> list[InputFile]:
+    """Find the files of one input; add the folders that cannot be read to `failures`.
+
+    A path that is neither a folder nor a glob is its own match, whether it exists or not.
+    """
+    path = Path(text)
+    if path.is_dir():
+        unread: list[OSError] = []
+        matches = sorted(_walk(path, exclude, unread.append), key=lambda file: file.path)
+        if unread:
+            failures += map(_folder_failure, unread)
+            return matches
+    elif not path.exists() and glob.has_magic(text):
+        paths = sorted(Path(match) for match in glob.glob(text, recursive=True))  # noqa: PTH207
+        matches = [InputFile(match) for match in paths if match.is_file()]
+    else:
+        matches = [InputFile(path)]
+    if not matches:
+        extensions = ", ".join(sorted(EXTENSIONS | EXTENSIONS_READ))
+        raise PictureError(
+            f"cannot paint {text}: it holds no pictures and no videos; impasto reads {extensions}"
+        )
+    return matches
+
+
+def _folder_failure(error: OSError) -> InputFailure:
+    folder = str(error.filename)
+    return folder, PictureError(f"cannot read the folder {folder}: {os_reason(error)}")
+
+
+def _walk(
+    folder: Path, exclude: Path | None, on_error: Callable[[OSError], None]
+) -> Iterator[InputFile]:
+    """Yield pictures and videos below a folder; skip hidden files and links to folders."""
+    extensions = EXTENSIONS | EXTENSIONS_READ
+    for place, folders, names in os.walk(folder, onerror=on_error):
+        parent = Path(place)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (parent / name).resolve() != exclude
+        ]
+        for name in names:
+            path = parent / name
+            if path.suffix.lower() in extensions and not name.startswith(".") and path.is_file():
+                yield InputFile(path, parent.relative_to(folder))
+
+
+def read_list(name: str) -> list[str]:
+    """Read inputs from a file or from standard input ("-").
+
+    Inputs are separated by line breaks or, as `find -print0` does, by zero bytes.
+
+    Raises:
+        PictureError: the file cannot be read.
+    """
+    try:
+        data = sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
+    except OSError as error:
+        raise PictureError(f"cannot read the list {name}: {os_reason(error)}") from error
+    parts = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(part) for part in parts if part.strip()]

@@ -1,0 +1,118 @@
+"""The result of one input in one style."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from impasto.batch.log import failure_record
+from impasto.batch.outputs import EXISTS
+
+MIN_CLIPPED_FRACTION = 0.0005  # of pixels clipped to the color range, to be mentioned
+
+
+@dataclass(frozen=True)
+class ClipTiming:
+    """Frames of a video, and the speed at which they were painted.
+
+    Attributes:
+        frames: frames painted.
+        lost: frames that could not be decoded.
+        first_seconds: seconds until the first frame was painted, with the network's compilation.
+        fps: frames a second after the first.
+        stroke: size of strokes; 1 as the network paints.
+    """
+
+    frames: int
+    lost: int
+    first_seconds: float
+    fps: float
+    stroke: float
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """The result of one input in one style.
+
+    Attributes:
+        source: file that was read.
+        target: file that was written, or kept; None where the input names no file.
+        style: name of the style.
+        network: name of the network.
+        engine: name of the engine; empty where nothing was painted.
+        width: pixels across.
+        height: pixels down.
+        seconds: from the beginning of reading to the end of writing.
+        clipped_fraction: share of pixels, 0..1, that were clipped to the color range; None where
+            no color mode applies.
+        clip: frames and speed of a video; None for a picture.
+        notes: what else a user may want to know, one sentence each.
+        error: reason of the failure; None where the input was painted or skipped.
+        skipped: whether the target existed and was kept.
+        repeated: whether the same failure was reported before, by this run or an earlier one.
+        text: the input as it was written, where it names no file.
+    """
+
+    source: Path
+    target: Path | None = None
+    style: str = ""
+    network: str = ""
+    engine: str = ""
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    clipped_fraction: float | None = None
+    clip: ClipTiming | None = None
+    notes: tuple[str, ...] = ()
+    error: Exception | None = None
+    skipped: bool = False
+    repeated: bool = False
+    text: str | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the JSON record: of a failure, of a target that was kept, or of a painting."""
+        if self.error is not None:
+            return failure_record(str(self.source) if self.text is None else self.text, self.error)
+        record: dict[str, Any] = {
+            "input": str(self.source),
+            "output": str(self.target),
+            "style": self.style,
+            "network": self.network,
+        }
+        if self.skipped:
+            return record | {"skipped": f"the output {EXISTS}"}
+        record |= {
+            "engine": self.engine,
+            "width": self.width,
+            "height": self.height,
+            "seconds": round(self.seconds, 3),
+        }
+        if self.clip:
+            record |= {
+                "first_seconds": round(self.clip.first_seconds, 3),
+                "frames": self.clip.frames,
+                "fps": round(self.clip.fps, 2),
+                "lost": self.clip.lost,
+                "stroke": self.clip.stroke,
+            }
+        if self.clipped_fraction is not None:
+            record["beyond"] = round(self.clipped_fraction, 5)
+        return record
+
+    def describe(self) -> str:
+        """Describe the painting, the target that was kept, or the failure, in one line."""
+        record = self.record()
+        if self.error is not None:
+            return str(record["error"])
+        if self.skipped:
+            return f"{self.target} kept: {record['skipped']}"
+        line = f"{self.width}x{self.height}, {record['seconds']} s"
+        if (self.clipped_fraction or 0) >= MIN_CLIPPED_FRACTION:
+            line += f", {100 * record['beyond']:.1f} % of pixels were clipped to the color range"
+        if self.clip:
+            line += (
+                f", of which {record['first_seconds']} to the first of {self.clip.frames} frames,"
+                f" then {record['fps']} a second"
+            )
+            if self.clip.stroke != 1:
+                line += f"; strokes {self.clip.stroke:g} times as large, see --stroke"
+        return f"{self.target} ({line})"

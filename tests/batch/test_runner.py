@@ -1,0 +1,164 @@
+"""A run over many files: its results, its notes, its report, and its early end."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures import names, save
+
+from impasto.batch.outputs import plan_files
+from impasto.batch.results import FileResult
+from impasto.batch.runner import BatchOptions, run_plan, stylize_files
+from impasto.images.reading import read
+from impasto.inference.file_pipeline import FileOptions
+from impasto.inference.model import PreparedStyle
+from impasto.inference.settings import parse_settings
+from impasto.progress import Progress
+from impasto.stylizer import Stylizer
+
+UDNIE, WAVE = parse_settings("udnie"), parse_settings("great-wave")
+
+
+@pytest.fixture(scope="module")
+def small() -> Stylizer:
+    return Stylizer("small", precision="f32")
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_input_has_one_result_in_order(small: Stylizer, tmp_path: Path) -> None:
+    paths = save(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "b.png").write_text("no picture")
+    (tmp_path / "c.udnie.png").write_bytes(b"mine")
+    results = list(stylize_files([*paths, "*.none"], UDNIE, small))
+    missing, painted, broken, kept = results
+    assert missing.text == "*.none" and missing.error and missing.target is None
+    assert (painted.source, painted.target) == (paths[0], tmp_path / "a.udnie.png")
+    assert (painted.style, painted.network, painted.engine) == ("udnie", "small", small.engine.name)
+    assert (painted.width, painted.height, painted.error) == (30, 20, None)
+    assert painted.seconds > 0 and painted.clipped_fraction is None and painted.clip is None
+    assert broken.source == paths[1] and "no picture" in str(broken.error)
+    assert kept.skipped and (tmp_path / "c.udnie.png").read_bytes() == b"mine"
+    assert np.array_equal(
+        read(tmp_path / "a.udnie.png").rgb, small.stylize(read(paths[0]).rgb, "udnie")
+    )
+
+
+def test_every_input_is_painted_in_every_style(small: Stylizer, tmp_path: Path) -> None:
+    paths = save(tmp_path / "in", "a.png", "b.jpg")
+    results = list(stylize_files(paths, [UDNIE, WAVE], small, tmp_path / "out"))
+    assert [(result.source, result.style) for result in results] == [
+        (path, style) for path in paths for style in ("udnie", "great-wave")
+    ]
+    assert names(tmp_path / "out") == [
+        "a.great-wave.png",
+        "a.udnie.png",
+        "b.great-wave.jpg",
+        "b.udnie.jpg",
+    ]
+
+
+def test_an_input_that_fails_in_every_style_is_reported_once(
+    small: Stylizer, tmp_path: Path
+) -> None:
+    (path,) = save(tmp_path, "a.png")
+    path.write_text("no picture")
+    options = BatchOptions(report=tmp_path / "report.jsonl")
+    first, second = stylize_files([path], [UDNIE, WAVE], small, options=options)
+    assert first.error and second.error
+    assert (first.repeated, second.repeated) == (False, True)
+    assert rows(tmp_path / "report.jsonl") == [first.record()]
+
+
+def test_closing_a_run_early_ends_it_in_order(small: Stylizer, tmp_path: Path) -> None:
+    """What is painted is written and reported, nothing is half written, and threads end."""
+    paths = save(tmp_path / "in", *(f"{number}.png" for number in range(6)))
+    report = tmp_path / "report.jsonl"
+    threads = threading.active_count()
+    results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
+    assert isinstance(results, Iterator)
+    first = next(results)
+    results.close()  # type: ignore[attr-defined]  # it is a generator
+    assert threading.active_count() == threads
+    assert first.source == paths[0]
+    written = names(tmp_path / "out")
+    assert written == ["0.udnie.png", "1.udnie.png"]  # the second was painted meanwhile
+    assert [Path(row["output"]).name for row in rows(report)] == written
+    for name in written:
+        assert read(tmp_path / "out" / name).width == 30
+    rest = list(stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report)))
+    assert [result.skipped for result in rest] == [True, True, False, False, False, False]
+    assert [Path(row["input"]).name for row in rows(report)] == [path.name for path in paths]
+
+
+def test_ctrl_c_keeps_what_is_painted(
+    small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = save(tmp_path / "in", "a.png", "b.png", "c.png")
+    report = tmp_path / "report.jsonl"
+    paint, calls = PreparedStyle.paint, list[int]()
+
+    def interrupted(prepared: PreparedStyle, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return paint(prepared, *arguments)
+
+    monkeypatch.setattr(PreparedStyle, "paint", interrupted)
+    results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
+    with pytest.raises(KeyboardInterrupt):
+        list(results)
+    assert names(tmp_path / "out") == ["a.udnie.png"]
+    assert [Path(row["input"]).name for row in rows(report)] == ["a.png"]
+
+
+def test_no_time_leaves_all_but_what_is_done(small: Stylizer, tmp_path: Path) -> None:
+    paths = save(tmp_path, "a.png", "b.png")
+    (tmp_path / "a.udnie.png").write_bytes(b"")
+    (result,) = stylize_files(paths, UDNIE, small, options=BatchOptions(minutes=0))
+    assert result.skipped and names(tmp_path) == ["a.png", "a.udnie.png", "b.png"]
+
+
+def test_progress_is_that_of_the_file_in_work(small: Stylizer, tmp_path: Path) -> None:
+    paths = save(tmp_path, "a.png", "b.png")
+    states: list[Progress] = []
+    list(stylize_files(paths, UDNIE, small, on_progress=states.append))
+    for path in paths:
+        fractions = [state.fraction for state in states if state.name == path.name]
+        assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1)
+
+
+def test_notes_of_a_run_are_given_once(small: Stylizer, tmp_path: Path) -> None:
+    paths = save(tmp_path, "a.png", "b.png", "mask/white.png")
+    settings = parse_settings("udnie", mask=str(paths.pop()))
+    first, second = stylize_files(paths, settings, small)
+    assert len(first.notes) == 2 and second.notes == ()
+    assert "is resized to 30x20" in first.notes[0] or "is stretched" in first.notes[0]
+    assert "less than 64x64 shows little of a style" in first.notes[1]
+
+
+def test_records(small: Stylizer, tmp_path: Path) -> None:
+    (path,) = save(tmp_path, "a.png")
+    settings = parse_settings("udnie", color="luminance")
+    plan = plan_files([path], [settings], tmp_path / "out.png")
+    (painted,) = run_plan(plan, small, BatchOptions(FileOptions(size=10)))
+    assert list(painted.record()) == [
+        *("input", "output", "style", "network", "engine", "width", "height", "seconds", "beyond")
+    ]
+    assert painted.record()["beyond"] == round(painted.clipped_fraction or 0, 5)
+    (kept,) = run_plan(plan, small)
+    assert kept.record() == {
+        "input": str(path),
+        "output": str(tmp_path / "out.png"),
+        "style": "udnie",
+        "network": "small",
+        "skipped": "the output exists; --overwrite replaces it",
+    }
+    failed = FileResult(path, error=MemoryError())
+    assert failed.record() == {"input": str(path), "error": f"{path}: out of memory"}

@@ -1,0 +1,74 @@
+"""impasto train: wrong usage, pictures that cannot be learned, and files that exist."""
+
+from pathlib import Path
+
+import pytest
+from commands import Run
+from pictures import photo
+from PIL import Image
+
+
+@pytest.fixture
+def second(photo_file: Path) -> Path:
+    path = photo_file.with_name("second.jpg")
+    Image.fromarray(photo(64, 64)).save(path)
+    return path
+
+
+def test_two_pictures_are_a_gallery(impasto: Run, photo_file: Path, second: Path) -> None:
+    assert "need --gallery FOLDER" in impasto("train", photo_file, second).usage()
+
+
+def test_steps_and_minutes(impasto: Run, photo_file: Path) -> None:
+    assert (
+        "--steps or --minutes, not both"
+        in impasto("train", photo_file, "--steps", "3", "--minutes", "1").usage()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--steps", "0"], ["--minutes", "0"], ["--crop", "1"], ["--perceptual", "vgg"]],
+)
+def test_wrong_usage_of_train(impasto: Run, photo_file: Path, arguments: list[str]) -> None:
+    said = impasto("train", *([photo_file, *arguments] if arguments else [])).usage()
+    assert (arguments[0] if arguments else "PICTURE") in said
+
+
+def test_pictures_that_cannot_be_learned(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.chdir(photo_file.parent)
+    photo_file.with_name("letter.jpg").write_text("Dear Sir or Madam,")
+    for name, reason in (
+        ("absent.jpg", "no such file"),
+        ("letter.jpg", "no picture"),
+        (".", "folder"),
+    ):
+        done = impasto("train", name, "--steps", "1", "-o", "out.safetensors")
+        assert (done.code, done.out) == (1, "")
+        assert reason in done.only_error()
+    assert sorted(path.name for path in photo_file.parent.iterdir()) == ["letter.jpg", "photo.jpg"]
+
+
+def test_what_is_there_is_kept(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    Path("photo.safetensors").write_bytes(b"mine")
+    assert (
+        "photo.safetensors exists; --overwrite replaces it" in impasto("train", photo_file).usage()
+    )
+    Path("other.safetensors.base.checkpoint").write_bytes(b"a run")
+    assert (
+        "--resume goes on with it"
+        in impasto("train", photo_file, "-o", "other.safetensors").usage()
+    )
+    Path("mine/networks").mkdir(parents=True)
+    Path("mine/networks/base.safetensors").write_bytes(b"a network")
+    assert (
+        "mine has a network base already"
+        in impasto("train", photo_file, "--gallery", "mine").usage()
+    )
+    assert Path("photo.safetensors").read_bytes() == b"mine"

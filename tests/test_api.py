@@ -1,0 +1,136 @@
+"""The public API: its names, the kinds of its arguments, and the examples of its pages."""
+
+import doctest
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import python
+from pictures import UInt8, photo
+from PIL import Image
+
+import impasto
+from impasto import api, stylizer
+from impasto.errors import PictureError, StyleError
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs" / "reference" / "python.md"
+
+
+@pytest.mark.process
+def test_dir_lists_the_api_and_nothing_else() -> None:
+    out = python("-c", "import impasto; print(*dir(impasto))").out.split()
+    assert out == sorted(impasto.__all__)
+
+
+def test_the_reference_page_has_a_section_for_each_name() -> None:
+    sections = re.findall(r"^## `(\w+)`", REFERENCE.read_text(encoding="utf-8"), re.M)
+    assert sorted(sections) == sorted(impasto.__all__)
+
+
+def test_missing_files_are_told_of(tmp_path: Path) -> None:
+    with pytest.raises(impasto.ImpastoError, match="no such file"):
+        impasto.stylize(tmp_path / "absent.jpg", "starry-night")
+
+
+def test_every_name_is_there_and_has_a_docstring() -> None:
+    for name in impasto.__all__:
+        value = getattr(impasto, name)
+        assert value is not None
+        assert name == "__version__" or value.__doc__
+    with pytest.raises(AttributeError, match="paint"):
+        impasto.paint  # noqa: B018
+
+
+def sources(pixels: UInt8, folder: Path) -> list[Any]:
+    """One image in all forms that a photo may have."""
+    path = folder / "image.png"
+    Image.fromarray(pixels).save(path)
+    return [
+        str(path),
+        path,
+        path.read_bytes(),
+        io.BytesIO(path.read_bytes()),
+        Image.fromarray(pixels),
+        pixels,
+    ]
+
+
+@pytest.mark.parametrize("shape", [(40, 56), (40, 56, 1), (40, 56, 3), (40, 56, 4)])
+def test_photos_may_have_any_form(shape: tuple[int, ...], tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    forms = [pixels] if shape[-1] == 1 else sources(pixels, tmp_path)
+    stylizer = impasto.Stylizer("small")
+    paintings = [stylizer.stylize(form, "udnie") for form in forms]
+    forms = [pixels] if shape[-1] == 1 else sources(pixels, tmp_path)
+    paintings += [np.asarray(impasto.stylize(form, "udnie", stylizer=stylizer)) for form in forms]
+    assert all(np.array_equal(paintings[0], each) for each in paintings)
+    assert paintings[0].shape == (40, 56, 4 if shape[-1] == 4 else 3)
+
+
+def test_styles_may_have_any_form(tmp_path: Path) -> None:
+    stylizer = impasto.Stylizer("small")
+    forms = sources(photo(80, 90), tmp_path)
+    paintings = [stylizer.stylize(photo(48, 64), form) for form in forms]
+    assert all(np.array_equal(paintings[0], each) for each in paintings)
+
+
+def test_masks_may_have_any_form(tmp_path: Path) -> None:
+    stylizer = impasto.Stylizer("small")
+    forms = sources(np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1)), tmp_path)
+    paintings = [stylizer.stylize(photo(48, 64), "udnie", mask=form) for form in forms]
+    assert all(np.array_equal(paintings[0], each) for each in paintings)
+    assert not np.array_equal(paintings[0], stylizer.stylize(photo(48, 64), "udnie"))
+
+
+@pytest.mark.parametrize(
+    "photo_", [None, 7, np.zeros((4, 4), np.float32), np.zeros((0, 4, 3), np.uint8)]
+)
+def test_photos_that_are_none(photo_: Any) -> None:
+    with pytest.raises(PictureError, match="cannot read"):
+        impasto.stylize(photo_, "udnie", network="small")
+
+
+@pytest.mark.parametrize("style", [None, 7, np.zeros((4, 4), np.float32)])
+def test_styles_that_are_none(style: Any) -> None:
+    with pytest.raises(StyleError):
+        impasto.stylize(photo(8, 8), style, network="small")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that examples name, as the working folder."""
+    from clips import EVEN, make_clip
+
+    Image.fromarray(photo(48, 64)).save(tmp_path / "photo.jpg")
+    for name in ("a.jpg", "b.jpg", "tulip.jpg", "sky.png"):
+        Image.fromarray(photo(60, 64)).save(tmp_path / name)
+    make_clip(tmp_path / "clip.mp4", EVEN[:3])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("files")
+def test_the_examples_of_docstrings() -> None:
+    for module in (impasto, api, stylizer):
+        failures, _ = doctest.testmod(
+            module, extraglobs={name: getattr(impasto, name) for name in impasto.__all__}
+        )
+        assert not failures, module.__name__
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("files")
+def test_the_examples_of_the_reference_page() -> None:
+    pytest.importorskip("torch")
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", REFERENCE.read_text(encoding="utf-8"), re.M | re.S
+    )
+    examples = [block for block in blocks if not re.search(r"\*, ", block)]  # no signatures
+    names: dict[str, Any] = {"impasto": impasto, "array": photo(48, 64)}
+    for block in examples:
+        exec(re.sub(r"minutes=[\d.]+", "minutes=0.05", block), names)

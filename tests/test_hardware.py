@@ -1,0 +1,66 @@
+"""Cores and memory: of the machine, and of the container that the process runs in."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from impasto import hardware
+
+
+@pytest.mark.parametrize(
+    ("quota", "most"),
+    [
+        ("150000 100000", 2),
+        ("100000 100000", 1),
+        ("5000 100000", 1),
+        ("max 100000", 99),
+        ("", 99),
+        ("nonsense", 99),
+    ],
+)
+def test_cores_of_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, most: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(99)), raising=False)
+    assert hardware.available_cores(tmp_path / "cpu.max") == most
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert hardware.available_cores(tmp_path / "cpu.max") == 1
+
+
+def test_cores_without_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert hardware.available_cores(tmp_path / "absent") == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert hardware.available_cores(tmp_path / "absent") == 7
+
+
+def test_available_memory(tmp_path: Path) -> None:
+    """The least of what the system and the container have; files that are cached are given back."""
+    meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
+    assert hardware.available_memory(meminfo, cgroup) is None
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:   5000 kB\n")
+    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
+    cgroup.mkdir()
+    for name, text in (
+        ("memory.max", "max"),
+        ("memory.current", "3000000"),
+        ("memory.stat", "inactive_file 1000000\n"),
+    ):
+        (cgroup / name).write_text(text)
+    assert hardware.available_memory(meminfo, cgroup) == 5000 * 1024
+    (cgroup / "memory.max").write_text("4000000")
+    assert hardware.available_memory(meminfo, cgroup) == 2_000_000
+    assert hardware.available_memory() != 0
+
+
+def test_resident_memory(tmp_path: Path) -> None:
+    before = hardware.resident_memory()
+    if not before:
+        pytest.skip("this system does not tell")
+    held = np.ones(64 << 20, np.uint8)
+    assert 60 << 20 < hardware.resident_memory() - before < 80 << 20
+    assert held.all() and hardware.resident_memory(tmp_path / "absent") == 0
