@@ -91,3 +91,37 @@ def test_masks_that_are_none(tmp_path: Path) -> None:
     ):
         with pytest.raises(MaskError, match=said):
             parse_mask(str(text))
+
+
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+def test_masks_may_be_arrays_of_any_channels(channels: int) -> None:
+    gray = ramp(20, 30)
+    pixels = gray if channels == 0 else np.repeat(gray[..., None], channels, axis=2)
+    assert (parse_mask(pixels).at_size(20, 30) == gray.astype(np.float32) / 255).all()
+
+
+def test_true_is_stylized() -> None:
+    where = np.arange(12).reshape(3, 4) % 2 == 0
+    assert (parse_mask(where).at_size(3, 4) == where).all()
+
+
+def test_masks_may_be_bytes_file_objects_and_pil_images(tmp_path: Path) -> None:
+    image, path = Image.fromarray(ramp(20, 30)), tmp_path / "mask.png"
+    image.save(path)
+    expected = parse_mask(path).at_size(20, 30)
+    with path.open("rb") as file:
+        for source in (path.read_bytes(), file, image):
+            assert (parse_mask(source).at_size(20, 30) == expected).all()
+    assert parse_mask(path).file == path and parse_mask(image).file is None
+
+
+@pytest.mark.parametrize("source", [5, None, object(), b"", np.zeros((3, 4)), np.zeros((3, 4, 2))])
+def test_objects_that_are_no_masks(source: object) -> None:
+    with pytest.raises(MaskError, match="cannot use"):
+        parse_mask(source)  # type: ignore[arg-type]
+
+
+def test_a_text_file_is_no_mask(tmp_path: Path) -> None:
+    (tmp_path / "mask.txt").write_text("text")
+    with (tmp_path / "mask.txt").open() as file, pytest.raises(MaskError, match="binary mode"):
+        parse_mask(file)  # type: ignore[arg-type]

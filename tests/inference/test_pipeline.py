@@ -3,13 +3,14 @@ it."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pictures import UInt8, photo
 from PIL import Image
 
-from impasto.errors import MaskError, StyleError
+from impasto.errors import ColorError, MaskError, StyleError
 from impasto.images.rows import ArrayRows, ResizedRows
 from impasto.inference import pipeline, regions, tile_grid
 from impasto.inference.color import LUMA, Color
@@ -197,3 +198,29 @@ def test_masks_as_arrays(exact: Stylizer, scene: UInt8) -> None:
     assert (found[:, 84:] == scene[:, 84:]).all() and apart(found[:, :76], scene[:, :76]) > 5
     with pytest.raises(MaskError, match=r"float64 \(60, 80\) as a mask: it must be uint8 \(h, w\)"):
         exact.stylize(scene, "udnie", mask=mask / 255)
+
+
+def test_regions_may_be_pairs_texts_or_objects(shape: Mask) -> None:
+    for region in ("radial=udnie", ("radial", "udnie"), Region("radial", "udnie")):
+        (parsed,) = parse_settings("starry-night", regions=[region]).regions
+        assert (parsed.mask.name, parsed.style.name) == ("radial", "udnie")
+    (parsed,) = parse_settings("udnie", regions=[(shape, find_mix("udnie"))]).regions
+    assert parsed.mask is shape
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"style": 5}, StyleError),
+        ({"color": 5}, ColorError),
+        ({"mask": 5}, MaskError),
+        ({"regions": 5}, MaskError),
+        ({"regions": "sky.png=udnie"}, MaskError),
+        ({"regions": [5]}, MaskError),
+        ({"strength": "much"}, ValueError),
+        ({"stroke": None}, ValueError),
+    ],
+)
+def test_wrong_arguments_are_named(wrong: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"cannot (use|read)"):
+        parse_settings(**({"style": "udnie"} | wrong))

@@ -1,17 +1,13 @@
 """Large pictures: painted in tiles as they would be in one go, row by row, without seams."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from banded import BandedRows
 from pictures import UInt8, photo
-from PIL import Image
 
-from impasto.images import rows
-from impasto.images.rows import ArrayRows, ResizedRows, RowSource, at_size
+from impasto.images.rows import ArrayRows
 from impasto.inference import tile_grid, tiling
 from impasto.inference.prepared_style import NetworkPass, PreparedStyle
 from impasto.inference.tiling import TiledPainting
@@ -20,22 +16,6 @@ from impasto.stylizer import Stylizer
 from inference.test_tiled_statistics import busy, other_kind
 
 SIZES = [(301, 420), (257, 263), (1, 2000), (700, 30)]
-
-
-class Bands(RowSource):
-    """A picture in bands of some heights, which counts how often it is begun."""
-
-    def __init__(self, picture: UInt8, heights: int = 7) -> None:
-        super().__init__(*picture.shape[:2])
-        self._picture, self._heights, self.begun = picture, heights, 0
-
-    def reopen(self) -> "Bands":
-        return self
-
-    def bands(self) -> Iterator[UInt8]:
-        self.begun += 1
-        for top in range(0, self.height, self._heights):
-            yield self._picture[top : top + self._heights]
 
 
 @pytest.fixture
@@ -130,7 +110,7 @@ def test_a_picture_is_read_from_the_top_down(
     for sample, begun in ((10**6, 1), (200 * 200, 2)):
         monkeypatch.setattr(tiling, "MAX_MEASURED_PIXELS", sample)
         monkeypatch.setattr(tiling, "SAMPLE_PIXELS", sample)
-        source, told = Bands(picture), list[float]()
+        source, told = BandedRows(picture), list[float]()
         painted = TiledPainting(source, exact.prepare("starry-night"), told.append)
         heights = [len(band) for band in painted.bands()]
         assert sum(heights) == 500 and len(heights) > 2
@@ -155,38 +135,6 @@ def test_a_network_of_another_kind_paints_in_one_go(
     assert np.array_equal(band, 255 - photo(90, 80))
 
 
-# Rows
-
-
-@settings(deadline=None)
-@given(data=st.data(), heights=st.integers(1, 40))
-def test_rows_are_those_of_the_picture(data: st.DataObject, heights: int) -> None:
-    picture = photo(60, 5)
-    source, last = Bands(picture, heights), 0
-    for _ in range(8):
-        top = data.draw(st.integers(0, 60))
-        bottom = data.draw(st.integers(top, 60))
-        assert np.array_equal(source.rows(top, bottom), picture[top:bottom])
-        last = top
-    source.rows(last, 60)
-    source.begun = 0
-    for top in range(last, 60):
-        source.rows(top, min(60, top + 3))
-    assert source.begun == 0, "read anew though nothing above was asked for"
-
-
-@pytest.mark.parametrize(("height", "width"), [(60, 200), (200, 60), (37, 11), (1, 1), (140, 131)])
-def test_resizing_in_bands_is_that_of_the_whole(
-    height: int, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "BAND_PIXELS", 1000)
-    picture = busy(90, 80)
-    found = ResizedRows(Bands(picture), height, width).to_array()
-    whole = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-    assert differs(found, whole) <= 2
-    assert at_size(ArrayRows(picture), 90, 80).to_array() is picture
-
-
 # Samples
 
 
@@ -196,7 +144,7 @@ def test_samples_are_like_the_picture(
 ) -> None:
     monkeypatch.setattr(tiling, "SAMPLE_PIXELS", 128 * 128)
     picture = photo(height, width)
-    source = Bands(picture)
+    source = BandedRows(picture)
     found = tiling.sample_images(source)
     assert len(found) == tiling.SAMPLE_COUNT and source.begun == 1
     for sample in found:
@@ -229,7 +177,7 @@ def test_a_huge_picture_is_painted_much_as_with_its_own_statistics(
 def test_a_sampled_band_is_never_all_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a huge file would be in memory after all."""
     monkeypatch.setattr(tiling, "SAMPLE_PIXELS", 128 * 128)
-    source, asked = Bands(photo(2000, 400)), list[tuple[int, int]]()
+    source, asked = BandedRows(photo(2000, 400)), list[tuple[int, int]]()
     rows = source.rows
 
     def seen(top: int, bottom: int) -> UInt8:

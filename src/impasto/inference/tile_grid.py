@@ -122,10 +122,10 @@ def _max_length(side: int, tile: int) -> int:
 
 def _spans(length: int, max_length: int, margin: int) -> list[TileSpan]:
     """Divide one axis into the fewest spans of one length."""
+    if max_length <= 2 * margin:  # a network that sees further than the tile is large
+        max_length = 4 * margin
     if length <= max_length:
         return [TileSpan(0, length, 0, length)]
-    if max_length <= 2 * margin:  # a network that sees further than the tile is large
-        max_length = min(length, 4 * margin)
     count = math.ceil((length - 2 * margin) / (max_length - 2 * margin))
     size = math.ceil((length + 2 * (count - 1) * margin) / count / MULTIPLE) * MULTIPLE
     starts = [

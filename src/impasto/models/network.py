@@ -26,7 +26,7 @@ NOISE = "noise"
 INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"
 MULTIPLE = 8  # sides of the graph's image are multiples of this
 # pixels a side of the largest picture that goes through a graph at once:
-# `impasto.inference.tile_grid.WHOLE` is less
+# `impasto.inference.tile_grid.MAX_UNTILED_PIXELS` is less
 MAX_SIDE = 2048
 PREDICTOR_PATCH_SIZE = 272  # pixels a side of the patches that predictors read, as in training
 MAX_EMBEDDING_SIZE = 1 << 20  # numbers; embeddings of `base` have 1,510
