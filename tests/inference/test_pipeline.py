@@ -16,7 +16,7 @@ from impasto.inference import pipeline, regions, tile_grid
 from impasto.inference.color import LUMA, Color
 from impasto.inference.masks import Mask
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.regions import parse_region
+from impasto.inference.regions import Region, parse_region
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.models.gallery import gallery_style
 from impasto.models.mix import find_mix
