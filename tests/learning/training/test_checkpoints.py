@@ -7,9 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from impasto.errors import LostCheckpointWarning, TrainingError
+from impasto.errors import LostCheckpointWarning, TrainingError  # noqa: E402
 from impasto.learning.training import checkpoints  # noqa: E402
-from impasto.learning.training.checkpoints import (
+from impasto.learning.training.checkpoints import (  # noqa: E402
     has_checkpoint,
     previous_checkpoint,
     remove_checkpoints,
