@@ -1,7 +1,14 @@
 """Fixtures that tests share."""
 
-import importlib.util
 import os
+
+# One of several workers computes with one thread: more would only wait for one another. Libraries
+# read this when they are loaded, so it comes before every other import.
+if os.environ.get("PYTEST_XDIST_WORKER"):
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +21,6 @@ from PIL import Image, ImageDraw
 
 from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
-
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")  # "gw0" and so on
-if WORKER:  # each of several has one core: threads of more would only wait for one another
-    for name in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(WORKER[2:]) % len(cores)]})
 
 EXPORTED = "impasto.learning.conversion.onnx_export.export_module"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]

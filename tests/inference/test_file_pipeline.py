@@ -97,7 +97,7 @@ def claimed(
     """Make a file of `size` bytes that claims as many pixels, which no test may read."""
     with path.open("wb") as file:
         file.truncate(size)
-    monkeypatch.setattr(reading, "look", lambda _: Header(form, width, height))
+    monkeypatch.setattr(reading, "read_header", lambda _: Header(form, width, height))
     monkeypatch.setattr(reading, "read", None)
     monkeypatch.setattr(vips, "VipsRows", None)
     return path
