@@ -20,7 +20,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed check
 	$(BIN)/python -m pytest -n auto --cov=impasto
 
-# what takes two minutes: no exports, no processes, nothing that is slow; without coverage
+# no exports, no processes, nothing that is slow; without coverage
 test-fast: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not fuzz"
 
