@@ -9,8 +9,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import UInt8, photo
-from skimage.color import rgb2yiq
-from skimage.exposure import match_histograms
 
 from impasto.errors import ColorError
 from impasto.inference.color import (
@@ -27,6 +25,9 @@ from impasto.inference.color import (
     recolor,
     recolor_style,
 )
+
+rgb2yiq = pytest.importorskip("skimage.color").rgb2yiq
+match_histograms = pytest.importorskip("skimage.exposure").match_histograms
 
 LINEAR: tuple[Mode, ...] = ("linear-cholesky", "linear-pca", "linear-mkl")
 
