@@ -71,22 +71,19 @@ def test_it_is_the_objective_of_training_and_evaluation(network: str, side: int 
     side=st.integers(8, 80),
     terms=st.sampled_from(ALL),
 )
-@example(height=91, width=88, side=46, terms=ALL[0])  # where one maximum turns
+@example(height=91, width=88, side=46, terms=ALL[0])  # both differ by rounding in float32
+@example(height=102, width=61, side=8, terms=ALL[0])
 def test_tiles_do_not_show(height: int, width: int, side: int, terms: OptimizationTerms) -> None:
-    perceptual = tiny_perceptual()
-    whole, picture = problem(perceptual, terms, None, height, width)
-    cut, _ = problem(perceptual, terms, side, height, width)
-    errors = []
-    # Rounding may turn one of the maxima in a pooling, and then a whole patch of the gradient: by
-    # accident at one picture, but not at three. A seam would show at all.
-    for darker in (1.0, 0.97, 0.94):
-        (expected, wanted), (terms_of_tiles, gradient) = (
-            whole(darker * picture),
-            cut(darker * picture),
-        )
-        assert terms_of_tiles == pytest.approx(expected, rel=1e-4)
-        errors.append((gradient - wanted).norm() / wanted.norm())
-    assert min(errors) < 1e-3
+    """Gradients are compared in float64: in float32, rounding moves a maximum of a pooling now and
+    then, and with it a whole patch of the gradient (5 % of its norm in the first example)."""
+    for dtype in (torch.float32, torch.float64):
+        perceptual = tiny_perceptual(dtype=dtype).to(dtype)
+        whole, picture = problem(perceptual, terms, None, height, width)
+        cut, _ = problem(perceptual, terms, side, height, width)
+        expected, wanted = whole(picture.to(dtype))
+        found, gradient = cut(picture.to(dtype))
+        assert found == pytest.approx(expected, rel=1e-4)
+    assert (gradient - wanted).norm() < 1e-4 * wanted.norm()
 
 
 @pytest.mark.parametrize("terms", ALL)
