@@ -19,12 +19,13 @@ FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
 GALLERY_VERSION = "7"  # of galleries that are written; raised whenever what ships is trained anew
 FIRST_GALLERY = "1"  # whose files state no version
-NetworkName = Literal["base", "small"]  # networks that ship: for pictures, for video and webcams
+# networks that ship: for pictures, for quick pictures, for video and webcams
+NetworkName = Literal["large", "base", "small"]
 NETWORKS = get_args(NetworkName)
 NOISE = "noise"
 # of every graph; networks up to gallery 3 take no noise
 INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"
-MULTIPLE = 8  # sides of the graph's image are multiples of this
+MULTIPLE = 16  # sides of the graph's image are multiples of this
 # pixels a side of the largest picture that goes through a graph at once:
 # `impasto.inference.tile_grid.MAX_UNTILED_PIXELS` is less
 MAX_SIDE = 2048

@@ -52,7 +52,7 @@ def to_onnx(network: TransformerNetwork) -> bytes:
     Returns:
         The serialized graph, with weights in float16. It takes `image` (1, 3, H, W), RGB in 0..1,
         `embedding` (1, size) and, if the network takes noise, `noise` (1, 1, H / 2, W / 2). It
-        gives `picture` (1, 3, H, W). All are float32; H and W are any multiples of 8.
+        gives `picture` (1, 3, H, W). All are float32; H and W are any multiples of 16.
     """
     network = _copy(network).eval()
     example = (
@@ -60,7 +60,7 @@ def to_onnx(network: TransformerNetwork) -> bytes:
         network.neutral_embedding()[None],
         *_noise(network, 64, 80),
     )
-    height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
+    height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h16", "w16"))
     properties = {
         "architecture": json.dumps(asdict(network.architecture)),
         "hash": network_hash(network),
@@ -240,7 +240,7 @@ def parity(network: TransformerNetwork, graph: bytes, embedding: Tensor) -> dict
     Raises:
         NetworkError: a difference is above its bound in `PARITY`, so the export is wrong.
     """
-    y, x = np.mgrid[0:96, 0:120] / 120
+    y, x = np.mgrid[0:96, 0:128] / 128
     image = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
     noise = _noise(network, *image.shape[2:])
     with torch.no_grad():
@@ -308,7 +308,8 @@ def from_onnx(graph: bytes) -> TransformerNetwork:
     try:
         stored, properties = stored_tensors(graph)
         dimensions = json.loads(properties["architecture"])
-        dimensions["widths"] = tuple(dimensions["widths"])
+        for name in ("widths", "up_blocks"):
+            dimensions[name] = tuple(dimensions.get(name, ()))
         # graphs of older galleries lack some dimensions, which then have their defaults
         network = TransformerNetwork(Architecture(**dimensions))
         state = {name: stored[name] for name in network.state_dict()}

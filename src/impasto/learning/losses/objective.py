@@ -34,7 +34,9 @@ CONTENT_LAYER = "relu4_1"
 # mean square of normalized features (1 at most) below which a photograph has no content to lose
 MIN_CONTENT_SQUARE = 0.05
 STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
-PART = 32  # pixels, side of the parts that `local_loss` compares
+# pixels, side of the parts that `local_loss` compares; larger parts of the fine layers would be
+# satisfied by a strong edge, and leave a ring of empty paint beside it
+PARTS = {"relu1_1": 16, "relu2_1": 16, "relu3_1": 16, "relu4_1": 32}
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Objective:
         for layer, f in self.perceptual(style, STYLE_LAYERS).items():
             raw = moments(f)
             directions = principal_directions(raw.cov)
-            deviations = _part_deviations(f, directions, style).mean(1)
+            deviations = _part_deviations(layer, f, directions, style).mean(1)
             projected = Moments(*self.perceptual.project_moments(layer, *raw))
             targets[layer] = LayerStyle(projected, directions, deviations)
         return targets
@@ -135,7 +137,16 @@ class Objective:
             The content error C and the style error S, {"content": (B,), "style": (B,)}; and
             "local" (B,), if it has a weight.
         """
-        features = self.perceptual(picture, STYLE_LAYERS)
+        return self.terms_of(self.perceptual(picture, STYLE_LAYERS), picture, content, style)
+
+    def terms_of(
+        self,
+        features: Mapping[str, Tensor],
+        picture: Tensor,
+        content: ContentTarget,
+        style: StyleTarget,
+    ) -> dict[str, Tensor]:
+        """Compute the terms of pictures whose features at `STYLE_LAYERS` are known."""
         top = self._content_features(features)
         # in this order, as the order of operations decides how sums of gradients are rounded
         style_error = self._style(features, style)
@@ -165,11 +176,12 @@ class Objective:
     def _local(features: Mapping[str, Tensor], style: StyleTarget, picture: Tensor) -> Tensor:
         losses = []
         for layer, target in style.items():
-            deviations = _part_deviations(features[layer], target.directions, picture)
+            deviations = _part_deviations(layer, features[layer], target.directions, picture)
             losses.append(local_loss(deviations, target.deviations))
         return torch.stack(losses).mean(0)
 
 
-def _part_deviations(f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
+def _part_deviations(layer: str, f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
     """Compute deviations along directions in the parts of a picture: (B, parts, K)."""
-    return local_deviations(project(f, directions), PART * f.shape[2] // picture.shape[2])
+    side = PARTS[layer] * f.shape[2] // picture.shape[2]
+    return local_deviations(project(f, directions), side)

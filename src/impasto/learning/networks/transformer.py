@@ -2,11 +2,13 @@
 
 It is the image transformation network of Johnson et al. 2016 with the conditional instance
 normalization of Dumoulin et al. 2017, made for CPUs: all convolutions are 3x3 and work at half the
-picture's resolution or less, behind a pixel-unshuffle.
+picture's resolution or less, behind a pixel-unshuffle. Networks of four levels are U-nets with
+residual blocks on the way up too.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,21 +31,26 @@ class Architecture:
     """Dimensions of a transformer network.
 
     Attributes:
-        widths: channels at 1/2, 1/4 and 1/8 of the resolution.
-        blocks: residual blocks at 1/8 of the resolution.
+        widths: channels at 1/2, 1/4, 1/8 and, with a fourth, 1/16 of the resolution.
+        blocks: residual blocks at the coarsest level.
         noise: whether noise is added to features, as much as the style asks for.
         last: positions a side of the last convolution. With 1, it is merged with the filter that
             follows.
+        up_blocks: residual blocks on the way up, at each level above the coarsest, from coarse to
+            fine; empty for none. With them, noise is added at each of these levels too.
     """
 
-    widths: tuple[int, int, int]
+    widths: tuple[int, ...]
     blocks: int
     noise: bool = False
     last: Literal[1, 3] = 3
+    up_blocks: tuple[int, ...] = ()
 
 
 ARCHITECTURES = {
-    "base": Architecture((16, 32, 64), blocks=4, noise=True),  # for pictures
+    # for pictures: sees forms at 1/16, and repaints them on the way up
+    "large": Architecture((32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1)),
+    "base": Architecture((16, 32, 64), blocks=4, noise=True),  # quick and good
     "small": Architecture((8, 24, 48), blocks=3, noise=True, last=1),  # for video and live use
 }
 
@@ -164,19 +171,25 @@ class TransformerNetwork(nn.Module):
         self.architecture = architecture
         self.embedding_size = 0
         self.smoothing: Tensor
-        a, b, c = architecture.widths
-        self.down1, self.down1_norm = Conv(PIXEL_CHANNELS, a), self._norm(a)
-        self.down2, self.down2_norm = Conv(a, b, stride=2), self._norm(b)
-        self.down3, self.down3_norm = Conv(b, c, stride=2), self._norm(c)
-        self.convs = nn.ModuleList(Conv(c, c) for _ in range(2 * architecture.blocks))
-        self.norms = nn.ModuleList(self._norm(c) for _ in range(2 * architecture.blocks))
-        self.up2, self.up2_norm = UpConv(c + b, b), self._norm(b)
-        self.up1, self.up1_norm = UpConv(b + a, a), self._norm(a)
+        widths, levels = architecture.widths, len(architecture.widths)
+        for level, (inputs, outputs) in enumerate(pairwise((PIXEL_CHANNELS, *widths)), 1):
+            setattr(self, f"down{level}", Conv(inputs, outputs, stride=1 if level == 1 else 2))
+            setattr(self, f"down{level}_norm", self._norm(outputs))
+        self.convs, self.norms = self._blocks(widths[-1], architecture.blocks)
+        up_blocks = architecture.up_blocks or (0,) * (levels - 1)
+        for level, blocks in zip(range(levels - 1, 0, -1), up_blocks, strict=True):
+            above, here = widths[level], widths[level - 1]
+            setattr(self, f"up{level}", UpConv(above + here, here))
+            setattr(self, f"up{level}_norm", self._norm(here))
+            if blocks:
+                convs, norms = self._blocks(here, blocks)
+                setattr(self, f"up{level}_convs", convs)
+                setattr(self, f"up{level}_norms", norms)
         # without a bias: the style's shifts of colors take its place
         self.out = (
-            Conv(a, PIXEL_CHANNELS, bias=False)
+            Conv(widths[0], PIXEL_CHANNELS, bias=False)
             if architecture.last > 1
-            else nn.Conv2d(a, PIXEL_CHANNELS, 1, bias=False)
+            else nn.Conv2d(widths[0], PIXEL_CHANNELS, 1, bias=False)
         )
         self.register_buffer("smoothing", _binomial_kernel(), persistent=False)
         # index in the embedding of scales and then shifts of the photograph's colors
@@ -184,9 +197,18 @@ class TransformerNetwork(nn.Module):
         self.embedding_size += 2 * COLORS
         if architecture.noise:
             self.noises = nn.ModuleList(
-                self._noise(16, c) for block in NOISY_BLOCKS if block < architecture.blocks
+                self._noise(4 ** (levels - 1), widths[-1])
+                for block in NOISY_BLOCKS
+                if block < architecture.blocks
             )
-            self.up2_noise = self._noise(4, b)
+            for level in range(levels - 1, 0, -1):
+                if level == 2 or architecture.up_blocks:
+                    noise = self._noise(4 ** (level - 1), widths[level - 1])
+                    setattr(self, f"up{level}_noise", noise)
+
+    def _blocks(self, channels: int, count: int) -> tuple[nn.ModuleList, nn.ModuleList]:
+        convs = nn.ModuleList(Conv(channels, channels) for _ in range(2 * count))
+        return convs, nn.ModuleList(self._norm(channels) for _ in range(2 * count))
 
     def _noise(self, inputs: int, channels: int) -> Noise:
         noise = Noise(inputs, channels, self.embedding_size)
@@ -202,7 +224,7 @@ class TransformerNetwork(nn.Module):
         """Paint photographs.
 
         Args:
-            image: (B, 3, H, W), RGB in 0..1; H and W are multiples of 8, 16 or more.
+            image: (B, 3, H, W), RGB in 0..1; H and W are multiples of 16, 32 or more.
             embedding: (B, embedding_size).
             noise: (B or 1, 1, H / 2, W / 2), of mean 0 and deviation 1, where the architecture has
                 noise; else None.
@@ -218,19 +240,20 @@ class TransformerNetwork(nn.Module):
             raise ValueError(f"cannot paint: this network {takes}; pass network.noise(H, W)")
         e = embedding
         photo = F.pixel_unshuffle(image, 2)
-        half = F.relu(self.down1_norm(self.down1(photo), e))
-        quarter = F.relu(self.down2_norm(self.down2(half), e))
-        x = F.relu(self.down3_norm(self.down3(quarter), e))
+        beside: list[Tensor] = []  # features of the way down, from fine to coarse
+        x = photo
+        for level in range(1, len(self.architecture.widths) + 1):
+            x = F.relu(self._get(f"down{level}_norm")(self._get(f"down{level}")(x), e))
+            beside.append(x)
+        beside.pop()
         for i in range(0, len(self.convs), 2):
             if noise is not None and i // 2 in NOISY_BLOCKS:
-                x = x + self.noises[NOISY_BLOCKS.index(i // 2)](F.pixel_unshuffle(noise, 4), e)
-            y = F.relu(self.norms[i](self.convs[i](x), e))
-            x = x + self.norms[i + 1](self.convs[i + 1](y), e)
-        x = self.up2_norm(self.up2(x, quarter), e)
-        if noise is not None:
-            x = x + self.up2_noise(F.pixel_unshuffle(noise, 2), e)
-        x = F.leaky_relu(x, SLOPE)
-        x = F.leaky_relu(self.up1_norm(self.up1(x, half), e), SLOPE)
+                x = x + self.noises[NOISY_BLOCKS.index(i // 2)](
+                    F.pixel_unshuffle(noise, 2 ** len(beside)), e
+                )
+            x = self._residual(x, e, i, self.convs, self.norms)
+        while beside:
+            x = self._rise(len(beside), x, beside.pop(), e, noise)
         end = self.pixels_start + 2 * COLORS
         scale, shift = e[:, self.pixels_start : end, None, None].split(COLORS, dim=1)
         # pixels stay unshuffled to the end: nothing is computed at full size, where engines take
@@ -238,6 +261,31 @@ class TransformerNetwork(nn.Module):
         x = self._to_pixels(x) + photo * _repeat_per_pixel(scale) + _repeat_per_pixel(shift)
         clamped = x.clamp(0, 1)
         return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)
+
+    def _get(self, name: str) -> Any:
+        return getattr(self, name)
+
+    @staticmethod
+    def _residual(
+        x: Tensor, e: Tensor, i: int, convs: nn.ModuleList, norms: nn.ModuleList
+    ) -> Tensor:
+        y = F.relu(norms[i](convs[i](x), e))
+        return x + norms[i + 1](convs[i + 1](y), e)
+
+    def _rise(
+        self, level: int, x: Tensor, beside: Tensor, e: Tensor, noise: Tensor | None
+    ) -> Tensor:
+        """Go up to a level: double features, join those of the way down, add noise, and refine."""
+        x = self._get(f"up{level}_norm")(self._get(f"up{level}")(x, beside), e)
+        if noise is not None and hasattr(self, f"up{level}_noise"):
+            here = F.pixel_unshuffle(noise, 2 ** (level - 1)) if level > 1 else noise
+            x = x + self._get(f"up{level}_noise")(here, e)
+        x = F.leaky_relu(x, SLOPE)
+        if hasattr(self, f"up{level}_convs"):
+            convs, norms = self._get(f"up{level}_convs"), self._get(f"up{level}_norms")
+            for i in range(0, len(convs), 2):
+                x = self._residual(x, e, i, convs, norms)
+        return x
 
     def _to_pixels(self, x: Tensor) -> Tensor:
         """Convolve features (B, a, H / 2, W / 2) into unshuffled pixels (B, 12, H / 2, W / 2)."""

@@ -1,0 +1,772 @@
+"""Train all networks of the gallery on one GPU, in a few minutes.
+
+  python gallery_tools/gpu_round.py pack DATA FOLDER
+  python gallery_tools/gpu_round.py run FOLDER --gallery GALLERY --minutes 12 --out OUT
+  python gallery_tools/gpu_round.py write OUT/large.pt --gallery GALLERY
+
+`pack` makes a folder of at most 40 MB that a machine with a GPU needs: photographs and art as small
+WebP files, the paintings, and VGG-19 up to relu4_1. `run` trains there; it needs PyTorch, NumPy,
+Pillow and safetensors. Everything is on the GPU before the first step: crops, views of art, and all
+targets. A step then only picks rows, and the GPU never waits. `run` leaves a checkpoint for each
+network, from which the next round goes on (`--resume`). `write` makes a gallery of a checkpoint.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from impasto.learning.data.photos import random_crop
+from impasto.learning.data.style_crops import StyleCrops
+from impasto.learning.losses import flaws
+from impasto.learning.losses.objective import (
+    STYLE_LAYERS,
+    ContentTarget,
+    LayerStyle,
+    LossWeights,
+    Objective,
+)
+from impasto.learning.losses.statistics import Moments, moments
+from impasto.learning.losses.terms import instability, moment_loss
+from impasto.learning.networks.perceptual import PerceptualNetwork
+from impasto.learning.networks.predictor import StylePredictor, new_predictor
+from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
+from impasto.learning.tensors import best_device, pixels
+from impasto.learning.training.batches import move_photos
+from impasto.learning.training.content_weight import log_compress
+from impasto.learning.training.paintings import read_catalog
+from impasto.learning.training.settings import TrainingSettings
+from impasto.learning.training.weights import LearningWeights, learning_parameters
+from impasto.models.noise import NOISE_SIDE, noise_at
+
+CATALOG = Path(__file__).with_name("gallery.tsv")
+PHOTOS, ART = 1150, 1400  # pictures in a pack
+SIDES = {"photos": 272, "art": 288, "paintings": 512}  # pixels, short sides
+QUALITIES = {"photos": 66, "art": 66, "paintings": 88}
+VGG_CONVOLUTIONS = 9  # up to conv4_1
+
+NETWORKS = ("large", "base", "small")
+TURNS = ("large", "base", "large", "small", "large")  # whose step it is, again and again
+HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of new predictors
+LARGER_FROM = 0.7  # of the run: from here on, crops are larger
+CROPS = (256, 320)  # pixels
+FLAT_SHARE = 1 / 12  # of a batch: generated skies, on which repetitions are measured
+PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
+MARKS_GALLERY, MARKS_VIEW = 4096, 1024  # features of a style that marks are compared with
+COARSE_LAYERS = ("relu2_1", "relu3_1", "relu4_1")  # of pictures of half the size
+MARK_LAYER = "relu3_1"
+MIN_VIEW = 160  # pixels: smaller views have fewer positions than marks
+
+
+@dataclass(frozen=True)
+class RoundWeights:
+    """Weights of the terms of a round, and whether the network is asked to be steady."""
+
+    content: float = 1.0
+    style: float = 5.0
+    local: float = 3.0
+    coarse: float = 0.0
+    nearest: float = 1.0
+    residue: float = 2.0
+    repetition: float = 2.0
+    palette: float = 0.5
+    stability: float = 0.0
+
+
+WEIGHTS = {
+    "large": RoundWeights(coarse=1.5),
+    "base": RoundWeights(stability=0.5),
+    "small": RoundWeights(stability=1.0),
+}
+# peaks of learning rates for networks that start from nothing, and for those that go on
+FRESH = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
+CONTINUED = {"learning_rate": 2.5e-3, "embedding_rate": 1e-2, "predictor_rate": 8e-4}
+
+
+# Packing
+
+
+def pack(data: Path, folder: Path) -> None:
+    """Write the pictures and weights that a round needs; paintings by the names of their styles."""
+    catalog = read_catalog(CATALOG)
+    for kind, source, count in (
+        ("photos", data / "photos", PHOTOS),
+        ("art", data / "art", ART),
+        ("paintings", data / "styles", None),
+    ):
+        paths = sorted(p for p in source.iterdir() if p.suffix in (".jpg", ".png", ".webp"))
+        step = max(1, len(paths) / count) if count else 1
+        chosen = [paths[int(i * step)] for i in range(min(len(paths), count or len(paths)))]
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        for path in chosen:
+            picture = Image.open(path).convert("RGB")
+            scale = SIDES[kind] / min(picture.size)
+            if scale < 1:
+                size = [max(SIDES[kind], round(side * scale)) for side in picture.size]
+                picture = picture.resize(tuple(size), Image.Resampling.LANCZOS)
+            name = catalog[path.name]["name"] if kind == "paintings" else path.stem
+            picture.save(folder / kind / f"{name}.webp", quality=QUALITIES[kind])
+    tensors = load_file(data / "weights" / "vgg19.safetensors")
+    names = sorted(tensors, key=lambda name: int(name.split(".")[1]))[: 2 * VGG_CONVOLUTIONS]
+    save_file({name: tensors[name] for name in names}, folder / "vgg19.safetensors")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {size / 1e6:.1f} MB")
+
+
+# What is on the GPU
+
+
+class Content(NamedTuple):
+    """Crops of photographs, and their targets.
+
+    Attributes:
+        crops: uint8 (n, S, S, 3); the first `flat` of them are generated skies.
+        target: content targets of all crops.
+    """
+
+    crops: Tensor
+    target: ContentTarget
+    flat: int
+
+
+class Styles(NamedTuple):
+    """Targets of style pictures, and what predictors see of them.
+
+    Attributes:
+        statistics: (n, statistics).
+        layers: targets by layer.
+        coarse: moments of the pictures at half the size, by layer.
+        marks: features of the pictures at some positions.
+        palette: colors of the pictures.
+    """
+
+    statistics: Tensor
+    layers: dict[str, LayerStyle]
+    coarse: dict[str, Moments]
+    marks: flaws.Marks
+    palette: flaws.Palette
+
+    def rows(self, numbers: Tensor, marks: int) -> "Styles":
+        """Pick styles (B,), and `marks` of their marks at random."""
+        some = torch.randint(self.marks.features.shape[1], (marks,), device=self.statistics.device)
+        return Styles(
+            self.statistics[numbers],
+            {layer: target.rows(numbers) for layer, target in self.layers.items()},
+            {layer: Moments(*(p[numbers] for p in m)) for layer, m in self.coarse.items()},
+            flaws.Marks(self.marks.center[numbers], self.marks.features[numbers][:, some]),
+            flaws.Palette(*(part[numbers] for part in self.palette)),
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Styles"]) -> "Styles":
+        """Put styles together."""
+
+        def cat(pick: Any) -> Tensor:
+            return torch.cat([pick(part) for part in parts])
+
+        first = parts[0]
+        return Styles(
+            cat(lambda s: s.statistics),
+            {
+                layer: LayerStyle(
+                    Moments(
+                        cat(lambda s, k=layer: s.layers[k].moments.mean),
+                        cat(lambda s, k=layer: s.layers[k].moments.cov),
+                    ),
+                    cat(lambda s, k=layer: s.layers[k].directions),
+                    cat(lambda s, k=layer: s.layers[k].deviations),
+                )
+                for layer in first.layers
+            },
+            {
+                layer: Moments(
+                    cat(lambda s, k=layer: s.coarse[k].mean),
+                    cat(lambda s, k=layer: s.coarse[k].cov),
+                )
+                for layer in first.coarse
+            },
+            flaws.Marks(cat(lambda s: s.marks.center), cat(lambda s: s.marks.features)),
+            flaws.Palette(cat(lambda s: s.palette.quantiles), cat(lambda s: s.palette.variance)),
+        )
+
+
+@torch.no_grad()
+def describe(pictures: Tensor, objective: Objective, lite: nn.Module, marks: int) -> Styles:
+    """Compute the targets of style pictures of one size, uint8 (n, H, W, 3)."""
+    x = pixels(pictures.to(next(lite.buffers()).device))
+    half = F.avg_pool2d(x, 2)
+    coarse = {layer: moments(f) for layer, f in objective.perceptual(half, COARSE_LAYERS).items()}
+    f = objective.perceptual(x, [MARK_LAYER])[MARK_LAYER]
+    return Styles(
+        lite(x),
+        dict(objective.style_target(x)),
+        coarse,
+        flaws.pick_marks(f, marks),
+        flaws.palette(x),
+    )
+
+
+def skies(count: int, size: int, seed: int) -> np.ndarray:
+    """Generate pictures like skies: colors that change slowly, uint8 (count, size, size, 3)."""
+    rng = np.random.default_rng([seed, size])
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    pictures = []
+    for _ in range(count):
+        angle = rng.normal(0, 0.5)
+        along = y * np.cos(angle) + x * np.sin(angle)
+        first, second = rng.uniform(30, 235, 3), rng.normal(0, 50, 3)
+        wave = np.sin(rng.uniform(1, 6) * x + rng.uniform(1, 6) * y + rng.uniform(0, 6))
+        picture = first + along[..., None] * second + rng.uniform(0, 12) * wave[..., None]
+        picture += rng.normal(0, rng.uniform(0, 2.5), picture.shape)
+        pictures.append(picture.clip(0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def _crop_photo(number: int, paths: Sequence[Path], size: int) -> np.ndarray:
+    rng = np.random.default_rng([7, number, size])
+    picture = Image.open(paths[number % len(paths)]).convert("RGB")
+    crop = random_crop(picture, size, rng, (max(size, 256), max(1.45 * 256, 1.15 * size)))
+    if rng.random() < 0.15:  # contrast and exposure: nights, backlight, haze
+        levels = 255 * (crop / 255) ** np.exp(rng.normal(0, 0.5))
+        crop = (128 + (levels - 128) * rng.uniform(0.5, 1.3)).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(crop)
+
+
+def _view(number: int, folder: Path) -> np.ndarray:
+    return np.ascontiguousarray(_art(folder).view(number))
+
+
+@cache
+def _art(folder: Path) -> StyleCrops:
+    return StyleCrops([folder], seed=11)
+
+
+class Pictures(NamedTuple):
+    """Pictures as other processes draw them, before anything is on the GPU.
+
+    Attributes:
+        views: of art, uint8, of several sizes.
+        crops: of photographs, uint8 (n, S, S, 3).
+        larger: the same, for the last part of the run.
+    """
+
+    views: list[np.ndarray]
+    crops: np.ndarray
+    larger: np.ndarray | None
+
+
+def draw_pictures(args: argparse.Namespace) -> Pictures:
+    """Draw crops of photographs and views of art."""
+    paths = sorted((args.folder / "photos").iterdir())
+    with ProcessPoolExecutor(args.processes) as pool:
+
+        def crops(count: int, size: int) -> np.ndarray:
+            cut = partial(_crop_photo, paths=paths, size=size)
+            return np.stack(list(pool.map(cut, range(count), chunksize=16)))
+
+        view = partial(_view, folder=args.folder / "art")
+        return Pictures(
+            list(pool.map(view, range(args.views), chunksize=16)),
+            crops(args.crops, args.size),
+            crops(args.crops // 2, args.larger) if args.larger else None,
+        )
+
+
+def make_content(crops: np.ndarray, objective: Objective) -> Content:
+    """Put crops of photographs on the GPU, after skies, and compute their targets."""
+    flat = max(1, int(len(crops) * FLAT_SHARE))
+    pictures = torch.from_numpy(np.concatenate([skies(flat, crops.shape[1], 3), crops]))
+    pictures = pictures.to(device(objective))
+    targets = [objective.content_target(pixels(part)) for part in pictures.split(64)]
+    dtype = objective.perceptual.dtype
+    features = torch.cat([target.features.to(dtype) for target in targets])
+    floor = torch.cat([target.floor for target in targets])
+    return Content(pictures, ContentTarget(features, floor), flat)
+
+
+def describe_views(views: Sequence[np.ndarray], objective: Objective, lite: nn.Module) -> Styles:
+    """Compute the targets of views of art."""
+    sizes: dict[int, list[np.ndarray]] = {}
+    for view in views:
+        sizes.setdefault(len(view), []).append(view)
+    parts = []
+    for size, same in sizes.items():
+        if size < MIN_VIEW:
+            continue
+        for part in torch.from_numpy(np.stack(same)).split(64):
+            parts.append(describe(part, objective, lite, MARKS_VIEW))
+    return Styles.joined(parts)
+
+
+def load_paintings(
+    folder: Path, objective: Objective, lite: nn.Module, names: Sequence[str]
+) -> tuple[Styles, list[str]]:
+    """Load the paintings of the gallery, or only those named, and compute their targets."""
+    parts, known = [], sorted((folder / "paintings").iterdir())
+    chosen = [path for path in known if not names or path.stem in names]
+    for path in chosen:
+        picture = torch.from_numpy(np.array(Image.open(path).convert("RGB")))
+        parts.append(describe(picture[None], objective, lite, MARKS_GALLERY))
+    return Styles.joined(parts), [path.stem for path in chosen]
+
+
+def device(objective: Objective) -> torch.device:
+    """Tell where the perceptual network is."""
+    return objective.perceptual.mean.device
+
+
+# One network
+
+
+@dataclass
+class Run:
+    """One network in training.
+
+    Attributes:
+        name: of the network.
+        network: as it learns.
+        predictor: as it learns; statistics are computed elsewhere.
+        weights: what learns, with `embeddings` as differences to predictions.
+        batch: pictures a step.
+        steps: done so far, in all rounds and in this one.
+        sums: of loss terms since the last report.
+    """
+
+    name: str
+    network: TransformerNetwork
+    predictor: StylePredictor
+    weights: LearningWeights
+    batch: int
+    steps: int = 0
+    pictures: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counted: int = 0
+
+    @property
+    def embeddings(self) -> nn.Parameter:
+        """Differences of the embeddings of the gallery to their predictions."""
+        return self.weights.parameters["embeddings"]
+
+
+class Round:
+    """A round of training of several networks on the same pictures."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, began = args, time.perf_counter()
+        # first, as processes should not be forked from one that uses a GPU
+        pictures = draw_pictures(args)
+        print(f"{time.perf_counter() - began:6.1f} s pictures are drawn", flush=True)
+        self.device = best_device()
+        dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+        torch.set_float32_matmul_precision("high")
+        vgg = PerceptualNetwork("vgg19", load_file(args.folder / "vgg19.safetensors"), dtype)
+        self.objective = Objective(vgg.to(self.device), LossWeights(local=3.0), even_content=True)
+        self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
+        self.runs: dict[str, Run] = {}
+        self.began = began
+        lite = _statistics(args.gallery).to(self.device)
+        names = args.paintings.split(",") if args.paintings else ()
+        self.gallery, self.names = load_paintings(args.folder, self.objective, lite, names)
+        self.say(len(self.names), "paintings")
+        self.views = describe_views(pictures.views, self.objective, lite)
+        self.say(len(self.views.statistics), "views")
+        self.content = make_content(pictures.crops, self.objective)
+        self.larger = self.content
+        if pictures.larger is not None:
+            self.larger = make_content(pictures.larger, self.objective)
+        self.say(len(self.content.crops), "crops")
+        # from here on, the same shapes come again and again
+        torch.backends.cudnn.benchmark = True
+
+    def say(self, *words: object) -> None:
+        """Print a line with the time since the start."""
+        print(f"{time.perf_counter() - self.began:6.1f} s", *words, flush=True)
+
+    # Starting
+
+    def start(self, name: str) -> None:
+        """Start a network: from a checkpoint, from the gallery, or from nothing."""
+        args, torch_device = self.args, self.device
+        checkpoint = Path(args.resume) / f"{name}.pt" if args.resume else None
+        torch.manual_seed(0)
+        if checkpoint and checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=True)
+            network = TransformerNetwork(ARCHITECTURES[name])
+            network.load_state_dict({k: v.float() for k, v in state["network"].items()})
+            embeddings = state["embeddings"].float()
+            predictor = _fresh_predictor(name, network, args.gallery)
+            missing = predictor.load_state_dict(
+                {k: v.float() for k, v in state["predictor"].items()}, strict=False
+            )
+            assert not missing.unexpected_keys, missing
+            rates = {**CONTINUED} if state["steps"] > 1500 else {**FRESH}
+            steps, pictures = state["steps"], state["pictures"]
+            network.rescale()
+        else:
+            network, embeddings, known, rates = _from_gallery(name, args.gallery, self.names)
+            predictor = known or _fresh_predictor(name, network, args.gallery)
+            steps = pictures = 0
+            with torch.no_grad():
+                statistics = self.gallery.statistics.cpu()
+                embeddings = embeddings - predictor.from_statistics(statistics)
+        network = network.to(torch_device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        predictor = predictor.to(torch_device)
+        if args.rate:
+            rates["learning_rate"] *= args.rate
+        settings = TrainingSettings(minutes=args.minutes, warmup=0.03, ema=0.997, **rates)
+        parameter = nn.Parameter(embeddings.to(torch_device))
+        weights = LearningWeights(learning_parameters(parameter, network, predictor), settings)
+        batch = args.batch
+        self.runs[name] = Run(name, network, predictor, weights, batch, steps, pictures)
+
+    # A step
+
+    def step(self, run: Run, fraction: float) -> None:
+        """Train a network by one step."""
+        content = self.content if fraction < LARGER_FROM else self.larger
+        batch = run.batch if content is self.content else run.batch * 2 // 3
+        flat = max(1, round(batch * FLAT_SHARE))
+        where = self.device
+        numbers = torch.cat(
+            [
+                torch.randint(content.flat, (flat,), device=where),
+                torch.randint(content.flat, len(content.crops), (batch - flat,), device=where),
+            ]
+        )
+        photos = pixels(content.crops[numbers])
+        target = ContentTarget(content.target.features[numbers], content.target.floor[numbers])
+        # flat pictures come with styles of both kinds, as the rest does
+        shuffled = torch.randperm(batch, device=where)
+        viewed = round(batch * PREDICTED)
+        rows = torch.randperm(max(len(self.names), batch), device=where)[: batch - viewed]
+        rows = rows % len(self.names)
+        one_hot = F.one_hot(rows, len(self.names)).float()
+        own = one_hot @ run.embeddings * (torch.rand(len(rows), 1, device=where) > ALONE)
+        chosen = torch.randint(len(self.views.statistics), (viewed,), device=where)
+        styles = Styles.joined(
+            [self.gallery.rows(rows, MARKS_VIEW), self.views.rows(chosen, MARKS_VIEW)]
+        )
+        embeddings = run.predictor.from_statistics(styles.statistics)
+        embeddings = torch.cat([embeddings[: len(rows)] + own, embeddings[len(rows) :]])
+        styles, embeddings = styles.rows(shuffled, MARKS_VIEW), embeddings[shuffled]
+        noise = self._noise(batch, photos.shape[-1])
+        pictures = self.paint(run, photos, embeddings, noise)
+        terms = self.terms(run, pictures, photos, target, styles, flat)
+        weights = WEIGHTS[run.name]
+        if weights.stability:
+            terms["stability"] = self._instability(run, pictures, photos, embeddings, noise)
+        loss = torch.stack(
+            [getattr(weights, name) * term.mean() for name, term in terms.items()]
+        ).sum()
+        run.weights.compute_gradients(loss)
+        for p in run.weights.parameters.values():
+            if (
+                p.grad is not None
+            ):  # one that is not finite makes all of them so: then nothing moves
+                p.grad.nan_to_num_(0.0, 0.0, 0.0)
+        run.weights.update(run.steps, fraction)
+        run.steps += 1
+        run.pictures += batch
+        run.counted += 1
+        for name, term in terms.items():
+            run.sums[name] = run.sums.get(name, 0.0) + term.detach().mean()
+
+    def paint(self, run: Run, photos: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
+        """Paint photographs, in the type of the perceptual network."""
+        dtype = self.objective.perceptual.dtype
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            return run.network(photos, embeddings, noise).float()
+
+    def terms(
+        self,
+        run: Run,
+        pictures: Tensor,
+        photos: Tensor,
+        target: ContentTarget,
+        styles: Styles,
+        flat: int,
+    ) -> dict[str, Tensor]:
+        """Compute all loss terms; the first `flat` pictures are painted skies."""
+        weights = WEIGHTS[run.name]
+        features = self.objective.perceptual(pictures, STYLE_LAYERS)
+        terms = {
+            name: log_compress(term)
+            for name, term in self.objective.terms_of(
+                features, pictures, target, styles.layers
+            ).items()
+        }
+        if weights.coarse:
+            half = self.objective.perceptual(F.avg_pool2d(pictures, 2), COARSE_LAYERS)
+            errors = [moment_loss(moments(f), styles.coarse[layer]) for layer, f in half.items()]
+            terms["coarse"] = log_compress(torch.stack(errors).mean(0))
+        terms["nearest"] = flaws.nearest_loss(features[MARK_LAYER], styles.marks)
+        terms["residue"] = flaws.residue_loss(pictures, flaws.find_detail(photos))
+        terms["palette"] = log_compress(flaws.palette_loss(pictures, styles.palette))
+        # of a few pictures, with the weight of all
+        terms["repetition"] = flaws.repetition_loss(pictures[:flat])
+        return terms
+
+    def _noise(self, batch: int, size: int) -> Tensor:
+        """Cut noise for each picture, each from another place."""
+        tops, lefts = np.random.randint(NOISE_SIDE, size=(2, batch))
+        half = size // 2
+        return torch.cat(
+            [self.noise[:, :, t : t + half, s : s + half] for t, s in zip(tops, lefts, strict=True)]
+        )
+
+    def _instability(
+        self, run: Run, pictures: Tensor, photos: Tensor, embeddings: Tensor, noise: Tensor
+    ) -> Tensor:
+        some = slice(None, None, 2)
+        moved, (down, right) = move_photos(photos[some], 5, run.steps)
+        again = self.paint(run, moved, embeddings[some], noise[some])
+        return instability(pictures[some], again.roll((-down, -right), (2, 3)), border=32)
+
+    # The whole round
+
+    def train(self) -> None:
+        """Train until the time is over; write checkpoints on the way."""
+        args = self.args
+        seconds = 60 * args.minutes
+        turns = [name for name in args.turns if name in self.runs]
+        start = report = saved = time.perf_counter()
+        turn = 0
+        while True:
+            now = time.perf_counter()
+            if (fraction := (now - start) / seconds) >= 1 or (args.steps and turn >= args.steps):
+                break
+            self.step(self.runs[turns[turn % len(turns)]], fraction)
+            turn += 1
+            if turn % 10 == 0 and self.device.type == "cuda":
+                torch.cuda.synchronize()
+            if now - report > args.report or turn == len(turns):
+                report = now
+                self.report(fraction)
+            if now - saved > 120:
+                saved = now
+                self.save()
+        self.report(1.0)
+        self.save()
+
+    def report(self, fraction: float) -> None:
+        """Print the mean loss terms since the last report."""
+        for run in self.runs.values():
+            if run.counted:
+                means = {k: round(float(v) / run.counted, 3) for k, v in run.sums.items()}
+                memory = (
+                    torch.cuda.max_memory_allocated() / 2**30 if self.device.type == "cuda" else 0
+                )
+                self.say(
+                    f"{fraction:.3f} {run.name} step {run.steps}, {run.pictures} pictures,",
+                    f"{memory:.0f} GiB {json.dumps(means)}",
+                )
+                run.sums, run.counted = {}, 0
+
+    def save(self) -> None:
+        """Write a checkpoint of each network: running means, in float16, and facts."""
+        self.args.out.mkdir(parents=True, exist_ok=True)
+        for run in self.runs.values():
+            means = run.weights.averages
+            state = {
+                "name": run.name,
+                "names": self.names,
+                "steps": run.steps,
+                "pictures": run.pictures,
+                "embeddings": means["embeddings"].half().cpu(),
+                "statistics": self.gallery.statistics.float().cpu(),
+                "network": _part(means, "network."),
+                "predictor": _part(means, "predictor."),
+            }
+            path = self.args.out / f"{run.name}.pt"
+            torch.save(state, path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor.half().cpu().contiguous()
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _known_predictor(gallery: Path) -> StylePredictor:
+    """Rebuild the predictor of `base`."""
+    from impasto.learning.conversion.onnx_export import predictor_from_onnx
+    from impasto.models.network import network_path, read_network
+
+    predictor = predictor_from_onnx(read_network(network_path("base", gallery)).predictor)
+    predictor.balance()
+    return predictor
+
+
+def _fresh_predictor(name: str, network: TransformerNetwork, gallery: Path) -> StylePredictor:
+    """Make a predictor with the statistics of `base`, which has learned nothing yet."""
+    start = network.neutral_embedding()
+    predictor = new_predictor(start, [torch.rand(1, 3, 64, 64)] * 2, HIDDEN[name])
+    predictor.statistics.load_state_dict(_statistics(gallery).state_dict())
+    return predictor
+
+
+def _statistics(gallery: Path) -> nn.Module:
+    return _known_predictor(gallery).statistics.eval()
+
+
+def _from_gallery(
+    name: str, gallery: Path, names: Sequence[str]
+) -> tuple[TransformerNetwork, Tensor, StylePredictor | None, dict[str, float]]:
+    """Load a network of the gallery with its embeddings and predictor, or start from nothing."""
+    from impasto.learning.conversion import onnx_export
+    from impasto.models.network import network_path, read_network
+    from impasto.models.style import read_style
+
+    path = network_path(name, gallery)
+    if not path.exists():
+        network = TransformerNetwork(ARCHITECTURES[name])
+        embeddings = network.neutral_embedding().repeat(len(names), 1)
+        return network, embeddings, None, dict(FRESH)
+    known = read_network(path)
+    network = onnx_export.from_onnx(known.graph)
+    network.rescale()
+    predictor = onnx_export.predictor_from_onnx(known.predictor)
+    predictor.balance()
+    embeddings = torch.stack(
+        [
+            torch.from_numpy(
+                read_style(gallery / "styles" / f"{n}.safetensors").embedding(known).copy()
+            )
+            for n in names
+        ]
+    ).float()
+    return network, embeddings, predictor, dict(CONTINUED)
+
+
+# Writing
+
+
+def write(checkpoint: Path, args: argparse.Namespace) -> None:
+    """Write a checkpoint as a network of a gallery, with its embeddings in the styles there."""
+    from impasto.learning.conversion import onnx_export
+    from impasto.learning.training.style_files import write_merged
+    from impasto.models.network import GALLERY_VERSION, Network, network_path, read_network
+    from impasto.models.style import PHOTO, Style, read_style
+
+    state = torch.load(checkpoint, weights_only=True)
+    name = state["name"]
+    network = TransformerNetwork(ARCHITECTURES[name])
+    network.load_state_dict({key: value.float() for key, value in state["network"].items()})
+    predictor = _fresh_predictor(name, network, args.gallery)
+    predictor.load_state_dict(
+        {key: value.float() for key, value in state["predictor"].items()}, strict=False
+    )
+    with torch.no_grad():
+        embeddings = predictor.from_statistics(state["statistics"]) + state["embeddings"].float()
+    code, graph = onnx_export.network_hash(network), onnx_export.to_onnx(network)
+    parity = onnx_export.parity(network, graph, embeddings[0])
+    print(name, "differs from its graph by", parity)
+    path = network_path(name, args.gallery)
+    before = read_network(path).metadata.get("trained", "") if path.exists() else ""
+    rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
+    card = {
+        "trained": f"{before}, then {rounds}" if before else rounds,
+        "perceptual": args.perceptual,
+        "content": f"{PHOTOS} photographs",
+        "art": f"{ART} pictures",
+        "crop": f"{CROPS[0]}, then {CROPS[1]}",
+        "style_size": str(SIDES["paintings"]),
+        "weights": ", ".join(f"{term} {value:g}" for term, value in asdict(WEIGHTS[name]).items()),
+        "seed": "0",
+    }
+    differences = {f"parity.{precision}": f"{value:.2g}" for precision, value in parity.items()}
+    photo = network.photo_embedding(like=embeddings.mean(0)).numpy()
+    Network(
+        name,
+        code,
+        network.embedding_size,
+        graph,
+        {**card, **differences, "gallery": GALLERY_VERSION},
+        onnx_export.predictor_to_onnx(predictor),
+        photo,
+    ).save(path)
+    version = {f"{name}.gallery": GALLERY_VERSION}
+    style_card = {f"{name}.{key}": value for key, value in card.items()} | version
+    folder = args.gallery / "styles"
+    for style_name, embedding in [(PHOTO, photo), *zip(state["names"], embeddings, strict=True)]:
+        file = folder / f"{style_name}.safetensors"
+        old = read_style(file)
+        facts = {key: value for key, value in old.metadata.items() if "." not in key}
+        facts.pop("format", None)
+        more = version if style_name == PHOTO else style_card
+        style = Style(
+            old.name,
+            {name: np.asarray(embedding, np.float32)},
+            {name: code},
+            facts | more,
+            remembered=old.remembered,
+        )
+        write_merged(style, file)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    packing = verbs.add_parser("pack", help="make the folder that a round needs")
+    packing.add_argument("data", type=Path)
+    packing.add_argument("folder", type=Path)
+    running = verbs.add_parser("run", help="train on what `pack` made")
+    running.add_argument("folder", type=Path)
+    running.add_argument("--gallery", type=Path, default=Path("src/impasto/gallery"))
+    running.add_argument("--minutes", type=float, default=12.0)
+    running.add_argument("--steps", type=int, help="stop after so many steps of all networks")
+    running.add_argument("--out", type=Path, required=True)
+    running.add_argument("--resume", help="folder of checkpoints to go on from")
+    running.add_argument("--networks", default=",".join(NETWORKS))
+    running.add_argument("--turns", default=",".join(TURNS))
+    running.add_argument("--batch", type=int, default=48)
+    running.add_argument("--crops", type=int, default=7000)
+    running.add_argument("--views", type=int, default=6000)
+    running.add_argument("--rate", type=float, default=0.0, help="factor of the learning rates")
+    running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
+    running.add_argument("--paintings", help="names of the only styles to learn")
+    running.add_argument("--size", type=int, default=CROPS[0], help="of crops, pixels")
+    running.add_argument("--larger", type=int, default=CROPS[1], help="at the end; 0 for the same")
+    running.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    writing = verbs.add_parser("write", help="write checkpoints into a gallery")
+    writing.add_argument("checkpoints", type=Path, nargs="+")
+    writing.add_argument("--gallery", type=Path, required=True)
+    writing.add_argument("--perceptual", default="vgg19-bd795e622a801079")
+    args = parser.parse_args(arguments)
+    if args.verb == "write":
+        for checkpoint in args.checkpoints:
+            write(checkpoint, args)
+        return
+    if args.verb == "pack":
+        pack(args.data, args.folder)
+        return
+    args.turns = args.turns.split(",")
+    whole = Round(args)
+    for name in args.networks.split(","):
+        whole.start(name)
+    whole.say("ready")
+    whole.train()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""Loss terms against flaws that any eye sees and moments miss.
+
+The terms of `Objective` compare moments, which do not say where something is, or whether it is
+painted at all. Those of this module oppose what their minimizers then did: a subject that stays a
+photograph (`residue_loss`), one mark stamped again and again (`repetition_loss`), colors that drift
+(`palette_loss`), and marks that are averages of those of the style (`nearest_loss`). Each gives one
+value a picture, (B,), in float32.
+"""
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FINE = 4.0  # pixels, deviation of the blur that fine luma is what remains of, for residues
+LUMA = (0.299, 0.587, 0.114)
+WINDOW = 32  # pixels, side of the windows in which residues are measured
+# levels of 255, deviation of fine luma from which on a window has detail to leave
+MIN_DETAIL = 3.0
+DETAILED_SHARE = 0.5  # of the windows of a photograph, those with most detail are compared
+KEPT_DETAIL = 0.45  # correlation with the photograph that costs nothing: a subject needs outlines
+
+MARK = 12.0  # pixels, deviation of the blur for repetitions, and the least distance of two marks
+FREE_REPETITION = 0.15  # autocorrelation that marks without any order reach in a crop
+PEAKS = 16  # largest autocorrelations, whose mean is taken
+
+PALETTE_DIRECTIONS = 16
+PALETTE_RANKS = 512
+MIN_PALETTE_VARIANCE = 25.0  # of Lab colors: a style of one color has no palette to miss
+
+
+# Luma
+
+
+def luma(picture: Tensor) -> Tensor:
+    """Compute the luma of RGB pictures (B, 3, H, W): (B, 1, H, W), in the same range."""
+    weights = torch.tensor(LUMA, device=picture.device).view(1, 3, 1, 1)
+    return (picture.float() * weights).sum(1, keepdim=True)
+
+
+def fine_luma(picture: Tensor, deviation: float) -> Tensor:
+    """Subtract the blurred luma from the luma of pictures (B, 3, H, W): (B, 1, H, W)."""
+    gray = luma(picture)
+    radius = math.ceil(2.5 * deviation)
+    x = torch.arange(-radius, radius + 1, dtype=torch.float32, device=gray.device)
+    line = torch.exp(-0.5 * (x / deviation) ** 2)
+    line = line / line.sum()
+    blurred = F.pad(gray, (radius,) * 4, mode="reflect")
+    blurred = F.conv2d(blurred, line.view(1, 1, 1, -1))
+    return gray - F.conv2d(blurred, line.view(1, 1, -1, 1))
+
+
+# The photograph that is left
+
+
+class Detail(NamedTuple):
+    """Where a photograph has detail.
+
+    Attributes:
+        fine: its fine luma, (B, 1, H, W).
+        weights: of windows, (B, 1, h, w): 1 where they are compared, else 0.
+    """
+
+    fine: Tensor
+    weights: Tensor
+
+
+def find_detail(photo: Tensor) -> Detail:
+    """Find the windows of photographs (B, 3, H, W), RGB in 0..1, that have most detail."""
+    fine = fine_luma(photo, FINE)
+    deviations = _window_mean(fine.square()).sqrt()
+    limit = deviations.flatten(1).quantile(1 - DETAILED_SHARE, dim=1).view(-1, 1, 1, 1)
+    weights = (deviations >= limit) & (deviations > MIN_DETAIL / 255)
+    return Detail(fine, weights.float())
+
+
+def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
+    """Measure how much of the photograph's fine luma is left where it has detail.
+
+    It is the correlation of the fine luma of picture and photograph in windows, as far as it is
+    above `KEPT_DETAIL`, averaged. Windows count alike. So it does not help to paint some of the
+    subject over and leave the rest as it is.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1.
+        detail: of the photographs.
+    """
+    x, y = detail.fine, fine_luma(picture, FINE)
+    least = (0.5 / 255) ** 2
+    correlation = _window_mean(x * y) / (
+        (_window_mean(x.square()) + least) * (_window_mean(y.square()) + least)
+    ).sqrt()
+    excess = (correlation - KEPT_DETAIL).clamp_min(0) * detail.weights
+    return excess.sum((1, 2, 3)) / detail.weights.sum((1, 2, 3)).clamp_min(1)
+
+
+def _window_mean(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, WINDOW, WINDOW // 2)
+
+
+# Marks that are stamped
+
+
+def repetition_loss(picture: Tensor) -> Tensor:
+    """Measure how much a mark is repeated, on paintings of smooth pictures.
+
+    It is the mean of the largest normalized autocorrelations of fine luma, farther than `MARK`
+    pixels from the origin, as far as it is above `FREE_REPETITION`.
+
+    Args:
+        picture: (B, 3, S, S), RGB in 0..1: paintings of pictures without detail.
+    """
+    fine = fine_luma(picture, MARK)[:, 0, 8:-8, 8:-8]
+    window, overlap, allowed = _autocorrelation_window(fine.shape[-1], fine.device)
+    fine = (fine - fine.mean((1, 2), keepdim=True)) * window
+    size = 2 * fine.shape[-1]
+    power = torch.fft.rfft2(fine, (size, size)).abs().square()
+    r = torch.fft.irfft2(power, (size, size))
+    r = r / (r[:, :1, :1] + 1e-6) / overlap
+    peaks = r.flatten(1)[:, allowed].topk(PEAKS, dim=1).values
+    return (peaks.mean(1) - FREE_REPETITION).clamp_min(0)
+
+
+@cache
+def _autocorrelation_window(side: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Make a Hann window, its autocorrelation, and the numbers of the shifts that count."""
+    line = torch.hann_window(side, periodic=False, device=device)
+    window = line[:, None] * line
+    overlap = torch.fft.irfft2(
+        torch.fft.rfft2(window, (2 * side, 2 * side)).abs().square(), (2 * side, 2 * side)
+    )
+    overlap = (overlap / overlap[0, 0]).clamp_min(0.2)
+    shift = torch.fft.fftfreq(2 * side, 1 / (2 * side), device=device)
+    distance = torch.hypot(shift[:, None], shift[None])
+    # half of the plane, as the other half is the same
+    allowed = (distance > MARK) & (distance < 0.55 * side) & (shift[:, None] >= 0)
+    return window, overlap, allowed.flatten().nonzero()[:, 0]
+
+
+# Colors
+
+
+class Palette(NamedTuple):
+    """The colors of a style picture.
+
+    Attributes:
+        quantiles: of Lab colors along `palette_directions`, (B, ranks, directions), ascending.
+        variance: of the colors, (B,).
+    """
+
+    quantiles: Tensor
+    variance: Tensor
+
+
+def palette(style: Tensor) -> Palette:
+    """Describe the colors of style pictures (B, 3, H, W), RGB in 0..1."""
+    colors = to_lab(style).flatten(2).transpose(1, 2)
+    variance = colors.var(1).sum(1).clamp_min(MIN_PALETTE_VARIANCE)
+    return Palette(_quantiles(colors), variance)
+
+
+def palette_loss(picture: Tensor, target: Palette) -> Tensor:
+    """Compute the sliced Wasserstein distance of colors over the variance of the style's.
+
+    Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of measures", with squared
+    distances, in Lab, on every fourth row and column.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1.
+        target: colors of the styles.
+    """
+    colors = to_lab(picture[:, :, 1::4, 2::4]).flatten(2).transpose(1, 2)
+    difference = _quantiles(colors) - target.quantiles
+    return 3 * difference.square().mean((1, 2)) / target.variance
+
+
+def _quantiles(colors: Tensor) -> Tensor:
+    """Sort Lab colors (B, n, 3) along the directions, and average them in `PALETTE_RANKS` bins."""
+    ordered = (colors @ palette_directions(colors.device)).sort(1).values
+    return F.adaptive_avg_pool1d(ordered.transpose(1, 2), PALETTE_RANKS).transpose(1, 2)
+
+
+@cache
+def palette_directions(device: torch.device) -> Tensor:
+    """Give directions that are spread evenly over half a sphere: (3, directions)."""
+    k = torch.arange(PALETTE_DIRECTIONS, dtype=torch.float32) + 0.5
+    z = k / PALETTE_DIRECTIONS
+    angle = math.pi * (1 + 5**0.5) * k  # of the golden ratio
+    radius = (1 - z * z).sqrt()
+    return torch.stack([z, radius * angle.cos(), radius * angle.sin()]).to(device)
+
+
+def to_lab(picture: Tensor) -> Tensor:
+    """Convert sRGB pictures (B, 3, H, W) in 0..1 to CIE Lab, for a white of D65."""
+    rgb = picture.float().clamp(0, 1)
+    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).clamp_min(1e-4) ** 2.4, rgb / 12.92)
+    to_xyz = torch.tensor(
+        [
+            [0.412453 / 0.95047, 0.357580 / 0.95047, 0.180423 / 0.95047],
+            [0.212671, 0.715160, 0.072169],
+            [0.019334 / 1.08883, 0.119193 / 1.08883, 0.950227 / 1.08883],
+        ],
+        device=picture.device,
+    )
+    xyz = torch.einsum("ij,bjhw->bihw", to_xyz, linear)
+    f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-4) ** (1 / 3), 7.787 * xyz + 16 / 116)
+    x, y, z = f.unbind(1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
+
+
+# Marks of the style
+
+
+class Marks(NamedTuple):
+    """Features of a style picture at some of its positions.
+
+    Attributes:
+        center: their mean, (B, C).
+        features: without the mean, of length 1, (B, n, C).
+    """
+
+    center: Tensor
+    features: Tensor
+
+
+def pick_marks(f: Tensor, count: int) -> Marks:
+    """Pick features (B, C, H, W) at `count` positions that are spread evenly.
+
+    Args:
+        f: features of style pictures.
+        count: positions; they repeat where a picture has fewer.
+    """
+    flat = f.flatten(2).transpose(1, 2)
+    center = flat.float().mean(1)
+    numbers = torch.linspace(0, flat.shape[1] - 1, count, device=f.device).round().long()
+    picked = flat[:, numbers] - center[:, None].to(f.dtype)
+    return Marks(center, F.normalize(picked.float(), dim=2).to(f.dtype))
+
+
+def nearest_loss(f: Tensor, marks: Marks) -> Tensor:
+    """Compute the mean cosine distance of features to the nearest of the style's.
+
+    Kolkin et al. 2022 ("Neural neighbor style transfer") and Zhang et al. 2022 ("ARF", eq. 2). So a
+    place looks like some place of the style, not like an average of several. As in the former, the
+    mean of the features is taken out: here, that of the style. Every second row and column counts.
+
+    Args:
+        f: features of the painting, (B, C, H, W).
+        marks: of the style.
+    """
+    flat = f[:, :, ::2, 1::2].flatten(2).transpose(1, 2)
+    flat = F.normalize(flat.float() - marks.center[:, None], dim=2).to(marks.features.dtype)
+    similarity = flat @ marks.features.transpose(1, 2)
+    return 1 - similarity.amax(2).float().mean(1)
