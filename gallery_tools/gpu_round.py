@@ -46,7 +46,7 @@ from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.predictor import StylePredictor, new_predictor
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
 from impasto.learning.tensors import best_device, pixels
-from impasto.learning.training.batches import move_photos
+from impasto.learning.training.batches import MAX_NOISE
 from impasto.learning.training.content_weight import log_compress
 from impasto.learning.training.paintings import read_catalog
 from impasto.learning.training.settings import TrainingSettings
@@ -160,14 +160,16 @@ class Styles(NamedTuple):
     marks: flaws.Marks
     palette: flaws.Palette
 
-    def rows(self, numbers: Tensor, marks: int) -> "Styles":
-        """Pick styles (B,), and `marks` of their marks at random."""
-        some = torch.randint(self.marks.features.shape[1], (marks,), device=self.statistics.device)
+    def rows(self, numbers: Tensor, marks: Tensor | None) -> "Styles":
+        """Pick styles (B,), and these of their marks, or all."""
+        features = self.marks.features[numbers]
         return Styles(
             self.statistics[numbers],
             {layer: target.rows(numbers) for layer, target in self.layers.items()},
             {layer: Moments(*(p[numbers] for p in m)) for layer, m in self.coarse.items()},
-            flaws.Marks(self.marks.center[numbers], self.marks.features[numbers][:, some]),
+            flaws.Marks(
+                self.marks.center[numbers], features if marks is None else features[:, marks]
+            ),
             flaws.Palette(*(part[numbers] for part in self.palette)),
         )
 
@@ -329,6 +331,35 @@ def device(objective: Objective) -> torch.device:
     return objective.perceptual.mean.device
 
 
+class Draw(NamedTuple):
+    """What is drawn for a step.
+
+    Attributes:
+        numbers: of the crops, (B,); the first are skies.
+        rows: numbers of styles of the gallery.
+        own: which of these are painted by their own embeddings, not as predicted.
+        views: numbers of views of art, whose predictions the others are painted by.
+        order: in which these styles meet the crops, (B,).
+        marks: numbers of the marks that are compared.
+        corners: where the noise is cut, (2, B, 1).
+        moved: rows and columns of pictures that have moved, (2, S).
+    """
+
+    numbers: Tensor
+    rows: Tensor
+    own: Tensor
+    views: Tensor
+    order: Tensor
+    marks: Tensor
+    corners: Tensor
+    moved: Tensor
+
+
+def _move(pictures: Tensor, moved: Tensor) -> Tensor:
+    """Move pictures (B, 3, S, S) in a circle."""
+    return pictures.index_select(2, moved[0]).index_select(3, moved[1])
+
+
 # One network
 
 
@@ -343,7 +374,10 @@ class Run:
         weights: what learns, with `embeddings` as differences to predictions.
         batch: pictures a step.
         steps: done so far, in all rounds and in this one.
-        sums: of loss terms since the last report.
+        pictures: painted so far.
+        sums: of loss terms since the last report, of `counted` steps.
+        terms: their names.
+        graphs: recorded steps, by the size of crops.
     """
 
     name: str
@@ -353,8 +387,10 @@ class Run:
     batch: int
     steps: int = 0
     pictures: int = 0
-    sums: dict[str, Tensor] = field(default_factory=dict)
+    sums: Tensor | None = None
     counted: int = 0
+    terms: list[str] = field(default_factory=list)
+    graphs: dict[int, Any] = field(default_factory=dict)
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -377,6 +413,7 @@ class Round:
         self.objective = Objective(vgg.to(self.device), LossWeights(local=3.0), even_content=True)
         self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
         self.runs: dict[str, Run] = {}
+        self.pool: Any = None
         self.began = began
         lite = _statistics(args.gallery).to(self.device)
         names = args.paintings.split(",") if args.paintings else ()
@@ -438,69 +475,100 @@ class Round:
     def step(self, run: Run, fraction: float) -> None:
         """Train a network by one step."""
         content = self.content if fraction < LARGER_FROM else self.larger
-        batch = run.batch if content is self.content else run.batch * 2 // 3
-        flat = max(1, round(batch * FLAT_SHARE))
-        where = self.device
-        numbers = torch.cat(
-            [
-                torch.randint(content.flat, (flat,), device=where),
-                torch.randint(content.flat, len(content.crops), (batch - flat,), device=where),
-            ]
-        )
-        photos = pixels(content.crops[numbers])
-        target = ContentTarget(content.target.features[numbers], content.target.floor[numbers])
-        # flat pictures come with styles of both kinds, as the rest does
-        shuffled = torch.randperm(batch, device=where)
-        viewed = round(batch * PREDICTED)
-        rows = torch.randperm(max(len(self.names), batch), device=where)[: batch - viewed]
-        rows = rows % len(self.names)
-        one_hot = F.one_hot(rows, len(self.names)).float()
-        own = one_hot @ run.embeddings * (torch.rand(len(rows), 1, device=where) > ALONE)
-        chosen = torch.randint(len(self.views.statistics), (viewed,), device=where)
-        styles = Styles.joined(
-            [self.gallery.rows(rows, MARKS_VIEW), self.views.rows(chosen, MARKS_VIEW)]
-        )
-        embeddings = run.predictor.from_statistics(styles.statistics)
-        embeddings = torch.cat([embeddings[: len(rows)] + own, embeddings[len(rows) :]])
-        styles, embeddings = styles.rows(shuffled, MARKS_VIEW), embeddings[shuffled]
-        noise = self._noise(batch, photos.shape[-1])
-        pictures = self.paint(run, photos, embeddings, noise)
-        terms = self.terms(run, pictures, photos, target, styles, flat)
-        weights = WEIGHTS[run.name]
-        if weights.stability:
-            terms["stability"] = self._instability(run, pictures, photos, embeddings, noise)
-        loss = torch.stack(
-            [getattr(weights, name) * term.mean() for name, term in terms.items()]
-        ).sum()
-        run.weights.compute_gradients(loss)
-        for p in run.weights.parameters.values():
-            if (
-                p.grad is not None
-            ):  # one that is not finite makes all of them so: then nothing moves
-                p.grad.nan_to_num_(0.0, 0.0, 0.0)
+        draw = self.draw(run, content)
+        if self.device.type == "cuda" and not self.args.eager:
+            terms = self._replay(run, content, draw)
+        else:
+            for optimizer in run.weights.optimizers:
+                optimizer.zero_grad()
+            terms = self.differentiate(run, content, draw)
+        gradients = [p.grad for p in run.weights.parameters.values() if p.grad is not None]
+        nn.utils.clip_grad_norm_(run.weights.parameters.values(), run.weights.settings.clip)
+        for gradient in gradients:  # if one is not finite, all are not: then nothing moves
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
         run.weights.update(run.steps, fraction)
         run.steps += 1
-        run.pictures += batch
+        run.pictures += len(draw.numbers)
         run.counted += 1
-        for name, term in terms.items():
-            run.sums[name] = run.sums.get(name, 0.0) + term.detach().mean()
+        run.sums = terms.clone() if run.sums is None else run.sums + terms
+
+    def draw(self, run: Run, content: Content) -> Draw:
+        """Draw what a step paints, in which styles."""
+        where = self.device
+        size = content.crops.shape[1]
+        batch = run.batch if content is self.content else run.batch * 2 // 3
+        flat = self.flat(batch)
+        viewed = round(batch * PREDICTED)
+        photos = torch.randint(content.flat, len(content.crops), (batch - flat,), device=where)
+        rows = torch.randperm(max(len(self.names), batch), device=where)[: batch - viewed]
+        offset = 2 * (run.steps % 2) * torch.randint(-2, 3, (2, 1), device=where)
+        return Draw(
+            torch.cat([torch.randint(content.flat, (flat,), device=where), photos]),
+            rows % len(self.names),
+            torch.rand(len(rows), 1, device=where) > ALONE,
+            torch.randint(len(self.views.statistics), (viewed,), device=where),
+            torch.randperm(batch, device=where),
+            torch.randint(MARKS_GALLERY, (MARKS_VIEW,), device=where),
+            torch.randint(NOISE_SIDE, (2, batch, 1), device=where),
+            (torch.arange(size, device=where) - offset) % size,
+        )
+
+    @staticmethod
+    def flat(batch: int) -> int:
+        """Tell how many pictures of a batch are skies."""
+        return max(1, round(batch * FLAT_SHARE))
+
+    def differentiate(self, run: Run, content: Content, draw: Draw) -> Tensor:
+        """Compute all gradients of a step.
+
+        Returns:
+            The mean of each loss term.
+        """
+        photos = pixels(content.crops[draw.numbers])
+        target = ContentTarget(*(part[draw.numbers] for part in content.target))
+        known = torch.arange(len(self.names), device=self.device)
+        own = (draw.rows[:, None] == known).float() @ run.embeddings * draw.own
+        styles = Styles.joined(
+            [
+                self.gallery.rows(draw.rows, draw.marks),
+                self.views.rows(draw.views, draw.marks % MARKS_VIEW),
+            ]
+        )
+        embeddings = run.predictor.from_statistics(styles.statistics)
+        embeddings = torch.cat([embeddings[: len(own)] + own, embeddings[len(own) :]])
+        # skies come with styles of both kinds, as the rest does
+        styles, embeddings = styles.rows(draw.order, None), embeddings[draw.order]
+        line = torch.arange(photos.shape[-1] // 2, device=self.device)
+        down, across = draw.corners + line
+        noise = self.noise[0, 0][down[:, :, None], across[:, None]][:, None]
+        pictures = self.paint(run, photos, embeddings, noise)
+        terms = self.terms(run, pictures, photos, target, styles)
+        weights = WEIGHTS[run.name]
+        if weights.stability:
+            some = slice(None, None, 2)
+            grain = MAX_NOISE * torch.rand(1, device=self.device) * torch.randn_like(photos[some])
+            moved = (_move(photos[some], draw.moved) + grain).clamp(0, 1)
+            again = self.paint(run, moved, embeddings[some], noise[some])
+            terms["stability"] = instability(_move(pictures[some], draw.moved), again, border=32)
+        run.terms = list(terms)
+        means = {name: term.mean() for name, term in terms.items()}
+        loss = sum(getattr(weights, name) * mean for name, mean in means.items())
+        assert isinstance(loss, Tensor)
+        loss.backward()
+        return torch.stack(list(means.values())).detach()
 
     def paint(self, run: Run, photos: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
         """Paint photographs, in the type of the perceptual network."""
         dtype = self.objective.perceptual.dtype
-        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32):
+        with torch.autocast(
+            self.device.type, dtype=dtype, enabled=dtype != torch.float32, cache_enabled=False
+        ):
             return run.network(photos, embeddings, noise).float()
 
     def terms(
-        self,
-        run: Run,
-        pictures: Tensor,
-        photos: Tensor,
-        target: ContentTarget,
-        styles: Styles,
-        flat: int,
+        self, run: Run, pictures: Tensor, photos: Tensor, target: ContentTarget, styles: Styles
     ) -> dict[str, Tensor]:
-        """Compute all loss terms; the first `flat` pictures are painted skies."""
+        """Compute all loss terms but that of stability; the first pictures are painted skies."""
         weights = WEIGHTS[run.name]
         features = self.objective.perceptual(pictures, STYLE_LAYERS)
         terms = {
@@ -517,24 +585,47 @@ class Round:
         terms["residue"] = flaws.residue_loss(pictures, flaws.find_detail(photos))
         terms["palette"] = log_compress(flaws.palette_loss(pictures, styles.palette))
         # of a few pictures, with the weight of all
-        terms["repetition"] = flaws.repetition_loss(pictures[:flat])
+        terms["repetition"] = flaws.repetition_loss(pictures[: self.flat(len(pictures))])
         return terms
 
-    def _noise(self, batch: int, size: int) -> Tensor:
-        """Cut noise for each picture, each from another place."""
-        tops, lefts = np.random.randint(NOISE_SIDE, size=(2, batch))
-        half = size // 2
-        return torch.cat(
-            [self.noise[:, :, t : t + half, s : s + half] for t, s in zip(tops, lefts, strict=True)]
-        )
+    def _replay(self, run: Run, content: Content, draw: Draw) -> Tensor:
+        """Compute the gradients by replaying one step that the GPU has recorded.
 
-    def _instability(
-        self, run: Run, pictures: Tensor, photos: Tensor, embeddings: Tensor, noise: Tensor
-    ) -> Tensor:
-        some = slice(None, None, 2)
-        moved, (down, right) = move_photos(photos[some], 5, run.steps)
-        again = self.paint(run, moved, embeddings[some], noise[some])
-        return instability(pictures[some], again.roll((-down, -right), (2, 3)), border=32)
+        A step has thousands of small operations. Asked for one by one, they would take longer than
+        the GPU takes for them.
+        """
+        size = content.crops.shape[1]
+        if size not in run.graphs:
+            run.graphs.clear()
+            run.graphs[size] = self._record(run, content, draw)
+        graph, static, means = run.graphs[size]
+        for kept, drawn in zip(static, draw, strict=True):
+            kept.copy_(drawn)
+        graph.replay()
+        return means
+
+    def _record(self, run: Run, content: Content, draw: Draw) -> tuple[Any, Draw, Tensor]:
+        static = Draw(*(part.clone() for part in draw))
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(2):
+                self._forget_gradients(run)
+                self.differentiate(run, content, static)
+        torch.cuda.current_stream().wait_stream(stream)
+        self._forget_gradients(run)
+        torch.cuda.empty_cache()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self.pool):
+            means = self.differentiate(run, content, static)
+        self.pool = self.pool or graph.pool()
+        self.say("recorded", run.name)
+        return graph, static, means
+
+    @staticmethod
+    def _forget_gradients(run: Run) -> None:
+        for p in run.weights.parameters.values():
+            p.grad = None
 
     # The whole round
 
@@ -562,11 +653,39 @@ class Round:
         self.report(1.0)
         self.save()
 
+    def profile(self) -> None:
+        """Print the time of steps, and what takes it."""
+        torch_profiler = torch.profiler
+        for name, run in self.runs.items():
+            for fraction in (0.5, 0.9):
+                for _ in range(3):
+                    self.step(run, fraction)
+                torch.cuda.synchronize()
+                start = time.perf_counter()
+                for _ in range(8):
+                    self.step(run, fraction)
+                asked = time.perf_counter()
+                torch.cuda.synchronize()
+                end = time.perf_counter()
+                self.say(name, fraction, f"{125 * (end - start):.1f} ms a step, asked for in")
+                self.say(f"  {125 * (asked - start):.1f} ms")
+                if name == "large":
+                    with torch_profiler.profile() as profiled:
+                        self.step(run, fraction)
+                        torch.cuda.synchronize()
+                    print(
+                        profiled.key_averages().table(
+                            sort_by="cuda_time_total", row_limit=45, max_name_column_width=70
+                        )
+                    )
+
     def report(self, fraction: float) -> None:
         """Print the mean loss terms since the last report."""
         for run in self.runs.values():
             if run.counted:
-                means = {k: round(float(v) / run.counted, 3) for k, v in run.sums.items()}
+                assert run.sums is not None
+                values = (run.sums / run.counted).tolist()
+                means = {k: round(v, 3) for k, v in zip(run.terms, values, strict=True)}
                 memory = (
                     torch.cuda.max_memory_allocated() / 2**30 if self.device.type == "cuda" else 0
                 )
@@ -574,7 +693,7 @@ class Round:
                     f"{fraction:.3f} {run.name} step {run.steps}, {run.pictures} pictures,",
                     f"{memory:.0f} GiB {json.dumps(means)}",
                 )
-                run.sums, run.counted = {}, 0
+                run.sums, run.counted = None, 0
 
     def save(self) -> None:
         """Write a checkpoint of each network: running means, in float16, and facts."""
@@ -743,6 +862,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--crops", type=int, default=7000)
     running.add_argument("--views", type=int, default=6000)
     running.add_argument("--rate", type=float, default=0.0, help="factor of the learning rates")
+    running.add_argument("--eager", action="store_true", help="record no steps")
+    running.add_argument("--profile", action="store_true", help="print what takes the time")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")
     running.add_argument("--size", type=int, default=CROPS[0], help="of crops, pixels")
@@ -765,7 +886,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in args.networks.split(","):
         whole.start(name)
     whole.say("ready")
-    whole.train()
+    if args.profile:
+        whole.profile()
+    else:
+        whole.train()
 
 
 if __name__ == "__main__":

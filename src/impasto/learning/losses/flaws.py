@@ -21,12 +21,18 @@ WINDOW = 32  # pixels, side of the windows in which residues are measured
 # levels of 255, deviation of fine luma from which on a window has detail to leave
 MIN_DETAIL = 3.0
 DETAILED_SHARE = 0.5  # of the windows of a photograph, those with most detail are compared
-KEPT_DETAIL = 0.45  # correlation with the photograph that costs nothing: a subject needs outlines
+KEPT_DETAIL = 0.55  # correlation with the photograph that costs nothing: a subject needs outlines
 
 MARK = 12.0  # pixels, deviation of the blur for repetitions, and the least distance of two marks
 FREE_REPETITION = 0.15  # autocorrelation that marks without any order reach in a crop
 PEAKS = 16  # largest autocorrelations, whose mean is taken
 
+# linear sRGB to XYZ over that of white, row by row
+TO_XYZ = (
+    *(0.412453 / 0.95047, 0.357580 / 0.95047, 0.180423 / 0.95047),
+    *(0.212671, 0.715160, 0.072169),
+    *(0.019334 / 1.08883, 0.119193 / 1.08883, 0.950227 / 1.08883),
+)
 PALETTE_DIRECTIONS = 16
 PALETTE_RANKS = 512
 MIN_PALETTE_VARIANCE = 25.0  # of Lab colors: a style of one color has no palette to miss
@@ -37,8 +43,7 @@ MIN_PALETTE_VARIANCE = 25.0  # of Lab colors: a style of one color has no palett
 
 def luma(picture: Tensor) -> Tensor:
     """Compute the luma of RGB pictures (B, 3, H, W): (B, 1, H, W), in the same range."""
-    weights = torch.tensor(LUMA, device=picture.device).view(1, 3, 1, 1)
-    return (picture.float() * weights).sum(1, keepdim=True)
+    return (picture.float() * _constant(LUMA, picture.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def fine_luma(picture: Tensor, deviation: float) -> Tensor:
@@ -51,6 +56,12 @@ def fine_luma(picture: Tensor, deviation: float) -> Tensor:
     blurred = F.pad(gray, (radius,) * 4, mode="reflect")
     blurred = F.conv2d(blurred, line.view(1, 1, 1, -1))
     return gray - F.conv2d(blurred, line.view(1, 1, -1, 1))
+
+
+@cache
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Keep numbers on a device: a step that is recorded on a GPU cannot send them there."""
+    return torch.tensor(values, device=device)
 
 
 # The photograph that is left
@@ -72,7 +83,8 @@ def find_detail(photo: Tensor) -> Detail:
     """Find the windows of photographs (B, 3, H, W), RGB in 0..1, that have most detail."""
     fine = fine_luma(photo, FINE)
     deviations = _window_mean(fine.square()).sqrt()
-    limit = deviations.flatten(1).quantile(1 - DETAILED_SHARE, dim=1).view(-1, 1, 1, 1)
+    ordered = deviations.flatten(1).sort(1).values
+    limit = ordered[:, int((1 - DETAILED_SHARE) * ordered.shape[1])].view(-1, 1, 1, 1)
     weights = (deviations >= limit) & (deviations > MIN_DETAIL / 255)
     return Detail(fine, weights.float())
 
@@ -90,9 +102,10 @@ def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
     """
     x, y = detail.fine, fine_luma(picture, FINE)
     least = (0.5 / 255) ** 2
-    correlation = _window_mean(x * y) / (
-        (_window_mean(x.square()) + least) * (_window_mean(y.square()) + least)
-    ).sqrt()
+    correlation = (
+        _window_mean(x * y)
+        / ((_window_mean(x.square()) + least) * (_window_mean(y.square()) + least)).sqrt()
+    )
     excess = (correlation - KEPT_DETAIL).clamp_min(0) * detail.weights
     return excess.sum((1, 2, 3)) / detail.weights.sum((1, 2, 3)).clamp_min(1)
 
@@ -179,8 +192,11 @@ def palette_loss(picture: Tensor, target: Palette) -> Tensor:
 
 def _quantiles(colors: Tensor) -> Tensor:
     """Sort Lab colors (B, n, 3) along the directions, and average them in `PALETTE_RANKS` bins."""
-    ordered = (colors @ palette_directions(colors.device)).sort(1).values
-    return F.adaptive_avg_pool1d(ordered.transpose(1, 2), PALETTE_RANKS).transpose(1, 2)
+    values = (colors @ palette_directions(colors.device)).transpose(1, 2)
+    count = values.shape[2] // PALETTE_RANKS * PALETTE_RANKS
+    # evenly many a bin, so that some colors are left out: they are in no order yet
+    ordered = values[:, :, :count].sort(2).values
+    return ordered.unflatten(2, (PALETTE_RANKS, -1)).mean(3).transpose(1, 2)
 
 
 @cache
@@ -197,15 +213,7 @@ def to_lab(picture: Tensor) -> Tensor:
     """Convert sRGB pictures (B, 3, H, W) in 0..1 to CIE Lab, for a white of D65."""
     rgb = picture.float().clamp(0, 1)
     linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).clamp_min(1e-4) ** 2.4, rgb / 12.92)
-    to_xyz = torch.tensor(
-        [
-            [0.412453 / 0.95047, 0.357580 / 0.95047, 0.180423 / 0.95047],
-            [0.212671, 0.715160, 0.072169],
-            [0.019334 / 1.08883, 0.119193 / 1.08883, 0.950227 / 1.08883],
-        ],
-        device=picture.device,
-    )
-    xyz = torch.einsum("ij,bjhw->bihw", to_xyz, linear)
+    xyz = torch.einsum("ij,bjhw->bihw", _constant(TO_XYZ, picture.device).view(3, 3), linear)
     f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-4) ** (1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = f.unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
