@@ -14,9 +14,10 @@ network, from which the next round goes on (`--resume`). `write` makes a gallery
 import argparse
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
@@ -60,10 +61,19 @@ QUALITIES = {"photos": 66, "art": 66, "paintings": 88}
 VGG_CONVOLUTIONS = 9  # up to conv4_1
 
 NETWORKS = ("large", "base", "small")
-TURNS = ("large", "base", "large", "small", "large")  # whose step it is, again and again
+TURNS = (
+    "large",
+    "base",
+    "large",
+    "large",
+    "small",
+    "large",
+    "base",
+)  # whose step it is, again and again
 HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of new predictors
-LARGER_FROM = 0.7  # of the run: from here on, crops are larger
-CROPS = (256, 320)  # pixels
+CROP = 288  # pixels
+COMPILE_SECONDS = 70  # after which a part is used as it is
+COMPILE_ERROR = 0.1  # of gradients, relative: bfloat16 alone makes some hundredths
 FLAT_SHARE = 1 / 12  # of a batch: generated skies, on which repetitions are measured
 PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
 MARKS_GALLERY, MARKS_VIEW = 4096, 1024  # features of a style that marks are compared with
@@ -76,7 +86,7 @@ MIN_VIEW = 160  # pixels: smaller views have fewer positions than marks
 class RoundWeights:
     """Weights of the terms of a round, and whether the network is asked to be steady."""
 
-    content: float = 1.0
+    content: float = 1.6
     style: float = 5.0
     local: float = 3.0
     coarse: float = 0.0
@@ -241,7 +251,7 @@ def skies(count: int, size: int, seed: int) -> np.ndarray:
 def _crop_photo(number: int, paths: Sequence[Path], size: int) -> np.ndarray:
     rng = np.random.default_rng([7, number, size])
     picture = Image.open(paths[number % len(paths)]).convert("RGB")
-    crop = random_crop(picture, size, rng, (max(size, 256), max(1.45 * 256, 1.15 * size)))
+    crop = random_crop(picture, size, rng, (size, 1.3 * size))
     if rng.random() < 0.15:  # contrast and exposure: nights, backlight, haze
         levels = 255 * (crop / 255) ** np.exp(rng.normal(0, 0.5))
         crop = (128 + (levels - 128) * rng.uniform(0.5, 1.3)).clip(0, 255).astype(np.uint8)
@@ -263,12 +273,10 @@ class Pictures(NamedTuple):
     Attributes:
         views: of art, uint8, of several sizes.
         crops: of photographs, uint8 (n, S, S, 3).
-        larger: the same, for the last part of the run.
     """
 
     views: list[np.ndarray]
     crops: np.ndarray
-    larger: np.ndarray | None
 
 
 def draw_pictures(args: argparse.Namespace) -> Pictures:
@@ -284,7 +292,6 @@ def draw_pictures(args: argparse.Namespace) -> Pictures:
         return Pictures(
             list(pool.map(view, range(args.views), chunksize=16)),
             crops(args.crops, args.size),
-            crops(args.crops // 2, args.larger) if args.larger else None,
         )
 
 
@@ -343,6 +350,7 @@ class Draw(NamedTuple):
         marks: numbers of the marks that are compared.
         corners: where the noise is cut, (2, B, 1).
         moved: rows and columns of pictures that have moved, (2, S).
+        grain: noise of a camera, for half of the pictures, where steadiness is asked for.
     """
 
     numbers: Tensor
@@ -353,6 +361,7 @@ class Draw(NamedTuple):
     marks: Tensor
     corners: Tensor
     moved: Tensor
+    grain: Tensor
 
 
 def _move(pictures: Tensor, moved: Tensor) -> Tensor:
@@ -370,6 +379,7 @@ class Run:
     Attributes:
         name: of the network.
         network: as it learns.
+        painter: the same, compiled.
         predictor: as it learns; statistics are computed elsewhere.
         weights: what learns, with `embeddings` as differences to predictions.
         batch: pictures a step.
@@ -377,11 +387,13 @@ class Run:
         pictures: painted so far.
         sums: of loss terms since the last report, of `counted` steps.
         terms: their names.
-        graphs: recorded steps, by the size of crops.
+        graph: a recorded step, what it reads, and what it leaves.
+        eager: whether steps are not recorded.
     """
 
     name: str
     network: TransformerNetwork
+    painter: Any
     predictor: StylePredictor
     weights: LearningWeights
     batch: int
@@ -390,7 +402,8 @@ class Run:
     sums: Tensor | None = None
     counted: int = 0
     terms: list[str] = field(default_factory=list)
-    graphs: dict[int, Any] = field(default_factory=dict)
+    graph: Any = None
+    eager: bool = False
 
     @property
     def embeddings(self) -> nn.Parameter:
@@ -422,18 +435,69 @@ class Round:
         self.views = describe_views(pictures.views, self.objective, lite)
         self.say(len(self.views.statistics), "views")
         self.content = make_content(pictures.crops, self.objective)
-        self.larger = self.content
-        if pictures.larger is not None:
-            self.larger = make_content(pictures.larger, self.objective)
         self.say(len(self.content.crops), "crops")
         # from here on, the same shapes come again and again
         torch.backends.cudnn.benchmark = True
+        self.perceptual: Any = self.objective.perceptual
+        picture = pixels(self.content.crops[-args.batch :]).requires_grad_()
+        self.perceptual = self.compiled(
+            "perceptual",
+            self.objective.perceptual,
+            [picture],
+            lambda module, _: sum(
+                (f.float() ** 2).mean() for f in module(picture, STYLE_LAYERS).values()
+            ),
+        )
 
     def say(self, *words: object) -> None:
         """Print a line with the time since the start."""
         print(f"{time.perf_counter() - self.began:6.1f} s", *words, flush=True)
 
     # Starting
+
+    def compiled(
+        self, name: str, module: nn.Module, parameters: Iterable[Tensor], run: Callable[..., Any]
+    ) -> Any:
+        """Compile a part, or leave it as it is where that fails, takes long, or changes gradients.
+
+        Args:
+            name: of the part.
+            module: the part.
+            parameters: whose gradients are compared.
+            run: computes something by the part as it is given.
+        """
+        if name not in self.args.compile.split(","):
+            return module
+        torch.manual_seed(2)
+        parameters = [p for p in parameters if p.requires_grad]
+
+        def gradients(part: Any) -> Tensor:
+            for p in parameters:
+                p.grad = None
+            (run(part, self) ** 2).mean().backward()
+            found = [p.grad.flatten().float() for p in parameters if p.grad is not None]
+            return torch.cat([gradient.detach().clone() for gradient in found])
+
+        def give_up(*_: object) -> None:
+            raise TimeoutError("it takes too long")
+
+        expected = gradients(module)
+        signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(COMPILE_SECONDS)
+        try:
+            compiled = torch.compile(module, dynamic=False)
+            error = (gradients(compiled) - expected).norm() / expected.norm()
+            self.say("compiled", name, f"error {error.item():.4f}")
+            usable = error.item() < COMPILE_ERROR
+        except Exception as problem:  # whatever it is, the part works as it is
+            self.say("not compiled:", name, f"{type(problem).__name__}: {problem}"[:300])
+            torch._dynamo.reset()
+            usable = False
+        finally:
+            signal.alarm(0)
+        for p in parameters:
+            p.grad = None
+        return compiled if usable else module
 
     def start(self, name: str) -> None:
         """Start a network: from a checkpoint, from the gallery, or from nothing."""
@@ -464,19 +528,39 @@ class Round:
         predictor = predictor.to(torch_device)
         if args.rate:
             rates["learning_rate"] *= args.rate
-        settings = TrainingSettings(minutes=args.minutes, warmup=0.03, ema=0.997, **rates)
+        # the fraction of the run that is done is given at every step
+        settings = TrainingSettings(minutes=args.minutes, warmup=0.02, ema=0.997, **rates)
         parameter = nn.Parameter(embeddings.to(torch_device))
         weights = LearningWeights(learning_parameters(parameter, network, predictor), settings)
         batch = args.batch
-        self.runs[name] = Run(name, network, predictor, weights, batch, steps, pictures)
+        painter = self.compiled(
+            name, network, weights.parameters.values(), partial(self._try, network)
+        )
+        self.runs[name] = Run(name, network, painter, predictor, weights, batch, steps, pictures)
+        self.runs[name].eager = args.eager or torch_device.type != "cuda"
+
+    @staticmethod
+    def _try(network: TransformerNetwork, module: Any, whole: "Round") -> Tensor:
+        """Paint some crops by a network as it is, or compiled."""
+        numbers = torch.arange(whole.args.batch, device=whole.device)
+        photos = pixels(whole.content.crops[-whole.args.batch :])
+        generator = torch.Generator(whole.device).manual_seed(1)
+        embeddings = network.neutral_embedding().to(whole.device).repeat(len(numbers), 1)
+        embeddings += 0.1 * torch.randn(
+            embeddings.shape, generator=generator, device=embeddings.device
+        )
+        size = photos.shape[-1] // 2
+        noise = whole.noise[:, :, :size, :size].repeat(len(numbers), 1, 1, 1)
+        with whole.autocast():
+            return module(photos, embeddings, noise).float()
 
     # A step
 
     def step(self, run: Run, fraction: float) -> None:
         """Train a network by one step."""
-        content = self.content if fraction < LARGER_FROM else self.larger
+        content = self.content
         draw = self.draw(run, content)
-        if self.device.type == "cuda" and not self.args.eager:
+        if not run.eager and self._can_replay(run, content, draw):
             terms = self._replay(run, content, draw)
         else:
             for optimizer in run.weights.optimizers:
@@ -496,11 +580,12 @@ class Round:
         """Draw what a step paints, in which styles."""
         where = self.device
         size = content.crops.shape[1]
-        batch = run.batch if content is self.content else run.batch * 2 // 3
+        batch = run.batch
         flat = self.flat(batch)
         viewed = round(batch * PREDICTED)
         photos = torch.randint(content.flat, len(content.crops), (batch - flat,), device=where)
         rows = torch.randperm(max(len(self.names), batch), device=where)[: batch - viewed]
+        grain = (-(-batch // 2) if WEIGHTS[run.name].stability else 0, 3, size, size)
         offset = 2 * (run.steps % 2) * torch.randint(-2, 3, (2, 1), device=where)
         return Draw(
             torch.cat([torch.randint(content.flat, (flat,), device=where), photos]),
@@ -511,6 +596,7 @@ class Round:
             torch.randint(MARKS_GALLERY, (MARKS_VIEW,), device=where),
             torch.randint(NOISE_SIDE, (2, batch, 1), device=where),
             (torch.arange(size, device=where) - offset) % size,
+            MAX_NOISE * torch.rand(1, device=where) * torch.randn(grain, device=where),
         )
 
     @staticmethod
@@ -546,8 +632,7 @@ class Round:
         weights = WEIGHTS[run.name]
         if weights.stability:
             some = slice(None, None, 2)
-            grain = MAX_NOISE * torch.rand(1, device=self.device) * torch.randn_like(photos[some])
-            moved = (_move(photos[some], draw.moved) + grain).clamp(0, 1)
+            moved = (_move(photos[some], draw.moved) + draw.grain).clamp(0, 1)
             again = self.paint(run, moved, embeddings[some], noise[some])
             terms["stability"] = instability(_move(pictures[some], draw.moved), again, border=32)
         run.terms = list(terms)
@@ -559,18 +644,23 @@ class Round:
 
     def paint(self, run: Run, photos: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
         """Paint photographs, in the type of the perceptual network."""
+        with self.autocast():
+            pictures = run.painter(photos, embeddings, noise).float()
+        return pictures.contiguous(memory_format=torch.channels_last)
+
+    def autocast(self) -> torch.autocast:
+        """Compute in the type of the perceptual network."""
         dtype = self.objective.perceptual.dtype
-        with torch.autocast(
+        return torch.autocast(
             self.device.type, dtype=dtype, enabled=dtype != torch.float32, cache_enabled=False
-        ):
-            return run.network(photos, embeddings, noise).float()
+        )
 
     def terms(
         self, run: Run, pictures: Tensor, photos: Tensor, target: ContentTarget, styles: Styles
     ) -> dict[str, Tensor]:
         """Compute all loss terms but that of stability; the first pictures are painted skies."""
         weights = WEIGHTS[run.name]
-        features = self.objective.perceptual(pictures, STYLE_LAYERS)
+        features = self.perceptual(pictures, STYLE_LAYERS)
         terms = {
             name: log_compress(term)
             for name, term in self.objective.terms_of(
@@ -578,8 +668,12 @@ class Round:
             ).items()
         }
         if weights.coarse:
-            half = self.objective.perceptual(F.avg_pool2d(pictures, 2), COARSE_LAYERS)
-            errors = [moment_loss(moments(f), styles.coarse[layer]) for layer, f in half.items()]
+            some = slice(None, None, 2)
+            half = self.objective.perceptual(F.avg_pool2d(pictures[some], 2), COARSE_LAYERS)
+            errors = [
+                moment_loss(moments(f), Moments(*(part[some] for part in styles.coarse[layer])))
+                for layer, f in half.items()
+            ]
             terms["coarse"] = log_compress(torch.stack(errors).mean(0))
         terms["nearest"] = flaws.nearest_loss(features[MARK_LAYER], styles.marks)
         terms["residue"] = flaws.residue_loss(pictures, flaws.find_detail(photos))
@@ -594,15 +688,23 @@ class Round:
         A step has thousands of small operations. Asked for one by one, they would take longer than
         the GPU takes for them.
         """
-        size = content.crops.shape[1]
-        if size not in run.graphs:
-            run.graphs.clear()
-            run.graphs[size] = self._record(run, content, draw)
-        graph, static, means = run.graphs[size]
+        assert run.graph
+        graph, static, means = run.graph
         for kept, drawn in zip(static, draw, strict=True):
             kept.copy_(drawn)
         graph.replay()
         return means
+
+    def _can_replay(self, run: Run, content: Content, draw: Draw) -> bool:
+        """Record a step, unless that is done; where it fails, steps are asked for as usual."""
+        if not run.graph:
+            try:
+                run.graph = self._record(run, content, draw)
+            except Exception as problem:  # whatever it is, steps work without
+                self.say("not recorded:", run.name, f"{type(problem).__name__}: {problem}"[:300])
+                run.eager = True
+                self._forget_gradients(run)
+        return not run.eager
 
     def _record(self, run: Run, content: Content, draw: Draw) -> tuple[Any, Draw, Tensor]:
         static = Draw(*(part.clone() for part in draw))
@@ -632,9 +734,9 @@ class Round:
     def train(self) -> None:
         """Train until the time is over; write checkpoints on the way."""
         args = self.args
-        seconds = 60 * args.minutes
         turns = [name for name in args.turns if name in self.runs]
         start = report = saved = time.perf_counter()
+        seconds = 60 * args.minutes - (start - self.began)
         turn = 0
         while True:
             now = time.perf_counter()
@@ -647,37 +749,10 @@ class Round:
             if now - report > args.report or turn == len(turns):
                 report = now
                 self.report(fraction)
-            if now - saved > 120:
+            if now - saved > 75:
                 saved = now
                 self.save()
         self.report(1.0)
-        self.save()
-
-    def profile(self) -> None:
-        """Print the time of steps, and what takes it."""
-        torch_profiler = torch.profiler
-        for name, run in self.runs.items():
-            for fraction in (0.5, 0.9):
-                for _ in range(3):
-                    self.step(run, fraction)
-                torch.cuda.synchronize()
-                start = time.perf_counter()
-                for _ in range(8):
-                    self.step(run, fraction)
-                asked = time.perf_counter()
-                torch.cuda.synchronize()
-                end = time.perf_counter()
-                self.say(name, fraction, f"{125 * (end - start):.1f} ms a step, asked for in")
-                self.say(f"  {125 * (asked - start):.1f} ms")
-                if name == "large":
-                    with torch_profiler.profile() as profiled:
-                        self.step(run, fraction)
-                        torch.cuda.synchronize()
-                    print(
-                        profiled.key_averages().table(
-                            sort_by="cuda_time_total", row_limit=45, max_name_column_width=70
-                        )
-                    )
 
     def report(self, fraction: float) -> None:
         """Print the mean loss terms since the last report."""
@@ -805,7 +880,7 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
         "perceptual": args.perceptual,
         "content": f"{PHOTOS} photographs",
         "art": f"{ART} pictures",
-        "crop": f"{CROPS[0]}, then {CROPS[1]}",
+        "crop": str(CROP),
         "style_size": str(SIDES["paintings"]),
         "weights": ", ".join(f"{term} {value:g}" for term, value in asdict(WEIGHTS[name]).items()),
         "seed": "0",
@@ -852,7 +927,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running = verbs.add_parser("run", help="train on what `pack` made")
     running.add_argument("folder", type=Path)
     running.add_argument("--gallery", type=Path, default=Path("src/impasto/gallery"))
-    running.add_argument("--minutes", type=float, default=12.0)
+    running.add_argument("--minutes", type=float, default=12.0, help="in all, with loading")
     running.add_argument("--steps", type=int, help="stop after so many steps of all networks")
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--resume", help="folder of checkpoints to go on from")
@@ -862,12 +937,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--crops", type=int, default=7000)
     running.add_argument("--views", type=int, default=6000)
     running.add_argument("--rate", type=float, default=0.0, help="factor of the learning rates")
+    running.add_argument("--compile", default="perceptual,large", help="parts to compile")
     running.add_argument("--eager", action="store_true", help="record no steps")
-    running.add_argument("--profile", action="store_true", help="print what takes the time")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")
-    running.add_argument("--size", type=int, default=CROPS[0], help="of crops, pixels")
-    running.add_argument("--larger", type=int, default=CROPS[1], help="at the end; 0 for the same")
+    running.add_argument("--size", type=int, default=CROP, help="of crops, pixels")
     running.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     writing = verbs.add_parser("write", help="write checkpoints into a gallery")
     writing.add_argument("checkpoints", type=Path, nargs="+")
@@ -886,10 +960,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in args.networks.split(","):
         whole.start(name)
     whole.say("ready")
-    if args.profile:
-        whole.profile()
-    else:
+    try:
         whole.train()
+    finally:
+        whole.save()
 
 
 if __name__ == "__main__":
