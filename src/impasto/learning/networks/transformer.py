@@ -38,6 +38,8 @@ class Architecture:
             follows.
         up_blocks: residual blocks on the way up, at each level above the coarsest, from coarse to
             fine; empty for none. With them, noise is added at each of these levels too.
+        smoothing: pixels a side of the filter that follows. 3 leaves an eighth of a mesh of pixels
+            two or three apart, and 5 a seventieth.
     """
 
     widths: tuple[int, ...]
@@ -45,11 +47,14 @@ class Architecture:
     noise: bool = False
     last: Literal[1, 3] = 3
     up_blocks: tuple[int, ...] = ()
+    smoothing: Literal[3, 5] = 3
 
 
 ARCHITECTURES = {
     # for pictures: sees forms at 1/16, and repaints them on the way up
-    "large": Architecture((32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1)),
+    "large": Architecture(
+        (32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1), smoothing=5
+    ),
     "base": Architecture((16, 32, 64), blocks=4, noise=True),  # quick and good
     "small": Architecture((8, 24, 48), blocks=3, noise=True, last=1),  # for video and live use
 }
@@ -192,7 +197,9 @@ class TransformerNetwork(nn.Module):
             if architecture.last > 1
             else nn.Conv2d(widths[0], PIXEL_CHANNELS, 1, bias=False)
         )
-        self.register_buffer("smoothing", _binomial_kernel(), persistent=False)
+        self.register_buffer(
+            "smoothing", _binomial_kernel(architecture.smoothing), persistent=False
+        )
         # index in the embedding of scales and then shifts of the photograph's colors
         self.pixels_start = self.embedding_size
         self.embedding_size += 2 * COLORS
@@ -420,12 +427,13 @@ class _PadOnGpu(torch.autograd.Function):
         return inner, None
 
 
-def _binomial_kernel() -> Tensor:
-    """Make a 3x3 binomial filter of unshuffled pixels: (12, 12, 3, 3)."""
+def _binomial_kernel(taps: int) -> Tensor:
+    """Make a binomial filter of 3 or 5 unshuffled pixels a side: (12, 12, 3, 3)."""
+    weights = {3: (0.25, 0.5, 0.25), 5: (0.0625, 0.25, 0.375, 0.25, 0.0625)}[taps]
     # to a pixel of two, from one of two, in the position before, here or after
     line = torch.zeros(2, 2, 3)
     for target in range(2):
-        for tap, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+        for tap, weight in enumerate(weights, -(taps // 2)):
             position, source = divmod(target + tap, 2)
             line[target, source, position + 1] += weight
     one = torch.einsum("tfi,ugj->tufgij", line, line).reshape(4, 4, 3, 3)
