@@ -27,6 +27,7 @@ MIN_VARIANCE = 1.0  # levels²: less is the rounding of 8-bit pictures, and no p
 
 STAMP_SIGMA = 12.0  # pixels, of the blur that separates marks from shading
 STAMP_DISTANCES = (12.0, 160.0)  # pixels, between a mark and its copy
+SMOOTH_NAMES = ("flat", "gradient")  # of the pictures of `smooth_pictures`
 MARGIN = 1 / 16  # of the short side: borders are painted differently
 MIN_OVERLAP = 0.2  # of a part and its shifted copy: less overlap proves little
 
@@ -52,8 +53,8 @@ def repetition(picture: UInt8, part: Mask | None = None) -> float:
 
     It is the largest normalized autocorrelation of fine luma (blur of 12 pixels) at a distance of
     12 to 160 pixels. Without `part`, a Hann window weights the picture inside its margin. The
-    autocorrelation is divided by that of the weights, so distance alone does not lower it. Small
-    parts reach high values by chance: compare values of the same part.
+    autocorrelation is divided by that of the weights, so distance alone does not lower it. Pixels
+    outside `part` do not count. Small parts reach high values by chance: compare the same part.
 
     Args:
         picture: uint8 (H, W, 3).
@@ -62,7 +63,7 @@ def repetition(picture: UInt8, part: Mask | None = None) -> float:
     height, width = picture.shape[:2]
     margin = round(MARGIN * min(height, width))
     inside = slice(margin, height - margin), slice(margin, width - margin)
-    fine = _fine_luma(picture, STAMP_SIGMA)[inside]
+    fine = _fine_luma(picture, STAMP_SIGMA, part)[inside]
     if part is None:
         weights = np.outer(*(np.hanning(size) for size in fine.shape))
     else:
@@ -114,7 +115,8 @@ def smooth_pictures(short: int) -> dict[str, UInt8]:
     gradient = np.dstack([120 + 70 * y, 150 + 60 * y, 215 - 20 * y])
     gradient += 6 * np.sin(3 * x + 2 * y)[..., None]
     flat = np.broadcast_to(gradient.mean((0, 1)).round(), gradient.shape)
-    return {"flat": flat.astype(np.uint8), "gradient": gradient.clip(0, 255).astype(np.uint8)}
+    pictures = (each.clip(0, 255).astype(np.uint8) for each in (flat, gradient))
+    return dict(zip(SMOOTH_NAMES, pictures, strict=True))
 
 
 @dataclass(frozen=True)
@@ -206,10 +208,13 @@ def _luma(picture: UInt8) -> Float64:
     return picture.astype(np.float64) @ np.array(LUMA)
 
 
-def _fine_luma(picture: UInt8, sigma: float) -> Float64:
-    """Subtract from luma (H, W) its Gaussian blur."""
+def _fine_luma(picture: UInt8, sigma: float, part: Mask | None = None) -> Float64:
+    """Subtract from luma (H, W) its Gaussian blur, over a part alone if one is given."""
     luma = _luma(picture)
-    return luma - ndimage.gaussian_filter(luma, sigma, mode="nearest")
+    if part is None:
+        return luma - ndimage.gaussian_filter(luma, sigma, mode="nearest")
+    total, weight = (ndimage.gaussian_filter(each, sigma) for each in (luma * part, 1.0 * part))
+    return np.where(part, luma - total / np.maximum(weight, 1e-9), 0)
 
 
 def _detail_energy(fine: Float64) -> Float64:
