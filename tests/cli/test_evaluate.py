@@ -288,6 +288,14 @@ def test_flaws_stand_in_every_table(run: Run, place: Path) -> None:
     assert results(place)["recolored"]["residue detailed"]["mean"] > 0.9
 
 
+def test_flaws_without_the_canonical_objective(run: Run, place: Path) -> None:
+    done = run("recolored", "--measures", "residue,halo", "--json")
+    assert done.code == 0
+    assert not {"C", "J", "palette"} & done.records[0].keys() and "evenness" in done.records[0]
+    assert not (place / "out" / "smooth").exists()  # as repetition is not asked for
+    assert "canonical" not in (place / "out" / "results.md").read_text()
+
+
 def test_smooth_pictures_are_painted_once(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
