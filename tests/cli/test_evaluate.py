@@ -20,6 +20,7 @@ from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tenso
 from PIL import Image
 from safetensors.torch import save_file
 
+from impasto.cli import evaluate
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
@@ -27,6 +28,7 @@ from impasto.learning.evaluation import (
     baselines,
     flaws,
     scorer,
+    summary,
 )
 from impasto.learning.evaluation.scorer import ObjectiveScorer
 from impasto.learning.networks import pretrained
@@ -436,6 +438,12 @@ def test_a_failed_pair_is_one_line(run: Run, place: Path) -> None:
 )
 def test_methods_that_are_none(run: Run, methods: str, said: str) -> None:
     assert said in run(methods).usage()
+
+
+def test_the_command_names_all_measures_there_are() -> None:
+    """It names them itself, as it does not import PyTorch to print its help."""
+    assert evaluate.MEASURES == scorer.MEASURES
+    assert set(evaluate.SHOWN_FLAWS) <= set(summary.FLAW_COLUMNS)
 
 
 def test_measures_that_are_none(run: Run) -> None:

@@ -128,7 +128,8 @@ class Residue:
             photograph itself.
         flat: The same in the flattest third.
         evenness: Strength of painting in the detailed third over that in the flat third, 0 or
-            more; 1 is even, less is a subject that is less painted than its background.
+            more. Below 1 the subject is less painted than its background. Detail that is painted
+            over counts as painted, so good paintings have 1 to 2.
     """
 
     detailed: float

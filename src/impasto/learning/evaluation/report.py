@@ -93,8 +93,8 @@ def tabulate(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterat
         ]
     if table := _tabulate_flaws(summaries):
         parts += [
-            "## Flaws (evenness, halo: 1 is best; repetition: at most that of the style; all "
-            "others: lower is better)\n",
+            "## Flaws (repetition, residue, palette: lower is better; evenness, halo: low values "
+            "are flaws)\n",
             f"{text}; by pixels. {SPREAD_NOTE}.\n",
             table,
         ]
