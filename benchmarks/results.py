@@ -21,8 +21,8 @@ from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.data.synthetic.generator import carried_photos
-from impasto.learning.evaluation.report import tabulate_boldness
-from impasto.learning.evaluation.summary import split_by_boldness
+from impasto.learning.evaluation.report import format_table, tabulate_boldness
+from impasto.learning.evaluation.summary import FLAW_COLUMNS, split_by_boldness
 from impasto.models.network import NETWORKS
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
@@ -122,6 +122,22 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def flaws(results: dict[str, Any]) -> str:
+    """Write the table of the means of flaws by method; nothing where none was measured."""
+    methods = results["methods"]
+    columns = [column for column in FLAW_COLUMNS if any(column in method for method in methods)]
+    if not columns:
+        return ""
+    rows = [
+        [
+            method["method"],
+            *(f"{method[name]['mean']:.2f}" if name in method else "-" for name in columns),
+        ]
+        for method in methods
+    ]
+    return format_table(["method", *columns], rows).strip()
+
+
 def by_painting(results: dict[str, Any]) -> str:
     """J of each painting by method, the boldest first."""
     paintings = results["paintings"]
@@ -150,7 +166,7 @@ def section(of: Section) -> str:
     conditions = results["conditions"]
     named = ("short side", "pairs", "paintings", "photographs", "perceptual")
     parts.append("; ".join(f"{key}: {conditions[key]}" for key in named) + ".")
-    parts.append(table(results))
+    parts += filter(None, (table(results), flaws(results)))
     if groups_table := tabulate_boldness(results["paintings"]):
         parts.append(groups_table.replace("## ", "### ").strip())
     if (DOCS / "results" / f"{of.file}.jpg").exists():

@@ -20,12 +20,15 @@ from learning.tiny import inception_tensors, squeeze_tensors, texture, vgg_tenso
 from PIL import Image
 from safetensors.torch import save_file
 
+from impasto.cli import evaluate
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.evaluation import (
     baselines,
+    flaws,
     scorer,
+    summary,
 )
 from impasto.learning.evaluation.scorer import ObjectiveScorer
 from impasto.learning.networks import pretrained
@@ -247,6 +250,99 @@ def test_a_measure_that_is_asked_for_later_is_taken_of_what_was_saved(
     assert {"AdaIN content", "AdaIN style", "CFSD", "SSIM"} <= results(place)["recolored"].keys()
 
 
+FLAWS = "canonical,repetition,residue,halo,palette"
+
+
+def test_flaws_stand_in_every_table(run: Run, place: Path) -> None:
+    """And are those of the pictures that were saved."""
+    done = run(BASELINES, "--measures", FLAWS)
+    assert done.code == 0
+    assert "residue detailed 0.9" in done.out and "palette" in done.out
+    out, painting = place / "out", scorer.load_picture(place / "paintings" / f"{WAVE}.png", 64)
+    by_painting = json.loads((out / "results.json").read_text())["paintings"][WAVE]
+    table = (out / "results.md").read_text()
+    for label, found in results(place).items():
+        pictures = out / "pictures" / "64" / label
+        smooth = {
+            f"repetition {name}": flaws.repetition(read(pictures / f"smooth-{name}.{WAVE}.png").rgb)
+            for name in ("flat", "gradient")
+        }
+        residues, distances = [], []
+        for name in "ab":
+            picture = read(pictures / f"{name}.{WAVE}.png").rgb
+            photo = scorer.load_picture(place / "photos" / f"{name}.png", 64)
+            residues.append(flaws.residue(picture, photo))
+            distances.append(flaws.palette_distance(picture, painting))
+        expected = {
+            **smooth,
+            "repetition style": flaws.repetition(painting),
+            "residue detailed": np.mean([residue.detailed for residue in residues]),
+            "residue flat": np.mean([residue.flat for residue in residues]),
+            "evenness": np.mean([residue.evenness for residue in residues]),
+            "palette": np.mean(distances),
+        }
+        means = {column: found[column]["mean"] for column in expected}
+        assert means == pytest.approx(expected, rel=1e-4, abs=1e-4)
+        assert by_painting[label].items() >= means.items()
+        assert "repetition sky" not in found  # the photographs are noise all over
+    assert all(f"| {column} |" in table for column in ("repetition gradient", "evenness"))
+    assert results(place)["painting"]["palette"]["mean"] < 3
+    assert results(place)["recolored"]["residue detailed"]["mean"] > 0.9
+
+
+def test_flaws_without_the_canonical_objective(run: Run, place: Path) -> None:
+    done = run("recolored", "--measures", "residue,halo", "--json")
+    assert done.code == 0
+    assert not {"C", "J", "palette"} & done.records[0].keys() and "evenness" in done.records[0]
+    assert not (place / "out" / "smooth").exists()  # as repetition is not asked for
+    assert "canonical" not in (place / "out" / "results.md").read_text()
+
+
+def test_smooth_pictures_are_painted_once(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[tuple[int, ...]] = []
+
+    def stylize(self: Stylizer, picture: Any, style: Any) -> Any:
+        painted.append(picture.shape)
+        return 255 - picture
+
+    monkeypatch.setattr(Stylizer, "stylize", stylize)
+    assert run("base", "--measures", FLAWS).code == 0
+    # both smooth pictures, and two photographs; the first of a size is painted twice, to warm up
+    assert painted == [(64, 80, 3)] * 3 + [(64, 73, 3)] * 3
+    before = scores(place)
+    columns = [column for line in before for column in line["values"]]
+    assert columns.count("repetition gradient") == columns.count("repetition flat") == 1
+    assert run("base", "--measures", FLAWS).code == 0
+    assert (len(painted), scores(place)) == (6, before)
+    assert "repetition gradient" in results(place)["base"]
+
+
+def test_another_tool_may_lack_smooth_pictures(run: Run, place: Path) -> None:
+    theirs = place / "theirs"
+    theirs.mkdir()
+    for name in "ab":
+        photo = scorer.load_picture(place / "photos" / f"{name}.png", 64)
+        write(theirs / f"{name}.{WAVE}.png", Picture(photo))
+    assert run(f"theirs={theirs},recolored", "--measures", FLAWS).code == 0
+    found = results(place)
+    assert "repetition gradient" in found["recolored"] and "residue flat" in found["theirs"]
+    assert "repetition gradient" not in found["theirs"]
+    assert found["theirs"]["residue detailed"]["mean"] == pytest.approx(1)
+    smooth = read(place / "out" / "smooth" / "64" / "smooth-gradient.png")
+    write(theirs / f"smooth-gradient.{WAVE}.png", smooth)
+    assert run(f"theirs={theirs},recolored", "--measures", FLAWS).code == 0
+    assert results(place)["theirs"]["repetition gradient"]["mean"] < 0.2
+
+
+def test_a_photograph_cannot_be_called_as_a_smooth_picture(run: Run, place: Path) -> None:
+    (place / "photos" / "a.png").rename(place / "photos" / "smooth-flat.png")
+    done = run("recolored")
+    assert done.code == 1
+    assert "two pictures are called smooth-flat" in done.err
+
+
 def test_pictures_of_another_tool(run: Run, place: Path) -> None:
     theirs = place / "theirs"
     theirs.mkdir()
@@ -342,6 +438,12 @@ def test_a_failed_pair_is_one_line(run: Run, place: Path) -> None:
 )
 def test_methods_that_are_none(run: Run, methods: str, said: str) -> None:
     assert said in run(methods).usage()
+
+
+def test_the_command_names_all_measures_there_are() -> None:
+    """It names them itself, as it does not import PyTorch to print its help."""
+    assert evaluate.MEASURES == scorer.MEASURES
+    assert set(evaluate.SHOWN_FLAWS) <= set(summary.FLAW_COLUMNS)
 
 
 def test_measures_that_are_none(run: Run) -> None:

@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from impasto.learning.evaluation.experiment import Evaluation, EvaluationSettings
 
 METHODS = "base,small,recolored,double-exposure,painting,lbfgs-25"
-MeasureName = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
+MeasureName = Literal[
+    "canonical",
+    "repetition",
+    "residue",
+    "halo",
+    "palette",
+    "adain",
+    "cfsd",
+    "ssim",
+    "lpips",
+]
 MEASURES = get_args(MeasureName)
+SHOWN_FLAWS = ("repetition gradient", "residue detailed", "evenness", "halo", "palette")
 CLIP_OPTIONS = frozenset({"paintings", "clip", "start", "end", "output", "threads", "json"})
 
 
@@ -278,6 +289,9 @@ def _show(evaluation: "Evaluation", json: bool) -> None:
         for column in ("C", "S", "J"):
             if values := summary.columns.get(column):
                 line += f"  {column} {values.mean:.3f} (median {values.median:.3f})"
+        for column in SHOWN_FLAWS:
+            if values := summary.columns.get(column):
+                line += f"  {column} {values.mean:.2f}"
         if summary.equivalent_iterations is not None:
             line += f"  worth {summary.iterations_text(evaluation.iterations)} iterations"
         record = summary.to_json(evaluation.iterations) | {"conditions": conditions}

@@ -1,11 +1,37 @@
-"""Tables of an experiment: bold and subdued style pictures."""
+"""Tables of an experiment: flaws, and bold and subdued style pictures."""
 
 import pytest
 
 pytest.importorskip("matplotlib")
 
-from impasto.learning.evaluation.report import tabulate_boldness
-from learning.evaluation.test_summary import PAINTINGS
+from impasto.learning.evaluation.report import tabulate, tabulate_boldness
+from impasto.learning.evaluation.summary import summarize
+from learning.evaluation.test_summary import PAINTINGS, row
+
+
+def test_flaws_have_a_table_of_the_columns_that_were_measured() -> None:
+    rows = {
+        "ours": [row("ours", "a", C=1, halo=0.5, palette=2), row("ours", "b", C=1, palette=4)],
+        "theirs": [row("theirs", name, C=1, palette=8) for name in "ab"],
+    }
+    summaries = [summarize(name, each) for name, each in rows.items()]
+    networks = {"canonical": "vgg19", "halo": "pixels", "palette": "pixels"}
+    text = tabulate(summaries, {"measures": networks}, 0)
+    assert "| method | halo | palette |\n" in text
+    assert "| ours | 0.500 / 0.500 ± 0.000 | 3.000 / 3.000 ± 1.000 |\n" in text
+    assert "| theirs | - | 8.000 / 8.000 ± 0.000 |\n" in text
+    assert "other papers" not in text and "evenness |" not in text
+    assert "## Flaws" not in tabulate([summarize("ours", [row("ours", "a", SSIM=1)])], {}, 0)
+
+
+def test_methods_without_j_are_not_bold_or_subdued() -> None:
+    paintings = {name: entry | {"flawed": {"halo": 0.5}} for name, entry in PAINTINGS.items()}
+    assert tabulate_boldness(paintings) == tabulate_boldness(PAINTINGS)
+    only = {
+        name: {"boldness": entry["boldness"], "flawed": {"halo": 0.5}}
+        for name, entry in PAINTINGS.items()
+    }
+    assert tabulate_boldness(only) == ""
 
 
 def test_the_table_of_both_groups_has_methods_that_painted_all() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from impasto.learning.evaluation.scorer import Pair
 from impasto.learning.evaluation.summary import (
@@ -14,6 +15,7 @@ from impasto.learning.evaluation.summary import (
     rows_of_shared_pairs,
     split_by_boldness,
     summarize,
+    summarize_paintings,
 )
 
 PAINTINGS: dict[str, dict[str, Any]] = {
@@ -53,6 +55,21 @@ def test_methods_are_compared_over_the_pairs_of_all() -> None:
         "theirs": ["b"],
     }
     assert rows_of_shared_pairs([]) == {}
+
+
+def test_paintings_have_the_means_of_the_flaws_that_were_measured(tmp_path: Path) -> None:
+    painting = tmp_path / "wave.png"
+    Image.fromarray(np.full((64, 64, 3), 99, np.uint8)).save(painting)
+    pair = Pair(tmp_path / "a.png", painting, 64)
+    values: list[dict[str, Any]] = [
+        {"J": 1.0, "halo": None, "palette": 2.0, "SSIM": 1.0},
+        {"J": 2.0, "halo": 0.5, "palette": 4.0, "SSIM": 1.0},
+    ]
+    rows = [ScoreRow(pair, "ours", painting, each, None) for each in values]
+    summary = summarize_paintings({"ours": rows})["wave"]
+    assert summary["ours"] == {"J": 1.5, "halo": 0.5, "palette": 3.0}
+    rows = [ScoreRow(pair, "ours", painting, {"SSIM": 1.0}, None)]
+    assert "ours" not in summarize_paintings({"ours": rows})["wave"]
 
 
 def test_iterations_that_were_not_reached_count_as_infinite() -> None:

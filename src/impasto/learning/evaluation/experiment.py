@@ -5,6 +5,7 @@ An experiment can be stopped and continued, since it writes every value to disk 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from impasto.hardware import available_cores
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
-from impasto.learning.evaluation import lpips, metrics, report
+from impasto.learning.evaluation import flaws, lpips, metrics, report
 from impasto.learning.evaluation.inception import Inception, load_inception
 from impasto.learning.evaluation.methods import (
     LBFGSMethod,
@@ -54,6 +55,7 @@ from impasto.stylizer import Stylizer
 
 # records that are no measures: how a picture was painted, and J of L-BFGS by iteration
 PAINTED, CURVE = "painted", "curve"
+SMOOTH_FOLDER = "smooth"  # of the pictures whose paintings show whether marks repeat
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,17 @@ class Experiment:
         scorer: MeasureScorer,
         folder: Path,
     ) -> None:
-        _check_stems(photos)
+        self.smooth = [
+            folder / SMOOTH_FOLDER / f"{scorer.canonical.short}" / f"smooth-{name}.png"
+            for name in flaws.SMOOTH_NAMES
+        ]
+        _check_stems([*photos, *self.smooth])
         _check_stems(paintings)
         self.photos, self.paintings, self.methods = photos, paintings, methods
         self.scorer, self.folder = scorer, folder
         self.records = ScoreRecords(folder / SCORES_FILE)
         self._hashes: dict[Path, str] = {}
+        self._smooth: dict[tuple[Path, str], Values] = {}
 
     def __len__(self) -> int:
         return len(self.photos) * len(self.paintings) * len(self.methods)
@@ -149,23 +156,55 @@ class Experiment:
         for photo in self.photos:
             for painting in self.paintings:
                 pair = Pair(photo, painting, self.scorer.canonical.short)
+                if "repetition" in self.scorer.measures and photo == self.photos[0]:
+                    self._measure_smooth(painting)
                 for method in self.methods:
                     try:
                         yield self._score(pair, method)
                     except ImpastoError as error:
                         yield error
 
-    def _score(self, pair: Pair, method: Method) -> ScoreRow:
-        conditions = (
+    def _measure_smooth(self, painting: Path) -> None:
+        """Paint smooth pictures by all methods, and keep how much their paintings repeat.
+
+        A method that cannot paint them has no such values: another tool's folder may lack them.
+        """
+        pictures = flaws.smooth_pictures(self.scorer.canonical.short)
+        for path, (name, pixels) in zip(self.smooth, pictures.items(), strict=True):
+            write(path, Picture(pixels))
+            pair = Pair(path, painting, self.scorer.canonical.short)
+            for method in self.methods:
+                with suppress(ImpastoError):
+                    values = self._score_smooth(pair, method, f"repetition {name}")
+                    self._smooth.setdefault((painting, method.label), {}).update(values)
+
+    def _score_smooth(self, pair: Pair, method: Method, column: str) -> Values:
+        identity, path = self._identify(pair, method)
+        self._paint(pair, method, identity, path)
+        values = self.records.get(pair, method.label, "repetition", identity)
+        if values is None:
+            values = {column: flaws.repetition(read(path).rgb)}
+            self.records.put(pair, method.label, "repetition", identity, values)
+        return values
+
+    def _conditions(self, pair: Pair) -> str:
+        return (
             f"{pair.short} pixels, photo {self._hash(pair.photo)}, "
             f"painting {self._hash(pair.painting)}"
         )
-        identity = f"{conditions}, {method.identity(pair)}"
+
+    def _identify(self, pair: Pair, method: Method) -> tuple[str, Path]:
+        """Describe all that a picture depends on, and name its file."""
         path = self.folder / "pictures" / f"{pair.short}" / method.label / f"{pair.name}.png"
+        return f"{self._conditions(pair)}, {method.identity(pair)}", path
+
+    def _score(self, pair: Pair, method: Method) -> ScoreRow:
+        identity, path = self._identify(pair, method)
         values = self._paint(pair, method, identity, path)
         values |= self._measure(pair, method, identity, path)
+        values |= self._smooth.get((pair.painting, method.label), {})
         if self._runs and "J" in values:
-            curve = self._curve(pair, conditions, self._runs)
+            curve = self._curve(pair, self._conditions(pair), self._runs)
             values[EQUIVALENT_ITERATIONS] = equivalent_iterations(values["J"], curve)
         minutes = method.training_minutes(pair.painting)
         # a copy of the pair, which holds no pixels: rows are kept until the end

@@ -176,7 +176,7 @@ class StylizerMethod:
         self, label: str, stylizer: Stylizer, styles: Mapping[str, Style] | None, place: str = ""
     ) -> None:
         self.label, self.stylizer, self.styles, self.place = label, stylizer, styles, place
-        self._warm = False
+        self._warm_shape: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"StylizerMethod({self.label!r})"
@@ -212,9 +212,9 @@ class StylizerMethod:
     def paint(self, pair: Pair) -> MethodOutput:
         """Paint, and time it from pixels to pixels."""
         style, photo = self._style(pair.painting), pair.photo_pixels
-        if not self._warm:  # the first picture waits for the engine to load and settle
+        if self._warm_shape != photo.shape:  # the first of a size waits for the engine
             self.stylizer.stylize(photo, style)
-            self._warm = True
+            self._warm_shape = photo.shape
         start = time.perf_counter()
         picture = self.stylizer.stylize(photo, style)
         return MethodOutput(picture, time.perf_counter() - start)

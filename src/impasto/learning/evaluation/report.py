@@ -12,9 +12,11 @@ from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.evaluation.plots import draw_plots
+from impasto.learning.evaluation.scorer import FLAWS
 from impasto.learning.evaluation.summary import (
     ART_FID,
     FID,
+    FLAW_COLUMNS,
     MEASURE_COLUMNS,
     MILLISECONDS,
     OBJECTIVE_COLUMNS,
@@ -76,7 +78,10 @@ def write_report(
 
 
 def tabulate(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterations: int) -> str:
-    """Write two Markdown tables under their conditions: the canonical objective, other measures."""
+    """Write Markdown tables under their conditions: the canonical objective, flaws, other measures.
+
+    A table without figures is left out.
+    """
     text = "; ".join(f"{name}: {value}" for name, value in conditions.items() if name != "measures")
     networks = conditions.get("measures", {})
     parts = ["# Stylized pictures, measured\n"]
@@ -86,11 +91,18 @@ def tabulate(summaries: Sequence[Summary], conditions: Mapping[str, Any], iterat
             f"{text}; by {networks.get('canonical')}. {SPREAD_NOTE}.\n",
             _tabulate_objective(summaries, iterations),
         ]
+    if table := _tabulate_flaws(summaries):
+        parts += [
+            "## Flaws (repetition, residue, palette: lower is better; evenness, halo: low values "
+            "are flaws)\n",
+            f"{text}; by pixels. {SPREAD_NOTE}.\n",
+            table,
+        ]
     if table := _tabulate_measures(summaries):
         by = "; ".join(
             f"{measure} by {network}"
             for measure, network in networks.items()
-            if measure != "canonical"
+            if measure != "canonical" and measure not in FLAWS
         )
         parts += [
             "## Measures of other papers (SSIM: higher is better; all others: lower)\n",
@@ -119,6 +131,18 @@ def _tabulate_objective(summaries: Sequence[Summary], iterations: int) -> str:
             ]
         )
     return format_table(head, rows)
+
+
+def _tabulate_flaws(summaries: Sequence[Summary]) -> str:
+    """Write the table of flaws that at least one method has; nothing where there are none."""
+    flaws = [column for column in FLAW_COLUMNS if any(column in s.columns for s in summaries)]
+    if not flaws:
+        return ""
+    rows = [
+        [summary.method, *(_format_spread(summary, column) for column in flaws)]
+        for summary in summaries
+    ]
+    return format_table(["method", *flaws], rows)
 
 
 def _tabulate_measures(summaries: Sequence[Summary]) -> str:
@@ -164,7 +188,7 @@ def tabulate_boldness(paintings: Mapping[str, Mapping[str, Any]]) -> str:
     methods = [
         name
         for name in entries[0]
-        if name != "boldness" and all(name in entry for entry in entries)
+        if name != "boldness" and all("J" in entry.get(name, ()) for entry in entries)
     ]
     if not methods:
         return ""

@@ -1,4 +1,4 @@
-"""Scores of stylized pictures: the canonical objective, and the measures of other papers.
+"""Scores of stylized pictures: the canonical objective, flaws, and the measures of other papers.
 
 The photograph and the style picture are resized to 512 pixels on the short side. The methods paint
 that photograph, and the 8-bit picture that a user gets is scored. C is the content error, S is the
@@ -18,7 +18,7 @@ from impasto.errors import PictureError
 from impasto.images.image import UInt8
 from impasto.images.reading import read
 from impasto.images.resize import resize_short_side
-from impasto.learning.evaluation import metrics
+from impasto.learning.evaluation import flaws, metrics
 from impasto.learning.evaluation.lpips import SqueezeNet
 from impasto.learning.evaluation.metrics import ADAIN_CONTENT_LAYER, ADAIN_LAYERS, CFSD_LAYER
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
@@ -32,8 +32,20 @@ MAX_CONTENT_TARGETS = 64  # kept in memory, about 12 MB each
 # there is no other, was trained separately.
 CANONICAL = "vgg19-bd795e622a801079"
 
-Measure = Literal["canonical", "adain", "cfsd", "ssim", "lpips"]
+Measure = Literal[
+    "canonical",
+    "repetition",
+    "residue",
+    "halo",
+    "palette",
+    "adain",
+    "cfsd",
+    "ssim",
+    "lpips",
+]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+FLAWS: frozenset[Measure] = frozenset({"repetition", "residue", "halo", "palette"})
+PIXEL_MEASURES: frozenset[Measure] = FLAWS | {"ssim"}  # they take no network
 Values = dict[str, Any]
 
 
@@ -153,13 +165,14 @@ class MeasureScorer:
         self._features: tuple[Path | None, dict[str, Tensor]] = (None, {})
         self._squeezed: tuple[Path | None, list[Tensor]] = (None, [])
         self._moments: dict[Path, dict[str, Tensor]] = {}
+        self._repetitions: dict[Path, float] = {}
 
     def __repr__(self) -> str:
         return f"MeasureScorer({', '.join(self.measures)})"
 
     def network_of(self, measure: Measure) -> str:
         """Name the network behind a measure: figures of another network do not compare."""
-        if measure == "ssim":
+        if measure in PIXEL_MEASURES:
             return "pixels"
         if measure == "lpips":
             assert self.squeezenet is not None
@@ -190,6 +203,9 @@ class MeasureScorer:
         scores: dict[Measure, Values] = {}
         if "canonical" in measures:
             scores["canonical"] = asdict(self.canonical.score(picture, pair.photo, pair.painting))
+        scores |= {
+            measure: self._flaws(measure, picture, pair) for measure in measures if measure in FLAWS
+        }
         if "adain" in measures or "cfsd" in measures:
             features = self.perceptual(self.canonical.tensor(picture), ADAIN_LAYERS)
             if "adain" in measures:
@@ -211,6 +227,30 @@ class MeasureScorer:
                 f"cannot score a picture of {sizes[0]} pixels: the photograph {pair.photo} has "
                 f"{sizes[1]}; paint it in that size"
             )
+
+    def _flaws(self, measure: Measure, picture: UInt8, pair: Pair) -> Values:
+        """Take one measure of `impasto.learning.evaluation.flaws`."""
+        if measure == "palette":
+            return {"palette": flaws.palette_distance(picture, pair.painting_pixels)}
+        if measure == "halo":
+            return {"halo": flaws.halo(picture, pair.photo_pixels)}
+        if measure == "residue":
+            left = flaws.residue(picture, pair.photo_pixels)
+            return {
+                "residue detailed": left.detailed,
+                "residue flat": left.flat,
+                "evenness": left.evenness,
+            }
+        sky = flaws.find_sky(pair.photo_pixels)
+        return {
+            "repetition sky": None if sky is None else flaws.repetition(picture, sky),
+            "repetition style": self._painting_repetition(pair),
+        }
+
+    def _painting_repetition(self, pair: Pair) -> float:
+        if pair.painting not in self._repetitions:
+            self._repetitions[pair.painting] = flaws.repetition(pair.painting_pixels)
+        return self._repetitions[pair.painting]
 
     def _adain(self, features: dict[str, Tensor], pair: Pair) -> Values:
         photo = self._photo_features(pair)[ADAIN_CONTENT_LAYER]

@@ -19,6 +19,17 @@ MILLISECONDS = "milliseconds"
 EQUIVALENT_ITERATIONS = "worth"  # its name in files, since the first version
 FID, ART_FID = "FID", "ArtFID"
 OBJECTIVE_COLUMNS = ("C", "S", "J")
+FLAW_COLUMNS = (
+    "repetition flat",
+    "repetition gradient",
+    "repetition sky",
+    "repetition style",
+    "residue detailed",
+    "residue flat",
+    "evenness",
+    "halo",
+    "palette",
+)
 MEASURE_COLUMNS = (
     "AdaIN content",
     "AdaIN style",
@@ -27,7 +38,7 @@ MEASURE_COLUMNS = (
     "LPIPS",
     "LPIPS-style (no heads)",
 )
-COLUMNS = (*OBJECTIVE_COLUMNS, *MEASURE_COLUMNS, MILLISECONDS)
+COLUMNS = (*OBJECTIVE_COLUMNS, *FLAW_COLUMNS, *MEASURE_COLUMNS, MILLISECONDS)
 
 
 @dataclass(frozen=True)
@@ -154,7 +165,10 @@ def summarize(method: str, rows: Sequence[ScoreRow], fid: float | None = None) -
 
 
 def summarize_paintings(by_method: Mapping[str, Sequence[ScoreRow]]) -> dict[str, dict[str, Any]]:
-    """Summarize style pictures: boldness, and each method's mean C, S and J over photographs."""
+    """Summarize style pictures: boldness, and each method's means over photographs.
+
+    The means are those of C, S, J and the flaws, as far as they were measured.
+    """
     paintings: dict[str, dict[str, Any]] = {}
     for method, rows in by_method.items():
         by_painting: dict[Path, list[ScoreRow]] = {}
@@ -164,13 +178,19 @@ def summarize_paintings(by_method: Mapping[str, Sequence[ScoreRow]]) -> dict[str
             if painting.stem not in paintings:
                 strength = boldness(painted[0].pair.painting_pixels)
                 paintings[painting.stem] = {"boldness": round_digits(strength)}
-            values = [row.values for row in painted if "J" in row.values]
-            if values:
-                paintings[painting.stem][method] = {
-                    column: round_digits(float(np.mean([value[column] for value in values])))
-                    for column in OBJECTIVE_COLUMNS
-                }
+            if means := _mean_columns(painted):
+                paintings[painting.stem][method] = means
     return paintings
+
+
+def _mean_columns(rows: Sequence[ScoreRow]) -> dict[str, float]:
+    """Average C, S, J and the flaws over rows; columns without a value are left out."""
+    means = {}
+    for column in (*OBJECTIVE_COLUMNS, *FLAW_COLUMNS):
+        values = [row.values[column] for row in rows if row.values.get(column) is not None]
+        if values:
+            means[column] = round_digits(float(np.mean(values)))
+    return means
 
 
 def split_by_boldness(
