@@ -526,8 +526,7 @@ class Round:
                 embeddings = embeddings - predictor.from_statistics(statistics)
         network = network.to(torch_device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         predictor = predictor.to(torch_device)
-        if args.rate:
-            rates["learning_rate"] *= args.rate
+        rates = {name: rate * args.rate for name, rate in rates.items()}
         # the fraction of the run that is done is given at every step
         settings = TrainingSettings(minutes=args.minutes, warmup=0.02, ema=0.997, **rates)
         parameter = nn.Parameter(embeddings.to(torch_device))
@@ -936,7 +935,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--batch", type=int, default=48)
     running.add_argument("--crops", type=int, default=7000)
     running.add_argument("--views", type=int, default=6000)
-    running.add_argument("--rate", type=float, default=0.0, help="factor of the learning rates")
+    running.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
     running.add_argument("--compile", default="perceptual,large", help="parts to compile")
     running.add_argument("--eager", action="store_true", help="record no steps")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")

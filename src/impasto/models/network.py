@@ -17,7 +17,7 @@ from impasto.tensor_files import read_safetensors, write_safetensors
 
 FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
-GALLERY_VERSION = "7"  # of galleries that are written; raised whenever what ships is trained anew
+GALLERY_VERSION = "8"  # of galleries that are written; raised whenever what ships is trained anew
 FIRST_GALLERY = "1"  # whose files state no version
 # networks that ship: for pictures, for quick pictures, for video and webcams
 NetworkName = Literal["large", "base", "small"]
