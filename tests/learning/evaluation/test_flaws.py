@@ -139,6 +139,12 @@ def test_a_half_painted_picture_has_its_subject_left() -> None:
     assert half_.evenness < 0.1 and even.evenness == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("by", [(2, 0), (-1, 2)])
+def test_a_displaced_photograph_is_not_painted(by: tuple[int, int]) -> None:
+    found = flaws.residue(gray(np.roll(PHOTO, by, (0, 1))), gray(PHOTO))
+    assert found.detailed > 0.97
+
+
 def test_residue_of_one_color_is_none() -> None:
     found = flaws.residue(gray(np.full_like(SKY, 99)), gray(PHOTO))
     assert (found.detailed, found.flat) == (0, 0)

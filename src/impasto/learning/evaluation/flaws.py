@@ -32,6 +32,8 @@ MARGIN = 1 / 16  # of the short side: borders are painted differently
 MIN_OVERLAP = 0.2  # of a part and its shifted copy: less overlap proves little
 
 DETAIL_SIGMA = 4.0  # pixels, of the blur that separates detail
+# pixels: a network can displace a subject a little, which the eye does not see, and fine luma does
+MAX_DISPLACEMENT = 2
 DETAIL_WINDOW = 25  # pixels, of the window whose energy tells detailed from flat parts
 SKY_ENERGY = 9.0  # levels²: the most that the window has in a sky
 MIN_SKY = 1 / 16  # of the picture
@@ -142,7 +144,9 @@ def residue(picture: UInt8, photo: UInt8) -> Residue:
 
     Fine luma is finer than a blur of 4 pixels. Windows of 25 pixels with the most of its energy in
     the photograph are its detailed third, those with the least its flat third. The strength of
-    painting is the root mean square of the difference of both fine lumas.
+    painting is the root mean square of the difference of both fine lumas. The picture is first
+    moved by up to 2 pixels to where it is most like the photograph: a subject that is only
+    displaced is not painted.
 
     Args:
         picture: The stylized photograph, uint8 (H, W, 3).
@@ -152,6 +156,9 @@ def residue(picture: UInt8, photo: UInt8) -> Residue:
     energy = _detail_energy(x)
     low, high = np.quantile(energy, (1 / 3, 2 / 3))
     detailed, flat = energy >= high, energy <= low
+    steps = range(-MAX_DISPLACEMENT, MAX_DISPLACEMENT + 1)
+    displaced = (np.roll(y, (down, right), (0, 1)) for down in steps for right in steps)
+    y = max(displaced, key=lambda moved: _correlate(x[detailed], moved[detailed]))
     strengths = (np.square(y - x)[part].mean() for part in (detailed, flat))
     return Residue(
         _correlate(x[detailed], y[detailed]), _correlate(x[flat], y[flat]), _ratio(*strengths)

@@ -21,6 +21,7 @@ WINDOW = 32  # pixels, side of the windows in which residues are measured
 # levels of 255, deviation of fine luma from which on a window has detail to leave
 MIN_DETAIL = 3.0
 DETAILED_SHARE = 0.5  # of the windows of a photograph, those with most detail are compared
+MAX_DISPLACEMENT = 2  # pixels: a displaced subject is not painted, and a network finds that out
 KEPT_DETAIL = 0.55  # correlation with the photograph that costs nothing: a subject needs outlines
 
 MARK = 12.0  # pixels, deviation of the blur for repetitions, and the least distance of two marks
@@ -93,7 +94,7 @@ def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
     """Measure how much of the photograph's fine luma is left where it has detail.
 
     It is the correlation of the fine luma of picture and photograph in windows, as far as it is
-    above `KEPT_DETAIL`, averaged. Windows count alike. So it does not help to paint some of the
+    above `KEPT_DETAIL`, averaged; of displacements up to `MAX_DISPLACEMENT`, the best counts. Windows count alike. So it does not help to paint some of the
     subject over and leave the rest as it is.
 
     Args:
@@ -102,10 +103,14 @@ def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
     """
     x, y = detail.fine, fine_luma(picture, FINE)
     least = (0.5 / 255) ** 2
-    correlation = (
-        _window_mean(x * y)
-        / ((_window_mean(x.square()) + least) * (_window_mean(y.square()) + least)).sqrt()
-    )
+    variance = _window_mean(x.square()) + least
+    steps = range(-MAX_DISPLACEMENT, MAX_DISPLACEMENT + 1)
+    displaced = [y.roll((down, right), (2, 3)) for down in steps for right in steps]
+    correlations = [
+        _window_mean(x * y) / (variance * (_window_mean(y.square()) + least)).sqrt()
+        for y in displaced
+    ]
+    correlation = torch.stack(correlations).amax(0)
     excess = (correlation - KEPT_DETAIL).clamp_min(0) * detail.weights
     return excess.sum((1, 2, 3)) / detail.weights.sum((1, 2, 3)).clamp_min(1)
 

@@ -1,0 +1,109 @@
+"""Loss terms against flaws: on pictures whose flaws are plain to see, and against definitions."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2lab
+from torch import Tensor
+
+from impasto.learning.losses import flaws
+
+SIDE = 192
+
+
+def noise(seed: int, side: int = SIDE) -> Tensor:
+    """Gray noise around mid gray, (1, 3, side, side)."""
+    generator = torch.Generator().manual_seed(seed)
+    gray = 0.5 + 0.1 * torch.randn(1, 1, side, side, generator=generator)
+    return gray.repeat(1, 3, 1, 1)
+
+
+def test_fine_luma_of_a_flat_picture_is_zero() -> None:
+    assert flaws.fine_luma(torch.full((1, 3, 64, 64), 0.3), 4.0).abs().max() < 1e-6
+
+
+def test_residue_is_the_share_of_the_photograph_that_is_left() -> None:
+    photo, paint = noise(1), noise(2)
+    detail = flaws.find_detail(photo)
+    assert detail.weights.mean() == pytest.approx(flaws.DETAILED_SHARE, abs=0.05)
+    kept = 1 - flaws.KEPT_DETAIL
+    assert flaws.residue_loss(photo, detail).item() == pytest.approx(kept, abs=0.01)
+    assert flaws.residue_loss(paint, detail).item() == 0
+    # a mixture of a^2 and b^2 of two kinds of noise correlates by a / sqrt(a^2 + b^2)
+    mixed = 0.5 + 0.8 * (photo - 0.5) + 0.6 * (paint - 0.5)
+    expected = 0.8 - flaws.KEPT_DETAIL
+    assert flaws.residue_loss(mixed, detail).item() == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("by", [(1, -2), (2, 2)])
+def test_a_subject_that_is_displaced_is_not_painted(by: tuple[int, int]) -> None:
+    photo = noise(3)
+    moved = photo.roll(by, (2, 3))
+    left = flaws.residue_loss(moved, flaws.find_detail(photo)).item()
+    assert left == pytest.approx(1 - flaws.KEPT_DETAIL, abs=0.02)
+
+
+def test_a_flat_photograph_has_no_detail() -> None:
+    detail = flaws.find_detail(torch.full((1, 3, SIDE, SIDE), 0.5))
+    assert not detail.weights.any() and flaws.residue_loss(noise(1), detail).item() == 0
+
+
+def test_repetition_ranks_stamps_above_strokes() -> None:
+    stamped = noise(4, 24).repeat(1, 1, SIDE // 24, SIDE // 24)
+    half = 0.5 * stamped + 0.5 * noise(5)
+    tiled, mixed, free = (
+        flaws.repetition_loss(picture).item() for picture in (stamped, half, noise(5))
+    )
+    assert tiled > 0.7 > mixed > 0.2 and free < 0.02
+
+
+def test_repetition_has_a_gradient_that_is_finite_without_paint() -> None:
+    flat = torch.full((1, 3, SIDE, SIDE), 0.5, requires_grad=True)
+    flaws.repetition_loss(flat).sum().backward()
+    assert flat.grad is not None and flat.grad.isfinite().all()
+
+
+def test_lab_is_that_of_scikit_image() -> None:
+    picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(6))
+    expected = rgb2lab(picture[0].permute(1, 2, 0).numpy())
+    np.testing.assert_allclose(
+        flaws.to_lab(picture)[0].permute(1, 2, 0).numpy(), expected, atol=1e-3
+    )
+
+
+def test_palette_of_two_colors_is_their_distance() -> None:
+    first, second = (
+        torch.tensor(color).view(1, 3, 1, 1).expand(1, 3, 128, 128).contiguous()
+        for color in ((0.8, 0.4, 0.2), (0.7, 0.5, 0.3))
+    )
+    distance = (flaws.to_lab(first) - flaws.to_lab(second))[0, :, 0, 0].square().sum().item()
+    loss = flaws.palette_loss(first, flaws.palette(second)).item()
+    # the mean square along directions that are spread evenly is a third of the squared distance
+    assert loss * flaws.MIN_PALETTE_VARIANCE == pytest.approx(distance, rel=0.2)
+    assert flaws.palette_loss(first, flaws.palette(first)).item() < 1e-6
+
+
+def test_palette_does_not_depend_on_where_colors_are() -> None:
+    picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(7))
+    assert flaws.palette_loss(picture.flip(2, 3), flaws.palette(picture)).item() < 0.01
+
+
+def test_nearest_is_the_cosine_distance_to_the_nearest_mark() -> None:
+    generator = torch.Generator().manual_seed(8)
+    style = torch.randn(2, 5, 6, 7, generator=generator)
+    f = torch.randn(2, 5, 8, 8, generator=generator)
+    marks = flaws.pick_marks(style, 42)
+    expected = []
+    for one, picture in zip(style, f, strict=True):
+        center = one.mean((1, 2))
+        candidates = (one - center[:, None, None]).flatten(1).T
+        places = (picture[:, ::2, 1::2] - center[:, None, None]).flatten(1).T
+        cosine = torch.nn.functional.cosine_similarity(places[:, None], candidates[None], dim=2)
+        expected.append(1 - cosine.amax(1).mean())
+    torch.testing.assert_close(flaws.nearest_loss(f, marks), torch.stack(expected))
+
+
+def test_marks_repeat_where_there_are_too_few() -> None:
+    marks = flaws.pick_marks(torch.randn(1, 3, 2, 2), 10)
+    assert marks.features.shape == (1, 10, 3)
+    torch.testing.assert_close(marks.features.norm(dim=2), torch.ones(1, 10))
