@@ -72,7 +72,7 @@ TURNS = (
 )  # whose step it is, again and again
 HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of new predictors
 CROP = 288  # pixels
-COMPILE_SECONDS = 70  # after which a part is used as it is
+COMPILE_SECONDS = 70  # after which a part is used as it is; `large` takes longer
 COMPILE_ERROR = 0.1  # of gradients, relative: bfloat16 alone makes some hundredths
 FLAT_SHARE = 1 / 12  # of a batch: generated skies, on which repetitions are measured
 PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
@@ -123,7 +123,7 @@ def pack(data: Path, folder: Path) -> None:
         chosen = [paths[int(i * step)] for i in range(min(len(paths), count or len(paths)))]
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for path in chosen:
-            picture = Image.open(path).convert("RGB")
+            picture = _read(path)
             scale = SIDES[kind] / min(picture.size)
             if scale < 1:
                 size = [max(SIDES[kind], round(side * scale)) for side in picture.size]
@@ -135,6 +135,11 @@ def pack(data: Path, folder: Path) -> None:
     save_file({name: tensors[name] for name in names}, folder / "vgg19.safetensors")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e6:.1f} MB")
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
 
 
 # What is on the GPU
@@ -250,7 +255,7 @@ def skies(count: int, size: int, seed: int) -> np.ndarray:
 
 def _crop_photo(number: int, paths: Sequence[Path], size: int) -> np.ndarray:
     rng = np.random.default_rng([7, number, size])
-    picture = Image.open(paths[number % len(paths)]).convert("RGB")
+    picture = _read(paths[number % len(paths)])
     crop = random_crop(picture, size, rng, (size, 1.3 * size))
     if rng.random() < 0.15:  # contrast and exposure: nights, backlight, haze
         levels = 255 * (crop / 255) ** np.exp(rng.normal(0, 0.5))
@@ -328,7 +333,7 @@ def load_paintings(
     parts, known = [], sorted((folder / "paintings").iterdir())
     chosen = [path for path in known if not names or path.stem in names]
     for path in chosen:
-        picture = torch.from_numpy(np.array(Image.open(path).convert("RGB")))
+        picture = torch.from_numpy(np.array(_read(path)))
         parts.append(describe(picture[None], objective, lite, MARKS_GALLERY))
     return Styles.joined(parts), [path.stem for path in chosen]
 
@@ -936,7 +941,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--crops", type=int, default=7000)
     running.add_argument("--views", type=int, default=6000)
     running.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
-    running.add_argument("--compile", default="perceptual,large", help="parts to compile")
+    running.add_argument("--compile", default="perceptual", help="parts to compile")
     running.add_argument("--eager", action="store_true", help="record no steps")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")

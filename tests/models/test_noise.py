@@ -1,4 +1,4 @@
-"""The noise: a hash of integers that any language can repeat, nearly normal, the same everywhere."""
+"""The noise: a hash of integers that any language can repeat, nearly normal, and white."""
 
 import numpy as np
 

@@ -1,0 +1,95 @@
+"""The round of training on a GPU, in the small and on a CPU: pack, run, go on, write."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from impasto.models.network import network_path, read_network
+from impasto.models.style import read_style
+from impasto.paths import GALLERY
+from learning.tiny import texture, vgg_tensors
+
+SCRIPT = Path(__file__).parents[2] / "gallery_tools" / "gpu_round.py"
+TINY = [
+    "--compile",
+    "none",
+    "--batch",
+    "4",
+    "--crops",
+    "5",
+    "--views",
+    "6",
+    "--size",
+    "128",
+    "--processes",
+    "1",
+]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    if not SCRIPT.exists():
+        pytest.skip("gallery_tools is not beside the tests")
+    spec = importlib.util.spec_from_file_location("gpu_round", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu_round"] = module  # its functions run in other processes too
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def folder(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data, packed = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("packed")
+    for kind, name in (("photos", "p"), ("art", "a"), ("styles", "hokusai_great_wave")):
+        (data / kind).mkdir()
+        for number in range(1 if kind == "styles" else 3):
+            file = name if kind == "styles" else f"{name}{number}"
+            Image.fromarray(texture(number, 300, 340)).save(data / kind / f"{file}.jpg")
+    (data / "weights").mkdir()
+    save_file(vgg_tensors(), data / "weights" / "vgg19.safetensors")
+    script.main(["pack", str(data), str(packed)])
+    return packed
+
+
+def test_a_pack_holds_small_pictures_and_styles_by_name(folder: Path) -> None:
+    assert [path.name for path in (folder / "paintings").iterdir()] == ["great-wave.webp"]
+    assert len(list((folder / "photos").iterdir())) == 3
+    with Image.open(folder / "photos" / "p0.webp") as picture:
+        assert picture.height == 272
+    assert (folder / "vgg19.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
+    script: ModuleType, folder: Path, tmp_path: Path
+) -> None:
+    gallery, first, second = (tmp_path / name for name in ("gallery", "first", "second"))
+    shutil.copytree(GALLERY, gallery)
+    run = ["run", str(folder), "--gallery", str(gallery), *TINY, "--steps", "2"]
+    run += ["--networks", "large,base", "--turns", "large,base"]
+    network_path("large", gallery).unlink(missing_ok=True)
+    script.main([*run, "--out", str(first)])
+    script.main([*run, "--out", str(second), "--resume", str(first)])
+    states = [torch.load(out / "large.pt", weights_only=True) for out in (first, second)]
+    assert [state["steps"] for state in states] == [1, 2]
+    assert [state["pictures"] for state in states] == [4, 8]
+    assert states[0]["network"].keys() == states[1]["network"].keys()
+    assert any((states[1]["network"][k] != v).any() for k, v in states[0]["network"].items())
+    before = read_style(gallery / "styles" / "great-wave.safetensors")
+    script.main(["write", str(second / "large.pt"), "--gallery", str(gallery)])
+    network = read_network(network_path("large", gallery))
+    style = read_style(gallery / "styles" / "great-wave.safetensors")
+    assert style.embedding(network).shape == (network.embedding_size,)
+    # what the style had before is kept
+    np.testing.assert_array_equal(style.embeddings["base"], before.embeddings["base"])
+    assert style.metadata["title"] == before.metadata["title"]
+    assert "2 steps of a GPU round, 8 pictures" in style.metadata["large.trained"]
