@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -103,8 +102,12 @@ WEIGHTS = {
     "small": RoundWeights(stability=1.0),
 }
 # peaks of learning rates for networks that start from nothing, and for those that go on
-FRESH = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
-CONTINUED = {"learning_rate": 2.5e-3, "embedding_rate": 1e-2, "predictor_rate": 8e-4}
+FRESH: dict[str, Any] = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
+CONTINUED: dict[str, Any] = {
+    "learning_rate": 2.5e-3,
+    "embedding_rate": 1e-2,
+    "predictor_rate": 8e-4,
+}
 
 
 # Packing
@@ -126,15 +129,15 @@ def pack(data: Path, folder: Path) -> None:
             picture = _read(path)
             scale = SIDES[kind] / min(picture.size)
             if scale < 1:
-                size = [max(SIDES[kind], round(side * scale)) for side in picture.size]
-                picture = picture.resize(tuple(size), Image.Resampling.LANCZOS)
+                width, height = (max(SIDES[kind], round(side * scale)) for side in picture.size)
+                picture = picture.resize((width, height), Image.Resampling.LANCZOS)
             name = catalog[path.name]["name"] if kind == "paintings" else path.stem
             picture.save(folder / kind / f"{name}.webp", quality=QUALITIES[kind])
     tensors = load_file(data / "weights" / "vgg19.safetensors")
     names = sorted(tensors, key=lambda name: int(name.split(".")[1]))[: 2 * VGG_CONVOLUTIONS]
     save_file({name: tensors[name] for name in names}, folder / "vgg19.safetensors")
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {size / 1e6:.1f} MB")
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{folder}: {total / 1e6:.1f} MB")
 
 
 def _read(path: Path) -> Image.Image:
@@ -826,7 +829,7 @@ def _statistics(gallery: Path) -> nn.Module:
 
 def _from_gallery(
     name: str, gallery: Path, names: Sequence[str]
-) -> tuple[TransformerNetwork, Tensor, StylePredictor | None, dict[str, float]]:
+) -> tuple[TransformerNetwork, Tensor, StylePredictor | None, dict[str, Any]]:
     """Load a network of the gallery with its embeddings and predictor, or start from nothing."""
     from impasto.learning.conversion import onnx_export
     from impasto.models.network import network_path, read_network
@@ -971,4 +974,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

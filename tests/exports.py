@@ -49,7 +49,7 @@ def path_of(properties: Mapping[str, str]) -> Path:
     found = json.loads(
         properties.get("architecture") or properties.get(pytorch_examples.KIND) or "{}"
     )
-    sizes = [*found.pop("widths", ()), found.pop("blocks", 0)]
+    sizes = [*found.pop("widths", ()), found.pop("blocks", 0), *found.pop("up_blocks", ())]
     more = [f"{key}{int(value)}" for key, value in found.items() if not isinstance(value, dict)]
     return ASSETS / f"{'-'.join(map(str, [kind, *sizes, *more]))}.onnx"
 

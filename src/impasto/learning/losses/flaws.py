@@ -94,8 +94,9 @@ def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
     """Measure how much of the photograph's fine luma is left where it has detail.
 
     It is the correlation of the fine luma of picture and photograph in windows, as far as it is
-    above `KEPT_DETAIL`, averaged; of displacements up to `MAX_DISPLACEMENT`, the best counts. Windows count alike. So it does not help to paint some of the
-    subject over and leave the rest as it is.
+    above `KEPT_DETAIL`, averaged. Of displacements up to `MAX_DISPLACEMENT`, the best counts.
+    Windows count alike. So it does not help to paint some of the subject over and leave the rest
+    as it is.
 
     Args:
         picture: (B, 3, H, W), RGB in 0..1.

@@ -365,7 +365,7 @@ class TransformerNetwork(nn.Module):
                 both keep it.
         """
         embedding = like.clone()
-        embedding[self.up1_norm.start :] = 0
+        embedding[self._get("up1_norm").start :] = 0
         embedding[self.pixels_start : self.pixels_start + COLORS] = 1
         return embedding
 
@@ -394,7 +394,7 @@ def _pad(x: Tensor, mode: Literal["reflect", "replicate"]) -> Tensor:
             x = torch.cat([x.narrow(dim, inset, 1), x, x.narrow(dim, end, 1)], dim)
         return x
     if x.is_cuda:
-        return _PadOnGpu.apply(x, mode == "reflect")  # type: ignore[no-untyped-call, no-any-return]
+        return _PadOnGpu.apply(x, mode == "reflect")  # type: ignore[no-untyped-call]
     return F.pad(x, (1, 1, 1, 1), mode=mode)
 
 
