@@ -111,12 +111,13 @@ class OpenVINOEngine:
 
     def _compiled(self) -> openvino.CompiledModel:
         """Compile the model for its present shape, from the cache on disk at the first call."""
-        cached, self._cached = self._cached, False  # a folder of pictures may have as many sizes
-        if cached:
+        # a folder of pictures may have as many sizes
+        cache, self._cached = home() if self._cached else None, False
+        if cache:
             # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are
             # folders that take no file
             with contextlib.suppress(OSError, RuntimeError), _CACHE_LOCK:
-                folder = home() / "openvino"
+                folder = cache / "openvino"
                 folder.mkdir(parents=True, exist_ok=True)
                 options = self._options | {"CACHE_DIR": str(folder)}
                 compiled = self._core.compile_model(self._model, "CPU", options)
