@@ -17,6 +17,7 @@ from impasto.errors import MaskError, PictureError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read, to_picture
+from impasto.paths import expand_home
 
 ALPHA = "alpha"  # name of the mask that is the photograph's own transparency
 INVERT_PREFIX = "not:"
@@ -160,9 +161,8 @@ def _parse_text(text: str) -> Mask:
     inverted = text.strip().startswith(INVERT_PREFIX)
     if name == ALPHA or name in GRADIENTS:
         return Mask(name, inverted=inverted)
-    # Not `Path.expanduser`, which raises at `~nobody`, and not `Path.is_file`, at long names.
-    path = Path(os.path.expanduser(name))  # noqa: PTH111
-    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113
+    path = expand_home(name)
+    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113  # `Path` raises at long names
         raise MaskError(
             f"cannot use {name!r} as a mask: there is no such file and no such gradient;"
             f" give a grayscale image, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}"

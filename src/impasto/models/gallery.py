@@ -9,7 +9,7 @@ from impasto.errors import PictureError, StyleError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
 from impasto.models.style import PHOTO, SUFFIX, Style, name_of, read_style
-from impasto.paths import GALLERY
+from impasto.paths import GALLERY, expand_home
 
 PICTURE_NAME = "picture"  # of styles from pictures in memory
 MAX_SUGGESTIONS = 3
@@ -74,7 +74,7 @@ def find_style(spec: str | Path | PictureSource | Style) -> Style:
         return spec
     if not isinstance(spec, str | os.PathLike):
         return memory_style(spec)
-    path = user_path(spec)
+    path = expand_home(spec)
     if path.suffix.lower() == SUFFIX:
         return read_style(path)
     if path.suffix.lower() in EXTENSIONS:
@@ -117,12 +117,3 @@ def _picture_style(path: Path, modified: int, size: int) -> Style:
     except PictureError as error:
         raise StyleError(f"cannot make a style of a picture: {error}") from error
     return Style(name_of(path.stem), {}, {}, {"source": path.stem}, file=path, pixels=pixels)
-
-
-def user_path(spec: str | os.PathLike[str]) -> Path:
-    """Expand `~` in a path as the user wrote it.
-
-    `os.path` is used here and where such paths are tested, since `Path` raises at `~nobody` and at
-    names that are too long.
-    """
-    return Path(os.path.expanduser(spec))  # noqa: PTH111

@@ -10,8 +10,9 @@ from typing import Any, cast
 from impasto.errors import StyleError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource
-from impasto.models.gallery import find_style, user_path
+from impasto.models.gallery import find_style
 from impasto.models.style import SUFFIX, Style
+from impasto.paths import expand_home
 
 EXAMPLE = "starry-night:0.7,great-wave:0.3"
 
@@ -58,7 +59,7 @@ def find_mix(spec: StyleSource) -> Mix:
         return spec
     if isinstance(spec, str):
         # a file whose name holds commas or colons is one style
-        if os.path.isfile(user_path(spec)):  # noqa: PTH113
+        if os.path.isfile(expand_home(spec)):  # noqa: PTH113
             return Mix(((find_style(spec), 1.0),))
         return _normalize([_parse_part(part) for part in spec.split(",")], repr(spec))
     if isinstance(spec, list | tuple):

@@ -23,7 +23,7 @@ from impasto.learning.optimization.run import new_optimization
 from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.models.network import NETWORKS, network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
-from impasto.paths import GALLERY
+from impasto.paths import GALLERY, expand_home
 from impasto.stylizer import Stylizer
 
 BASELINES = {
@@ -376,7 +376,7 @@ def _parse_method(name: str) -> MethodSpec:
 
 
 def _parse_folder(text: str) -> Path:
-    folder = Path(text).expanduser()
+    folder = expand_home(text)
     if not folder.is_dir():
         raise ValueError(f"{text!r} is no folder; check the path")
     return folder
