@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
@@ -43,7 +42,7 @@ def open_container(path: Path) -> InputContainer:
             metadata_errors="replace",
             container_options={"protocol_whitelist": "file,crypto,data"},
         )
-    except (FFmpegError, OSError, ValueError) as error:
+    except Exception as error:  # FFmpegError, or whatever PyAV makes of the header
         raise VideoError(f"cannot read {path}: {explain_unreadable(path, error)}") from error
 
 
@@ -147,7 +146,9 @@ class PacketReader:
                         failures = 0
                         yield packet
                 return
-            except (FFmpegError, OSError):
+            except MemoryError:
+                raise
+            except Exception:  # FFmpegError, or whatever PyAV makes of the packet
                 failures += 1
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import (
     ColorPrimaries,
@@ -27,6 +28,18 @@ from impasto.video.large_strokes import (
 )
 
 T = TypeVar("T", bound=np.generic)
+
+
+def _name_unknown(kind: type[SideDataType], value: object) -> SideDataType:
+    """Make a member for a kind of side data that PyAV does not know, such as EXIF."""
+    member: Any = object.__new__(kind)
+    member._name_, member._value_ = f"UNKNOWN_{value}", value
+    named: SideDataType = member
+    return named
+
+
+# Without this, one unknown kind on a frame hides all others: PyAV raises ValueError.
+SideDataType._missing_ = classmethod(_name_unknown)  # type: ignore[assignment, method-assign]
 
 # Without the last two flags swscale takes a way that is 1 ms faster for each megapixel and cuts
 # instead of rounding: 1.2 levels too dark on average.

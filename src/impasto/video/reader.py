@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from impasto.errors import VideoError
+from impasto.errors import ImpastoError, VideoError, one_line
 from impasto.images.reading import check_pixels
 from impasto.video.clip import Clip, Frame, Item, TimeSpan
 from impasto.video.demuxer import (
@@ -94,6 +94,18 @@ class VideoReader(Clip):
         Raises:
             VideoError: no frame can be decoded, or none lies in the span.
         """
+        try:
+            yield from self._grouped_items()
+        except ImpastoError:
+            raise
+        except Exception as error:  # a demuxer or a decoder may raise any kind
+            raise VideoError(
+                f"cannot read {self.path}: decoding failed ({one_line(error)}); get a fresh copy, "
+                "or convert it"
+            ) from error
+
+    def _grouped_items(self) -> Iterator[Item]:
+        """Yield frames, and lists of the packets between them."""
         has_begun, pending = False, list[AnyPacket]()
         for item in self._frames_and_packets():
             is_frame = isinstance(item, Frame)
@@ -169,14 +181,27 @@ class VideoReader(Clip):
     def _frames(self, packet: AnyPacket | None) -> Iterator[Frame]:
         """Yield the frames of a packet that lie within the span; None ends the decoding."""
         for decoded in self._decode(packet):
-            self._converter = self._converter or self._prepare(decoded)
             pts = self._next_pts(decoded)
             if self._is_after_span(pts * self.time_base):
                 self._span_has_ended = True
                 return
             self._last_pts = pts
             if pts >= 0 or not self._span.start:
-                yield self._converter.convert(decoded, pts, next(self._numbers))
+                frame = self._convert(decoded, pts, next(self._numbers))
+                if frame is not None:
+                    yield frame
+
+    def _convert(self, decoded: VideoFrame, pts: int, number: int) -> Frame | None:
+        """Convert a decoded frame; None where that fails, which counts as a lost frame."""
+        try:
+            self._converter = self._converter or self._prepare(decoded)
+            return self._converter.convert(decoded, pts, number)
+        except MemoryError:
+            raise
+        except Exception:  # such as a pixel format that swscale does not know
+            self._errors += 1
+            self._frames_decoded -= 1
+            return None
 
     def _decode(self, packet: AnyPacket | None) -> list[VideoFrame]:
         self._packets_decoded += packet is not None and not packet.is_discard
@@ -184,7 +209,9 @@ class VideoReader(Clip):
             frames = self._video.decode(packet)
         except EOFError:
             return []
-        except FFmpegError:
+        except MemoryError:
+            raise
+        except Exception:  # FFmpegError, or whatever PyAV makes of the frame
             self._errors += 1
             return []
         self._frames_decoded += len(frames)

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from impasto.errors import VideoError
+from impasto.errors import VideoError, one_line
 from impasto.images.image import UInt8
 from impasto.video.frame_conversion import display_matrix, to_rgb, turn_upright
 from impasto.webcam.sources import CameraSource, explain_failure
@@ -121,14 +121,16 @@ class OpenCamera:
                 for packet in self._container.demux(self._video):
                     try:
                         frames = self._video.decode(packet)
-                    except (FFmpegError, EOFError):
-                        continue  # a damaged packet; others will come
+                    except MemoryError:
+                        raise
+                    except Exception:  # a damaged packet; others will come
+                        continue
                     yield from frames
                 return
             except BlockingIOError:
                 time.sleep(_RETRY_SECONDS)
-            except (FFmpegError, OSError) as error:
-                reason = error.strerror or type(error).__name__
+            except Exception as error:  # FFmpegError, or whatever PyAV makes of the packet
+                reason = getattr(error, "strerror", None) or type(error).__name__
                 if self.live:
                     raise VideoError(
                         f"{self.name} is gone ({reason}); plug it in and start again"
@@ -227,6 +229,15 @@ class FramePreprocessor:
 
     def __call__(self, frame: VideoFrame, mirror: bool) -> UInt8:
         """Convert a frame; `mirror` swaps left and right."""
+        try:
+            return self._convert(frame, mirror)
+        except (FFmpegError, OSError, ValueError) as error:
+            raise VideoError(
+                f"cannot show a frame in the pixel format {frame.format.name}: {one_line(error)}; "
+                "choose another camera mode, or convert the file"
+            ) from error
+
+    def _convert(self, frame: VideoFrame, mirror: bool) -> UInt8:
         if self._size is None:
             self._size = even_size(frame.width, frame.height, self._short_side)
             self._matrix = display_matrix(frame)
