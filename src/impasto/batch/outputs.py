@@ -30,6 +30,8 @@ class FileTask:
         target: file to write.
         settings: how it is painted.
         is_clip: whether it is a video, an animation or numbered pictures.
+        is_numbered: whether the target is the pattern of numbered pictures. The user wrote that;
+            a name that impasto makes of the name of a file is none.
         rival: another input that is painted into the same target; it comes first.
     """
 
@@ -37,6 +39,7 @@ class FileTask:
     target: Path
     settings: StylizeSettings
     is_clip: bool = False
+    is_numbered: bool = False
     rival: Path | None = None
 
 
@@ -93,11 +96,12 @@ def plan_files(
     owners = {
         target: path for by_path in targets.values() for path, target in reversed(by_path.items())
     }
+    named = output if output and not is_folder(output, several) else None
     paths = [file.path for file in files]
     paintings = {path for path in paths if owners.get(path, path) != path}
     paintings |= find_earlier_paintings(paths)
     tasks = [
-        _task(file, targets[settings.style.name][file.path], settings, owners)
+        _task(file, targets[settings.style.name][file.path], settings, owners, named)
         for file in files
         if file.path not in paintings
         for settings in styles
@@ -112,10 +116,16 @@ def plan_files(
 
 
 def _task(
-    file: InputFile, target: Path, settings: StylizeSettings, owners: Mapping[Path, Path]
+    file: InputFile,
+    target: Path,
+    settings: StylizeSettings,
+    owners: Mapping[Path, Path],
+    named: str | None,
 ) -> FileTask:
+    """Make a task; `named` is the output, if the user named one file or pattern."""
     rival = owners[target] if owners[target] != file.path else None
-    return FileTask(file.path, target, settings, file.is_clip, rival)
+    is_numbered = is_pattern(named) if named else file.is_clip and is_pattern(file.path)
+    return FileTask(file.path, target, settings, file.is_clip, is_numbered, rival)
 
 
 def _check_names(styles: Iterable[StylizeSettings]) -> None:
@@ -255,19 +265,19 @@ def check_task(task: FileTask, protected: Collection[Path] = ()) -> ImpastoError
             f"cannot paint {source} into {target}: {task.rival} is painted into it; paint {source}"
             " in a run of its own"
         )
-    if any(is_same_file(path, target) for path in protected):
+    if any(is_same_file(path, target, task.is_numbered) for path in protected):
         return PictureError(
             f"cannot write {target}: it is a style or a mask of this run, which is never"
             " overwritten; give another -o"
         )
     if task.is_clip:
-        if not is_same_file(source, target):
+        if not is_same_file(source, target, task.is_numbered):
             return None
         return VideoError(
             f"cannot write {target}: it is the video itself, which is never overwritten; give"
             " another -o"
         )
-    if target.suffix.lower() not in WRITABLE or is_pattern(target):
+    if target.suffix.lower() not in WRITABLE or task.is_numbered:
         return PictureError(
             f"cannot write {target}: {source} is a single picture; use one of"
             f" {' '.join(sorted(WRITABLE))}"

@@ -270,7 +270,7 @@ class _Run:
                 task.target,
                 task.settings,
                 self._stylizer,
-                self._options.videos,
+                replace(self._options.videos, numbered=task.is_numbered),
                 steady=self._options.steady,
                 flow=self._options.flow,
                 on_progress=on_progress,
@@ -308,7 +308,7 @@ class _Run:
         """Return the result of a task that is not to be painted: it must not be, or is done."""
         try:
             error: Exception | None = check_task(task, self._plan.protected)
-            is_wanted = self._options.overwrite or not exists(task.target)
+            is_wanted = self._options.overwrite or not exists(task.target, task.is_numbered)
         except (OSError, ValueError) as unreadable:  # of a disk that is gone, for example
             error, is_wanted = unreadable, False
         if error:

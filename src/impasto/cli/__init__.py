@@ -43,7 +43,7 @@ def _run() -> None:
     # damaged metadata are no reason to stop or to warn
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     from impasto.cli.app import UsageError, app, explain
-    from impasto.cli.console import fail, show_warning
+    from impasto.cli.console import escape_unwritable, fail, show_warning
     from impasto.errors import (
         ColorError,
         ImpastoError,
@@ -54,6 +54,7 @@ def _run() -> None:
         StyleError,
     )
 
+    escape_unwritable()
     usage_errors = (ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
     warnings.showwarning = show_warning

@@ -22,7 +22,7 @@ from impasto.inference.prepared_style import MIN_SIDE
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
 from impasto.learning.training.checkpoints import has_checkpoint
-from impasto.models.mix import Mix
+from impasto.models.mix import Mix, split_parts
 from impasto.models.style import Style
 from impasto.video import formats
 
@@ -358,7 +358,7 @@ def listed(values: Iterable[str]) -> list[str]:
     parts: list[str] = []
     for text in values:
         is_one = bool(_WEIGHT.search(text)) or os.path.exists(text)  # noqa: PTH110  # as `Path.exists` raises at long names
-        parts += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
+        parts += [text] if is_one else [part for part in split_parts(text) if part]
     return parts
 
 

@@ -230,7 +230,7 @@ def _print_plan(plan: BatchPlan, overwrite: bool, json: bool) -> None:
     for text, error in plan.failures:
         console.failed(console.failure(text, error), json)
     for task in plan.tasks:
-        is_there = exists(task.target)
+        is_there = exists(task.target, task.is_numbered)
         action = "painted"
         if is_there:
             action = "replaced" if overwrite else "kept"

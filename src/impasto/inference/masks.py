@@ -156,9 +156,22 @@ def parse_mask(source: MaskSource) -> Mask:
     return mask
 
 
+def is_mask_name(text: str) -> bool:
+    """Tell whether text names a mask: a gradient, "alpha", or a file; or the inverse of one."""
+    name, _ = _split_inversion(text)
+    return name == ALPHA or name in GRADIENTS or os.path.isfile(expand_home(name))  # noqa: PTH113  # `Path` raises at long names
+
+
+def _split_inversion(text: str) -> tuple[str, bool]:
+    """Split the prefixes "not:" from the name of a mask, and tell whether they invert it."""
+    name, inverted = text.strip(), False
+    while name.startswith(INVERT_PREFIX) and not os.path.isfile(name):  # noqa: PTH113
+        name, inverted = name.removeprefix(INVERT_PREFIX), not inverted
+    return name, inverted
+
+
 def _parse_text(text: str) -> Mask:
-    name = text.strip().removeprefix(INVERT_PREFIX)
-    inverted = text.strip().startswith(INVERT_PREFIX)
+    name, inverted = _split_inversion(text)
     if name == ALPHA or name in GRADIENTS:
         return Mask(name, inverted=inverted)
     path = expand_home(name)

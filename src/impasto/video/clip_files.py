@@ -86,7 +86,7 @@ def open_writer(
     Raises:
         VideoError: the target cannot be written.
     """
-    if is_pattern(target):
+    if is_pattern(target) if options.numbered is None else options.numbered:
         yield SequenceWriter(target, options.quality), None
         return
     _check_suffix(target)

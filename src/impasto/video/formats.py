@@ -88,6 +88,7 @@ class VideoOptions:
         stroke: stroke size, from 1 (as the network paints) to 16. Frames are painted reduced by
             this factor, and the painting function gets frames of the reduced size. None: as suits
             the size of the frames (`impasto.video.large_strokes.default_stroke`).
+        numbered: whether the target is the pattern of numbered pictures; None where its name tells.
     """
 
     span: TimeSpan = TimeSpan()
@@ -98,6 +99,7 @@ class VideoOptions:
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
     stroke: float | None = 1.0
+    numbered: bool | None = None
 
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")  # h:m:s
@@ -147,7 +149,7 @@ def is_clip(path: Path) -> bool:
     """
     suffix = path.suffix.lower()
     if suffix in ANIMATIONS:
-        return is_animation(path) or is_pattern(path)
+        return is_pattern(path) or is_animation(path)
     if suffix in EXTENSIONS_READ or is_pattern(path) or os.path.isdir(path):  # noqa: PTH112  # `Path` raises at long names
         return True
     return suffix not in EXTENSIONS and _has_content(path) and not _is_picture(path)
@@ -187,14 +189,20 @@ def written_suffix(path: Path) -> str:
     return path.suffix if path.suffix.lower() in EXTENSIONS_WRITTEN else ".mkv"
 
 
-def exists(target: Path) -> bool:
-    """Tell whether a target exists: the file, or any file of a pattern."""
-    return bool(matching(target)) if is_pattern(target) else target.exists()
+def exists(target: Path, numbered: bool = False) -> bool:
+    """Tell whether a target exists: the file, or any file of the pattern of `numbered` pictures."""
+    return bool(matching(target)) if numbered else target.exists()
 
 
-def is_same_file(source: Path, target: Path) -> bool:
-    """Tell whether writing the target would overwrite the source."""
-    if is_pattern(target):
+def is_same_file(source: Path, target: Path, numbered: bool = False) -> bool:
+    """Tell whether writing the target would overwrite the source.
+
+    Args:
+        source: a file, a folder, or a pattern.
+        target: a file, or the pattern of `numbered` pictures.
+        numbered: whether the target is a pattern.
+    """
+    if numbered:
         sources = {path.resolve() for path in _files_of(source)}
         return bool(sources & {path.resolve() for path in matching(target).values()})
     return target.exists() and source.exists() and target.samefile(source)

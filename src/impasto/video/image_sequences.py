@@ -1,5 +1,6 @@
 """Numbered pictures as clips: `frames/%05d.png` is read and written."""
 
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,14 +13,21 @@ from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
-_NUMBER = re.compile(r"%(0\d{1,2})?d")
+# `%05d`, or `%d` that no letter follows: "50%discount.jpg" is the name of one file
+_NUMBER = re.compile(r"%(?:(0\d{1,2})d|d(?![^\W\d_]))")
 
 DEFAULT_RATE = Fraction(25)  # frames per second of numbered pictures, where the user gives none
 
 
 def is_pattern(path: Path | str) -> bool:
-    """Tell whether a file name stands for numbered files, as `%05d.png` does."""
-    return bool(_NUMBER.search(Path(path).name)) and not Path(path).exists()
+    """Tell whether a name that a user wrote stands for numbered pictures, as `%05d.png` does.
+
+    The name of an existing file does not. Neither does a name that impasto makes: it is not asked.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in EXTENSIONS or not _NUMBER.search(path.name):
+        return False
+    return not os.path.exists(path)  # noqa: PTH110  # `Path.exists` raises at long names
 
 
 def numbered(pattern: Path, number: int) -> Path:
