@@ -6,7 +6,7 @@ import numpy as np
 
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import PictureSource, to_picture
-from impasto.images.resize import resize_short_side
+from impasto.images.resize import resize_picture
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
@@ -104,11 +104,9 @@ class Stylizer(LoadedNetwork):
             size: pixels of the painting's shorter side; smaller photos keep their size.
             advance: called with the fraction of work done since the last call.
         """
-        rgb, alpha = picture.rgb, picture.alpha
-        if size is not None and size < min(rgb.shape[:2]):
-            rgb, alpha = (
-                resize_short_side(rgb, size),
-                None if alpha is None else resize_short_side(alpha, size),
-            )
-        painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).rows.to_array()
-        return Picture(painted.copy() if painted is picture.rgb else painted, alpha)
+        photo = picture
+        if size is not None and size < min(picture.height, picture.width):
+            photo = resize_picture(picture, size)
+        styled = build_pipeline(self, ArrayRows(photo.rgb), settings, photo.alpha, advance)
+        painted = styled.rows.to_array()
+        return Picture(painted.copy() if painted is picture.rgb else painted, photo.alpha)

@@ -1,6 +1,7 @@
 """Read pictures: files of any format, and pictures in memory, become upright 8-bit sRGB."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +16,7 @@ from impasto.images.exif import TURNS, load_exif, pack_exif, read_dpi, turn_upri
 from impasto.images.formats import WRITERS
 from impasto.images.image import Header, Picture, UInt8, describe_array
 from impasto.images.opening import open_bytes, open_path, translate_errors
+from impasto.images.transparency import cover_clear
 
 MAX_PIXELS = 100_000_000
 """Pixels (width times height) of the largest picture that `read` accepts by default."""
@@ -114,7 +116,7 @@ def to_picture(
         source: the path of a picture file; the bytes of one; a binary file, read from where it
             stands to its end, and left open; a PIL image; a uint8 array (H, W), (H, W, 1),
             (H, W, 3) or (H, W, 4) of gray, RGB or RGBA, which the picture shares where it can; or
-            a `Picture`, which is returned as it is.
+            a `Picture`, which is returned as it is if no pixel is clear.
         name: the picture, as errors call it where it has no path.
         max_pixels: pictures of more pixels (width times height) are refused before they are
             decoded. The limit does not apply to pixels in memory.
@@ -123,7 +125,8 @@ def to_picture(
         PictureError: the source is of another kind, or the picture cannot be read.
     """
     if isinstance(source, Picture):
-        return source
+        covered = cover_clear(source.rgb, source.alpha)
+        return source if covered is source.rgb else replace(source, rgb=covered)
     if isinstance(source, str | os.PathLike):
         return read(Path(source), max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -159,7 +162,7 @@ def _from_array(array: NDArray[Any], name: str) -> Picture:
     if pixels.shape[2] == 1:
         return Picture(np.repeat(pixels, 3, axis=2))
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Picture(np.ascontiguousarray(pixels[..., :3]), _drop_opaque(alpha))
+    return Picture(cover_clear(np.ascontiguousarray(pixels[..., :3]), alpha), _drop_opaque(alpha))
 
 
 def _read_file(file: IO[bytes], name: str) -> bytes:
@@ -196,9 +199,9 @@ def _decode_image(image: Image.Image) -> Picture:
     image.load()
     exif = load_exif(image)
     color, alpha = split_alpha(turn_upright(image, exif))
-    rgb = to_srgb(color, image.info.get("icc_profile"))
-    opacity = None if alpha is None else np.array(alpha)
-    return Picture(np.array(rgb), _drop_opaque(opacity), pack_exif(exif), read_dpi(image, exif))
+    rgb = np.array(to_srgb(color, image.info.get("icc_profile")))
+    opacity = _drop_opaque(None if alpha is None else np.array(alpha))
+    return Picture(cover_clear(rgb, opacity), opacity, pack_exif(exif), read_dpi(image, exif))
 
 
 def _drop_opaque(alpha: UInt8 | None) -> UInt8 | None:

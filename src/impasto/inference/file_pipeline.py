@@ -12,7 +12,7 @@ from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
 from impasto.images.reading import MAX_PIXELS
-from impasto.images.rows import ArrayRows, RowSource, at_size
+from impasto.images.rows import ArrayRows, CoveredRows, RowSource, at_size
 from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
 from impasto.inference.model import LoadedNetwork
@@ -133,7 +133,8 @@ def stylize_bytes(
         suffix = reading.detect_suffix(data)
     photo: RowSource = ArrayRows(picture.rgb)
     width, height = _painting_size(photo, options.size)
-    styled = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
+    photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
+    styled = build_pipeline(model, photo, settings, picture.alpha)
     alpha = _resized_alpha(picture.alpha, height, width)
     painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha)
     return writing.encode(painting, suffix, options.quality), suffix
@@ -212,7 +213,7 @@ class FilePainting:
         picture = self._read()
         photo: RowSource = ArrayRows(picture.rgb)
         width, height = _painting_size(photo, self._options.size)
-        photo = at_size(photo, height, width)
+        photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
         styled = build_pipeline(model, photo, settings, picture.alpha, advance)
         rgb = styled.rows.to_array()
 
@@ -231,12 +232,15 @@ class FilePainting:
         source, header = self._source, self._header
         photo: RowSource = vips.VipsRows(source, header)
         width, height = _painting_size(photo, self._options.size)
-        photo = at_size(photo, height, width)
         alpha, alpha_rows = None, None
         if header.alpha:
-            alpha_rows = at_size(vips.VipsRows(source, header, alpha=True), height, width)
+            stored = vips.VipsRows(source, header, alpha=True)
+            photo = at_size(CoveredRows(photo, stored), height, width, stored)
+            alpha_rows = at_size(stored.reopen(), height, width)
             if any(mask.name == ALPHA for mask in settings.masks):
                 alpha = reduced_copy(alpha_rows.reopen(), ALPHA_MASK_SIDE)[..., 0]
+        else:
+            photo = at_size(photo, height, width)
         styled = build_pipeline(model, photo, settings, alpha, advance)
         vips.write(self._target, styled.rows, alpha_rows, header, self._options.quality)
         return _painted(styled)
@@ -258,10 +262,13 @@ def _lacks_memory(error: Exception) -> bool:
 
 def _resized_alpha(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
     """Bring a transparency, uint8 (h, w), to the size of a painting."""
-    if alpha is None:
-        return None
-    rows = ArrayRows(np.stack([alpha] * 3, axis=-1))
-    return at_size(rows, height, width).to_array()[..., 0]
+    rows = _alpha_rows(alpha)
+    return None if rows is None else at_size(rows, height, width).to_array()[..., 0]
+
+
+def _alpha_rows(alpha: UInt8 | None) -> RowSource | None:
+    """Return a transparency, uint8 (h, w), as three equal channels."""
+    return None if alpha is None else ArrayRows(np.stack([alpha] * 3, axis=-1))
 
 
 def _painting_size(photo: RowSource, short_side: int | None) -> tuple[int, int]:

@@ -89,7 +89,7 @@ def memory_style(source: PictureSource) -> Style:
         StyleError: the picture cannot be read, or the source is of another kind.
     """
     try:
-        pixels = to_picture(source, "the style picture").rgb
+        pixels = to_picture(source, "the style picture").opaque()
     except PictureError as error:
         raise StyleError(str(error)) from error
     # a copy: impasto remembers predictions by array, and the caller may change theirs
@@ -113,7 +113,7 @@ def picture_style(path: Path) -> Style:
 @lru_cache(maxsize=8)
 def _picture_style(path: Path, modified: int, size: int) -> Style:
     try:
-        pixels = read(path).rgb
+        pixels = read(path).opaque()
     except PictureError as error:
         raise StyleError(f"cannot make a style of a picture: {error}") from error
     return Style(name_of(path.stem), {}, {}, {"source": path.stem}, file=path, pixels=pixels)

@@ -20,6 +20,7 @@ from PIL import Image
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
 from impasto.images.reading import check_pixels
+from impasto.images.transparency import cover_clear
 from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
 _FORMATS = ("GIF", "WEBP")
@@ -93,7 +94,8 @@ class AnimationReader(Clip):
                 return
             duration = round(self._image.info.get("duration") or _DEFAULT_DURATION)
             alpha = None if rgba[..., 3].min() == 255 else rgba[..., 3]
-            yield Frame(np.ascontiguousarray(rgba[..., :3]), time, duration, index + 1, alpha)
+            rgb = cover_clear(np.ascontiguousarray(rgba[..., :3]), alpha)
+            yield Frame(rgb, time, duration, index + 1, alpha)
             time += duration
 
 

@@ -78,7 +78,7 @@ class PhotoFolder:
         """
         for path in self._from(number):
             try:
-                picture = Image.fromarray(read(path).rgb)
+                picture = Image.fromarray(read(path).opaque())
             except PictureError:
                 self.broken.add(str(path))
                 continue

@@ -64,7 +64,7 @@ class StyleCrops:
         for _ in range(len(self.paths)):
             path = self.paths[rng.integers(len(self.paths))]
             try:
-                picture = Image.fromarray(read(path).rgb)
+                picture = Image.fromarray(read(path).opaque())
             except PictureError:
                 self.broken.add(str(path))
                 continue

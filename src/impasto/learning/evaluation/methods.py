@@ -205,7 +205,7 @@ class StylizerMethod:
                 digest.update(f"{name} {style.hashes[name]} ".encode())
                 digest.update(style.embeddings[name].tobytes())
         else:
-            digest.update(predictor.predict(read(style).rgb, network).tobytes())
+            digest.update(predictor.predict(read(style).opaque(), network).tobytes())
         code = digest.hexdigest()[:12]
         return " ".join((network.name, network.hash, engine.name, engine.precision, code))
 
