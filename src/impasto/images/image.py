@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.errors import PictureError
+from impasto.images.color_coding import ColorCoding
 from impasto.images.transparency import make_opaque
 
 UInt8 = NDArray[np.uint8]
@@ -92,6 +93,9 @@ class Header:
         alpha: whether some pixels may be clear.
         exif: as in `Picture`.
         dpi: as in `Picture`.
+        mode: the mode of its pixels in Pillow, such as "RGB"; empty where it is unknown.
+        icc: its ICC profile, if it has one.
+        coding: what else it says about its colors, if anything.
     """
 
     format: str
@@ -101,3 +105,6 @@ class Header:
     alpha: bool = False
     exif: bytes | None = field(default=None, repr=False)
     dpi: tuple[float, float] | None = None
+    mode: str = ""
+    icc: bytes | None = field(default=None, repr=False)
+    coding: ColorCoding | None = None

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from impasto.errors import PictureError, one_line
 from impasto.files import os_reason
+from impasto.images.color_coding import CICP, read_cicp
 
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
 
@@ -23,6 +24,8 @@ _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
 # reads of a file until its header is complete: Pillow takes JPEG markers byte by byte, and a PNG
 # may have any number of chunks
 _MAX_HEADER_READS = 500_000
+# bytes at the start of a file that hold the coding of its colors; an ICC profile may come before
+_CODING_BYTES = 4 << 20
 # bytes of a WebP, AVIF or HEIC file, which Pillow reads whole into memory to see its header
 _MAX_CONTAINER_BYTES = 1 << 30
 
@@ -164,6 +167,8 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
     if not _is_heic(header):
         image = Image.open(file, formats=_PILLOW_FORMATS)
         file.opened = True
+        if codes := _read_cicp(file, header):
+            image.info[CICP] = codes
         return image
     try:
         from pillow_heif import HeifImageFile
@@ -174,6 +179,17 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
         ) from error
     image = HeifImageFile(file)
     return image
+
+
+def _read_cicp(file: _HeaderReader, header: bytes) -> tuple[int, int] | None:
+    """Read how a PNG or AVIF file codes its colors, which Pillow leaves out."""
+    if header[:4] != b"\x89PNG" and header[4:8] != b"ftyp":
+        return None
+    position = file.tell()
+    file.seek(0)
+    codes = read_cicp(file.read(_CODING_BYTES))
+    file.seek(position)
+    return codes
 
 
 @cache

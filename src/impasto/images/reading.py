@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from impasto.errors import PictureError, one_line
+from impasto.images.color_coding import find_coding
 from impasto.images.color_profiles import split_alpha, to_srgb
 from impasto.images.exif import TURNS, load_exif, pack_exif, read_dpi, turn_upright
 from impasto.images.formats import WRITERS
@@ -35,7 +36,9 @@ def read_header(path: Path | str) -> Header:
         exif = load_exif(image)
         orientation = exif.get(Base.Orientation, 1)
         turned = orientation in TURNS
-        width, height = image.size if not turned or orientation < 5 else image.size[::-1]
+        # Pillow gives the upright size of a TIFF
+        on_side = turned and orientation >= 5 and image.format != "TIFF"
+        width, height = image.size[::-1] if on_side else image.size
         return Header(
             image.format or "",
             width,
@@ -44,6 +47,9 @@ def read_header(path: Path | str) -> Header:
             image.has_transparency_data,
             pack_exif(exif),
             read_dpi(image, exif),
+            image.mode,
+            image.info.get("icc_profile"),
+            find_coding(image, exif),
         )
 
 
@@ -199,7 +205,8 @@ def _decode_image(image: Image.Image) -> Picture:
     image.load()
     exif = load_exif(image)
     color, alpha = split_alpha(turn_upright(image, exif))
-    rgb = np.array(to_srgb(color, image.info.get("icc_profile")))
+    coding = find_coding(image, exif)
+    rgb = np.array(to_srgb(color, image.info.get("icc_profile"), coding))
     opacity = _drop_opaque(None if alpha is None else np.array(alpha))
     return Picture(cover_clear(rgb, opacity), opacity, pack_exif(exif), read_dpi(image, exif))
 

@@ -286,7 +286,8 @@ def _is_streamed(source: Path, target: Path, header: Header, options: FileOption
         PictureError: the file is too large, either way.
     """
     pixels = header.width * header.height
-    can_stream = header.format in vips.READS and target.suffix.lower() in vips.WRITES
+    can_read = header.format in vips.READS and header.mode in (*vips.MODES, "")
+    can_stream = can_read and target.suffix.lower() in vips.WRITES
     if options.max_pixels is not None:
         reading.check_pixels(source, (header.width, header.height), options.max_pixels)
     elif pixels > MAX_PIXELS:
