@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from impasto.errors import VideoError
+from av.error import FFmpegError
+
+from impasto.errors import VideoError, one_line
 from impasto.files import RoomyFile, atomic_write, os_reason
 from impasto.hardware import available_cores
 from impasto.images.formats import WRITABLE
 from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
 from impasto.video.clip import Clip, Frame, Item
+from impasto.video.demuxer import describe_track
 from impasto.video.formats import ANIMATIONS, EXTENSIONS_WRITTEN, VideoOptions
 from impasto.video.image_sequences import DEFAULT_RATE, SequenceReader, SequenceWriter, is_pattern
 from impasto.video.reader import VideoReader
@@ -86,7 +89,11 @@ def open_writer(
     Raises:
         VideoError: the target cannot be written.
     """
-    if is_pattern(target) if options.numbered is None else options.numbered:
+    is_numbered = is_pattern(target) if options.numbered is None else options.numbered
+    if clip.tracks and (is_numbered or target.suffix.lower() in ANIMATIONS):
+        names = ", ".join(map(describe_track, clip.tracks))
+        clip.notes.append(f"{clip.path}: left out, as {target.name} holds pictures only: {names}")
+    if is_numbered:
         yield SequenceWriter(target, options.quality), None
         return
     _check_suffix(target)
@@ -99,6 +106,10 @@ def open_writer(
             yield _make_writer(cast(IO[bytes], file), target, clip, first, options), file
     except OSError as error:
         raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
+    except FFmpegError as error:
+        raise VideoError(
+            f"cannot write {target}: FFmpeg refuses it ({one_line(error)}); use another format"
+        ) from error
 
 
 def _make_writer(

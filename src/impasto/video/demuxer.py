@@ -108,6 +108,16 @@ def chapters_within(container: InputContainer, shift: Fraction, span: TimeSpan) 
     return chapters
 
 
+def describe_track(track: Stream) -> str:
+    """Describe a track by its kind, codec and language, as "sound (aac, eng)"."""
+    kind = {"audio": "sound", "subtitle": "subtitles"}.get(track.type, track.type)
+    if track.type == "video" and track.disposition & Disposition.attached_pic:
+        kind = "cover picture"
+    codec: Any = track.codec_context and track.codec_context.name
+    details = ", ".join(filter(None, (codec, track.language)))
+    return f"{kind} ({details})" if details else kind
+
+
 def stamp_of(packet: AnyPacket) -> int | None:
     """Give the time of a packet in its time base: when it is shown, or else decoded."""
     return packet.dts if packet.pts is None else packet.pts

@@ -19,6 +19,7 @@ from impasto.video.demuxer import (
     PacketReader,
     can_seek,
     chapters_within,
+    describe_track,
     find_video,
     open_container,
     stamp_of,
@@ -65,6 +66,12 @@ class VideoReader(Clip):
         super().__init__(path, time_base, rate, count or None)
         self.aspect = video.sample_aspect_ratio or None
         self.tracks = [s for s in self._container.streams if s.type in _COPIED_KINDS]
+        others = [s for s in self._container.streams if s.type not in _COPIED_KINDS and s != video]
+        if others:
+            names = ", ".join(map(describe_track, others))
+            self.notes.append(
+                f"{path}: left out, as only the first video track is painted: {names}"
+            )
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
         self._span, self._stroke = span, stroke

@@ -153,6 +153,7 @@ class VideoWriter:
             OSError: the disk is full.
         """
         self._container.mux(self._video.encode(None))
+        self._tracks.close()
         self._container.close()
 
 
