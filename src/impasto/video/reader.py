@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from impasto.errors import ImpastoError, VideoError, one_line
 from impasto.images.reading import check_pixels
 from impasto.video.clip import Clip, Frame, Item, TimeSpan
+from impasto.video.deinterlacing import Deinterlacer
 from impasto.video.demuxer import (
     AnyPacket,
     PacketReader,
@@ -84,6 +85,7 @@ class VideoReader(Clip):
         self._packets = PacketReader(self._container)
         self._packets_decoded = self._frames_decoded = self._errors = 0
         self._converter: FrameConverter | None = None
+        self._deinterlacer = Deinterlacer(time_base)
         self._numbers = itertools.count(1)
         self._last_pts: int | None = None
         self._span_has_ended = False
@@ -158,11 +160,13 @@ class VideoReader(Clip):
                 break
         if self._span_has_ended:
             self.lost = self._errors
+            self._note_if_interlaced()
             return
         yield from self._frames(None)
         # errors count packets, and packets that depend on a damaged one give no frame either
         missing = self._packets_decoded - self._frames_decoded
         self.lost = max(self._errors, missing) if self._errors else 0
+        self._note_if_interlaced()
         self._note_if_cut_short()
 
     def _is_after_span(self, time: Fraction) -> bool:
@@ -176,6 +180,10 @@ class VideoReader(Clip):
         packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
         return packet
 
+    def _note_if_interlaced(self) -> None:
+        if self._deinterlacer.is_active:
+            self.notes.append(f"{self.path} is interlaced; its frames were deinterlaced first")
+
     def _note_if_cut_short(self) -> None:
         seconds = Fraction(self._container.duration or 0, av.time_base)
         seconds_read = self._packets.end - self._begin
@@ -187,16 +195,24 @@ class VideoReader(Clip):
 
     def _frames(self, packet: AnyPacket | None) -> Iterator[Frame]:
         """Yield the frames of a packet that lie within the span; None ends the decoding."""
-        for decoded in self._decode(packet):
-            pts = self._next_pts(decoded)
+        for decoded in self._deinterlaced(packet):
+            pts = decoded.pts or 0
             if self._is_after_span(pts * self.time_base):
                 self._span_has_ended = True
                 return
-            self._last_pts = pts
             if pts >= 0 or not self._span.start:
                 frame = self._convert(decoded, pts, next(self._numbers))
                 if frame is not None:
                     yield frame
+
+    def _deinterlaced(self, packet: AnyPacket | None) -> Iterator[VideoFrame]:
+        """Yield the frames of a packet in the times of the output; interlaced ones come later."""
+        for decoded in self._decode(packet):
+            decoded.pts = self._last_pts = self._next_pts(decoded)
+            decoded.time_base = self.time_base
+            yield from self._deinterlacer.push(decoded)
+        if packet is None:
+            yield from self._deinterlacer.flush()
 
     def _convert(self, decoded: VideoFrame, pts: int, number: int) -> Frame | None:
         """Convert a decoded frame; None where that fails, which counts as a lost frame."""

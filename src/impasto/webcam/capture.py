@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 import av
@@ -14,6 +15,7 @@ from av.video.stream import VideoStream
 
 from impasto.errors import VideoError, one_line
 from impasto.images.image import UInt8
+from impasto.video.deinterlacing import Deinterlacer
 from impasto.video.frame_conversion import display_matrix, to_rgb, turn_upright
 from impasto.webcam.sources import CameraSource, explain_failure
 
@@ -116,6 +118,7 @@ class OpenCamera:
             yield TimedFrame(last, frame)
 
     def _decoded(self) -> Iterator[VideoFrame]:
+        deinterlacer = Deinterlacer(self._video.time_base or Fraction(1, 90_000))
         while True:
             try:
                 for packet in self._container.demux(self._video):
@@ -125,7 +128,9 @@ class OpenCamera:
                         raise
                     except Exception:  # a damaged packet; others will come
                         continue
-                    yield from frames
+                    for frame in frames:
+                        yield from deinterlacer.push(frame)
+                yield from deinterlacer.flush()
                 return
             except BlockingIOError:
                 time.sleep(_RETRY_SECONDS)
