@@ -53,6 +53,7 @@ class BatchPlan:
         left_out: inputs that are paintings of other inputs, by an earlier run.
         protected: files of styles and masks, which no painting may replace.
         is_single: whether the run has one input, one style and one output file.
+        unread: pictures in folders whose formats impasto does not read.
     """
 
     tasks: Sequence[FileTask]
@@ -60,6 +61,7 @@ class BatchPlan:
     left_out: Sequence[Path] = ()
     protected: Sequence[Path] = ()
     is_single: bool = False
+    unread: Sequence[Path] = ()
 
 
 def plan_files(
@@ -83,7 +85,8 @@ def plan_files(
     as_sequence = is_pattern(output or "")  # a folder is then the frames of one film
     is_parted = max(len(texts), len(styles)) > 1 or any(Path(text).is_dir() for text in texts)
     folder = Path(output) if output and not as_sequence and is_folder(output, is_parted) else None
-    files, failures = find_files(texts, as_sequence, exclude=folder)
+    unread: list[Path] = []
+    files, failures = find_files(texts, as_sequence, exclude=folder, unread=unread)
     several = max(len(files), len(texts), len(styles)) > 1 or folder is not None
     if output:
         _check_output(output, several, len(styles))
@@ -112,6 +115,7 @@ def plan_files(
         left_out=sorted(paintings & set(map(Path, texts))),  # files of folders need no words
         protected=list(dict.fromkeys(file for settings in styles for file in settings.files)),
         is_single=not several,
+        unread=sorted(unread),
     )
 
 

@@ -230,7 +230,7 @@ class _Run:
             height=painted.height,
             seconds=time.perf_counter() - item.begun,
             clipped_fraction=painted.clipped_fraction if task.settings.color.changes else None,
-            notes=(painted.note,) if painted.note else (),
+            notes=painted.notes,
         )
         return self._success(task, result, task.settings.stroke)
 

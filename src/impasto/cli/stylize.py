@@ -23,6 +23,7 @@ from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, exists
 from impasto.video.temporal.optical_flow import opencv
 
+MAX_NAMES = 8  # of files, in one note
 PICTURE_OPTIONS = ("size", "memory")
 VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
@@ -205,6 +206,10 @@ def _note_plan(
     """Print notes on inputs that are left out, and on options that do not apply to an input."""
     if plan.left_out:
         console.note(f"{', '.join(map(str, plan.left_out))}: {EARLIER_PAINTING}")
+    if plan.unread:
+        unread = ", ".join(map(str, plan.unread[:MAX_NAMES]))
+        more = f" and {len(plan.unread) - MAX_NAMES} more" if len(plan.unread) > MAX_NAMES else ""
+        console.note(f"left out, as impasto does not read their formats: {unread}{more}")
     picture = next((task.source for task in plan.tasks if not task.is_clip), None)
     clip = next((task.source for task in plan.tasks if task.is_clip), None)
     for source, names, kind in (

@@ -96,6 +96,8 @@ class Header:
         mode: the mode of its pixels in Pillow, such as "RGB"; empty where it is unknown.
         icc: its ICC profile, if it has one.
         coding: what else it says about its colors, if anything.
+        pages: pictures in the file; the first is read.
+        is_preview: whether the picture is the preview in a camera raw file.
     """
 
     format: str
@@ -108,3 +110,5 @@ class Header:
     mode: str = ""
     icc: bytes | None = field(default=None, repr=False)
     coding: ColorCoding | None = None
+    pages: int = 1
+    is_preview: bool = False

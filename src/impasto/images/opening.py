@@ -16,8 +16,14 @@ from PIL import Image, UnidentifiedImageError
 from impasto.errors import PictureError, one_line
 from impasto.files import os_reason
 from impasto.images.color_coding import CICP, read_cicp
+from impasto.images.raw import RawFile, examine_raw, find_preview, open_preview
 
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
+
+PREVIEW = "impasto preview"
+"""Key in the `info` of a Pillow image that is the preview in a camera raw file."""
+
+_MIN_PREVIEW_SIDE = 256  # pixels of the longer side
 
 # Limits that no sound file comes near.
 
@@ -164,6 +170,9 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
     file.seek(0)
     _silence_libtiff()
     image: Image.Image
+    if (raw := examine_raw(file, header)) is not None:
+        return _open_raw(file, raw, name)
+    file.seek(0)
     if not _is_heic(header):
         image = Image.open(file, formats=_PILLOW_FORMATS)
         file.opened = True
@@ -178,6 +187,22 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
             ' run: pip install "impasto[heic]"'
         ) from error
     image = HeifImageFile(file)
+    return image
+
+
+def _open_raw(file: _HeaderReader, raw: RawFile, name: str) -> Image.Image:
+    """Open the largest preview in a camera raw file."""
+    file.opened = True  # the previews are searched in the whole file
+    preview = find_preview(file)
+    image = None if preview is None else open_preview(preview, raw.orientation)
+    largest = 0 if image is None else max(image.size)
+    if image is None or 2 * largest < max(raw.width, raw.height) or largest < _MIN_PREVIEW_SIDE:
+        found = "none" if image is None else f"one of {image.width}x{image.height} pixels only"
+        raise PictureError(
+            f"cannot read {name}: it is a camera raw file, of which impasto reads a large JPEG"
+            f" preview, and it holds {found}; develop it into JPEG or TIFF first"
+        )
+    image.info[PREVIEW] = True
     return image
 
 

@@ -16,8 +16,10 @@ from impasto.images.color_profiles import split_alpha, to_srgb
 from impasto.images.exif import TURNS, load_exif, pack_exif, read_dpi, turn_upright
 from impasto.images.formats import WRITERS
 from impasto.images.image import Header, Picture, UInt8, describe_array
-from impasto.images.opening import open_bytes, open_path, translate_errors
+from impasto.images.opening import PREVIEW, open_bytes, open_path, translate_errors
 from impasto.images.transparency import cover_clear
+
+_PAGED = ("TIFF", "HEIF")  # formats whose files may hold several pictures that are no animation
 
 MAX_PIXELS = 100_000_000
 """Pixels (width times height) of the largest picture that `read` accepts by default."""
@@ -39,8 +41,9 @@ def read_header(path: Path | str) -> Header:
         # Pillow gives the upright size of a TIFF
         on_side = turned and orientation >= 5 and image.format != "TIFF"
         width, height = image.size[::-1] if on_side else image.size
+        is_preview = PREVIEW in image.info
         return Header(
-            image.format or "",
+            "RAW" if is_preview else image.format or "",
             width,
             height,
             orientation if turned else 1,
@@ -50,6 +53,8 @@ def read_header(path: Path | str) -> Header:
             image.mode,
             image.info.get("icc_profile"),
             find_coding(image, exif),
+            int(getattr(image, "n_frames", 1)) if image.format in _PAGED else 1,
+            is_preview,
         )
 
 
@@ -59,7 +64,8 @@ def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
     Of an animation, the first frame is read.
 
     Args:
-        path: a JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, or, with pillow-heif installed, HEIC file.
+        path: a JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, or, with pillow-heif installed, HEIC file;
+            or a camera raw file with a large JPEG preview, which is read.
         max_pixels: pictures of more pixels (width times height) are refused before they are
             decoded.
 

@@ -39,13 +39,13 @@ class PaintedFile:
         height: pixels down.
         clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
             and were clipped to it.
-        note: what else a user may want to know; empty if nothing.
+        notes: what else a user may want to know, one sentence each.
     """
 
     width: int
     height: int
     clipped_fraction: float
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,10 +199,27 @@ class FilePainting:
                     raise
                 limits, retries = limits.reduce(), retries + 1
             else:
-                if not retries:
-                    return write
-                note = f"memory was short, so it was painted in tiles of {limits.tile} pixels"
-                return partial(_annotate, write, f"{self._source}: {note}")
+                notes = self._notes()
+                if retries:
+                    note = f"memory was short, so it was painted in tiles of {limits.tile} pixels"
+                    notes.append(f"{self._source}: {note}")
+                return partial(_annotate, write, tuple(notes)) if notes else write
+
+    def _notes(self) -> list[str]:
+        """Tell what of the file is not in the painting."""
+        header, source, notes = self._header, self._source, list[str]()
+        if header.is_preview:
+            notes.append(
+                f"{source} is a camera raw file: its preview of {header.width}x{header.height}"
+                " pixels is painted"
+            )
+        if header.pages > 1:
+            notes.append(f"{source} holds {header.pages} pictures; the first is painted")
+        is_clear = header.alpha if self._picture is None else self._picture.alpha is not None
+        if is_clear and not writing.check_sides(self._target, 1, 1).alpha:
+            suffix = self._target.suffix
+            notes.append(f"{source}: clear parts become white, as {suffix} has no transparency")
+        return notes
 
     def _paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
@@ -250,8 +267,8 @@ def _painted(styled: StylizedRows) -> PaintedFile:
     return PaintedFile(styled.rows.width, styled.rows.height, styled.clipped_fraction)
 
 
-def _annotate(write: Callable[[], PaintedFile], note: str) -> PaintedFile:
-    return replace(write(), note=note)
+def _annotate(write: Callable[[], PaintedFile], notes: tuple[str, ...]) -> PaintedFile:
+    return replace(write(), notes=notes)
 
 
 def _lacks_memory(error: Exception) -> bool:

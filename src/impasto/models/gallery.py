@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from impasto.errors import PictureError, StyleError
+from impasto.images.detection import FileKind, detect_kind, kind_of, read_start
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
 from impasto.models.style import PHOTO, SUFFIX, Style, name_of, read_style
@@ -75,9 +76,17 @@ def find_style(spec: str | Path | PictureSource | Style) -> Style:
     if not isinstance(spec, str | os.PathLike):
         return memory_style(spec)
     path = expand_home(spec)
-    if path.suffix.lower() == SUFFIX:
+    start = read_start(path) or b""
+    # eight bytes of length, and then the header in JSON
+    if kind_of(start) is FileKind.OTHER and (
+        path.suffix.lower() == SUFFIX or (start[8:9] == b"{" and start[5:8] == b"\0\0\0")
+    ):
         return read_style(path)
-    if path.suffix.lower() in EXTENSIONS:
+    if path.suffix.lower() in EXTENSIONS or detect_kind(path) in (
+        FileKind.PICTURE,
+        FileKind.RAW,
+        FileKind.UNREADABLE_PICTURE,
+    ):
         return picture_style(path)
     return gallery_style(os.fspath(spec))
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from impasto.errors import PictureError, VideoError
+from impasto.images.detection import is_picture
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.image import Picture
 from impasto.images.reading import read
@@ -109,8 +110,8 @@ class SequenceReader(Clip):
 
 def _pictures_in(folder: Path) -> dict[int, Path]:
     """Number the pictures of a folder from 1, in the order of their names."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
-    return dict(enumerate(sorted(path for path in paths if path.is_file()), 1))
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return dict(enumerate(sorted(path for path in paths if is_picture(path)), 1))
 
 
 class SequenceWriter:

@@ -7,9 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec import CodecContext
 from av.error import FFmpegError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from impasto.errors import ImpastoError, VideoError, one_line
 from impasto.images.reading import check_pixels
@@ -75,6 +78,7 @@ class VideoReader(Clip):
             )
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
+        self._decoder = _alpha_decoder(video, threads)
         self._span, self._stroke = span, stroke
         self._begin = Fraction(self._container.start_time or 0, av.time_base)
         # parts are timed from the first frame, also where sound begins before it
@@ -229,7 +233,7 @@ class VideoReader(Clip):
     def _decode(self, packet: AnyPacket | None) -> list[VideoFrame]:
         self._packets_decoded += packet is not None and not packet.is_discard
         try:
-            frames = self._video.decode(packet)
+            frames = self._decoder.decode(packet)
         except EOFError:
             return []
         except MemoryError:
@@ -256,3 +260,17 @@ class VideoReader(Clip):
         else:
             stamp -= round(self._shift / self.time_base)
         return stamp if last is None else max(stamp, last + 1)
+
+
+def _alpha_decoder(video: VideoStream, threads: int) -> VideoStream | VideoCodecContext:
+    """Choose what decodes a track: FFmpeg's own decoders of VP8 and VP9 leave alpha out."""
+    context = video.codec_context
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(context.name)
+    modes = [video.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")]
+    if name is None or "1" not in modes:
+        return video
+    with contextlib.suppress(FFmpegError, ValueError):
+        decoder: VideoCodecContext = CodecContext.create(name, "r")  # type: ignore[assignment]
+        decoder.extradata, decoder.thread_count = context.extradata, threads
+        return decoder
+    return video
