@@ -21,7 +21,7 @@ MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # belongs to positions, then stays in place.
 MARGIN = 24
 
-GraphVariant = Literal["whole", "plain", "measuring"]
+GraphVariant = Literal["whole", "frame", "plain", "measuring"]
 """A network as it is, without its normalizations, or up to their statistics."""
 
 
@@ -64,7 +64,7 @@ class PreparedStyle:
         names = ", ".join(network_pass.network.name for network_pass in self.passes)
         return f"PreparedStyle(networks=[{names}], strength={self.strength:g})"
 
-    def paint(self, image: UInt8, top: int = 0, left: int = 0) -> UInt8:
+    def paint(self, image: UInt8, top: int = 0, left: int = 0, *, is_frame: bool = False) -> UInt8:
         """Paint an image.
 
         Args:
@@ -72,6 +72,7 @@ class PreparedStyle:
             top: row at which this image begins in a larger one, a multiple of 8. Noise, where
                 the network takes it, is then the noise of the larger image.
             left: column at which it begins, a multiple of 8.
+            is_frame: the image is one of many of the same size, as the frames of a video.
 
         Returns:
             uint8 RGB (H, W, 3), the same size.
@@ -79,13 +80,14 @@ class PreparedStyle:
         Raises:
             ValueError: the image is not such an array.
         """
+        whole: GraphVariant = "frame" if is_frame else "whole"
         check_image(image)
         if not self.passes:
             return image.copy()
         height, width = image.shape[:2]
         padded = _pad(image)
         painted = [
-            self._run(one, "plain" if one.frozen else "whole", padded, top, left)[0]
+            self._run(one, "plain" if one.frozen else whole, padded, top, left)[0]
             for one in self.passes
         ]
         weights = [one.weight for one in self.passes]
