@@ -53,6 +53,7 @@ class Stylizer(LoadedNetwork):
         mask: MaskSource | None = None,
         regions: Sequence[RegionSource] = (),
         size: int | None = None,
+        wrap: str = "none",
     ) -> UInt8:
         """Paint a photo; a large one tile by tile, in little memory beyond photo and painting.
 
@@ -72,6 +73,7 @@ class Stylizer(LoadedNetwork):
             regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a
                 `Region`. A later one lies over an earlier one.
             size: pixels of the painting's shorter side; smaller photos keep their size.
+            wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
 
         Returns:
             uint8 RGB (H, W, 3), exactly as large as the photo or as `size` says; RGBA (H, W, 4)
@@ -81,9 +83,9 @@ class Stylizer(LoadedNetwork):
             PictureError: the photo cannot be read, or the array is not an image.
             StyleError: the style is unknown, broken, or made for another network.
             ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-            ValueError: `strength`, `stroke` or `size` is out of range.
+            ValueError: `strength`, `stroke`, `size` or `wrap` is out of range.
         """
-        settings = parse_settings(style, strength, stroke, color, mask, regions)
+        settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
         painting = self.paint_picture(to_picture(photo), settings, size)
         if painting.alpha is None:
             return painting.rgb

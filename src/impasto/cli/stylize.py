@@ -24,7 +24,7 @@ from impasto.video.formats import VideoOptions, exists
 from impasto.video.temporal.optical_flow import opencv
 
 MAX_NAMES = 8  # of files, in one note
-PICTURE_OPTIONS = ("size", "memory")
+PICTURE_OPTIONS = ("size", "memory", "wrap")
 VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
 
@@ -68,6 +68,7 @@ def stylize(
     region: options.Regions = None,
     stroke: options.Stroke = None,
     size: options.Size = None,
+    wrap: options.WrapOption = "none",
     quality: options.Quality = DEFAULT_QUALITY,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
@@ -146,6 +147,8 @@ def stylize(
 
       impasto stylize photo.jpg --style starry-night --size 1080 --stroke 2
 
+      impasto stylize panorama.jpg --style starry-night --wrap horizontal
+
     Video:
 
       impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
@@ -176,7 +179,7 @@ def stylize(
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [
         options.settings(
-            text, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region
+            text, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region, wrap
         )
         for text in dict.fromkeys(style)
     ]
