@@ -18,7 +18,10 @@ from impasto.video.image_sequences import is_pattern
 
 MAX_NAME_BYTES = 255  # on nearly all file systems
 EXISTS = "exists; --overwrite replaces it"  # said of every output that is kept
-EARLIER_PAINTING = "painted from another input by an earlier run, so left out"
+EARLIER_PAINTING = (
+    "painted from another input by an earlier run, as the name tells, so left out; rename it to"
+    " paint it"
+)
 
 
 @dataclass(frozen=True)

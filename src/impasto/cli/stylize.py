@@ -208,11 +208,10 @@ def _note_plan(
 ) -> None:
     """Print notes on inputs that are left out, and on options that do not apply to an input."""
     if plan.left_out:
-        console.note(f"{', '.join(map(str, plan.left_out))}: {EARLIER_PAINTING}")
+        console.note(f"{_list_some(plan.left_out)}: {EARLIER_PAINTING}")
     if plan.unread:
-        unread = ", ".join(map(str, plan.unread[:MAX_NAMES]))
-        more = f" and {len(plan.unread) - MAX_NAMES} more" if len(plan.unread) > MAX_NAMES else ""
-        console.note(f"left out, as impasto does not read their formats: {unread}{more}")
+        unread = _list_some(plan.unread)
+        console.note(f"left out, as impasto does not read their formats: {unread}")
     picture = next((task.source for task in plan.tasks if not task.is_clip), None)
     clip = next((task.source for task in plan.tasks if task.is_clip), None)
     for source, names, kind in (
@@ -227,6 +226,11 @@ def _note_plan(
             f"--stroke {stroke:g} applies to pictures only; {clip} is painted with --stroke"
             f" {clips.stroke:g}"
         )
+
+
+def _list_some(paths: Sequence[Path]) -> str:
+    more = len(paths) - MAX_NAMES
+    return ", ".join(map(str, paths[:MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _join(names: Sequence[str]) -> str:

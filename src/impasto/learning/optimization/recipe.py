@@ -243,6 +243,8 @@ def _run_to_end(
             path = target.with_name(f"{target.name}.preview.jpg")
             preview = (lambda: write(path, finished())) if preview_every else None
             keep_training(run, checkpoint_of(target), report, preview, preview_every)
+            if preview:  # the painting itself takes its place
+                path.unlink(missing_ok=True)
     except KeyboardInterrupt:
         return INTERRUPTED
     except TrainingError as error:
