@@ -73,9 +73,7 @@ class VideoReader(Clip):
         others = [s for s in self._container.streams if s.type not in _COPIED_KINDS and s != video]
         if others:
             names = ", ".join(map(describe_track, others))
-            self.notes.append(
-                f"{path}: left out, as only the first video track is painted: {names}"
-            )
+            self.notes.append(f"{path}: left out, as impasto does not copy it: {names}")
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
         self._decoder = _alpha_decoder(video, threads)
