@@ -74,7 +74,7 @@ def test_small_pictures_of_many_sizes_share_one_graph(
         # the same as in a process of its own, and to one level as in a graph for its size
         alone = Stylizer("small", "openvino", precision="f32").stylize(picture, "udnie")
         assert np.array_equal(found, alone)
-        frame = prepared.paint(picture, is_frame=True)
+        frame = prepared.for_frames().paint(picture)
         assert np.abs(found.astype(int) - frame).max() <= 1
     assert compiled.count(True) == 1 + len(sizes)  # one here, and one in each that is alone
     compiled.clear()

@@ -59,12 +59,19 @@ class PreparedStyle:
         strength: float = 1.0,
     ) -> None:
         self.passes, self._engine, self.strength = passes, engine, strength
+        self._whole: GraphVariant = "whole"
+
+    def for_frames(self) -> "PreparedStyle":
+        """Give the same style for many images of one size, as frames of a video: it runs faster."""
+        prepared = PreparedStyle(self.passes, self._engine, self.strength)
+        prepared._whole = "frame"
+        return prepared
 
     def __repr__(self) -> str:
         names = ", ".join(network_pass.network.name for network_pass in self.passes)
         return f"PreparedStyle(networks=[{names}], strength={self.strength:g})"
 
-    def paint(self, image: UInt8, top: int = 0, left: int = 0, *, is_frame: bool = False) -> UInt8:
+    def paint(self, image: UInt8, top: int = 0, left: int = 0) -> UInt8:
         """Paint an image.
 
         Args:
@@ -72,7 +79,6 @@ class PreparedStyle:
             top: row at which this image begins in a larger one, a multiple of 8. Noise, where
                 the network takes it, is then the noise of the larger image.
             left: column at which it begins, a multiple of 8.
-            is_frame: the image is one of many of the same size, as the frames of a video.
 
         Returns:
             uint8 RGB (H, W, 3), the same size.
@@ -80,14 +86,13 @@ class PreparedStyle:
         Raises:
             ValueError: the image is not such an array.
         """
-        whole: GraphVariant = "frame" if is_frame else "whole"
         check_image(image)
         if not self.passes:
             return image.copy()
         height, width = image.shape[:2]
         padded = _pad(image)
         painted = [
-            self._run(one, "plain" if one.frozen else whole, padded, top, left)[0]
+            self._run(one, "plain" if one.frozen else self._whole, padded, top, left)[0]
             for one in self.passes
         ]
         weights = [one.weight for one in self.passes]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from impasto.errors import VideoError
@@ -103,7 +102,7 @@ def _stabilizer(
         return FlowStyle
     if steady:
         return lambda prepared: SteadyStyle(prepared, engine=stylizer.engine.name, threads=threads)
-    return lambda prepared: partial(prepared.paint, is_frame=True)
+    return lambda prepared: prepared.for_frames().paint
 
 
 def _name_failures(paint_frame: PaintFrame, source: Path) -> PaintFrame:

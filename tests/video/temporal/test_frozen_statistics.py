@@ -87,10 +87,8 @@ def test_frames_of_another_size_start_anew(exact: Stylizer) -> None:
 def off(prepared: PreparedStyle, frames: list[UInt8]) -> list[float]:
     """How far frames of a video are from being painted by themselves, levels."""
     held = SteadyStyle(prepared, blend=False)
-    alone = [prepared.paint(frame, is_frame=True) for frame in frames]
     return [
-        float(np.abs(held(frame).astype(int) - painted).mean())
-        for frame, painted in zip(frames, alone, strict=True)
+        float(np.abs(held(frame).astype(int) - prepared.paint(frame)).mean()) for frame in frames
     ]
 
 

@@ -78,7 +78,7 @@ class SteadyStyle:
         sample = _sample(frame)
         if min(frame.shape[:2]) < MIN_SIDE or sample.std() < MIN_CONTRAST:
             self._from = []
-            return self._prepared.paint(frame, is_frame=True)
+            return self._prepared.paint(frame)
         if starts_scene or not self._from or self._has_faded(sample):
             self._from = self._to = self._prepared.measure(frame)
             self._count, self._measured_sample = 0, sample
