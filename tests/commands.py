@@ -51,6 +51,7 @@ def python(*arguments: str, **environment: str) -> Outcome:
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
+        errors="backslashreplace",
         env=surroundings(environment),
         check=False,
         timeout=120,

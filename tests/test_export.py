@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -153,7 +154,7 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         exporting,
         "to_onnx",
-        lambda network, embedding, pixels: right(network, 1.1 * embedding, pixels),
+        lambda network, embedding, pixels, size: right(network, 1.1 * embedding, pixels, size),
     )
     with pytest.raises(
         NetworkError, match=r"cannot use the converted .*: it differs from the network by"
@@ -170,3 +171,60 @@ def test_without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     network, embedding, _ = find_export("great-wave", "small")
     with pytest.raises(NetworkError, match="pip install openvino"):
         export_openvino(network, embedding, pixels=False)
+
+
+FIXED = (240, 320)  # height and width
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("pixels", [False, True])
+def test_an_export_for_one_size_counts_nothing(network: str, pixels: bool) -> None:
+    pytest.importorskip("onnxruntime")
+    found, embedding, _ = find_export("starry-night", network)
+    graph = export_onnx(found, embedding, pixels, FIXED).files[".onnx"]
+    kinds = {node.op_type for node in onnx.load_model_from_string(graph).graph.node}
+    assert not kinds & {"Shape", "Range", "Mod", "Slice", "Gather", "Split", "Constant", "Expand"}
+    picture = exporting.make_sample(FIXED)
+    image = picture
+    if pixels:
+        image = (picture * 255).round().transpose(0, 2, 3, 1).astype(np.uint8)
+    dynamic = base.load_engine(to_onnx(found, embedding, pixels), "onnxruntime", precision="f32")
+    fixed = base.load_engine(graph, "onnxruntime", precision="f32")
+    difference = np.abs(fixed.run(image).astype(float) - dynamic.run(image)).max()
+    assert difference <= (1 if pixels else 1e-4)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("pixels", [False, True])
+@pytest.mark.parametrize("size", [FIXED, None])
+def test_exports_load_in_opencv(
+    network: str, pixels: bool, size: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    """For one size in both engines of OpenCV; for any size in the new one."""
+    cv2: Any = pytest.importorskip("cv2")
+    if not hasattr(cv2.dnn, "ENGINE_NEW"):
+        pytest.skip("OpenCV before 5 has no second engine")
+    pytest.importorskip("onnxruntime")
+    found, embedding, _ = find_export("starry-night", network)
+    path = tmp_path / "a.onnx"
+    path.write_bytes(to_onnx(found, embedding, pixels, size))
+    picture = exporting.make_sample(FIXED)
+    if pixels:
+        picture = (picture * 255).round().transpose(0, 2, 3, 1).astype(np.uint8)
+    expected = base.load_engine(path.read_bytes(), "onnxruntime").run(picture).astype(float)
+    for name in ("ENGINE_CLASSIC", "ENGINE_NEW") if size else ("ENGINE_NEW",):
+        loaded = cv2.dnn.readNetFromONNX(str(path), getattr(cv2.dnn, name))
+        loaded.setInput(picture)
+        assert np.abs(loaded.forward() - expected).max() <= (1 if pixels else 1e-4)
+
+
+@pytest.mark.parametrize("size", [(241, 320), (8, 320), (0, 0)])
+def test_sizes_that_networks_do_not_take(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="multiples of 8"):
+        to_onnx(load_shipped("small"), size=size)
+
+
+def test_one_size_needs_onnx_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NetworkError, match="pip install"):
+        to_onnx(load_shipped("small"), size=FIXED)

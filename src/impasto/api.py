@@ -70,6 +70,7 @@ def stylize(
     mask: MaskSource | None = None,
     regions: Sequence[RegionSource] = (),
     size: int | None = None,
+    wrap: str = "none",
     network: str | Path = "base",
     stylizer: Stylizer | None = None,
 ) -> Image.Image:
@@ -90,6 +91,7 @@ def stylize(
             "top-bottom", "bottom-top" or "radial".
         regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a `Region`.
         size: pixels of the painting's shorter side; smaller photos keep their size.
+        wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
         network: "base", the faster "small", or the path of a network file; loaded once.
         stylizer: paints in place of the one that `network` names.
 
@@ -101,14 +103,14 @@ def stylize(
         PictureError: the photo cannot be read, or the array is not an image.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-        ValueError: `strength`, `stroke` or `size` is out of range.
+        ValueError: `strength`, `stroke`, `size` or `wrap` is out of range.
 
     Example:
         >>> painting = stylize("photo.jpg", "starry-night", color="luminance")
         >>> painting.size
         (64, 48)
     """
-    settings = parse_settings(style, strength, stroke, color, mask, regions)
+    settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
     loaded = stylizer or _stylizer(network)
     return loaded.paint_picture(to_picture(photo), settings, size).to_pil()
 
@@ -124,6 +126,7 @@ def stylize_files(
     mask: MaskSource | None = None,
     regions: Sequence[RegionSource] = (),
     size: int | None = None,
+    wrap: str = "none",
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
     report: str | Path | None = None,
@@ -149,6 +152,7 @@ def stylize_files(
         mask: as of `stylize`.
         regions: as of `stylize`.
         size: pixels of the painting's shorter side; videos and smaller photos keep their size.
+        wrap: as of `stylize`; for pictures only.
         quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
         overwrite: replace outputs that exist.
         report: a file of JSON lines, one for each input; the same report resumes a run.
@@ -173,7 +177,7 @@ def stylize_files(
     from impasto.video.formats import VideoOptions
 
     settings = parse_settings(
-        style, strength, 1.0 if stroke is None else stroke, color, mask, regions
+        style, strength, 1.0 if stroke is None else stroke, color, mask, regions, wrap
     )
     loaded = stylizer or _stylizer(network)
     loaded.preload(settings.style)

@@ -6,7 +6,7 @@ import numpy as np
 
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import PictureSource, to_picture
-from impasto.images.resize import resize_short_side
+from impasto.images.resize import resize_picture
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
@@ -53,6 +53,7 @@ class Stylizer(LoadedNetwork):
         mask: MaskSource | None = None,
         regions: Sequence[RegionSource] = (),
         size: int | None = None,
+        wrap: str = "none",
     ) -> UInt8:
         """Paint a photo; a large one tile by tile, in little memory beyond photo and painting.
 
@@ -72,6 +73,7 @@ class Stylizer(LoadedNetwork):
             regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a
                 `Region`. A later one lies over an earlier one.
             size: pixels of the painting's shorter side; smaller photos keep their size.
+            wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
 
         Returns:
             uint8 RGB (H, W, 3), exactly as large as the photo or as `size` says; RGBA (H, W, 4)
@@ -81,9 +83,9 @@ class Stylizer(LoadedNetwork):
             PictureError: the photo cannot be read, or the array is not an image.
             StyleError: the style is unknown, broken, or made for another network.
             ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-            ValueError: `strength`, `stroke` or `size` is out of range.
+            ValueError: `strength`, `stroke`, `size` or `wrap` is out of range.
         """
-        settings = parse_settings(style, strength, stroke, color, mask, regions)
+        settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
         painting = self.paint_picture(to_picture(photo), settings, size)
         if painting.alpha is None:
             return painting.rgb
@@ -104,11 +106,9 @@ class Stylizer(LoadedNetwork):
             size: pixels of the painting's shorter side; smaller photos keep their size.
             advance: called with the fraction of work done since the last call.
         """
-        rgb, alpha = picture.rgb, picture.alpha
-        if size is not None and size < min(rgb.shape[:2]):
-            rgb, alpha = (
-                resize_short_side(rgb, size),
-                None if alpha is None else resize_short_side(alpha, size),
-            )
-        painted = build_pipeline(self, ArrayRows(rgb), settings, alpha, advance).rows.to_array()
-        return Picture(painted.copy() if painted is picture.rgb else painted, alpha)
+        photo = picture
+        if size is not None and size < min(picture.height, picture.width):
+            photo = resize_picture(picture, size)
+        styled = build_pipeline(self, ArrayRows(photo.rgb), settings, photo.alpha, advance)
+        painted = styled.rows.to_array()
+        return Picture(painted.copy() if painted is picture.rgb else painted, photo.alpha)

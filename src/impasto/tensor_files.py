@@ -38,7 +38,9 @@ def write_safetensors(
         ImpastoError: the folder or the disk does not accept the file.
     """
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    data = sort_metadata(save(contiguous, dict(metadata)))
+    # names of files may be in no encoding
+    valid = {name: value.encode(errors="replace").decode() for name, value in metadata.items()}
+    data = sort_metadata(save(contiguous, valid))
     try:
         write_atomically(path, data)
     except OSError as error:

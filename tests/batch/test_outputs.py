@@ -103,6 +103,25 @@ def test_paintings_of_all_styles_are_no_inputs(tmp_path: Path) -> None:
     assert plan.left_out == [tmp_path / "a.udnie.png"]
 
 
+@pytest.mark.parametrize("name", ["50%discount.jpg", "50%d.png", "%05d.jpg", "100%d.webp"])
+def test_names_made_of_names_are_no_patterns(tmp_path: Path, name: str) -> None:
+    save(tmp_path, name)
+    for output in (None, f"{tmp_path}/out/"):
+        (task,) = plan_files([tmp_path / name], [UDNIE], output).tasks
+        assert not task.is_numbered and check_task(task) is None
+
+
+def test_patterns_that_a_user_writes_stay_patterns(tmp_path: Path) -> None:
+    save(tmp_path, "01.png", "02.png")
+    pattern = f"{tmp_path}/%02d.png"
+    (task,) = plan_files([pattern], [UDNIE], f"{tmp_path}/out-%03d.png").tasks
+    assert task.is_numbered and task.is_clip
+    (task,) = plan_files([pattern], [UDNIE]).tasks
+    assert task.is_numbered and task.target.name == "%02d.udnie.png"
+    (task,) = plan_files([f"{tmp_path}/01.png"], [UDNIE], f"{tmp_path}/%03d.png").tasks
+    assert "single picture" in str(check_task(task))
+
+
 def test_no_inputs_make_no_tasks() -> None:
     assert plan_files([], [UDNIE]).tasks == []
 

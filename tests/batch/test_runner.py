@@ -13,7 +13,9 @@ from pictures import names, save
 from impasto.batch.outputs import plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, run_plan, stylize_files
+from impasto.images import reading, writing
 from impasto.images.reading import read
+from impasto.inference import file_pipeline, pipeline
 from impasto.inference.file_pipeline import FileOptions
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import parse_settings
@@ -74,6 +76,47 @@ def test_an_input_that_fails_in_every_style_is_reported_once(
     assert first.error and second.error
     assert (first.repeated, second.repeated) == (False, True)
     assert rows(tmp_path / "report.jsonl") == [first.record()]
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, AssertionError, UnicodeDecodeError])
+def test_whatever_a_library_raises_fails_one_input(
+    kind: type[Exception], small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = save(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    error = kind("utf-8", b"", 0, 1, "why") if kind is UnicodeDecodeError else kind("why")
+
+    def fail_at(number: int, real: Any) -> Any:
+        calls = iter(range(100))
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            if next(calls) == number:
+                raise error
+            return real(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(reading, "read", fail_at(1, reading.read))
+    monkeypatch.setattr(file_pipeline, "build_pipeline", fail_at(2, pipeline.build_pipeline))
+    monkeypatch.setattr(writing, "write", fail_at(1, writing.write))
+    report = tmp_path / "report.jsonl"
+    results = list(stylize_files(paths, UDNIE, small, options=BatchOptions(report=report)))
+    failed = [result for result in results if result.error]
+    assert [result.source for result in results] == paths
+    assert len(failed) == 3 and all("why" in str(result.error) for result in failed)
+    assert not any("\n" in str(result.error) for result in failed)
+    assert len(rows(report)) == 4
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, OSError])
+def test_an_exception_of_the_callback_ends_the_run(
+    kind: type[Exception], small: Stylizer, tmp_path: Path
+) -> None:
+    def stop(_: Progress) -> None:
+        raise kind("enough")
+
+    with pytest.raises(kind, match="enough"):
+        list(stylize_files(save(tmp_path, "a.png", "b.png"), UDNIE, small, on_progress=stop))
+    assert names(tmp_path) == ["a.png", "b.png"]
 
 
 def test_closing_a_run_early_ends_it_in_order(small: Stylizer, tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 import json
 import re
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from commands import Run, python
+from commands import Run, python, surroundings
+from pictures import photo
+from PIL import Image
 
 import impasto as package
 from impasto.cli.app import explain
@@ -158,3 +162,47 @@ def test_who_calls_it_gets_ctrl_c_back(impasto: Run) -> None:
     for arguments in (("--version",), ("doctor",), ("webcam", "--size", "x")):
         impasto(*arguments)
         assert signal.getsignal(signal.SIGINT) is usual
+
+
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("stylize", "in", "-s", "starry-night", "-o", "out", "--stroke", "0.25"),
+        (
+            "compare",
+            "in",
+            "--styles",
+            "starry-night",
+            "--strengths",
+            "0.2,0.4,0.6,0.8",
+            "-o",
+            "c.png",
+        ),
+        ("train", "a.jpg", "--minutes", "5", "-o", "a.safetensors"),
+        ("optimize", "a.jpg", "a.jpg", "--iterations", "100000", "-o", "o.png"),
+    ],
+)
+def test_every_verb_ends_alike_by_sigterm(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    if verb[0] in ("train", "optimize"):
+        pytest.importorskip("torch")
+    picture = Image.fromarray(photo(300, 400))
+    (tmp_path / "in").mkdir()
+    picture.save(tmp_path / "a.jpg")
+    for number in range(60):
+        picture.save(tmp_path / "in" / f"{number}.jpg")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "impasto", *verb],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=surroundings(),
+        text=True,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143 and "interrupted" in errors, errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob(".impasto-*"))

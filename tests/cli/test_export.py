@@ -120,3 +120,17 @@ def test_onnx_needs_no_torch(folder: Path) -> None:
         in python("-c", code, "export", "starry-night", "--format", "pytorch").only_error()
     )
     assert "impasto[train]" in python("-c", code, "import", "a.pth").only_error()
+
+
+def test_an_export_for_one_size(impasto: Run, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    target = tmp_path / "a.onnx"
+    done = impasto("export", "starry-night", "-n", "small", "--size", "64x48", "-o", target)
+    assert done.code == 0, done.err
+    (value,) = onnxruntime.InferenceSession(str(target)).get_inputs()
+    assert value.shape == [1, 3, 48, 64]
+    for size in ("64", "65x48", "8x8", "axb"):
+        done = impasto("export", "starry-night", "--size", size, "-o", tmp_path / "b.onnx")
+        assert "multiples of 8" in done.usage()
+    done = impasto("export", "starry-night", "--size", "64x48", "-o", tmp_path / "b.pth")
+    assert "pytorch" in done.usage()

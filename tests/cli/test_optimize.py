@@ -11,6 +11,7 @@ from commands import Outcome, Run
 from pictures import photo
 from PIL import Image
 
+from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.inference.color import LUMA
 from impasto.models.gallery import gallery_style
@@ -237,9 +238,21 @@ def test_a_checkpoint_of_another_run(
     assert "it was started with terms" in done.only_error()
 
 
-def test_previews(optimize: Optimize) -> None:
+def test_previews(optimize: Optimize, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run shows what it has, and leaves no preview beside its painting."""
+    from impasto.learning.optimization import recipe
+
+    previews: list[tuple[str, tuple[int, ...]]] = []
+    real: Any = recipe.__dict__["write"]
+
+    def write(path: Path, picture: Picture, *arguments: Any) -> None:
+        real(path, picture, *arguments)
+        previews.append((Path(path).name, read(path).rgb.shape))
+
+    monkeypatch.setattr(recipe, "write", write)
     assert optimize("style.png", "--preview-every", 1e-6).code == 0
-    assert read("photo.style-optimized.jpg.preview.jpg").rgb.shape == (48, 64, 3)
+    preview = "photo.style-optimized.jpg.preview.jpg"
+    assert (preview, (48, 64, 3)) in previews and not Path(preview).exists()
 
 
 def test_colors_of_the_photograph(optimize: Optimize) -> None:

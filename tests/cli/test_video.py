@@ -322,9 +322,7 @@ def test_what_there_is_to_know_is_said_in_one_line(impasto: Run, tmp_path: Path)
     done = impasto("stylize", source, *SMALL, "-o", tmp_path / "out.webm")
     assert done.code == 0
     (line,) = done.errors
-    assert (
-        line == f"{source}: left out, as .webm cannot hold it: sound (aac, eng); -o out.mkv could"
-    )
+    assert line == f"{source}: coded anew as Opus, as .webm cannot hold it: sound (aac, eng)"
 
 
 @pytest.mark.process

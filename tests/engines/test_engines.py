@@ -53,6 +53,36 @@ def test_engines_agree(stylizer: Stylizer, scene: UInt8) -> None:
             assert np.abs(painted[0] - painted[1]).max() <= 1
 
 
+def test_small_pictures_of_many_sizes_share_one_graph(
+    scene: UInt8, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    compiled: list[bool] = []
+    real = openvino.Core.compile_model
+
+    def compile_model(core: Any, model: Any, *arguments: Any) -> Any:
+        compiled.append(model.is_dynamic())
+        return real(core, model, *arguments)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", compile_model)
+    sizes = [(40 + 3 * number, 50 + 5 * number) for number in range(12)]
+    many = Stylizer("small", "openvino", precision="f32")
+    prepared = many.prepare("udnie")
+    for height, width in sizes:
+        picture = scene[:height, :width]
+        found = many.stylize(picture, "udnie")
+        # the same as in a process of its own, and to one level as in a graph for its size
+        alone = Stylizer("small", "openvino", precision="f32").stylize(picture, "udnie")
+        assert np.array_equal(found, alone)
+        frame = prepared.for_frames().paint(picture)
+        assert np.abs(found.astype(int) - frame).max() <= 1
+    assert compiled.count(True) == 1 + len(sizes)  # one here, and one in each that is alone
+    compiled.clear()
+    monkeypatch.setattr("impasto.engines.openvino.MAX_ANY_SIZE_PIXELS", 100)
+    many.stylize(scene, "udnie")
+    assert compiled == [False]
+
+
 def test_bf16_comes_near_f32(stylizer: Stylizer, scene: UInt8) -> None:
     try:
         half = Stylizer(stylizer.network, precision="bf16")

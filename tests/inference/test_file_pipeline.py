@@ -184,7 +184,7 @@ def test_where_memory_is_short_tiles_get_smaller(
 
     monkeypatch.setattr(PreparedStyle, "paint", greedy)
     done = stylize_file(source, target, exact, SETTINGS)
-    assert "memory was short, so it was painted in tiles of 512 pixels" in done.note
+    assert "memory was short, so it was painted in tiles of 512 pixels" in done.notes[0]
     off = np.abs(reading.read(target).rgb.astype(int) - reading.read(tmp_path / "expected.png").rgb)
     assert off.mean() < 1
     most = 0

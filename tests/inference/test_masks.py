@@ -73,6 +73,17 @@ def test_gradients_are_wide_and_shapes_are_not() -> None:
     assert all(Mask(name).is_wide for name in GRADIENTS) and not Mask("shape", shape).is_wide
 
 
+def test_the_inverse_of_the_inverse_is_the_mask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not parse_mask("not:not:left-right").inverted
+    assert parse_mask("not:not:not:left-right").inverted
+    Image.fromarray(ramp(20, 30)).save("not:a.png")  # a file of this name exists
+    assert not parse_mask("not:a.png").inverted
+    assert parse_mask("not:not:a.png").inverted
+
+
 def test_masks_that_are_none(tmp_path: Path) -> None:
     black, white, broken = (tmp_path / f"{name}.png" for name in ("black", "white", "broken"))
     Image.new("L", (8, 8)).save(black)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import UInt8, photo
+from pictures import UInt8, photo, ramp
 from PIL import Image
 
 from impasto.errors import ColorError, MaskError, StyleError
@@ -189,6 +189,19 @@ def test_a_gallery_name_has_no_picture_to_recolor(exact: Stylizer, scene: UInt8)
 def test_regions_that_are_none(text: str) -> None:
     with pytest.raises(MaskError, match="MASK=STYLE"):
         parse_region(text)
+
+
+@pytest.mark.parametrize("name", ["a=b.png", "not:a=b.png", "50%=.png", "a=b=c.png"])
+def test_regions_take_any_name_of_a_file(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(ramp(20, 30)).save(name.removeprefix("not:"))
+    for style in ("udnie", "udnie:0.5,great-wave:0.5"):
+        region = parse_region(f"{name}={style}")
+        assert region.mask.name == name.removeprefix("not:")
+        assert region.mask.inverted == name.startswith("not:")
+        assert region.style.parts[0][0].name == "udnie"
 
 
 def test_masks_as_arrays(exact: Stylizer, scene: UInt8) -> None:

@@ -97,6 +97,26 @@ def test_files_in_a_mix_and_colons_in_their_paths(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["a,b.png", "a:0.5,b.png", "a, b.png", "a:2.png", "a,b,c.png", "50%d=1.png"]
+)
+def test_any_name_of_a_file_works_in_a_mix(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photo(40, 40)).save(name)
+    stem = name.removesuffix(".png").lower()
+    for spec, weights in (
+        (name, [1.0]),
+        (f"{name}:0.25,starry-night:0.75", [0.25, 0.75]),
+        (f"starry-night:0.75,{name}:0.25", [0.75, 0.25]),
+        (f"starry-night,{name}", [0.5, 0.5]),
+    ):
+        mix = find_mix(spec)
+        assert [weight for _, weight in mix.parts] == weights
+        assert {style.name for style, _ in mix.parts} <= {stem, "starry-night"}
+
+
 def test_a_mix_of_whatever_is_a_style() -> None:
     mix = find_mix([("starry-night", 3), (photo(8, 9), 1)])
     assert mix.name == "starry-night-75-picture-25"

@@ -1,6 +1,8 @@
 """Decoded frames become upright RGB in the colors that were drawn."""
 
+import io
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import numpy as np
 import pytest
 from clips import EVEN, frames_of, gray_difference, make_clip, scene
 from pictures import UInt8, photo
+from PIL import Image
 
-from impasto.video import paint_video
+from impasto.errors import VideoError
+from impasto.images.exif import TURNS as TURNS_OF_EXIF
+from impasto.video import frame_conversion, paint_video
 
 TURNS: dict[tuple[float, bool], Callable[[UInt8], UInt8]] = {
     (0, False): lambda frame: frame,
@@ -20,6 +25,61 @@ TURNS: dict[tuple[float, bool], Callable[[UInt8], UInt8]] = {
     (0, True): np.fliplr,
     (180, True): np.flipud,
 }
+
+
+def time_lapse(path: Path, orientation: int | None) -> Path:
+    """JPEG files with EXIF, one behind the other, as cameras and `ffmpeg -c copy` make it."""
+    exif = Image.Exif()
+    exif[271] = "Camera"
+    if orientation:
+        exif[274] = orientation
+    with av.open(str(path), "w") as out:
+        track: Any = out.add_stream("mjpeg", rate=10)
+        track.width, track.height, track.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(3):
+            data = io.BytesIO()
+            Image.fromarray(scene(48, 64, number)).save(data, "JPEG", quality=95, exif=exif)
+            packet = av.Packet(data.getvalue())
+            packet.stream, packet.is_keyframe = track, True
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, 10)
+            out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("orientation", [None, *range(1, 9)])
+@pytest.mark.parametrize("suffix", [".avi", ".mov", ".mkv"])
+def test_side_data_that_pyav_does_not_know_never_matters(
+    tmp_path: Path, orientation: int | None, suffix: str
+) -> None:
+    source = time_lapse(tmp_path / f"lapse{suffix}", orientation)
+    seen: list[UInt8] = []
+    done = paint_video(
+        source,
+        tmp_path / "out.mp4",
+        lambda frame: seen.append(frame.copy()) or frame,  # type: ignore[func-returns-value]
+    )
+    turned = Image.fromarray(scene(48, 64, 0))
+    if orientation in TURNS_OF_EXIF:
+        turned = turned.transpose(TURNS_OF_EXIF[orientation])
+    assert (done.frames, done.lost, seen[0].shape) == (3, 0, np.asarray(turned).shape)
+    assert gray_difference(seen[0], np.asarray(turned)) < 3
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, RuntimeError])
+@pytest.mark.parametrize("name", ["to_rgb", "display_matrix", "coding_of"])
+def test_whatever_a_frame_raises_is_an_error_of_the_video(
+    tmp_path: Path, kind: type[Exception], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_clip(tmp_path / "clip.mp4", EVEN[:3])
+
+    def fail(*_: object, **__: object) -> None:
+        raise kind("why")
+
+    monkeypatch.setattr(frame_conversion, name, fail)
+    with pytest.raises(VideoError, match="no frame that can be decoded"):
+        paint_video(source, tmp_path / "out.mp4", lambda frame: frame)
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize("turn", TURNS)

@@ -11,6 +11,7 @@ from PIL import Image
 from impasto.errors import VideoError
 from impasto.images.reading import read
 from impasto.video import VideoOptions, paint_video
+from impasto.video.image_sequences import is_pattern
 
 
 def make_pictures(folder: Path, numbers: range = range(3, 8)) -> Path:
@@ -62,6 +63,18 @@ def test_a_folder_into_a_video_and_back(tmp_path: Path) -> None:
         f"0{number}.png" for number in range(1, 6)
     ]
     assert gray_difference(read(tmp_path / "back" / "05.png").rgb, scene(40, 50, 7)) < 3
+
+
+@pytest.mark.parametrize("name", ["%05d.png", "frame%d.jpg", "a%d_left.tif", "%03d", "%2d.png"])
+def test_names_that_stand_for_numbered_pictures(name: str) -> None:
+    assert is_pattern(name) == (name not in ("%03d", "%2d.png"))
+
+
+@pytest.mark.parametrize(
+    "name", ["50%discount.jpg", "100%dance.gif", "100%déjà.png", "%d.mp4", "50%.jpg", "a%5d.mov"]
+)
+def test_names_of_one_file(name: str) -> None:
+    assert not is_pattern(name)
 
 
 def test_no_numbered_pictures(tmp_path: Path) -> None:

@@ -10,10 +10,16 @@ from pathlib import Path
 
 from impasto.errors import PictureError
 from impasto.files import os_reason
-from impasto.images.formats import EXTENSIONS
+from impasto.images.detection import FileKind, detect_kind
+from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.video.formats import EXTENSIONS_READ, is_clip
 
 STANDARD = "-"  # standard input or output, in place of a file
+
+_KNOWN = EXTENSIONS | EXTENSIONS_READ
+_SOUND = frozenset(
+    {".m4a", ".m4b", ".m4r", ".ogg", ".oga", ".opus", ".spx", ".wma", ".mka", ".aax", ".caf"}
+)
 
 InputFailure = tuple[str, Exception]
 """An input as it was written, and the reason why it names no file."""
@@ -38,7 +44,10 @@ class InputFile:
 
 
 def find_files(
-    inputs: Iterable[str], as_sequence: bool = False, exclude: Path | None = None
+    inputs: Iterable[str],
+    as_sequence: bool = False,
+    exclude: Path | None = None,
+    unread: list[Path] | None = None,
 ) -> tuple[list[InputFile], list[InputFailure]]:
     """Find the files that inputs name.
 
@@ -46,10 +55,12 @@ def find_files(
         inputs: files, folders with all pictures and videos below them, or globs.
         as_sequence: take a folder as one input, the frames of a film.
         exclude: a folder whose files are no inputs, since paintings go there.
+        unread: takes the pictures in folders whose formats impasto does not read.
 
     Returns:
         The files, each once and in order, and the inputs that name none.
     """
+    unread = [] if unread is None else unread
     files: dict[Path, InputFile] = {}
     failures: list[InputFailure] = []
     excluded = None if exclude is None else exclude.resolve()
@@ -58,7 +69,7 @@ def find_files(
             if as_sequence and Path(text).is_dir():
                 matches = [InputFile(Path(text))]
             else:
-                matches = _match(text, excluded, failures)
+                matches = _match(text, excluded, failures, unread)
         except (OSError, PictureError) as error:
             failures.append((text, error))
             continue
@@ -75,7 +86,9 @@ def find_paths(
     return [file.path for file in files if file.below == Path()], failures
 
 
-def _match(text: str, exclude: Path | None, failures: list[InputFailure]) -> list[InputFile]:
+def _match(
+    text: str, exclude: Path | None, failures: list[InputFailure], left_out: list[Path]
+) -> list[InputFile]:
     """Find the files of one input; add the folders that cannot be read to `failures`.
 
     A path that is neither a folder nor a glob is its own match, whether it exists or not.
@@ -83,7 +96,8 @@ def _match(text: str, exclude: Path | None, failures: list[InputFailure]) -> lis
     path = Path(text)
     if path.is_dir():
         unread: list[OSError] = []
-        matches = sorted(_walk(path, exclude, unread.append), key=lambda file: file.path)
+        found = _walk(path, exclude, unread.append, left_out)
+        matches = sorted(found, key=lambda file: file.path)
         if unread:
             failures += map(_folder_failure, unread)
             return matches
@@ -93,9 +107,9 @@ def _match(text: str, exclude: Path | None, failures: list[InputFailure]) -> lis
     else:
         matches = [InputFile(path)]
     if not matches:
-        extensions = ", ".join(sorted(EXTENSIONS | EXTENSIONS_READ))
         raise PictureError(
-            f"cannot paint {text}: it holds no pictures and no videos; impasto reads {extensions}"
+            f"cannot paint {text}: it holds no pictures and no videos that impasto reads; it reads"
+            f" {', '.join(sorted(WRITABLE))}, .heic, .gif, camera raw files and videos"
         )
     return matches
 
@@ -106,10 +120,15 @@ def _folder_failure(error: OSError) -> InputFailure:
 
 
 def _walk(
-    folder: Path, exclude: Path | None, on_error: Callable[[OSError], None]
+    folder: Path,
+    exclude: Path | None,
+    on_error: Callable[[OSError], None],
+    left_out: list[Path],
 ) -> Iterator[InputFile]:
-    """Yield pictures and videos below a folder; skip hidden files and links to folders."""
-    extensions = EXTENSIONS | EXTENSIONS_READ
+    """Yield pictures and videos below a folder; skip hidden files and links to folders.
+
+    Files of other suffixes, or none, count by their content.
+    """
     for place, folders, names in os.walk(folder, onerror=on_error):
         parent = Path(place)
         folders[:] = [
@@ -119,8 +138,19 @@ def _walk(
         ]
         for name in names:
             path = parent / name
-            if path.suffix.lower() in extensions and not name.startswith(".") and path.is_file():
+            if name.startswith(".") or not path.is_file():
+                continue
+            if path.suffix.lower() in _KNOWN or is_input(path):
                 yield InputFile(path, parent.relative_to(folder))
+            elif detect_kind(path) is FileKind.UNREADABLE_PICTURE:
+                left_out.append(path)
+
+
+def is_input(path: Path) -> bool:
+    """Tell whether a file of an unknown suffix is a picture or a video by its content."""
+    kind = detect_kind(path)
+    is_sound = path.suffix.lower() in _SOUND  # in containers of videos
+    return kind in (FileKind.PICTURE, FileKind.RAW) or (kind is FileKind.VIDEO and not is_sound)
 
 
 def read_list(name: str) -> list[str]:

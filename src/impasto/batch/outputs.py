@@ -18,7 +18,10 @@ from impasto.video.image_sequences import is_pattern
 
 MAX_NAME_BYTES = 255  # on nearly all file systems
 EXISTS = "exists; --overwrite replaces it"  # said of every output that is kept
-EARLIER_PAINTING = "painted from another input by an earlier run, so left out"
+EARLIER_PAINTING = (
+    "painted from another input by an earlier run, as the name tells, so left out; rename it to"
+    " paint it"
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class FileTask:
         target: file to write.
         settings: how it is painted.
         is_clip: whether it is a video, an animation or numbered pictures.
+        is_numbered: whether the target is the pattern of numbered pictures. The user wrote that;
+            a name that impasto makes of the name of a file is none.
         rival: another input that is painted into the same target; it comes first.
     """
 
@@ -37,6 +42,7 @@ class FileTask:
     target: Path
     settings: StylizeSettings
     is_clip: bool = False
+    is_numbered: bool = False
     rival: Path | None = None
 
 
@@ -50,6 +56,7 @@ class BatchPlan:
         left_out: inputs that are paintings of other inputs, by an earlier run.
         protected: files of styles and masks, which no painting may replace.
         is_single: whether the run has one input, one style and one output file.
+        unread: pictures in folders whose formats impasto does not read.
     """
 
     tasks: Sequence[FileTask]
@@ -57,6 +64,7 @@ class BatchPlan:
     left_out: Sequence[Path] = ()
     protected: Sequence[Path] = ()
     is_single: bool = False
+    unread: Sequence[Path] = ()
 
 
 def plan_files(
@@ -80,7 +88,8 @@ def plan_files(
     as_sequence = is_pattern(output or "")  # a folder is then the frames of one film
     is_parted = max(len(texts), len(styles)) > 1 or any(Path(text).is_dir() for text in texts)
     folder = Path(output) if output and not as_sequence and is_folder(output, is_parted) else None
-    files, failures = find_files(texts, as_sequence, exclude=folder)
+    unread: list[Path] = []
+    files, failures = find_files(texts, as_sequence, exclude=folder, unread=unread)
     several = max(len(files), len(texts), len(styles)) > 1 or folder is not None
     if output:
         _check_output(output, several, len(styles))
@@ -93,11 +102,12 @@ def plan_files(
     owners = {
         target: path for by_path in targets.values() for path, target in reversed(by_path.items())
     }
+    named = output if output and not is_folder(output, several) else None
     paths = [file.path for file in files]
     paintings = {path for path in paths if owners.get(path, path) != path}
     paintings |= find_earlier_paintings(paths)
     tasks = [
-        _task(file, targets[settings.style.name][file.path], settings, owners)
+        _task(file, targets[settings.style.name][file.path], settings, owners, named)
         for file in files
         if file.path not in paintings
         for settings in styles
@@ -108,14 +118,21 @@ def plan_files(
         left_out=sorted(paintings & set(map(Path, texts))),  # files of folders need no words
         protected=list(dict.fromkeys(file for settings in styles for file in settings.files)),
         is_single=not several,
+        unread=sorted(unread),
     )
 
 
 def _task(
-    file: InputFile, target: Path, settings: StylizeSettings, owners: Mapping[Path, Path]
+    file: InputFile,
+    target: Path,
+    settings: StylizeSettings,
+    owners: Mapping[Path, Path],
+    named: str | None,
 ) -> FileTask:
+    """Make a task; `named` is the output, if the user named one file or pattern."""
     rival = owners[target] if owners[target] != file.path else None
-    return FileTask(file.path, target, settings, file.is_clip, rival)
+    is_numbered = is_pattern(named) if named else file.is_clip and is_pattern(file.path)
+    return FileTask(file.path, target, settings, file.is_clip, is_numbered, rival)
 
 
 def _check_names(styles: Iterable[StylizeSettings]) -> None:
@@ -255,19 +272,19 @@ def check_task(task: FileTask, protected: Collection[Path] = ()) -> ImpastoError
             f"cannot paint {source} into {target}: {task.rival} is painted into it; paint {source}"
             " in a run of its own"
         )
-    if any(is_same_file(path, target) for path in protected):
+    if any(is_same_file(path, target, task.is_numbered) for path in protected):
         return PictureError(
             f"cannot write {target}: it is a style or a mask of this run, which is never"
             " overwritten; give another -o"
         )
     if task.is_clip:
-        if not is_same_file(source, target):
+        if not is_same_file(source, target, task.is_numbered):
             return None
         return VideoError(
             f"cannot write {target}: it is the video itself, which is never overwritten; give"
             " another -o"
         )
-    if target.suffix.lower() not in WRITABLE or is_pattern(target):
+    if target.suffix.lower() not in WRITABLE or task.is_numbered:
         return PictureError(
             f"cannot write {target}: {source} is a single picture; use one of"
             f" {' '.join(sorted(WRITABLE))}"

@@ -21,8 +21,13 @@ from impasto.progress import Advance, OnProgress, Progress
 from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, exists
 
-FAILURES = (ImpastoError, OSError, MemoryError, RuntimeError)
-"""Errors that fail one file and not the run; engines report a lack of memory as RuntimeError."""
+
+class _CallbackError(BaseException):
+    """Carries an exception of the caller's `on_progress`, which ends the run, past all handlers."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,10 @@ def run_plan(
     """
     options = options or BatchOptions()
     with contextlib.closing(RunLog(options.report, fresh=options.overwrite)) as log:
-        yield from _Run(plan, stylizer, options, log, on_progress).results()
+        try:
+            yield from _Run(plan, stylizer, options, log, on_progress).results()
+        except _CallbackError as stop:
+            raise stop.error from None
 
 
 @dataclass(frozen=True)
@@ -136,10 +144,17 @@ class _Run:
         on_progress: OnProgress | None,
     ) -> None:
         self._plan, self._stylizer, self._options, self._log = plan, stylizer, options, log
-        self._on_progress = on_progress or (lambda _: None)
+        self._report_progress = on_progress
         minutes = math.inf if options.minutes is None else options.minutes
         self._end = time.monotonic() + 60 * minutes
         self._noted: set[str] = set()  # topics of the notes that are given once
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._report_progress is not None:
+            try:
+                self._report_progress(progress)
+            except Exception as error:
+                raise _CallbackError(error) from error
 
     def results(self) -> Iterator[FileResult]:
         for text, error in self._plan.failures:
@@ -192,7 +207,7 @@ class _Run:
         try:
             painting = reading.painting.result()
             write = painting.paint(self._stylizer, task.settings, self._advance(task))
-        except FAILURES as error:
+        except Exception as error:
             painted: Future[PaintedFile] = Future()
             painted.set_exception(error)
         else:
@@ -206,7 +221,7 @@ class _Run:
         task = item.task
         try:
             painted = item.painted.result()
-        except FAILURES as error:
+        except Exception as error:
             return self._failure(self._result(task), _explain(error, task.source))
         result = replace(
             self._result(task),
@@ -215,7 +230,7 @@ class _Run:
             height=painted.height,
             seconds=time.perf_counter() - item.begun,
             clipped_fraction=painted.clipped_fraction if task.settings.color.changes else None,
-            notes=(painted.note,) if painted.note else (),
+            notes=painted.notes,
         )
         return self._success(task, result, task.settings.stroke)
 
@@ -255,12 +270,12 @@ class _Run:
                 task.target,
                 task.settings,
                 self._stylizer,
-                self._options.videos,
+                replace(self._options.videos, numbered=task.is_numbered),
                 steady=self._options.steady,
                 flow=self._options.flow,
                 on_progress=on_progress,
             )
-        except FAILURES as error:
+        except Exception as error:
             return self._failure(self._result(task), _explain(error, task.source))
         seconds = time.perf_counter() - begun
         fps = (clip.frames - 1) / (seconds - first) if clip.frames > 1 else 1 / seconds
@@ -291,9 +306,14 @@ class _Run:
 
     def _settled(self, task: FileTask) -> FileResult | None:
         """Return the result of a task that is not to be painted: it must not be, or is done."""
-        if error := check_task(task, self._plan.protected):
+        try:
+            error: Exception | None = check_task(task, self._plan.protected)
+            is_wanted = self._options.overwrite or not exists(task.target, task.is_numbered)
+        except (OSError, ValueError) as unreadable:  # of a disk that is gone, for example
+            error, is_wanted = unreadable, False
+        if error:
             return self._failure(self._result(task), error)
-        if not exists(task.target) or self._options.overwrite:
+        if is_wanted:
             return None
         result = replace(self._result(task), skipped=True)
         if not self._log.has(result.record()):
@@ -321,10 +341,15 @@ class _Run:
 
 
 def _explain(error: Exception, source: Path) -> Exception:
-    """Make a sentence of an engine's failure, which may have many lines or none."""
+    """Make a sentence of a failure of an engine or a library, which may have many lines or none."""
     if isinstance(error, (ImpastoError, OSError)):
         return error
+    if isinstance(error, (MemoryError, RuntimeError)):  # engines report a lack of memory so
+        return PictureError(
+            f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"
+            " --memory or --size"
+        )
     return PictureError(
-        f"cannot paint {source}: painting failed ({first_line(error)}); if memory is short, use"
-        " --memory or --size"
+        f"cannot paint {source}: a library failed ({type(error).__name__}: {first_line(error)});"
+        " convert the file, or report this"
     )

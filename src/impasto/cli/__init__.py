@@ -10,40 +10,64 @@ import sys
 import warnings
 from typing import Any
 
-EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+
+_is_terminated = False  # whether SIGTERM was received
 
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line, without a traceback."""
+    global _is_terminated
+    _is_terminated = False
     # any other handler: Ctrl-C is ignored, as in the background, or is the business of the caller
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_at_once)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _exit_at_once)
     try:
         _run()
+    except SystemExit as stop:
+        if _is_terminated and stop.code == EXIT_INTERRUPTED:
+            sys.exit(EXIT_TERMINATED)
+        raise
     finally:
         raise_interrupts()
+        if signal.getsignal(signal.SIGTERM) is terminate:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _exit_at_once(*_: Any) -> None:
-    """End the process on Ctrl-C while modules load.
+def _exit_at_once(number: int, _: Any) -> None:
+    """End the process on Ctrl-C or SIGTERM while modules load.
 
     Libraries would make all kinds of errors of an exception then.
     """
     os.write(2, b"error: interrupted\n")
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
+
+
+def terminate(*_: Any) -> None:
+    """End a verb on SIGTERM as Ctrl-C does, with an exit code of its own."""
+    global _is_terminated
+    _is_terminated = True
+    raise KeyboardInterrupt
+
+
+terminate.interrupts = True  # type: ignore[attr-defined]  # training waits for the end of a step
 
 
 def raise_interrupts() -> None:
-    """Make Ctrl-C an exception from here on, as verbs expect it."""
+    """Make Ctrl-C and SIGTERM exceptions from here on, as verbs expect them."""
     if signal.getsignal(signal.SIGINT) is _exit_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is _exit_at_once:
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def _run() -> None:
     # damaged metadata are no reason to stop or to warn
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     from impasto.cli.app import UsageError, app, explain
-    from impasto.cli.console import fail, show_warning
+    from impasto.cli.console import escape_unwritable, fail, show_warning
     from impasto.errors import (
         ColorError,
         ImpastoError,
@@ -54,6 +78,7 @@ def _run() -> None:
         StyleError,
     )
 
+    escape_unwritable()
     usage_errors = (ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
     warnings.showwarning = show_warning

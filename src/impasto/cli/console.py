@@ -1,6 +1,8 @@
 """Output of the command line: results go to stdout, all else to stderr."""
 
+import io
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -25,15 +27,31 @@ from impasto.progress import OnProgress
 
 stderr = Console(stderr=True, highlight=False)
 
+# characters that control a terminal or turn the direction of text, as names of files may hold them
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_unwritable() -> None:
+    """Let both streams escape the characters that their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    r"""Escape the characters that control a terminal: a name stays in its line, as `a\x1b.jpg`."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
 
 def fail(message: str) -> None:
     """Print an error in one line."""
-    stderr.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
+    text = printable(" ".join(message.split()))
+    stderr.print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a note in one line."""
-    stderr.print(Text(message), soft_wrap=True)
+    stderr.print(Text(printable(message)), soft_wrap=True)
 
 
 def show_warning(
@@ -56,8 +74,8 @@ def show_warning(
 
 
 def result(line: str, record: Mapping[str, Any], as_json: bool) -> None:
-    """Print one result on stdout: a line for people, or one JSON object."""
-    print(json.dumps(record, ensure_ascii=False) if as_json else line, file=sys.stdout, flush=True)
+    """Print one result on stdout: a line for people, or one JSON object in ASCII."""
+    print(json.dumps(record) if as_json else printable(line), file=sys.stdout, flush=True)
 
 
 failure = failure_record
@@ -79,7 +97,7 @@ def bar(unit: bool = False) -> Progress:
     """
     count = MofNCompleteColumn() if unit else TaskProgressColumn()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names may hold brackets
         BarColumn(),
         count,
         TimeElapsedColumn(),
@@ -100,11 +118,11 @@ def file_progress(bar: Progress) -> OnProgress:
         nonlocal name, seconds
         if state.name != name or state.seconds < seconds:  # another file, perhaps of the same name
             name = state.name
-            bar.reset(task, description=name, total=100, visible=True)
+            bar.reset(task, description=printable(name), total=100, visible=True)
         seconds = state.seconds
         if state.unit == "frame":
             rate = state.step / max(seconds, 1e-9)
-            text = f"{name}, {rate:.1f} frames a second"
+            text = f"{printable(name)}, {rate:.1f} frames a second"
             bar.update(task, completed=state.step, total=state.steps, description=text)
         else:
             bar.update(task, completed=100 * state.fraction)

@@ -111,7 +111,8 @@ def examine() -> dict[str, Any]:
     return {
         "impasto": __version__,
         "python": platform.python_version(),
-        "system": platform.platform(),
+        # not `platform.platform`, which starts a process
+        "system": " ".join((platform.system(), platform.release(), *platform.libc_ver())),
         "cores": available_cores(),
         "cpu": _cpu_features(),
         "engines": available_engines(),
@@ -120,10 +121,24 @@ def examine() -> dict[str, Any]:
         "styles": len(gallery_names()),
         "versions": versions,
         "weights": weights,
-        "cache": str(home()),
-        "cache_bytes": sum(path.stat().st_size for path in home().rglob("*") if path.is_file()),
+        **_examine_cache(),
         "advice": [*broken, *_advise(versions, weights)],
     }
+
+
+def _examine_cache() -> dict[str, Any]:
+    """Return the place of the cache, which some users do not have, and its size."""
+    folder = home()
+    if folder is None:
+        return {
+            "cache": "none, as there is no home folder; IMPASTO_HOME names one",
+            "cache_bytes": 0,
+        }
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # it was removed meanwhile
+            size += path.stat().st_size if path.is_file() else 0
+    return {"cache": str(folder), "cache_bytes": size}
 
 
 def _check_networks() -> tuple[dict[str, str], dict[str, str], list[str]]:

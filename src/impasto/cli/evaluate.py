@@ -229,8 +229,9 @@ def _require_evaluation() -> None:
     """Raise TrainingError with the remedy where PyTorch, scikit-image or matplotlib is missing."""
     require_learning("evaluate")
     try:
-        import matplotlib  # noqa: F401
         import skimage  # noqa: F401
+
+        import impasto.learning.evaluation.plots  # noqa: F401  # this imports matplotlib
     except ImportError as error:
         raise TrainingError(
             f"cannot evaluate: scikit-image or matplotlib is not installed ({error}); "

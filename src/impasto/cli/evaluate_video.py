@@ -95,9 +95,9 @@ def _write(folder: Path, scores: Sequence["ClipScore"]) -> None:
         "",
     ]
     records = [score.to_json() for score in scores]
-    text = dumps(records, indent=2, ensure_ascii=False) + "\n"
+    text = dumps(records, indent=2) + "\n"
     try:
-        write_atomically(folder / MARKDOWN, "\n".join(lines).encode())
+        write_atomically(folder / MARKDOWN, "\n".join(lines).encode(errors="backslashreplace"))
         write_atomically(folder / JSON, text.encode())
     except OSError as error:
         raise ImpastoError(f"cannot write into {folder}: {os_reason(error)}") from error

@@ -1,5 +1,6 @@
 """The verb `impasto export`: networks for other programs."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from impasto.cli.requirements import require_learning
 from impasto.errors import ImpastoError
 from impasto.export import ExportResult
 from impasto.files import os_reason, write_atomically
-from impasto.models.network import Network
+from impasto.models.network import MULTIPLE, Network
 from impasto.models.style import Embedding
 
 Format = Literal["onnx", "pytorch", "openvino"]
@@ -51,6 +52,15 @@ def export(
     pixels: Annotated[
         bool, typer.Option("--pixels", help="Take and give 8-bit pixels; onnx and openvino only.")
     ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="WxH",
+            help="Export for pictures of this width and height only, with all constants computed;"
+            " onnx and openvino only. OpenCV and others without dynamic shapes need it.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.")
     ] = False,
@@ -65,6 +75,8 @@ def export(
     height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 8, from
     16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as `numpy.pad(...,
     mode="symmetric")` does, and cuts them off afterwards. Do the same for the same painting.
+
+    With --size, height and width are fixed, and the graph holds no nodes that count from them.
 
     A network without a style also takes `embedding`, float32 (1, size): the tensor
     `embedding.NETWORK` of a style file.
@@ -94,12 +106,20 @@ def export(
 
       impasto export starry-night:0.7,great-wave:0.3 --format pytorch -o mixed.pth
 
+      impasto export starry-night --size 640x480 -o for-opencv.onnx
+
       impasto export small -o small.onnx
     """
     chosen, suffix = _choose_format(form, output)
     if pixels and chosen == "pytorch":
         raise typer.BadParameter(
             "cannot use --pixels with pytorch: its networks take RGB in 0..1; use --format onnx or "
+            "openvino"
+        )
+    sides = _parse_size(size) if size else None
+    if sides and chosen == "pytorch":
+        raise typer.BadParameter(
+            "cannot use --size with pytorch: its networks take any size; use --format onnx or "
             "openvino"
         )
     source, embedding, name = exporting.find_export(style, network)
@@ -112,7 +132,7 @@ def export(
             raise typer.BadParameter(
                 f"cannot write {path}: it exists; --overwrite replaces it, or give another -o"
             )
-    exported = _export(chosen, source, embedding, pixels, suffix)
+    exported = _export(chosen, source, embedding, pixels, suffix, sides)
     _write_files(exported, target)
     record: dict[str, Any] = {
         "output": str(target),
@@ -126,6 +146,22 @@ def export(
     rounding = ", with rounding to 8 bits" if pixels else ""
     difference = f"largest difference, of pixels in 0..1{rounding}: {exported.difference:.2g}"
     console.result(f"{' and '.join(map(str, paths))} ({chosen}; {difference})", record, json)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """Parse WIDTHxHEIGHT; return height and width.
+
+    Raises:
+        BadParameter: it is no size that networks take.
+    """
+    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
+    size = (int(match[2]), int(match[1])) if match else (0, 0)
+    if any(side % MULTIPLE or side < exporting.MIN_EXPORT_SIDE for side in size):
+        raise typer.BadParameter(
+            f"cannot use --size {text}: it is no WIDTHxHEIGHT of multiples of {MULTIPLE}, from"
+            f" {exporting.MIN_EXPORT_SIDE} up; write --size 640x480"
+        )
+    return size
 
 
 def _choose_format(form: Format | None, output: Path | None) -> tuple[Format, str]:
@@ -144,13 +180,18 @@ def _choose_format(form: Format | None, output: Path | None) -> tuple[Format, st
 
 
 def _export(
-    form: Format, network: Network, embedding: Embedding | None, pixels: bool, suffix: str
+    form: Format,
+    network: Network,
+    embedding: Embedding | None,
+    pixels: bool,
+    suffix: str,
+    size: tuple[int, int] | None,
 ) -> ExportResult:
     """Export to one of the formats."""
     if form == "onnx":
-        return exporting.export_onnx(network, embedding, pixels)
+        return exporting.export_onnx(network, embedding, pixels, size)
     if form == "openvino":
-        return exporting.export_openvino(network, embedding, pixels)
+        return exporting.export_openvino(network, embedding, pixels, size)
     require_learning("write files of PyTorch")
     from impasto.learning.conversion import state_dict
 

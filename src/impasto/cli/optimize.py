@@ -134,7 +134,11 @@ def optimize(
         int, typer.Option(min=1, max=100, help="Set the quality of JPEG, WebP and AVIF.")
     ] = 92,
     preview_every: Annotated[
-        float, typer.Option(min=0, help="Write OUTPUT.preview.jpg every so many seconds; 0: never.")
+        float,
+        typer.Option(
+            min=0,
+            help="Write OUTPUT.preview.jpg every so many seconds, until the run is done; 0: never.",
+        ),
     ] = 30,
     resume: Annotated[
         bool,

@@ -21,8 +21,9 @@ from impasto.inference.pipeline import check_recolorable
 from impasto.inference.prepared_style import MIN_SIDE
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
+from impasto.inference.wrapping import Wrap
 from impasto.learning.training.checkpoints import has_checkpoint
-from impasto.models.mix import Mix
+from impasto.models.mix import Mix, split_parts
 from impasto.models.style import Style
 from impasto.video import formats
 
@@ -135,6 +136,15 @@ Size = Annotated[
         min=1,
         help="Pictures: set the shorter side of the painting, in pixels. Smaller pictures keep"
         " their size.",
+        rich_help_panel=PICTURES,
+    ),
+]
+WrapOption = Annotated[
+    Wrap,
+    typer.Option(
+        "--wrap",
+        help="Pictures: paint without a seam where sides meet: horizontal for 360-degree panoramas,"
+        " both for textures.",
         rich_help_panel=PICTURES,
     ),
 ]
@@ -290,6 +300,7 @@ def settings(
     when: When,
     mask: str | None,
     regions: list[str] | None,
+    wrap: Wrap = "none",
 ) -> StylizeSettings:
     """Parse the settings that the command line gives, and print notes on them.
 
@@ -298,7 +309,13 @@ def settings(
         StyleError, ColorError, MaskError: there is no such style, color mode or mask.
     """
     parsed = parse_settings(
-        style, strength, stroke, parse_color(color, when) if color else None, mask, regions or []
+        style,
+        strength,
+        stroke,
+        parse_color(color, when) if color else None,
+        mask,
+        regions or [],
+        wrap,
     )
     styles = [part for mix in parsed.mixes for part, _ in mix.parts]
     for mix in parsed.mixes:
@@ -358,7 +375,7 @@ def listed(values: Iterable[str]) -> list[str]:
     parts: list[str] = []
     for text in values:
         is_one = bool(_WEIGHT.search(text)) or os.path.exists(text)  # noqa: PTH110  # as `Path.exists` raises at long names
-        parts += [text] if is_one else [part.strip() for part in text.split(",") if part.strip()]
+        parts += [text] if is_one else [part for part in split_parts(text) if part]
     return parts
 
 

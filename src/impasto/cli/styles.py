@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from impasto.cli import console, options
 from impasto.errors import PictureError, StyleError
@@ -149,7 +150,8 @@ def _print_table(selected: Sequence[Style]) -> None:
         table.add_column(f"J {network}", justify="right")
     for style in selected:
         keys = ("title", "artist", "year", "base.J", "small.J")
-        table.add_row(style.name, *(style.metadata.get(key, "") for key in keys))
+        values = (style.metadata.get(key, "") for key in keys)
+        table.add_row(*map(Text, (style.name, *values)))  # brackets in them are no markup
     # in a pipe, a row stays a line
     Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 

@@ -23,7 +23,8 @@ from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, exists
 from impasto.video.temporal.optical_flow import opencv
 
-PICTURE_OPTIONS = ("size", "memory")
+MAX_NAMES = 8  # of files, in one note
+PICTURE_OPTIONS = ("size", "memory", "wrap")
 VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
 
 
@@ -67,6 +68,7 @@ def stylize(
     region: options.Regions = None,
     stroke: options.Stroke = None,
     size: options.Size = None,
+    wrap: options.WrapOption = "none",
     quality: options.Quality = DEFAULT_QUALITY,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
@@ -145,6 +147,8 @@ def stylize(
 
       impasto stylize photo.jpg --style starry-night --size 1080 --stroke 2
 
+      impasto stylize panorama.jpg --style starry-night --wrap horizontal
+
     Video:
 
       impasto stylize clip.mp4 --style starry-night --network small --start 1:30 --end 2:00
@@ -175,7 +179,7 @@ def stylize(
     stylizer = Stylizer(network, engine, threads, precision)
     styles = [
         options.settings(
-            text, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region
+            text, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region, wrap
         )
         for text in dict.fromkeys(style)
     ]
@@ -204,7 +208,10 @@ def _note_plan(
 ) -> None:
     """Print notes on inputs that are left out, and on options that do not apply to an input."""
     if plan.left_out:
-        console.note(f"{', '.join(map(str, plan.left_out))}: {EARLIER_PAINTING}")
+        console.note(f"{_list_some(plan.left_out)}: {EARLIER_PAINTING}")
+    if plan.unread:
+        unread = _list_some(plan.unread)
+        console.note(f"left out, as impasto does not read their formats: {unread}")
     picture = next((task.source for task in plan.tasks if not task.is_clip), None)
     clip = next((task.source for task in plan.tasks if task.is_clip), None)
     for source, names, kind in (
@@ -221,6 +228,11 @@ def _note_plan(
         )
 
 
+def _list_some(paths: Sequence[Path]) -> str:
+    more = len(paths) - MAX_NAMES
+    return ", ".join(map(str, paths[:MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
+
+
 def _join(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
@@ -230,7 +242,7 @@ def _print_plan(plan: BatchPlan, overwrite: bool, json: bool) -> None:
     for text, error in plan.failures:
         console.failed(console.failure(text, error), json)
     for task in plan.tasks:
-        is_there = exists(task.target)
+        is_there = exists(task.target, task.is_numbered)
         action = "painted"
         if is_there:
             action = "replaced" if overwrite else "kept"

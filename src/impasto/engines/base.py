@@ -56,6 +56,7 @@ def load_engine(
     precision: str = "auto",
     pixels: bool = False,
     cache: bool = False,
+    any_size: bool = False,
 ) -> Engine:
     """Load a graph into an engine.
 
@@ -69,6 +70,9 @@ def load_engine(
         pixels: take and give pictures of 8 bits, so that the caller makes no copy in float32.
         cache: keep the compiled graph of the first size on disk, so that the next process starts
             faster. Only OpenVINO does so, and only the newest graphs are kept.
+
+        any_size: expect pictures of many sizes: run small ones in one graph for all of them. Only
+            OpenVINO differs, and not in int8; needs `pixels`.
 
     Returns:
         The engine with the graph, ready to run at any height and width.
@@ -91,7 +95,8 @@ def load_engine(
     if chosen == "openvino":
         from impasto.engines.openvino import OpenVINOEngine
 
-        return OpenVINOEngine(graph, threads, precision, pixels, cache)
+        any_size = any_size and pixels and precision != "int8"
+        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
     return ONNXRuntimeEngine(graph, threads, precision, pixels)

@@ -5,7 +5,13 @@ import io
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from impasto.images.color_coding import ColorCoding
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
 
 _MAX_PROFILE_BYTES = 16 << 20  # profiles for printing have up to 10 MB
 
@@ -25,6 +31,8 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """
     if image.mode == "F" or image.mode.startswith("I"):
         return _split_deep(image)
+    if image.mode == "LAB":
+        return _from_lab(image), None
     if image.mode in ("La", "RGBa"):  # alpha is multiplied in
         image = image.convert(image.mode.upper())
     color_mode = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
@@ -32,6 +40,14 @@ def split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         return _to_mode(image, color_mode), None
     rgba = _to_mode(image, "RGBA")
     return _to_mode(rgba.convert("RGB"), color_mode), rgba.getchannel("A")
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    """Convert CIELAB (of TIFF), which Pillow's own conversions do not know, to sRGB."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    rgb = ImageCms.profileToProfile(image, lab, _srgb_profile(), outputMode="RGB")
+    assert rgb is not None  # None is the result of conversions in place only
+    return rgb
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -50,11 +66,17 @@ def _split_deep(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         # unsigned 32-bit TIFF, which Pillow holds as signed; signed 16-bit values end before this
         values = values.view(np.uint32)
     levels = np.nan_to_num(values.astype(np.float32))
-    gray = np.clip(levels * (255 / _white_level(image.mode, float(levels.max()))), 0, 255)
-    return Image.fromarray(np.rint(gray).astype(np.uint8)), alpha
+    gray = scale_levels(levels, white_level(image.mode, float(levels.max())))
+    return Image.fromarray(gray), alpha
 
 
-def _white_level(mode: str, max_level: float) -> float:
+def scale_levels(levels: Float32, white: float) -> UInt8:
+    """Scale gray of more than 8 bits, so that `white` becomes 255."""
+    gray = np.clip(np.nan_to_num(levels) * (255 / white), 0, 255)
+    return np.rint(gray).astype(np.uint8)
+
+
+def white_level(mode: str, max_level: float) -> float:
     """Return the value that means white.
 
     Files of floats and 32-bit integers do not state it. Of the values in use, it is the least
@@ -64,16 +86,27 @@ def _white_level(mode: str, max_level: float) -> float:
     return next((white for white in whites if max_level <= white), max_level)
 
 
-def to_srgb(color: Image.Image, icc: bytes | None) -> Image.Image:
-    """Convert color to sRGB by its ICC profile.
+def to_srgb(
+    color: Image.Image, icc: bytes | None, coding: ColorCoding | None = None
+) -> Image.Image:
+    """Convert color to sRGB by its ICC profile, or else by its coding.
 
     A profile that is broken, or that belongs to another kind of pixels, is ignored: the picture
     then counts as sRGB.
+
+    Args:
+        color: the colors, in a mode of `split_alpha`.
+        icc: the ICC profile of the file, if any.
+        coding: what else the file says about its colors, if anything.
     """
-    if icc and len(icc) <= _MAX_PROFILE_BYTES:
+    overrides_icc = coding is not None and coding.overrides_icc
+    if icc and len(icc) <= _MAX_PROFILE_BYTES and not overrides_icc:
         with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
             return _apply_profile(color, ImageCms.ImageCmsProfile(io.BytesIO(icc)))
-    return _to_mode(color, "RGB")
+    rgb = _to_mode(color, "RGB")
+    if coding is None or color.mode == "CMYK":
+        return rgb
+    return Image.fromarray(coding.to_srgb(np.asarray(rgb)))
 
 
 def _apply_profile(color: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

@@ -39,16 +39,36 @@ WRITERS = {
     ".avif": AVIF,
     ".bmp": BMP,
 }
-_HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+# further suffixes of the formats that are read; HIF is HEIC by Sony, Canon, Nikon and Fujifilm
+_OTHER_SUFFIXES = frozenset(
+    {
+        *(".heic", ".heif", ".hif", ".heics", ".heifs", ".avifs"),
+        *(".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
+        *(".gif", ".apng", ".dib", ".btf", ".tf8"),
+    }
+)
+_RAW_SUFFIXES = frozenset(
+    {
+        *(".nef", ".nrw", ".dng", ".arw", ".srf", ".sr2", ".cr2", ".cr3", ".crw", ".rw2"),
+        *(".orf", ".raf", ".pef", ".srw", ".x3f", ".mrw", ".3fr", ".fff", ".iiq", ".rwl", ".erf"),
+        *(".kdc", ".dcr", ".mef", ".mos"),
+    }
+)
 
 WRITABLE = frozenset(WRITERS)
 """Suffixes, in lower case, of the files that `write` makes."""
 
-EXTENSIONS = WRITABLE | _HEIC_SUFFIXES | {".gif"}
-"""Suffixes, in lower case, of the files that `read` accepts."""
+EXTENSIONS = WRITABLE | _OTHER_SUFFIXES | _RAW_SUFFIXES
+"""Suffixes, in lower case, of the files that `read` accepts; it goes by the content."""
 
-DEFAULT_QUALITY = 92
-"""Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""
+UNREADABLE = frozenset(
+    {
+        *(".psd", ".psb", ".jxl", ".jp2", ".j2k", ".jpx", ".svg", ".svgz", ".exr", ".hdr", ".tga"),
+        *(".ico", ".cur", ".icns", ".dds", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".xcf"),
+        *(".kra", ".ora", ".ai", ".eps", ".wmf", ".emf", ".qoi", ".flif", ".xpm", ".sgi"),
+    }
+)
+"""Suffixes, in lower case, of pictures of formats that impasto does not read."""
 
 DEFAULT_QUALITY = 92
 """Quality of JPEG, WebP and AVIF files, 1 (small) to 100 (fine)."""

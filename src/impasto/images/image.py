@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.errors import PictureError
+from impasto.images.color_coding import ColorCoding
+from impasto.images.transparency import make_opaque
 
 UInt8 = NDArray[np.uint8]
 
@@ -19,7 +21,8 @@ class Picture:
     Attributes:
         rgb: uint8 (H, W, 3), values in [0, 255], the top row first.
         alpha: uint8 (H, W), 0 (clear) to 255 (opaque), not multiplied into `rgb`; None where all
-            pixels are opaque.
+            pixels are opaque. Of pictures that are read, `rgb` under clear pixels is made of the
+            visible colors around them; see `impasto.images.transparency`.
         exif: an EXIF block that begins with "Exif\0\0" and a TIFF header. It holds camera, lens,
             dates, place, author and the like. It leaves out the tags that stop being true of the
             decoded pixels: orientation, thumbnail, size, color space.
@@ -61,6 +64,10 @@ class Picture:
         """Pixels down."""
         return int(self.rgb.shape[0])
 
+    def opaque(self) -> UInt8:
+        """Return colors without alpha, uint8 (H, W, 3): visible ones spread behind the others."""
+        return make_opaque(self.rgb, self.alpha)
+
     def to_pil(self) -> Image.Image:
         """Convert the pixels to a Pillow image, RGBA if the picture has alpha, otherwise RGB."""
         image = Image.fromarray(self.rgb)
@@ -86,6 +93,11 @@ class Header:
         alpha: whether some pixels may be clear.
         exif: as in `Picture`.
         dpi: as in `Picture`.
+        mode: the mode of its pixels in Pillow, such as "RGB"; empty where it is unknown.
+        icc: its ICC profile, if it has one.
+        coding: what else it says about its colors, if anything.
+        pages: pictures in the file; the first is read.
+        is_preview: whether the picture is the preview in a camera raw file.
     """
 
     format: str
@@ -95,3 +107,8 @@ class Header:
     alpha: bool = False
     exif: bytes | None = field(default=None, repr=False)
     dpi: tuple[float, float] | None = None
+    mode: str = ""
+    icc: bytes | None = field(default=None, repr=False)
+    coding: ColorCoding | None = None
+    pages: int = 1
+    is_preview: bool = False

@@ -15,14 +15,23 @@ from PIL import Image, UnidentifiedImageError
 
 from impasto.errors import PictureError, one_line
 from impasto.files import os_reason
+from impasto.images.color_coding import CICP, read_cicp
+from impasto.images.raw import RawFile, examine_raw, find_preview, open_preview
 
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
+
+PREVIEW = "impasto preview"
+"""Key in the `info` of a Pillow image that is the preview in a camera raw file."""
+
+_MIN_PREVIEW_SIDE = 256  # pixels of the longer side
 
 # Limits that no sound file comes near.
 
 # reads of a file until its header is complete: Pillow takes JPEG markers byte by byte, and a PNG
 # may have any number of chunks
 _MAX_HEADER_READS = 500_000
+# bytes at the start of a file that hold the coding of its colors; an ICC profile may come before
+_CODING_BYTES = 4 << 20
 # bytes of a WebP, AVIF or HEIC file, which Pillow reads whole into memory to see its header
 _MAX_CONTAINER_BYTES = 1 << 30
 
@@ -161,9 +170,14 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
     file.seek(0)
     _silence_libtiff()
     image: Image.Image
+    if (raw := examine_raw(file, header)) is not None:
+        return _open_raw(file, raw, name)
+    file.seek(0)
     if not _is_heic(header):
         image = Image.open(file, formats=_PILLOW_FORMATS)
         file.opened = True
+        if codes := _read_cicp(file, header):
+            image.info[CICP] = codes
         return image
     try:
         from pillow_heif import HeifImageFile
@@ -174,6 +188,33 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
         ) from error
     image = HeifImageFile(file)
     return image
+
+
+def _open_raw(file: _HeaderReader, raw: RawFile, name: str) -> Image.Image:
+    """Open the largest preview in a camera raw file."""
+    file.opened = True  # the previews are searched in the whole file
+    preview = find_preview(file)
+    image = None if preview is None else open_preview(preview, raw.orientation)
+    largest = 0 if image is None else max(image.size)
+    if image is None or 2 * largest < max(raw.width, raw.height) or largest < _MIN_PREVIEW_SIDE:
+        found = "none" if image is None else f"one of {image.width}x{image.height} pixels only"
+        raise PictureError(
+            f"cannot read {name}: it is a camera raw file, of which impasto reads a large JPEG"
+            f" preview, and it holds {found}; develop it into JPEG or TIFF first"
+        )
+    image.info[PREVIEW] = True
+    return image
+
+
+def _read_cicp(file: _HeaderReader, header: bytes) -> tuple[int, int] | None:
+    """Read how a PNG or AVIF file codes its colors, which Pillow leaves out."""
+    if header[:4] != b"\x89PNG" and header[4:8] != b"ftyp":
+        return None
+    position = file.tell()
+    file.seek(0)
+    codes = read_cicp(file.read(_CODING_BYTES))
+    file.seek(position)
+    return codes
 
 
 @cache

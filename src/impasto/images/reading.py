@@ -1,6 +1,7 @@
 """Read pictures: files of any format, and pictures in memory, become upright 8-bit sRGB."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,11 +11,15 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from impasto.errors import PictureError, one_line
+from impasto.images.color_coding import find_coding
 from impasto.images.color_profiles import split_alpha, to_srgb
 from impasto.images.exif import TURNS, load_exif, pack_exif, read_dpi, turn_upright
 from impasto.images.formats import WRITERS
 from impasto.images.image import Header, Picture, UInt8, describe_array
-from impasto.images.opening import open_bytes, open_path, translate_errors
+from impasto.images.opening import PREVIEW, open_bytes, open_path, translate_errors
+from impasto.images.transparency import cover_clear
+
+_PAGED = ("TIFF", "HEIF")  # formats whose files may hold several pictures that are no animation
 
 MAX_PIXELS = 100_000_000
 """Pixels (width times height) of the largest picture that `read` accepts by default."""
@@ -33,15 +38,23 @@ def read_header(path: Path | str) -> Header:
         exif = load_exif(image)
         orientation = exif.get(Base.Orientation, 1)
         turned = orientation in TURNS
-        width, height = image.size if not turned or orientation < 5 else image.size[::-1]
+        # Pillow gives the upright size of a TIFF
+        on_side = turned and orientation >= 5 and image.format != "TIFF"
+        width, height = image.size[::-1] if on_side else image.size
+        is_preview = PREVIEW in image.info
         return Header(
-            image.format or "",
+            "RAW" if is_preview else image.format or "",
             width,
             height,
             orientation if turned else 1,
             image.has_transparency_data,
             pack_exif(exif),
             read_dpi(image, exif),
+            image.mode,
+            image.info.get("icc_profile"),
+            find_coding(image, exif),
+            int(getattr(image, "n_frames", 1)) if image.format in _PAGED else 1,
+            is_preview,
         )
 
 
@@ -51,7 +64,8 @@ def read(path: Path | str, max_pixels: int = MAX_PIXELS) -> Picture:
     Of an animation, the first frame is read.
 
     Args:
-        path: a JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, or, with pillow-heif installed, HEIC file.
+        path: a JPEG, PNG, WebP, TIFF, AVIF, GIF, BMP, or, with pillow-heif installed, HEIC file;
+            or a camera raw file with a large JPEG preview, which is read.
         max_pixels: pictures of more pixels (width times height) are refused before they are
             decoded.
 
@@ -114,7 +128,7 @@ def to_picture(
         source: the path of a picture file; the bytes of one; a binary file, read from where it
             stands to its end, and left open; a PIL image; a uint8 array (H, W), (H, W, 1),
             (H, W, 3) or (H, W, 4) of gray, RGB or RGBA, which the picture shares where it can; or
-            a `Picture`, which is returned as it is.
+            a `Picture`, which is returned as it is if no pixel is clear.
         name: the picture, as errors call it where it has no path.
         max_pixels: pictures of more pixels (width times height) are refused before they are
             decoded. The limit does not apply to pixels in memory.
@@ -123,7 +137,8 @@ def to_picture(
         PictureError: the source is of another kind, or the picture cannot be read.
     """
     if isinstance(source, Picture):
-        return source
+        covered = cover_clear(source.rgb, source.alpha)
+        return source if covered is source.rgb else replace(source, rgb=covered)
     if isinstance(source, str | os.PathLike):
         return read(Path(source), max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -159,7 +174,7 @@ def _from_array(array: NDArray[Any], name: str) -> Picture:
     if pixels.shape[2] == 1:
         return Picture(np.repeat(pixels, 3, axis=2))
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Picture(np.ascontiguousarray(pixels[..., :3]), _drop_opaque(alpha))
+    return Picture(cover_clear(np.ascontiguousarray(pixels[..., :3]), alpha), _drop_opaque(alpha))
 
 
 def _read_file(file: IO[bytes], name: str) -> bytes:
@@ -196,9 +211,10 @@ def _decode_image(image: Image.Image) -> Picture:
     image.load()
     exif = load_exif(image)
     color, alpha = split_alpha(turn_upright(image, exif))
-    rgb = to_srgb(color, image.info.get("icc_profile"))
-    opacity = None if alpha is None else np.array(alpha)
-    return Picture(np.array(rgb), _drop_opaque(opacity), pack_exif(exif), read_dpi(image, exif))
+    coding = find_coding(image, exif)
+    rgb = np.array(to_srgb(color, image.info.get("icc_profile"), coding))
+    opacity = _drop_opaque(None if alpha is None else np.array(alpha))
+    return Picture(cover_clear(rgb, opacity), opacity, pack_exif(exif), read_dpi(image, exif))
 
 
 def _drop_opaque(alpha: UInt8 | None) -> UInt8 | None:

@@ -1,10 +1,13 @@
 """Resize pictures and keep their aspect."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from impasto.errors import PictureError
-from impasto.images.image import UInt8
+from impasto.images.image import Picture, UInt8
+from impasto.images.transparency import resize_visible
 
 STANDARD_SHORT_SIDE = 512
 """Pixels on the short side at which styles are learned, predicted and scored."""
@@ -52,3 +55,16 @@ def resize_short_side(pixels: UInt8, short_side: int) -> UInt8:
         return pixels
     size = fit_size(height, width, short_side)
     return np.array(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+def resize_picture(picture: Picture, short_side: int) -> Picture:
+    """Resample a picture by Lanczos' filter to this short side; colors are weighted by alpha.
+
+    Raises:
+        PictureError: `short_side` is less than 1.
+    """
+    if picture.alpha is None:
+        return replace(picture, rgb=resize_short_side(picture.rgb, short_side))
+    height, width = fit_size(picture.height, picture.width, short_side)
+    rgb = resize_visible(picture.rgb, picture.alpha, (width, height))
+    return replace(picture, rgb=rgb, alpha=resize_short_side(picture.alpha, short_side))

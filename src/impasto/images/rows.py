@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.image import UInt8
+from impasto.images.transparency import VisibleColors, resize_visible
 
 BAND_PIXELS = 4_000_000  # pixels that a band of a resized picture has, or is made of
 
@@ -92,17 +93,27 @@ class ArrayRows(RowSource):
 
 
 class ResizedRows(RowSource):
-    """Another picture at another size, resampled by Lanczos' filter."""
+    """Another picture at another size, resampled by Lanczos' filter.
+
+    Args:
+        picture: the picture.
+        height: rows of the result.
+        width: columns of the result.
+        alpha: the alpha of the picture, as three equal channels: colors are weighted by it.
+    """
 
     SUPPORT = 3  # of the filter: pixels to either side, of the coarser picture
 
-    def __init__(self, picture: RowSource, height: int, width: int) -> None:
+    def __init__(
+        self, picture: RowSource, height: int, width: int, alpha: RowSource | None = None
+    ) -> None:
         super().__init__(height, width)
-        self._picture = picture
+        self._picture, self._alpha = picture, alpha
 
     def reopen(self) -> "ResizedRows":
         """Return the same picture again, over the same source reopened."""
-        return ResizedRows(self._picture.reopen(), self.height, self.width)
+        alpha = None if self._alpha is None else self._alpha.reopen()
+        return ResizedRows(self._picture.reopen(), self.height, self.width, alpha)
 
     def bands(self) -> Iterator[UInt8]:
         """Yield resampled bands; each is resampled with the source rows that its filter reaches."""
@@ -114,12 +125,60 @@ class ResizedRows(RowSource):
             top = max(0, math.floor(start * scale) - border)
             bottom = min(picture.height, math.ceil(stop * scale) + border)
             box = (0, start * scale - top, picture.width, min(stop * scale, picture.height) - top)
-            band = Image.fromarray(picture.rows(top, bottom))
-            yield np.asarray(band.resize((self.width, stop - start), Image.Resampling.LANCZOS, box))
+            band, size = picture.rows(top, bottom), (self.width, stop - start)
+            if self._alpha is None:
+                image = Image.fromarray(band)
+                yield np.asarray(image.resize(size, Image.Resampling.LANCZOS, box))
+            else:
+                alpha = np.ascontiguousarray(self._alpha.rows(top, bottom)[..., 0])
+                yield resize_visible(np.ascontiguousarray(band), alpha, size, box=box)
 
 
-def at_size(picture: RowSource, height: int, width: int) -> RowSource:
-    """Return a picture at this size: the picture itself where it has the size already."""
+class CoveredRows(RowSource):
+    """Another picture, with visible colors under its clear pixels; see `VisibleColors`.
+
+    Args:
+        picture: the picture.
+        alpha: its alpha, as three equal channels.
+        colors: its visible colors; None reads the picture once to find them.
+    """
+
+    def __init__(
+        self, picture: RowSource, alpha: RowSource, colors: VisibleColors | None = None
+    ) -> None:
+        super().__init__(picture.height, picture.width)
+        self._picture, self._alpha = picture, alpha
+        self._colors = colors or VisibleColors(picture.height, picture.width, self._pairs())
+
+    def _pairs(self) -> Iterator[tuple[UInt8, UInt8]]:
+        picture, alpha, row = self._picture.reopen(), self._alpha.reopen(), 0
+        for band in picture.bands():
+            yield band, alpha.rows(row, row + len(band))[..., 0]
+            row += len(band)
+
+    def reopen(self) -> "CoveredRows":
+        """Return the same picture again; its visible colors are not searched again."""
+        return CoveredRows(self._picture.reopen(), self._alpha.reopen(), self._colors)
+
+    def bands(self) -> Iterator[UInt8]:
+        """Yield the bands of the picture, covered."""
+        row = 0
+        for band, alpha in self._pairs():
+            yield self._colors.cover(band, alpha, row)
+            row += len(band)
+
+
+def at_size(
+    picture: RowSource, height: int, width: int, alpha: RowSource | None = None
+) -> RowSource:
+    """Return a picture at this size: the picture itself where it has the size already.
+
+    Args:
+        picture: the picture.
+        height: rows of the result.
+        width: columns of the result.
+        alpha: as for `ResizedRows`.
+    """
     if (picture.height, picture.width) == (height, width):
         return picture
-    return ResizedRows(picture, height, width)
+    return ResizedRows(picture, height, width, alpha)

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from impasto.errors import PictureError
 from impasto.files import atomic_write, os_reason
+from impasto.images.color_profiles import scale_levels, to_srgb, white_level
 from impasto.images.exif import build_exif
 from impasto.images.formats import FULL_CHROMA_QUALITY
 from impasto.images.image import Header, UInt8
@@ -21,6 +24,10 @@ from impasto.images.writing import check_sides
 
 # names in Pillow of the formats that are decoded from the top down
 READS = frozenset({"JPEG", "PNG", "TIFF", "WEBP"})
+# modes in Pillow of the pixels that both readers read alike; others are read into memory
+MODES = frozenset(
+    {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "I;16", "I;16B", "I;16L", "F"}
+)
 # suffixes of the formats that are encoded from the top down; others are encoded in memory
 WRITES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 BIG_TIFF_BYTES = 4_000_000_000  # bytes of pixels from which TIFF counts in 64 bits
@@ -28,6 +35,17 @@ BAND_HEIGHT = 128  # rows that are read at once
 _MIN_FREE_BYTES = 1 << 20  # a disk with less counts as full
 _MM_PER_INCH = 25.4
 _DEFAULT_DPI = (72.0, 72.0)
+# bytes of the pixels, by libvips' names of formats
+_KINDS = {
+    "uchar": "u1",
+    "char": "i1",
+    "ushort": "u2",
+    "short": "i2",
+    "uint": "u4",
+    "int": "i4",
+    "float": "f4",
+    "double": "f8",
+}
 
 
 def vips() -> Any:
@@ -68,11 +86,15 @@ class VipsRows(RowSource):
         """Yield bands of `BAND_HEIGHT` rows."""
         pyvips = vips()
         try:
-            region = pyvips.Region.new(self._open())
+            image = self._open()
+            deep = image.format not in ("uchar", "ushort")
+            white = _white_of(self._open()) if deep else 65_535.0  # this reads the whole file
+            kind = _KINDS[image.format]
+            region = pyvips.Region.new(image)
             for top in range(0, self.height, BAND_HEIGHT):
                 count = min(BAND_HEIGHT, self.height - top)
-                band = np.frombuffer(region.fetch(0, top, self.width, count), np.uint8)
-                yield band.reshape(count, self.width, 3)
+                band = np.frombuffer(region.fetch(0, top, self.width, count), kind)
+                yield self._convert(band.reshape(count, self.width, -1), white)
         except pyvips.Error as error:
             raise PictureError(
                 f"cannot read {self._path}: it is broken or cut short ({_reason(error)});"
@@ -89,22 +111,42 @@ class VipsRows(RowSource):
         }
         if header.format in ("JPEG", "PNG"):
             options["unlimited"] = True
-        image = pyvips.Image.new_from_file(str(self._path), **options).autorot()
+        return pyvips.Image.new_from_file(str(self._path), **options).autorot()
+
+    def _convert(self, pixels: NDArray[Any], white: float) -> UInt8:
+        """Convert a band (n, W, channels), as stored, by the code that reads files into memory."""
+        colors = 4 if self._header.mode == "CMYK" else 1 if pixels.shape[2] <= 2 else 3
         if self._alpha:
-            # alpha as stored, since profiles do not concern it
-            image = image.colourspace("srgb")
-            alpha = image[image.bands - 1] if image.hasalpha() else (image[0] * 0 + 255)
-            return alpha.bandjoin([alpha, alpha]).cast("uchar")
-        return _to_srgb(image, pyvips).extract_band(0, n=3).cast("uchar")
+            stored = pixels[..., colors] if pixels.shape[2] > colors else None
+            if stored is None:
+                return np.full((*pixels.shape[:2], 3), 255, np.uint8)
+            return np.repeat(_to_eight_bits(stored)[..., None], 3, axis=2)
+        pixels = pixels[..., :colors]
+        if pixels.dtype != np.uint8 and colors == 1 and self._header.mode != "LA":
+            levels = scale_levels(pixels.astype(np.float32), white)
+        else:
+            levels = _to_eight_bits(pixels)
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[colors]
+        if self._header.mode == "YCbCr":
+            mode = "YCbCr"
+        image = Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), levels.tobytes())
+        color = image.convert("RGB") if mode == "YCbCr" else image
+        return np.asarray(to_srgb(color, self._header.icc, self._header.coding))
 
 
-def _to_srgb(image: Any, pyvips: Any) -> Any:
-    if image.get_typeof("icc-profile-data"):
-        try:
-            return image.icc_transform("srgb", embedded=True, intent="perceptual")
-        except pyvips.Error:
-            pass  # a profile that is broken or for other pixels: the picture counts as sRGB
-    return image.colourspace("srgb")
+def _to_eight_bits(values: NDArray[Any]) -> UInt8:
+    """Take the high byte of 16 bits, as Pillow does."""
+    if values.dtype == np.uint16:
+        return (values >> 8).astype(np.uint8)
+    return values.astype(np.uint8)
+
+
+def _white_of(image: Any) -> float:
+    """Return the value that means white in gray of more than 8 bits; see `white_level`."""
+    if image.format == "ushort":
+        return 65_535.0
+    mode = "F" if image.format in ("float", "double") else "I"
+    return white_level(mode, float(image.max()))
 
 
 def _reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
 from impasto.images.reading import MAX_PIXELS
-from impasto.images.rows import ArrayRows, RowSource, at_size
+from impasto.images.rows import ArrayRows, CoveredRows, RowSource, at_size
 from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
 from impasto.inference.model import LoadedNetwork
@@ -39,13 +39,13 @@ class PaintedFile:
         height: pixels down.
         clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
             and were clipped to it.
-        note: what else a user may want to know; empty if nothing.
+        notes: what else a user may want to know, one sentence each.
     """
 
     width: int
     height: int
     clipped_fraction: float
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def stylize_bytes(
         suffix = reading.detect_suffix(data)
     photo: RowSource = ArrayRows(picture.rgb)
     width, height = _painting_size(photo, options.size)
-    styled = build_pipeline(model, at_size(photo, height, width), settings, picture.alpha)
+    photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
+    styled = build_pipeline(model, photo, settings, picture.alpha)
     alpha = _resized_alpha(picture.alpha, height, width)
     painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha)
     return writing.encode(painting, suffix, options.quality), suffix
@@ -198,10 +199,27 @@ class FilePainting:
                     raise
                 limits, retries = limits.reduce(), retries + 1
             else:
-                if not retries:
-                    return write
-                note = f"memory was short, so it was painted in tiles of {limits.tile} pixels"
-                return partial(_annotate, write, f"{self._source}: {note}")
+                notes = self._notes()
+                if retries:
+                    note = f"memory was short, so it was painted in tiles of {limits.tile} pixels"
+                    notes.append(f"{self._source}: {note}")
+                return partial(_annotate, write, tuple(notes)) if notes else write
+
+    def _notes(self) -> list[str]:
+        """Tell what of the file is not in the painting."""
+        header, source, notes = self._header, self._source, list[str]()
+        if header.is_preview:
+            notes.append(
+                f"{source} is a camera raw file: its preview of {header.width}x{header.height}"
+                " pixels is painted"
+            )
+        if header.pages > 1:
+            notes.append(f"{source} holds {header.pages} pictures; the first is painted")
+        is_clear = header.alpha if self._picture is None else self._picture.alpha is not None
+        if is_clear and not writing.check_sides(self._target, 1, 1).alpha:
+            suffix = self._target.suffix
+            notes.append(f"{source}: clear parts become white, as {suffix} has no transparency")
+        return notes
 
     def _paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
@@ -212,7 +230,7 @@ class FilePainting:
         picture = self._read()
         photo: RowSource = ArrayRows(picture.rgb)
         width, height = _painting_size(photo, self._options.size)
-        photo = at_size(photo, height, width)
+        photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
         styled = build_pipeline(model, photo, settings, picture.alpha, advance)
         rgb = styled.rows.to_array()
 
@@ -231,12 +249,15 @@ class FilePainting:
         source, header = self._source, self._header
         photo: RowSource = vips.VipsRows(source, header)
         width, height = _painting_size(photo, self._options.size)
-        photo = at_size(photo, height, width)
         alpha, alpha_rows = None, None
         if header.alpha:
-            alpha_rows = at_size(vips.VipsRows(source, header, alpha=True), height, width)
+            stored = vips.VipsRows(source, header, alpha=True)
+            photo = at_size(CoveredRows(photo, stored), height, width, stored)
+            alpha_rows = at_size(stored.reopen(), height, width)
             if any(mask.name == ALPHA for mask in settings.masks):
                 alpha = reduced_copy(alpha_rows.reopen(), ALPHA_MASK_SIDE)[..., 0]
+        else:
+            photo = at_size(photo, height, width)
         styled = build_pipeline(model, photo, settings, alpha, advance)
         vips.write(self._target, styled.rows, alpha_rows, header, self._options.quality)
         return _painted(styled)
@@ -246,8 +267,8 @@ def _painted(styled: StylizedRows) -> PaintedFile:
     return PaintedFile(styled.rows.width, styled.rows.height, styled.clipped_fraction)
 
 
-def _annotate(write: Callable[[], PaintedFile], note: str) -> PaintedFile:
-    return replace(write(), note=note)
+def _annotate(write: Callable[[], PaintedFile], notes: tuple[str, ...]) -> PaintedFile:
+    return replace(write(), notes=notes)
 
 
 def _lacks_memory(error: Exception) -> bool:
@@ -258,10 +279,13 @@ def _lacks_memory(error: Exception) -> bool:
 
 def _resized_alpha(alpha: UInt8 | None, height: int, width: int) -> UInt8 | None:
     """Bring a transparency, uint8 (h, w), to the size of a painting."""
-    if alpha is None:
-        return None
-    rows = ArrayRows(np.stack([alpha] * 3, axis=-1))
-    return at_size(rows, height, width).to_array()[..., 0]
+    rows = _alpha_rows(alpha)
+    return None if rows is None else at_size(rows, height, width).to_array()[..., 0]
+
+
+def _alpha_rows(alpha: UInt8 | None) -> RowSource | None:
+    """Return a transparency, uint8 (h, w), as three equal channels."""
+    return None if alpha is None else ArrayRows(np.stack([alpha] * 3, axis=-1))
 
 
 def _painting_size(photo: RowSource, short_side: int | None) -> tuple[int, int]:
@@ -279,7 +303,8 @@ def _is_streamed(source: Path, target: Path, header: Header, options: FileOption
         PictureError: the file is too large, either way.
     """
     pixels = header.width * header.height
-    can_stream = header.format in vips.READS and target.suffix.lower() in vips.WRITES
+    can_read = header.format in vips.READS and header.mode in (*vips.MODES, "")
+    can_stream = can_read and target.suffix.lower() in vips.WRITES
     if options.max_pixels is not None:
         reading.check_pixels(source, (header.width, header.height), options.max_pixels)
     elif pixels > MAX_PIXELS:

@@ -17,6 +17,7 @@ from impasto.errors import MaskError, PictureError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read, to_picture
+from impasto.paths import expand_home
 
 ALPHA = "alpha"  # name of the mask that is the photograph's own transparency
 INVERT_PREFIX = "not:"
@@ -155,14 +156,26 @@ def parse_mask(source: MaskSource) -> Mask:
     return mask
 
 
+def is_mask_name(text: str) -> bool:
+    """Tell whether text names a mask: a gradient, "alpha", or a file; or the inverse of one."""
+    name, _ = _split_inversion(text)
+    return name == ALPHA or name in GRADIENTS or os.path.isfile(expand_home(name))  # noqa: PTH113  # `Path` raises at long names
+
+
+def _split_inversion(text: str) -> tuple[str, bool]:
+    """Split the prefixes "not:" from the name of a mask, and tell whether they invert it."""
+    name, inverted = text.strip(), False
+    while name.startswith(INVERT_PREFIX) and not os.path.isfile(name):  # noqa: PTH113
+        name, inverted = name.removeprefix(INVERT_PREFIX), not inverted
+    return name, inverted
+
+
 def _parse_text(text: str) -> Mask:
-    name = text.strip().removeprefix(INVERT_PREFIX)
-    inverted = text.strip().startswith(INVERT_PREFIX)
+    name, inverted = _split_inversion(text)
     if name == ALPHA or name in GRADIENTS:
         return Mask(name, inverted=inverted)
-    # Not `Path.expanduser`, which raises at `~nobody`, and not `Path.is_file`, at long names.
-    path = Path(os.path.expanduser(name))  # noqa: PTH111
-    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113
+    path = expand_home(name)
+    if path.suffix.lower() not in EXTENSIONS and not os.path.isfile(path):  # noqa: PTH113  # `Path` raises at long names
         raise MaskError(
             f"cannot use {name!r} as a mask: there is no such file and no such gradient;"
             f" give a grayscale image, {ALPHA}, or a gradient: {', '.join(GRADIENTS)}"

@@ -91,14 +91,20 @@ class LoadedNetwork:
             key = network.graph, part
             if key not in self._engines:
                 engine, threads, precision = self._options
-                if part == "whole":
+                if part in ("whole", "frame"):
                     graph = network.graph
                 elif part == "plain":
                     graph = freeze_norms(network.graph).plain
                 else:  # runs once an image, so in full precision
                     graph, precision = freeze_norms(network.graph).measuring, "f32"
                 self._engines[key] = base.load_engine(
-                    graph, engine, threads, precision, pixels=True, cache=True
+                    graph,
+                    engine,
+                    threads,
+                    precision,
+                    pixels=True,
+                    cache=True,
+                    any_size=part == "whole",
                 )
             return self._engines[key]
 

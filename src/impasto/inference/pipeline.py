@@ -28,6 +28,7 @@ from impasto.inference.masks import Mask
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
+from impasto.inference.wrapping import paint_wrapped
 from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.progress import Advance
@@ -165,7 +166,12 @@ def _build_layer(
     photo: RowSource, prepared: PreparedStyle, settings: StylizeSettings, advance: Advance
 ) -> RowSource:
     """Paint the photograph in one style, and recolor it if the settings say so."""
-    painting = stroke_size.apply_stroke_size(photo, prepared, settings.stroke, advance)
+
+    def paint(picture: RowSource) -> RowSource:
+        return stroke_size.apply_stroke_size(picture, prepared, settings.stroke, advance)
+
+    wrap = settings.wrap if prepared.passes else "none"
+    painting = paint_wrapped(photo, wrap, settings.stroke, paint)
     color = settings.color
     if not prepared.passes or not color.changes:
         return painting

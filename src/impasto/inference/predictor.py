@@ -49,10 +49,9 @@ def predict(picture: UInt8, network: Network) -> Embedding:
         )
     reduced = resize_short_side(_crop_middle(picture), SHORT_SIDE)
     path = _cache_path(reduced, network)
-    with contextlib.suppress(OSError, ValueError):
-        embedding = np.frombuffer(path.read_bytes(), np.float32)
-        if _is_sound(embedding, network):
-            return embedding
+    embedding = _read_cached(path, network)
+    if embedding is not None:
+        return embedding
     images = (
         np.ascontiguousarray(patch.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         for patch in _patches(reduced)
@@ -65,9 +64,20 @@ def predict(picture: UInt8, network: Network) -> Embedding:
             f" ({network.hash}) gives no finite numbers for it; take another picture, or another"
             " network"
         )
-    with contextlib.suppress(OSError):  # without a cache, the next prediction takes a moment again
-        write_atomically(path, embedding.tobytes())
+    if path is not None:
+        with contextlib.suppress(OSError):  # the next prediction takes a moment again
+            write_atomically(path, embedding.tobytes())
     return embedding
+
+
+def _read_cached(path: Path | None, network: Network) -> Embedding | None:
+    """Read a prediction from the cache; None where it is missing or broken."""
+    if path is not None:
+        with contextlib.suppress(OSError, ValueError):
+            embedding = np.frombuffer(path.read_bytes(), np.float32)
+            if _is_sound(embedding, network):
+                return embedding
+    return None
 
 
 def _is_sound(embedding: Embedding, network: Network) -> bool:
@@ -94,12 +104,15 @@ def _patches(picture: UInt8) -> Iterator[UInt8]:
             yield picture[top : top + PREDICTOR_PATCH_SIZE, left : left + PREDICTOR_PATCH_SIZE]
 
 
-def _cache_path(picture: UInt8, network: Network) -> Path:
-    """Return the cache file of a prediction.
+def _cache_path(picture: UInt8, network: Network) -> Path | None:
+    """Return the cache file of a prediction; None where there is no cache.
 
     The name depends on the pixels, the predictor and the patch size: a change of any is a new file.
     """
+    folder = home()
+    if folder is None:
+        return None
     digest = hashlib.sha256(network.predictor)
     digest.update(f"{network.hash} {picture.shape} {PREDICTOR_PATCH_SIZE}".encode())
     digest.update(np.ascontiguousarray(picture).tobytes())
-    return home() / "predicted" / digest.hexdigest()[:32]
+    return folder / "predicted" / digest.hexdigest()[:32]

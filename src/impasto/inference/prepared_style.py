@@ -21,7 +21,7 @@ MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # belongs to positions, then stays in place.
 MARGIN = 24
 
-GraphVariant = Literal["whole", "plain", "measuring"]
+GraphVariant = Literal["whole", "frame", "plain", "measuring"]
 """A network as it is, without its normalizations, or up to their statistics."""
 
 
@@ -59,6 +59,13 @@ class PreparedStyle:
         strength: float = 1.0,
     ) -> None:
         self.passes, self._engine, self.strength = passes, engine, strength
+        self._whole: GraphVariant = "whole"
+
+    def for_frames(self) -> "PreparedStyle":
+        """Give the same style for many images of one size, as frames of a video: it runs faster."""
+        prepared = PreparedStyle(self.passes, self._engine, self.strength)
+        prepared._whole = "frame"
+        return prepared
 
     def __repr__(self) -> str:
         names = ", ".join(network_pass.network.name for network_pass in self.passes)
@@ -85,7 +92,7 @@ class PreparedStyle:
         height, width = image.shape[:2]
         padded = _pad(image)
         painted = [
-            self._run(one, "plain" if one.frozen else "whole", padded, top, left)[0]
+            self._run(one, "plain" if one.frozen else self._whole, padded, top, left)[0]
             for one in self.passes
         ]
         weights = [one.weight for one in self.passes]

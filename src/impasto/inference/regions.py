@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from impasto.errors import MaskError, StyleError
-from impasto.inference.masks import Mask, MaskSource, parse_mask
+from impasto.inference.masks import Mask, MaskSource, is_mask_name, parse_mask
 from impasto.models.mix import Mix, StyleSource, find_mix
 
 
@@ -47,13 +47,22 @@ def parse_region(text: str) -> Region:
         MaskError: the text is not of this form, or the mask is unknown or unreadable.
         StyleError: the style is unknown or broken.
     """
-    mask, _, style = text.partition("=")
+    mask, style = _split_region(text)
     if not mask or not style:
         raise MaskError(
             f"cannot use {text!r} as a region: it is not of the form MASK=STYLE;"
             " write sky.png=starry-night or left-right=great-wave"
         )
     return Region(mask, style)
+
+
+def _split_region(text: str) -> tuple[str, str]:
+    """Split at the first "=", or at a later one if the text before it is the name of a mask."""
+    places = [place for place, character in enumerate(text) if character == "="]
+    place = next((place for place in places if is_mask_name(text[:place])), None)
+    if place is None:
+        place = places[0] if places else len(text)
+    return text[:place], text[place + 1 :]
 
 
 def find_style_mix(style: StyleSource) -> Mix:

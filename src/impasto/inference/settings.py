@@ -10,6 +10,7 @@ from impasto.errors import ColorError
 from impasto.inference.color import MODES, Color, parse_color
 from impasto.inference.masks import Mask, MaskSource, parse_mask
 from impasto.inference.regions import Region, RegionSource, find_style_mix, parse_regions
+from impasto.inference.wrapping import Wrap, check_wrap
 from impasto.models.mix import Mix, StyleSource
 
 
@@ -24,6 +25,7 @@ class StylizeSettings:
         color: the color mode.
         mask: weight of the painting at each pixel; 0 is the photograph. None: 1 everywhere.
         regions: other styles in parts of the picture; a later region covers an earlier one.
+        wrap: the sides of a picture that meet, as in a panorama or a texture.
     """
 
     style: Mix
@@ -32,6 +34,7 @@ class StylizeSettings:
     color: Color = field(default_factory=Color)
     mask: Mask | None = None
     regions: Sequence[Region] = ()
+    wrap: Wrap = "none"
 
     @property
     def mixes(self) -> list[Mix]:
@@ -57,6 +60,7 @@ def parse_settings(
     color: str | Color | None = None,
     mask: MaskSource | None = None,
     regions: Iterable[RegionSource] = (),
+    wrap: str = "none",
 ) -> StylizeSettings:
     """Parse the settings of one stylization.
 
@@ -70,13 +74,14 @@ def parse_settings(
             array, "alpha" or a gradient (see `parse_mask`).
         regions: other styles in parts of the picture: `Region` objects, pairs (mask, style), or
             text MASK=STYLE.
+        wrap: the sides that meet: "none", "horizontal" or "both".
 
     Raises:
         StyleError: a style is unknown or broken.
         ColorError: the color mode is unknown, or its amount is out of range.
         MaskError: a mask is unknown or unreadable, or a region is not of these forms.
-        ValueError: strength or stroke is not a number. Their ranges are checked when the picture is
-            painted, because those of a video differ.
+        ValueError: `wrap` is unknown, or strength or stroke is not a number. Their ranges are
+            checked when the picture is painted, because those of a video differ.
     """
     mix = find_style_mix(style)
     return StylizeSettings(
@@ -86,6 +91,7 @@ def parse_settings(
         _find_color(color, mix),
         None if mask is None else parse_mask(mask),
         parse_regions(regions),
+        check_wrap(wrap),
     )
 
 

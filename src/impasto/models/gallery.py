@@ -6,10 +6,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from impasto.errors import PictureError, StyleError
+from impasto.images.detection import FileKind, detect_kind, kind_of, read_start
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
 from impasto.models.style import PHOTO, SUFFIX, Style, name_of, read_style
-from impasto.paths import GALLERY
+from impasto.paths import GALLERY, expand_home
 
 PICTURE_NAME = "picture"  # of styles from pictures in memory
 MAX_SUGGESTIONS = 3
@@ -74,10 +75,18 @@ def find_style(spec: str | Path | PictureSource | Style) -> Style:
         return spec
     if not isinstance(spec, str | os.PathLike):
         return memory_style(spec)
-    path = user_path(spec)
-    if path.suffix.lower() == SUFFIX:
+    path = expand_home(spec)
+    start = read_start(path) or b""
+    # eight bytes of length, and then the header in JSON
+    if kind_of(start) is FileKind.OTHER and (
+        path.suffix.lower() == SUFFIX or (start[8:9] == b"{" and start[5:8] == b"\0\0\0")
+    ):
         return read_style(path)
-    if path.suffix.lower() in EXTENSIONS:
+    if path.suffix.lower() in EXTENSIONS or detect_kind(path) in (
+        FileKind.PICTURE,
+        FileKind.RAW,
+        FileKind.UNREADABLE_PICTURE,
+    ):
         return picture_style(path)
     return gallery_style(os.fspath(spec))
 
@@ -89,7 +98,7 @@ def memory_style(source: PictureSource) -> Style:
         StyleError: the picture cannot be read, or the source is of another kind.
     """
     try:
-        pixels = to_picture(source, "the style picture").rgb
+        pixels = to_picture(source, "the style picture").opaque()
     except PictureError as error:
         raise StyleError(str(error)) from error
     # a copy: impasto remembers predictions by array, and the caller may change theirs
@@ -113,16 +122,7 @@ def picture_style(path: Path) -> Style:
 @lru_cache(maxsize=8)
 def _picture_style(path: Path, modified: int, size: int) -> Style:
     try:
-        pixels = read(path).rgb
+        pixels = read(path).opaque()
     except PictureError as error:
         raise StyleError(f"cannot make a style of a picture: {error}") from error
     return Style(name_of(path.stem), {}, {}, {"source": path.stem}, file=path, pixels=pixels)
-
-
-def user_path(spec: str | os.PathLike[str]) -> Path:
-    """Expand `~` in a path as the user wrote it.
-
-    `os.path` is used here and where such paths are tested, since `Path` raises at `~nobody` and at
-    names that are too long.
-    """
-    return Path(os.path.expanduser(spec))  # noqa: PTH111

@@ -10,8 +10,9 @@ from typing import Any, cast
 from impasto.errors import StyleError
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource
-from impasto.models.gallery import find_style, user_path
+from impasto.models.gallery import find_style
 from impasto.models.style import SUFFIX, Style
+from impasto.paths import expand_home
 
 EXAMPLE = "starry-night:0.7,great-wave:0.3"
 
@@ -57,10 +58,7 @@ def find_mix(spec: StyleSource) -> Mix:
     if isinstance(spec, Mix):
         return spec
     if isinstance(spec, str):
-        # a file whose name holds commas or colons is one style
-        if os.path.isfile(user_path(spec)):  # noqa: PTH113
-            return Mix(((find_style(spec), 1.0),))
-        return _normalize([_parse_part(part) for part in spec.split(",")], repr(spec))
+        return _normalize([_parse_part(part) for part in split_parts(spec)], repr(spec))
     if isinstance(spec, list | tuple):
         return _normalize([_check_pair(pair) for pair in spec], f"{len(spec)} styles")
     return Mix(((find_style(cast(PictureSource | Style, spec)), 1.0),))
@@ -94,11 +92,28 @@ def _check_pair(pair: Any) -> tuple[Style, float | None]:
         ) from error
 
 
+def split_parts(text: str) -> list[str]:
+    """Split text at commas, but not at those in names of files that exist."""
+    pieces, parts = text.split(","), list[str]()
+    while pieces:
+        joined = (",".join(pieces[:count]) for count in range(len(pieces), 1, -1))
+        part = next((part for part in joined if _is_file(part)), pieces[0])
+        parts.append(part.strip())
+        del pieces[: 1 + part.count(",")]
+    return parts
+
+
+def _is_file(part: str) -> bool:
+    """Tell whether a part of a mix, with or without a weight, names a file that exists."""
+    names = (part, part.strip(), part.strip().rpartition(":")[0])
+    return any(os.path.isfile(expand_home(name)) for name in names if name)  # noqa: PTH113
+
+
 def _parse_part(part: str) -> tuple[Style, float | None]:
     """Parse `name:weight`, or `name` with no weight; a colon may belong to a path."""
-    part = part.strip()
     name, _, weight = part.rpartition(":")
-    if not name:
+    # a file whose name holds a colon is one style
+    if not name or os.path.isfile(expand_home(part)):  # noqa: PTH113
         return find_style(part), None
     try:
         number = float(weight)

@@ -1,6 +1,5 @@
 """Transformer networks in files: an ONNX graph with a name, a hash and the size of embeddings."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from impasto.errors import NetworkError
 from impasto.models import validation
-from impasto.paths import GALLERY, PACKAGE
+from impasto.paths import GALLERY, PACKAGE, expand_home
 from impasto.tensor_files import read_safetensors, write_safetensors
 
 FORMAT = "impasto network 1"
@@ -193,6 +192,5 @@ def find_network(spec: str | Path) -> Network:
         NetworkError: there is no such network, or the file is broken or of another kind.
     """
     if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
-        # not `Path.expanduser`, which raises at `~nobody`
-        return read_network(Path(os.path.expanduser(spec)))  # noqa: PTH111
+        return read_network(expand_home(spec))
     return load_shipped(spec)

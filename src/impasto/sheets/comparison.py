@@ -17,7 +17,7 @@ from impasto.errors import ImpastoError, PictureError, first_line
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
-from impasto.images.resize import resize_short_side
+from impasto.images.resize import resize_picture
 from impasto.images.rows import ArrayRows
 from impasto.images.writing import check_sides, write
 from impasto.inference.color import Color
@@ -69,8 +69,8 @@ def load_photo(path: Path, short_side: int | None = None, width: int = 0) -> Pic
         needed = math.ceil(width * min(1.0, picture.height / picture.width))
         short_side = max(DEFAULT_SHORT_SIDE, needed)
     side = min(short_side or picture.height, picture.height, picture.width)
-    rgb = resize_short_side(picture.rgb, side)
-    alpha = None if picture.alpha is None else resize_short_side(picture.alpha, side)
+    resized = resize_picture(picture, side)
+    rgb, alpha = resized.rgb, resized.alpha
     if alpha is not None:
         opaque = alpha[..., None].astype(np.float32) / 255
         rgb = (opaque * rgb + (1 - opaque) * 255 + 0.5).astype(np.uint8)

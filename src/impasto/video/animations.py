@@ -1,9 +1,10 @@
-"""Animated GIF and WebP, read and written; durations, loops and transparency stay."""
+"""Animated GIF, WebP, PNG and AVIF, read and written; durations, loops and transparency stay."""
 
 import contextlib
 import io
 import itertools
 import struct
+import zlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +21,10 @@ from PIL import Image
 from impasto.errors import VideoError
 from impasto.images.image import UInt8
 from impasto.images.reading import check_pixels
+from impasto.images.transparency import cover_clear
 from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
-_FORMATS = ("GIF", "WEBP")
+_FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 # Both formats keep durations: GIF in hundredths of a second, WebP in thousandths.
 _GIF_UNIT, _MILLISECOND = Fraction(1, 100), Fraction(1, 1000)
 _DEFAULT_DURATION = 100  # ms that browsers show a frame whose duration is 0
@@ -31,12 +33,12 @@ _MIN_OPAQUE_ALPHA = 128  # GIF has transparent and opaque pixels, and nothing be
 
 
 class AnimationReader(Clip):
-    """An animated GIF or WebP.
+    """An animated GIF, WebP, PNG or AVIF.
 
     A file that is cut short ends where it is cut; `notes` tells so.
 
     Args:
-        path: a GIF or WebP file.
+        path: a GIF, WebP, PNG or AVIF file.
         span: part to read.
         max_pixels: largest number of pixels of a frame; larger frames are refused.
 
@@ -49,6 +51,10 @@ class AnimationReader(Clip):
         try:
             self._frame_count = _count_frames(path)
             self._image = image = Image.open(path, formats=_FORMATS)
+            # the picture of an APNG for viewers that do not know animations
+            self._first = int(bool(getattr(image, "default_image", False)))
+            if self._frame_count is not None:
+                self._frame_count -= self._first
         except Exception as error:
             raise VideoError(
                 f"cannot read {path}: it is broken or cut short; get a fresh copy"
@@ -56,8 +62,9 @@ class AnimationReader(Clip):
         check_pixels(path, image.size, max_pixels)
         rate = Fraction(1000, _DEFAULT_DURATION)
         super().__init__(path, _MILLISECOND, rate, None if span else self._frame_count)
-        # a GIF without a number of loops is played once
-        loop = image.info.get("loop", None if image.format == "GIF" else 1)
+        # a GIF without a number of loops is played once; Pillow does not tell that of AVIF
+        missing = {"GIF": None, "AVIF": 0}.get(image.format or "", 1)
+        loop = image.info.get("loop", missing)
         self.loop = 1 if loop is None else int(loop)
         self._span = span
 
@@ -85,7 +92,7 @@ class AnimationReader(Clip):
         time = 0
         for index in itertools.count() if self._frame_count is None else range(self._frame_count):
             try:
-                self._image.seek(index)
+                self._image.seek(self._first + index)
                 rgba = np.array(self._image.convert("RGBA"))
             except Exception:  # Pillow raises anything
                 of_all = "" if self._frame_count is None else f" of {self._frame_count}"
@@ -93,7 +100,8 @@ class AnimationReader(Clip):
                 return
             duration = round(self._image.info.get("duration") or _DEFAULT_DURATION)
             alpha = None if rgba[..., 3].min() == 255 else rgba[..., 3]
-            yield Frame(np.ascontiguousarray(rgba[..., :3]), time, duration, index + 1, alpha)
+            rgb = cover_clear(np.ascontiguousarray(rgba[..., :3]), alpha)
+            yield Frame(rgb, time, duration, index + 1, alpha)
             time += duration
 
 
@@ -205,6 +213,112 @@ class WebPWriter:
         self._container.mux(self._stream.encode(None))
         self._container.close()
         self._file.write(set_end(self._encoded.getvalue(), self._end))
+
+
+class APNGWriter:
+    """An animated PNG being written, without loss.
+
+    Args:
+        file: file to write to, from its start.
+        clip: the clip that is painted; its times and loops are those of the new file.
+        first: the first frame, for its size; all others have the same size.
+    """
+
+    def __init__(self, file: IO[bytes], clip: Clip, first: Frame) -> None:
+        # encoded in memory, as `close` corrects the duration of the last frame
+        self._file, self._encoded = file, io.BytesIO()
+        plays = {"plays": str(clip.loop or 0)}
+        self._container = av.open(self._encoded, "w", format="apng", container_options=plays)
+        self._stream = _add_stream(self._container, "apng", "rgba", _MILLISECOND, first)
+        self._ticks = clip.time_base / _MILLISECOND  # of the file, in one of the clip
+        self._last, self._last_duration = -1, _DEFAULT_DURATION
+
+    def write(self, item: Item) -> None:
+        """Encode a painted frame; packets are ignored."""
+        if not isinstance(item, Frame):
+            return
+        picture = VideoFrame.from_numpy_buffer(_rgba(item), "rgba")
+        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
+        self._last_duration = round(item.duration * self._ticks) or _DEFAULT_DURATION
+        picture.time_base = _MILLISECOND
+        self._container.mux(self._stream.encode(picture))
+
+    def close(self) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        self._file.write(set_last_delay(self._encoded.getvalue(), self._last_duration))
+
+
+def set_last_delay(png: bytes, milliseconds: int) -> bytes:
+    """Correct the duration of the last frame of an animated PNG.
+
+    It stands in the last chunk fcTL, as a fraction of seconds in bytes 20 to 23 (PNG, third
+    edition, 11.3.6.2).
+    """
+    at = png.rfind(b"fcTL")
+    if at < 0:
+        return png
+    delay = struct.pack(">HH", min(milliseconds, 65_535), 1000)
+    chunk = png[at : at + 24] + delay + png[at + 28 : at + 30]
+    return png[:at] + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at + 34 :]
+
+
+class AVIFWriter:
+    """An animated AVIF being written. Its frames stay in memory until it is closed.
+
+    Args:
+        file: file to write to, from its start.
+        clip: the clip that is painted; its times are those of the new file, which plays for ever.
+        quality: 1 (small file) to 100 (fine picture).
+    """
+
+    def __init__(self, file: IO[bytes], clip: Clip, quality: int) -> None:
+        self._file, self._quality = file, quality
+        self._ticks = clip.time_base / _MILLISECOND
+        self._frames, self._times, self._end = list[Image.Image](), list[int](), 0
+
+    def write(self, item: Item) -> None:
+        """Keep a painted frame; packets are ignored."""
+        if isinstance(item, Frame):
+            has_alpha = item.alpha is not None
+            pixels = _rgba(item) if has_alpha else np.ascontiguousarray(item.rgb)
+            self._frames.append(Image.fromarray(pixels))
+            self._times.append(round(item.pts * self._ticks))
+            duration = round(item.duration * self._ticks) or _DEFAULT_DURATION
+            self._end = self._times[-1] + duration
+
+    def close(self) -> None:
+        """Encode and write the file.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        if any(frame.mode == "RGBA" for frame in self._frames):
+            self._frames = [frame.convert("RGBA") for frame in self._frames]
+        first, *others = self._frames
+        steps = [max(1, after - time) for time, after in itertools.pairwise(self._times)]
+        durations = [*steps, max(1, self._end - self._times[-1])]
+        encoded = io.BytesIO()
+        first.save(
+            encoded,
+            "AVIF",
+            save_all=True,
+            append_images=others,
+            duration=durations,
+            quality=self._quality,
+        )
+        self._file.write(encoded.getvalue())
+
+
+def _rgba(frame: Frame) -> UInt8:
+    """Join colors and alpha (H, W, 4)."""
+    alpha = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
+    return np.ascontiguousarray(np.dstack([frame.rgb, alpha]))
 
 
 def set_end(webp: bytes, end: int) -> bytes:

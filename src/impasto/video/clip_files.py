@@ -5,13 +5,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from impasto.errors import VideoError
+from av.error import FFmpegError
+
+from impasto.errors import VideoError, one_line
 from impasto.files import RoomyFile, atomic_write, os_reason
 from impasto.hardware import available_cores
+from impasto.images.detection import FileKind, kind_of, read_start
 from impasto.images.formats import WRITABLE
-from impasto.video.animations import AnimationReader, GIFWriter, WebPWriter
+from impasto.video.animations import (
+    AnimationReader,
+    APNGWriter,
+    AVIFWriter,
+    GIFWriter,
+    WebPWriter,
+)
 from impasto.video.clip import Clip, Frame, Item
-from impasto.video.formats import ANIMATIONS, EXTENSIONS_WRITTEN, VideoOptions
+from impasto.video.demuxer import describe_track
+from impasto.video.formats import (
+    ANIMATED_PICTURES,
+    ANIMATIONS,
+    EXTENSIONS_WRITTEN,
+    VideoOptions,
+    is_animation,
+)
 from impasto.video.image_sequences import DEFAULT_RATE, SequenceReader, SequenceWriter, is_pattern
 from impasto.video.reader import VideoReader
 from impasto.video.writer import VideoWriter
@@ -53,7 +69,8 @@ def open_clip(source: Path, options: VideoOptions) -> Clip:
             f"cannot set the frame rate of {source}: it has times of its own; frames a second are "
             "for numbered pictures"
         )
-    if source.suffix.lower() in ANIMATIONS:
+    is_video = kind_of(read_start(source) or b"") is FileKind.VIDEO
+    if is_animation(source) or (source.suffix.lower() in ANIMATIONS and not is_video):
         return AnimationReader(source, options.span, options.max_pixels)
     threads = options.threads or available_cores()
     return VideoReader(source, options.span, threads, options.max_pixels, options.stroke)
@@ -86,10 +103,14 @@ def open_writer(
     Raises:
         VideoError: the target cannot be written.
     """
-    if is_pattern(target):
+    is_numbered = is_pattern(target) if options.numbered is None else options.numbered
+    if clip.tracks and (is_numbered or target.suffix.lower() in ANIMATIONS | ANIMATED_PICTURES):
+        names = ", ".join(map(describe_track, clip.tracks))
+        clip.notes.append(f"{clip.path}: left out, as {target.name} holds pictures only: {names}")
+    if is_numbered:
         yield SequenceWriter(target, options.quality), None
         return
-    _check_suffix(target)
+    _check_suffix(target, clip)
     reserved_bytes = _RESERVED_BYTES + _RESERVED_BYTES_PER_PIXEL * first.rgb[..., 0].size
     try:
         with (
@@ -99,6 +120,10 @@ def open_writer(
             yield _make_writer(cast(IO[bytes], file), target, clip, first, options), file
     except OSError as error:
         raise VideoError(f"cannot write {target}: {os_reason(error)}") from error
+    except FFmpegError as error:
+        raise VideoError(
+            f"cannot write {target}: FFmpeg refuses it ({one_line(error)}); use another format"
+        ) from error
 
 
 def _make_writer(
@@ -109,11 +134,18 @@ def _make_writer(
         return GIFWriter(file, clip, first)
     if suffix == ".webp":
         return WebPWriter(file, clip, first, options.quality)
+    if suffix == ".avif":
+        return AVIFWriter(file, clip, options.quality)
+    if suffix in ANIMATED_PICTURES:
+        return APNGWriter(file, clip, first)
     return VideoWriter(file, target, clip, first, options)
 
 
-def _check_suffix(target: Path) -> None:
-    if target.suffix.lower() in EXTENSIONS_WRITTEN:
+def _check_suffix(target: Path, clip: Clip) -> None:
+    suffix = target.suffix.lower()
+    # a video becomes no .png by mistake: numbered pictures are meant more often
+    is_animation = isinstance(clip, AnimationReader) or suffix == ".apng"
+    if suffix in EXTENSIONS_WRITTEN or (is_animation and suffix in ANIMATED_PICTURES):
         return
     pattern = f", or a pattern such as {target.with_suffix('')}-%05d{target.suffix}"
     remedy = pattern if target.suffix.lower() in WRITABLE else ""

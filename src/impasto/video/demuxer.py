@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
@@ -43,7 +42,7 @@ def open_container(path: Path) -> InputContainer:
             metadata_errors="replace",
             container_options={"protocol_whitelist": "file,crypto,data"},
         )
-    except (FFmpegError, OSError, ValueError) as error:
+    except Exception as error:  # FFmpegError, or whatever PyAV makes of the header
         raise VideoError(f"cannot read {path}: {explain_unreadable(path, error)}") from error
 
 
@@ -109,6 +108,16 @@ def chapters_within(container: InputContainer, shift: Fraction, span: TimeSpan) 
     return chapters
 
 
+def describe_track(track: Stream) -> str:
+    """Describe a track by its kind, codec and language, as "sound (aac, eng)"."""
+    kind = {"audio": "sound", "subtitle": "subtitles"}.get(track.type, track.type)
+    if track.type == "video" and track.disposition & Disposition.attached_pic:
+        kind = "cover picture"
+    codec: Any = track.codec_context and track.codec_context.name
+    details = ", ".join(filter(None, (codec, track.language)))
+    return f"{kind} ({details})" if details else kind
+
+
 def stamp_of(packet: AnyPacket) -> int | None:
     """Give the time of a packet in its time base: when it is shown, or else decoded."""
     return packet.dts if packet.pts is None else packet.pts
@@ -147,7 +156,9 @@ class PacketReader:
                         failures = 0
                         yield packet
                 return
-            except (FFmpegError, OSError):
+            except MemoryError:
+                raise
+            except Exception:  # FFmpegError, or whatever PyAV makes of the packet
                 failures += 1
 
 

@@ -48,6 +48,18 @@ def choose_codec(target: Path, codec: str) -> str:
     raise VideoError(f"cannot write {target}: {target.suffix} holds no {name}; {remedy}")
 
 
+# codecs for clips with clear pixels, and what FFmpeg needs to know for them
+ALPHA_FORMATS = {"prores": "yuva444p10le", "vp9": "yuva420p"}
+ALPHA_OPTIONS = {"prores": {"profile": "4444", "alpha_bits": "16"}, "vp9": {"auto-alt-ref": "0"}}
+_ALPHA_CODECS = {"mov": "prores", "webm": "vp9", "matroska": "vp9"}  # by muxer
+
+
+def alpha_codec_of(container: Container, codec: str) -> str | None:
+    """Give the codec that keeps transparency in a container; None if none does, or not `codec`."""
+    name = _ALPHA_CODECS.get(container.muxer)
+    return name if codec in ("auto", name) else None
+
+
 def encoder_settings(codec: str, quality: int, preset: str) -> tuple[str, dict[str, str]]:
     """Choose the encoder of a codec, and its options.
 
@@ -62,6 +74,8 @@ def encoder_settings(codec: str, quality: int, preset: str) -> tuple[str, dict[s
         The name of the encoder in FFmpeg, and its options.
     """
     step = PRESETS.index(preset)
+    if codec == "prores":
+        return "prores_ks", {}
     if codec == "h264":
         return "libx264", {"preset": preset, "crf": f"{51 - quality / 3:.1f}"}
     crf = str(round(63 - 63 / 51 * quality / 3))

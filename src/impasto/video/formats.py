@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from PIL import Image
 
 from impasto.errors import VideoError
+from impasto.images.detection import FileKind, is_animated, kind_of, read_start
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.reading import MAX_PIXELS
 from impasto.video.clip import TimeSpan
@@ -55,7 +56,10 @@ CONTAINERS = {
 """Containers of the videos that impasto writes, by suffix in lower case."""
 
 ANIMATIONS = frozenset({".gif", ".webp"})
-"""Suffixes, in lower case, of animations that impasto reads and writes."""
+"""Suffixes, in lower case, of animations that impasto writes of any clip."""
+
+ANIMATED_PICTURES = frozenset({".png", ".apng", ".avif"})
+"""Suffixes, in lower case, of pictures that impasto writes as animations of animations."""
 
 EXTENSIONS_READ = frozenset(
     (
@@ -88,6 +92,7 @@ class VideoOptions:
         stroke: stroke size, from 1 (as the network paints) to 16. Frames are painted reduced by
             this factor, and the painting function gets frames of the reduced size. None: as suits
             the size of the frames (`impasto.video.large_strokes.default_stroke`).
+        numbered: whether the target is the pattern of numbered pictures; None where its name tells.
     """
 
     span: TimeSpan = TimeSpan()
@@ -98,6 +103,7 @@ class VideoOptions:
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
     stroke: float | None = 1.0
+    numbered: bool | None = None
 
 
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")  # h:m:s
@@ -142,36 +148,34 @@ def parse_span(
 def is_clip(path: Path) -> bool:
     """Tell whether a path names a video, an animation or numbered pictures.
 
-    Files with suffixes of pictures and videos are judged by the suffix, all others by their
-    content.
+    The content decides; where that is unknown, missing or broken, the suffix does.
     """
     suffix = path.suffix.lower()
-    if suffix in ANIMATIONS:
-        return is_animation(path) or is_pattern(path)
-    if suffix in EXTENSIONS_READ or is_pattern(path) or os.path.isdir(path):  # noqa: PTH112  # `Path` raises at long names
+    if is_pattern(path) or os.path.isdir(path):  # noqa: PTH112  # `Path` raises at long names
         return True
-    return suffix not in EXTENSIONS and _has_content(path) and not _is_picture(path)
+    header = read_start(path)
+    kind = FileKind.MISSING if header is None else kind_of(header)
+    if header and kind is FileKind.PICTURE:
+        return is_animation(path)
+    if kind in (FileKind.RAW, FileKind.UNREADABLE_PICTURE):
+        return False
+    if kind is FileKind.VIDEO or suffix in EXTENSIONS_READ:
+        return True
+    return bool(header) and suffix not in EXTENSIONS
 
 
 def is_animation(path: Path) -> bool:
-    """Tell whether a file is a GIF or WebP of more than one frame."""
+    """Tell whether a file is a GIF, WebP, PNG or AVIF of more than one frame."""
+    header = read_start(path)
+    if not header:
+        return False
+    if not header.startswith((b"GIF8", b"RIFF")):
+        return is_animated(header)
     with (
         contextlib.suppress(Exception),  # Pillow raises anything
         Image.open(path, formats=("GIF", "WEBP")) as image,
     ):
         return bool(getattr(image, "is_animated", False))
-    return False
-
-
-def _has_content(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return path.is_file() and path.stat().st_size > 0
-    return False
-
-
-def _is_picture(path: Path) -> bool:
-    with contextlib.suppress(Exception), Image.open(path):
-        return True
     return False
 
 
@@ -184,17 +188,34 @@ def written_suffix(path: Path) -> str:
         return ".mp4"
     if is_pattern(path):
         return path.suffix if path.suffix.lower() in WRITABLE else ".png"
-    return path.suffix if path.suffix.lower() in EXTENSIONS_WRITTEN else ".mkv"
+    suffix = path.suffix.lower()
+    if suffix in ANIMATED_PICTURES | ANIMATIONS and is_animation(path):
+        return path.suffix
+    return path.suffix if suffix in CONTAINERS else _suffix_by_content(path)
 
 
-def exists(target: Path) -> bool:
-    """Tell whether a target exists: the file, or any file of a pattern."""
-    return bool(matching(target)) if is_pattern(target) else target.exists()
+def _suffix_by_content(path: Path) -> str:
+    """Return the suffix for an animation under a foreign name; .mkv for all other clips."""
+    header = read_start(path) or b""
+    if is_animation(path):
+        return {b"GIF8": ".gif", b"RIFF": ".webp", b"\x89PNG": ".png"}.get(header[:4], ".avif")
+    return ".mkv"
 
 
-def is_same_file(source: Path, target: Path) -> bool:
-    """Tell whether writing the target would overwrite the source."""
-    if is_pattern(target):
+def exists(target: Path, numbered: bool = False) -> bool:
+    """Tell whether a target exists: the file, or any file of the pattern of `numbered` pictures."""
+    return bool(matching(target)) if numbered else target.exists()
+
+
+def is_same_file(source: Path, target: Path, numbered: bool = False) -> bool:
+    """Tell whether writing the target would overwrite the source.
+
+    Args:
+        source: a file, a folder, or a pattern.
+        target: a file, or the pattern of `numbered` pictures.
+        numbered: whether the target is a pattern.
+    """
+    if numbered:
         sources = {path.resolve() for path in _files_of(source)}
         return bool(sources & {path.resolve() for path in matching(target).values()})
     return target.exists() and source.exists() and target.samefile(source)

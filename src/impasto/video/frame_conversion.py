@@ -2,10 +2,11 @@
 
 import contextlib
 import struct
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import (
     ColorPrimaries,
@@ -17,6 +18,7 @@ from av.video.reformatter import (
 from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
+from impasto.images.transparency import cover_clear
 from impasto.video.clip import BT709, Colors, Frame
 from impasto.video.large_strokes import (
     LUMA_PER_LEVEL,
@@ -27,6 +29,18 @@ from impasto.video.large_strokes import (
 )
 
 T = TypeVar("T", bound=np.generic)
+
+
+def _name_unknown(kind: type[SideDataType], value: object) -> SideDataType:
+    """Make a member for a kind of side data that PyAV does not know, such as EXIF."""
+    member: Any = object.__new__(kind)
+    member._name_, member._value_ = f"UNKNOWN_{value}", value
+    named: SideDataType = member
+    return named
+
+
+# Without this, one unknown kind on a frame hides all others: PyAV raises ValueError.
+SideDataType._missing_ = classmethod(_name_unknown)  # type: ignore[assignment, method-assign]
 
 # Without the last two flags swscale takes a way that is 1 ms faster for each megapixel and cuts
 # instead of rounding: 1.2 levels too dark on average.
@@ -78,6 +92,8 @@ class FrameConverter:
             number: its place in the clip, counted from 1.
         """
         duration = decoded.duration or 0
+        if has_alpha(decoded):
+            return self._convert_clear(decoded, pts, duration, number)
         height, width = reduced_size(decoded.height, decoded.width, self._stroke)
         luma = luma_of(decoded) if (height, width) != (decoded.height, decoded.width) else None
         if luma is None:
@@ -87,6 +103,15 @@ class FrameConverter:
         fine = turn_upright(self._fine_luma(luma, height, width, full_range), self._matrix)
         rgb = turn_upright(to_rgb(decoded, self._to_rgb, (width, height)), self._matrix)
         return Frame(rgb, pts, duration, number, fine=fine)
+
+    def _convert_clear(self, decoded: VideoFrame, pts: int, duration: int, number: int) -> Frame:
+        """Convert a frame that may have clear pixels; its alpha stays at full size."""
+        pixels = to_rgb(decoded, self._to_rgb, form="rgba")
+        upright = turn_upright(pixels, self._matrix)
+        alpha: UInt8 | None = np.ascontiguousarray(upright[..., 3])
+        alpha = None if alpha is None or alpha.min() == 255 else alpha
+        rgb = cover_clear(np.ascontiguousarray(upright[..., :3]), alpha)
+        return reduce_frame(Frame(rgb, pts, duration, number, alpha), self._stroke)
 
     def _fine_luma(self, luma: UInt8, height: int, width: int, full_range: bool) -> FineLuma:
         """Compute the part of luma (H, W) that a frame reduced to this size leaves out.
@@ -107,7 +132,10 @@ class FrameConverter:
 
 
 def to_rgb(
-    frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int] | None = None
+    frame: VideoFrame,
+    reformatter: VideoReformatter,
+    size: tuple[int, int] | None = None,
+    form: Literal["rgb24", "rgba"] = "rgb24",
 ) -> UInt8:
     """Convert the pixels of a decoded frame to RGB.
 
@@ -117,9 +145,10 @@ def to_rgb(
         frame: the decoded frame.
         reformatter: swscale's state, kept from frame to frame.
         size: width and height of the result; None for the frame's own.
+        form: "rgba" gives alpha too.
 
     Returns:
-        uint8 (H, W, 3); rows may have gaps between them in memory.
+        uint8 (H, W, 3 or 4); rows may have gaps between them in memory.
     """
     width, height = size or (frame.width, frame.height)
     if not frame.format.is_rgb:
@@ -133,14 +162,14 @@ def to_rgb(
                     frame,
                     width,
                     height,
-                    format="rgb24",
+                    format=form,
                     interpolation=_TO_RGB,
                     dst_color_trc=ColorTrc.BT709,
                     dst_color_primaries=ColorPrimaries.BT709,
                 )
             )
     return _rgb_pixels(
-        reformatter.reformat(frame, width, height, format="rgb24", interpolation=_TO_RGB)
+        reformatter.reformat(frame, width, height, format=form, interpolation=_TO_RGB)
     )
 
 
@@ -172,10 +201,16 @@ def first_plane(frame: VideoFrame) -> UInt8:
 
 
 def _rgb_pixels(frame: VideoFrame) -> UInt8:
-    """View the pixels of an rgb24 frame, without a copy: rows may have gaps between them."""
-    plane = frame.planes[0]
-    return np.ndarray(
-        (frame.height, frame.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1)
+    """View the pixels of an rgb24 or rgba frame without a copy: rows may have gaps between."""
+    plane, channels = frame.planes[0], 4 if frame.format.name == "rgba" else 3
+    shape, strides = (frame.height, frame.width, channels), (plane.line_size, channels, 1)
+    return np.ndarray(shape, np.uint8, memoryview(plane), strides=strides)
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    """Tell whether the pixels of a frame have alpha."""
+    return any(component.is_alpha for component in frame.format.components) or (
+        frame.format.name == "pal8"
     )
 
 

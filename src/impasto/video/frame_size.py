@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.images.transparency import resize_visible
 from impasto.video.clip import Clip, Frame
 from impasto.video.large_strokes import enlarge_frame
 
@@ -33,7 +34,12 @@ def fit_frame(frame: Frame, first: Frame, clip: Clip) -> Frame:
         fine = np.rint(_resize(frame.fine.astype(np.float32), first.size)).astype(np.int16)
     alpha = None if frame.alpha is None else _resize(frame.alpha, first.size)
     height, width = first.rgb.shape[:2]
-    return replace(frame, rgb=_resize(frame.rgb, (height, width)), alpha=alpha, fine=fine)
+    if frame.alpha is not None and frame.alpha.shape == frame.rgb.shape[:2]:
+        pixels = np.ascontiguousarray(frame.rgb)
+        rgb = resize_visible(pixels, frame.alpha, (width, height), Image.Resampling.BILINEAR)
+    else:
+        rgb = _resize(frame.rgb, (height, width))
+    return replace(frame, rgb=rgb, alpha=alpha, fine=fine)
 
 
 def _note_change(frame: Frame, first: Frame, clip: Clip) -> None:

@@ -1,25 +1,34 @@
 """Numbered pictures as clips: `frames/%05d.png` is read and written."""
 
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 from impasto.errors import PictureError, VideoError
+from impasto.images.detection import is_picture
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.image import Picture
 from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.video.clip import Clip, Frame, Item, TimeSpan, cut_to_span
 
-_NUMBER = re.compile(r"%(0\d{1,2})?d")
+# `%05d`, or `%d` that no letter follows: "50%discount.jpg" is the name of one file
+_NUMBER = re.compile(r"%(?:(0\d{1,2})d|d(?![^\W\d_]))")
 
 DEFAULT_RATE = Fraction(25)  # frames per second of numbered pictures, where the user gives none
 
 
 def is_pattern(path: Path | str) -> bool:
-    """Tell whether a file name stands for numbered files, as `%05d.png` does."""
-    return bool(_NUMBER.search(Path(path).name)) and not Path(path).exists()
+    """Tell whether a name that a user wrote stands for numbered pictures, as `%05d.png` does.
+
+    The name of an existing file does not. Neither does a name that impasto makes: it is not asked.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in EXTENSIONS or not _NUMBER.search(path.name):
+        return False
+    return not os.path.exists(path)  # noqa: PTH110  # `Path.exists` raises at long names
 
 
 def numbered(pattern: Path, number: int) -> Path:
@@ -101,8 +110,8 @@ class SequenceReader(Clip):
 
 def _pictures_in(folder: Path) -> dict[int, Path]:
     """Number the pictures of a folder from 1, in the order of their names."""
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS)
-    return dict(enumerate(sorted(path for path in paths if path.is_file()), 1))
+    paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return dict(enumerate(sorted(path for path in paths if is_picture(path)), 1))
 
 
 class SequenceWriter:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.images.image import UInt8
+from impasto.images.transparency import resize_visible
 from impasto.inference.stroke_size import MAX_STROKE
 from impasto.video.clip import Frame
 
@@ -82,6 +83,8 @@ def reduce_frame(frame: Frame, stroke: float | None) -> Frame:
         return frame
     image = Image.fromarray(np.ascontiguousarray(frame.rgb))
     rgb = np.asarray(image.resize(size[::-1], Image.Resampling.BOX))
+    if frame.alpha is not None:
+        rgb = resize_visible(np.asarray(image), frame.alpha, size[::-1], Image.Resampling.BOX)
     gray = image.convert("L")
     coarse = gray.resize(size[::-1], Image.Resampling.BOX).resize(
         gray.size, Image.Resampling.BILINEAR

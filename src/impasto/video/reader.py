@@ -7,18 +7,23 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec import CodecContext
 from av.error import FFmpegError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
-from impasto.errors import VideoError
+from impasto.errors import ImpastoError, VideoError, one_line
 from impasto.images.reading import check_pixels
 from impasto.video.clip import Clip, Frame, Item, TimeSpan
+from impasto.video.deinterlacing import Deinterlacer
 from impasto.video.demuxer import (
     AnyPacket,
     PacketReader,
     can_seek,
     chapters_within,
+    describe_track,
     find_video,
     open_container,
     stamp_of,
@@ -65,8 +70,13 @@ class VideoReader(Clip):
         super().__init__(path, time_base, rate, count or None)
         self.aspect = video.sample_aspect_ratio or None
         self.tracks = [s for s in self._container.streams if s.type in _COPIED_KINDS]
+        others = [s for s in self._container.streams if s.type not in _COPIED_KINDS and s != video]
+        if others:
+            names = ", ".join(map(describe_track, others))
+            self.notes.append(f"{path}: left out, as impasto does not copy it: {names}")
         self.metadata = dict(self._container.metadata)
         self.video_metadata = dict(video.metadata)
+        self._decoder = _alpha_decoder(video, threads)
         self._span, self._stroke = span, stroke
         self._begin = Fraction(self._container.start_time or 0, av.time_base)
         # parts are timed from the first frame, also where sound begins before it
@@ -77,6 +87,7 @@ class VideoReader(Clip):
         self._packets = PacketReader(self._container)
         self._packets_decoded = self._frames_decoded = self._errors = 0
         self._converter: FrameConverter | None = None
+        self._deinterlacer = Deinterlacer(time_base)
         self._numbers = itertools.count(1)
         self._last_pts: int | None = None
         self._span_has_ended = False
@@ -94,6 +105,18 @@ class VideoReader(Clip):
         Raises:
             VideoError: no frame can be decoded, or none lies in the span.
         """
+        try:
+            yield from self._grouped_items()
+        except ImpastoError:
+            raise
+        except Exception as error:  # a demuxer or a decoder may raise any kind
+            raise VideoError(
+                f"cannot read {self.path}: decoding failed ({one_line(error)}); get a fresh copy, "
+                "or convert it"
+            ) from error
+
+    def _grouped_items(self) -> Iterator[Item]:
+        """Yield frames, and lists of the packets between them."""
         has_begun, pending = False, list[AnyPacket]()
         for item in self._frames_and_packets():
             is_frame = isinstance(item, Frame)
@@ -139,11 +162,13 @@ class VideoReader(Clip):
                 break
         if self._span_has_ended:
             self.lost = self._errors
+            self._note_if_interlaced()
             return
         yield from self._frames(None)
         # errors count packets, and packets that depend on a damaged one give no frame either
         missing = self._packets_decoded - self._frames_decoded
         self.lost = max(self._errors, missing) if self._errors else 0
+        self._note_if_interlaced()
         self._note_if_cut_short()
 
     def _is_after_span(self, time: Fraction) -> bool:
@@ -157,6 +182,10 @@ class VideoReader(Clip):
         packet.dts = packet.pts if packet.dts is None else packet.dts - ticks
         return packet
 
+    def _note_if_interlaced(self) -> None:
+        if self._deinterlacer.is_active:
+            self.notes.append(f"{self.path} is interlaced; its frames were deinterlaced first")
+
     def _note_if_cut_short(self) -> None:
         seconds = Fraction(self._container.duration or 0, av.time_base)
         seconds_read = self._packets.end - self._begin
@@ -168,23 +197,46 @@ class VideoReader(Clip):
 
     def _frames(self, packet: AnyPacket | None) -> Iterator[Frame]:
         """Yield the frames of a packet that lie within the span; None ends the decoding."""
-        for decoded in self._decode(packet):
-            self._converter = self._converter or self._prepare(decoded)
-            pts = self._next_pts(decoded)
+        for decoded in self._deinterlaced(packet):
+            pts = decoded.pts or 0
             if self._is_after_span(pts * self.time_base):
                 self._span_has_ended = True
                 return
-            self._last_pts = pts
             if pts >= 0 or not self._span.start:
-                yield self._converter.convert(decoded, pts, next(self._numbers))
+                frame = self._convert(decoded, pts, next(self._numbers))
+                if frame is not None:
+                    yield frame
+
+    def _deinterlaced(self, packet: AnyPacket | None) -> Iterator[VideoFrame]:
+        """Yield the frames of a packet in the times of the output; interlaced ones come later."""
+        for decoded in self._decode(packet):
+            decoded.pts = self._last_pts = self._next_pts(decoded)
+            decoded.time_base = self.time_base
+            yield from self._deinterlacer.push(decoded)
+        if packet is None:
+            yield from self._deinterlacer.flush()
+
+    def _convert(self, decoded: VideoFrame, pts: int, number: int) -> Frame | None:
+        """Convert a decoded frame; None where that fails, which counts as a lost frame."""
+        try:
+            self._converter = self._converter or self._prepare(decoded)
+            return self._converter.convert(decoded, pts, number)
+        except MemoryError:
+            raise
+        except Exception:  # such as a pixel format that swscale does not know
+            self._errors += 1
+            self._frames_decoded -= 1
+            return None
 
     def _decode(self, packet: AnyPacket | None) -> list[VideoFrame]:
         self._packets_decoded += packet is not None and not packet.is_discard
         try:
-            frames = self._video.decode(packet)
+            frames = self._decoder.decode(packet)
         except EOFError:
             return []
-        except FFmpegError:
+        except MemoryError:
+            raise
+        except Exception:  # FFmpegError, or whatever PyAV makes of the frame
             self._errors += 1
             return []
         self._frames_decoded += len(frames)
@@ -206,3 +258,17 @@ class VideoReader(Clip):
         else:
             stamp -= round(self._shift / self.time_base)
         return stamp if last is None else max(stamp, last + 1)
+
+
+def _alpha_decoder(video: VideoStream, threads: int) -> VideoStream | VideoCodecContext:
+    """Choose what decodes a track: FFmpeg's own decoders of VP8 and VP9 leave alpha out."""
+    context = video.codec_context
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(context.name)
+    modes = [video.metadata.get(key) for key in ("alpha_mode", "ALPHA_MODE")]
+    if name is None or "1" not in modes:
+        return video
+    with contextlib.suppress(FFmpegError, ValueError):
+        decoder: VideoCodecContext = CodecContext.create(name, "r")  # type: ignore[assignment]
+        decoder.extradata, decoder.thread_count = context.extradata, threads
+        return decoder
+    return video

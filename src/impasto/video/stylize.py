@@ -102,7 +102,7 @@ def _stabilizer(
         return FlowStyle
     if steady:
         return lambda prepared: SteadyStyle(prepared, engine=stylizer.engine.name, threads=threads)
-    return lambda prepared: prepared.paint
+    return lambda prepared: prepared.for_frames().paint
 
 
 def _name_failures(paint_frame: PaintFrame, source: Path) -> PaintFrame:

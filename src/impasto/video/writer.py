@@ -16,7 +16,15 @@ from impasto.errors import VideoError
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.video.clip import Clip, Frame, Item
-from impasto.video.encoders import choose_codec, container_of, container_options, encoder_settings
+from impasto.video.encoders import (
+    ALPHA_FORMATS,
+    ALPHA_OPTIONS,
+    alpha_codec_of,
+    choose_codec,
+    container_of,
+    container_options,
+    encoder_settings,
+)
 from impasto.video.formats import VideoOptions
 from impasto.video.frame_conversion import first_plane
 from impasto.video.large_strokes import add_fine_luma
@@ -57,7 +65,11 @@ class VideoWriter:
         options: VideoOptions,
         recording: bool = False,
     ) -> None:
-        container, codec = container_of(target), choose_codec(target, options.codec)
+        container = container_of(target)
+        alpha_codec = alpha_codec_of(container, options.codec) if first.alpha is not None else None
+        codec = alpha_codec or choose_codec(target, options.codec)
+        self._has_alpha = alpha_codec is not None
+        self._note_lost_alpha, self._clip = not self._has_alpha, clip
         self._target, self._time_base = target, clip.time_base
         self._container = av.open(
             file,
@@ -92,6 +104,8 @@ class VideoWriter:
     ) -> VideoStream:
         os.environ.setdefault("SVT_LOG", "0")  # this encoder would print its settings on stderr
         encoder, settings = encoder_settings(codec, options.quality, options.preset)
+        if self._has_alpha:
+            settings |= ALPHA_OPTIONS.get(codec, {})
         # with B-frames, MP4 takes another frame's duration for the last one's, and in fragments
         # begins later than 0
         if codec == "h264" and (recording or clip.loop is not None):
@@ -103,6 +117,8 @@ class VideoWriter:
         # Players that know H.264 only want chroma at half resolution, which needs even sides.
         halves_chroma = codec != "h264" or not (size[0] % 2 or size[1] % 2)
         stream.pix_fmt = "yuv420p" if halves_chroma else "yuv444p"
+        if self._has_alpha:
+            stream.pix_fmt = ALPHA_FORMATS[codec]
         context, colors = stream.codec_context, clip.colors
         context.time_base = clip.time_base
         context.thread_count = options.threads or available_cores()
@@ -130,8 +146,14 @@ class VideoWriter:
 
     def _encode(self, frame: Frame) -> None:
         height, width = frame.size
+        if frame.alpha is not None and self._note_lost_alpha:
+            self._note_lost_alpha = False
+            self._clip.notes.append(
+                f"{self._clip.path}: clear parts become white, as {self._target.name} has no"
+                " transparency; -o FILE.mov or FILE.webm has"
+            )
         encoded = self._reformatter.reformat(
-            _to_video_frame(_without_alpha(frame)),
+            _to_video_frame(_with_alpha(frame) if self._has_alpha else _without_alpha(frame)),
             width,
             height,
             format=self._video.pix_fmt,
@@ -153,14 +175,17 @@ class VideoWriter:
             OSError: the disk is full.
         """
         self._container.mux(self._video.encode(None))
+        self._tracks.close()
         self._container.close()
 
 
 def _to_video_frame(rgb: UInt8) -> av.VideoFrame:
-    """Hand pixels (H, W, 3) to PyAV in the order that they have in memory.
+    """Hand pixels (H, W, 3) to PyAV in the order that they have in memory; (H, W, 4) as they are.
 
     Interleaving the planes of a full HD picture would take 10 ms.
     """
+    if rgb.shape[2] == 4:
+        return av.VideoFrame.from_numpy_buffer(rgb, "rgba")
     if rgb.strides[1:] == (3, 1):
         return av.VideoFrame.from_numpy_buffer(rgb)
     if rgb.strides[1] != 1:
@@ -171,6 +196,12 @@ def _to_video_frame(rgb: UInt8) -> av.VideoFrame:
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         rows[:height, :width] = rgb[..., channel]
     return frame
+
+
+def _with_alpha(frame: Frame) -> UInt8:
+    """Join colors and alpha, (H, W, 4)."""
+    alpha = np.full(frame.rgb.shape[:2], 255, np.uint8) if frame.alpha is None else frame.alpha
+    return np.ascontiguousarray(np.dstack([frame.rgb, alpha]))
 
 
 def _without_alpha(frame: Frame) -> UInt8:

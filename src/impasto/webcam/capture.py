@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 import av
@@ -12,8 +13,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from impasto.errors import VideoError
+from impasto.errors import VideoError, one_line
 from impasto.images.image import UInt8
+from impasto.video.deinterlacing import Deinterlacer
 from impasto.video.frame_conversion import display_matrix, to_rgb, turn_upright
 from impasto.webcam.sources import CameraSource, explain_failure
 
@@ -116,19 +118,24 @@ class OpenCamera:
             yield TimedFrame(last, frame)
 
     def _decoded(self) -> Iterator[VideoFrame]:
+        deinterlacer = Deinterlacer(self._video.time_base or Fraction(1, 90_000))
         while True:
             try:
                 for packet in self._container.demux(self._video):
                     try:
                         frames = self._video.decode(packet)
-                    except (FFmpegError, EOFError):
-                        continue  # a damaged packet; others will come
-                    yield from frames
+                    except MemoryError:
+                        raise
+                    except Exception:  # a damaged packet; others will come
+                        continue
+                    for frame in frames:
+                        yield from deinterlacer.push(frame)
+                yield from deinterlacer.flush()
                 return
             except BlockingIOError:
                 time.sleep(_RETRY_SECONDS)
-            except (FFmpegError, OSError) as error:
-                reason = error.strerror or type(error).__name__
+            except Exception as error:  # FFmpegError, or whatever PyAV makes of the packet
+                reason = getattr(error, "strerror", None) or type(error).__name__
                 if self.live:
                     raise VideoError(
                         f"{self.name} is gone ({reason}); plug it in and start again"
@@ -227,6 +234,15 @@ class FramePreprocessor:
 
     def __call__(self, frame: VideoFrame, mirror: bool) -> UInt8:
         """Convert a frame; `mirror` swaps left and right."""
+        try:
+            return self._convert(frame, mirror)
+        except (FFmpegError, OSError, ValueError) as error:
+            raise VideoError(
+                f"cannot show a frame in the pixel format {frame.format.name}: {one_line(error)}; "
+                "choose another camera mode, or convert the file"
+            ) from error
+
+    def _convert(self, frame: VideoFrame, mirror: bool) -> UInt8:
         if self._size is None:
             self._size = even_size(frame.width, frame.height, self._short_side)
             self._matrix = display_matrix(frame)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.errors import PictureError, TrainingError
-from impasto.images.formats import EXTENSIONS
+from impasto.images.detection import is_picture
 from impasto.images.reading import read
 
 MIN_DEVIATION = 8.0  # levels of 255: a flatter crop teaches nothing, and is drawn again
@@ -56,13 +56,11 @@ class PhotoFolder:
 
     def __init__(self, folder: Path, seed: int = 0, crops: int = 1) -> None:
         self.paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in EXTENSIONS and path.is_file()
+            path for path in folder.rglob("*") if not path.name.startswith(".") and is_picture(path)
         )
         if not self.paths:
             raise TrainingError(
-                f"{folder} holds no pictures ({', '.join(sorted(EXTENSIONS))}); "
+                f"{folder} holds no pictures that impasto reads; "
                 "leave out --photos to train without"
             )
         self.seed = seed
@@ -78,7 +76,7 @@ class PhotoFolder:
         """
         for path in self._from(number):
             try:
-                picture = Image.fromarray(read(path).rgb)
+                picture = Image.fromarray(read(path).opaque())
             except PictureError:
                 self.broken.add(str(path))
                 continue

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.errors import PictureError, TrainingError
-from impasto.images.formats import EXTENSIONS
+from impasto.images.detection import is_picture
 from impasto.images.image import UInt8
 from impasto.images.reading import read
 from impasto.learning.data.photos import random_crop
@@ -36,12 +36,12 @@ class StyleCrops:
     def __init__(self, folders: list[Path], seed: int = 0) -> None:
         files = (path for folder in folders for path in folder.rglob("*"))
         self.paths = sorted(
-            path for path in files if path.suffix.lower() in EXTENSIONS and path.is_file()
+            path for path in files if not path.name.startswith(".") and is_picture(path)
         )
         if not self.paths:
             raise TrainingError(
-                f"{', '.join(map(str, folders))}: no pictures "
-                f"({', '.join(sorted(EXTENSIONS))}) to learn prediction from"
+                f"{', '.join(map(str, folders))}: no pictures that impasto reads, to learn "
+                "prediction from"
             )
         self.description = f"{len(self.paths)} pictures"
         self._generated = SyntheticPhotos(seed)
@@ -64,7 +64,7 @@ class StyleCrops:
         for _ in range(len(self.paths)):
             path = self.paths[rng.integers(len(self.paths))]
             try:
-                picture = Image.fromarray(read(path).rgb)
+                picture = Image.fromarray(read(path).opaque())
             except PictureError:
                 self.broken.add(str(path))
                 continue

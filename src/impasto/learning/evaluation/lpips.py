@@ -81,9 +81,10 @@ def load_squeezenet() -> SqueezeNet:
     """
     path = find_squeezenet()
     if path is None:
+        folder = next(iter(weights_folders()), "a folder that IMPASTO_WEIGHTS names")
         raise WeightsError(
-            f"cannot load SqueezeNet: it is not on this machine; download {URL} into "
-            f"{weights_folders()[0]} (the folder of IMPASTO_WEIGHTS, or the cache)"
+            f"cannot load SqueezeNet: it is not on this machine; download {URL} into {folder} "
+            "(the folder of IMPASTO_WEIGHTS, or the cache)"
         )
     try:
         network = SqueezeNet(read_weights(path))

@@ -23,7 +23,7 @@ from impasto.learning.optimization.run import new_optimization
 from impasto.learning.optimization.settings import OptimizationSettings, scales_to
 from impasto.models.network import NETWORKS, network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
-from impasto.paths import GALLERY
+from impasto.paths import GALLERY, expand_home
 from impasto.stylizer import Stylizer
 
 BASELINES = {
@@ -205,7 +205,7 @@ class StylizerMethod:
                 digest.update(f"{name} {style.hashes[name]} ".encode())
                 digest.update(style.embeddings[name].tobytes())
         else:
-            digest.update(predictor.predict(read(style).rgb, network).tobytes())
+            digest.update(predictor.predict(read(style).opaque(), network).tobytes())
         code = digest.hexdigest()[:12]
         return " ".join((network.name, network.hash, engine.name, engine.precision, code))
 
@@ -376,7 +376,7 @@ def _parse_method(name: str) -> MethodSpec:
 
 
 def _parse_folder(text: str) -> Path:
-    folder = Path(text).expanduser()
+    folder = expand_home(text)
     if not folder.is_dir():
         raise ValueError(f"{text!r} is no folder; check the path")
     return folder

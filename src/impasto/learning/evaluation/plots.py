@@ -1,11 +1,19 @@
 """Plots of an experiment: quality against content, time and training."""
 
 import io
+import os
 from collections.abc import Sequence
-
-from matplotlib.figure import Figure
+from unittest.mock import patch
 
 from impasto.learning.evaluation.summary import MILLISECONDS, Summary
+from impasto.paths import home
+
+# Matplotlib lists all fonts of the system by a process of its own, and keeps the list. The plots
+# use the font that it brings along, and so does without that process.
+if (_cache := home()) is not None and not os.environ.get("MPLCONFIGDIR"):
+    os.environ["MPLCONFIGDIR"] = str(_cache / "matplotlib")
+with patch("subprocess.check_output", side_effect=FileNotFoundError):
+    from matplotlib.figure import Figure
 
 Point = tuple[str, float, float]  # label, x, y
 

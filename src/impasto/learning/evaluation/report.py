@@ -67,8 +67,10 @@ def write_report(
     named = ("short side", "pairs", "perceptual")
     title = "; ".join(f"{name}: {value}" for name, value in conditions.items() if name in named)
     files = {
-        "results.md": "\n".join(table for table in tables if table).encode(),
-        "results.json": (json.dumps(results, indent=2, ensure_ascii=False) + "\n").encode(),
+        "results.md": "\n".join(table for table in tables if table).encode(
+            errors="backslashreplace"
+        ),
+        "results.json": (json.dumps(results, indent=2) + "\n").encode(),
         **draw_plots(summaries, title),
     }
     for name, data in files.items():

@@ -289,7 +289,7 @@ class MeasureScorer:
 
 def load_picture(path: Path, short: int = SHORT_SIDE) -> UInt8:
     """Read a picture and resize it to a short side in pixels: uint8 (H, W, 3)."""
-    return resize_short_side(read(path).rgb, short)
+    return resize_short_side(read(path).opaque(), short)
 
 
 def to_uint8(picture: Tensor) -> UInt8:

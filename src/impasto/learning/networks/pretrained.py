@@ -157,7 +157,13 @@ def fetch_weights(name: str, progress: OnFetch | None = None) -> Path:
         WeightsError: the file cannot be fetched or written, or its SHA-256 is another.
     """
     url = PUBLISHED[name]
-    target = home() / "weights" / _published_file(name)
+    cache = home()
+    if cache is None:
+        raise WeightsError(
+            f"cannot fetch the weights of {name}, which are not on this machine: there is no home "
+            "folder to keep them; name one by IMPASTO_HOME, or use --perceptual lite"
+        )
+    target = cache / "weights" / _published_file(name)
     by_hand = (
         f"get {url} elsewhere, and put it into {target.parent} or into a folder that "
         "IMPASTO_WEIGHTS names"

@@ -8,7 +8,7 @@ from impasto.errors import PictureError, TrainingError
 from impasto.hardware import available_cores
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
-from impasto.images.resize import resize_short_side
+from impasto.images.resize import resize_picture
 from impasto.images.writing import write
 from impasto.inference.color import When, color_after, keep_color, parse_color
 from impasto.inference.masks import Mask
@@ -85,8 +85,7 @@ def load_photo(photo: str | Path | UInt8 | Picture, size: int) -> Picture:
             f"cannot optimize {name}: it has {picture.width}x{picture.height} pixels, too few; "
             f"give {MIN_SHORT_SIDE} or more"
         )
-    alpha = None if picture.alpha is None else resize_short_side(picture.alpha, short)
-    return replace(picture, rgb=resize_short_side(picture.rgb, short), alpha=alpha)
+    return resize_picture(picture, short)
 
 
 def checkpoint_of(output: Path) -> Path:
@@ -244,6 +243,8 @@ def _run_to_end(
             path = target.with_name(f"{target.name}.preview.jpg")
             preview = (lambda: write(path, finished())) if preview_every else None
             keep_training(run, checkpoint_of(target), report, preview, preview_every)
+            if preview:  # the painting itself takes its place
+                path.unlink(missing_ok=True)
     except KeyboardInterrupt:
         return INTERRUPTED
     except TrainingError as error:

@@ -92,17 +92,23 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
     So they never cut a step in two: half a step's weights would be saved as those of a whole step.
     A second interrupt comes through at once.
     """
-    pending = False
+    pending: int | None = None
+    handlers: dict[int, Any] = {}
+
+    def interrupt(number: int) -> None:
+        if callable(handlers[number]):
+            handlers[number](number, None)
+        raise KeyboardInterrupt
 
     def delay(number: int, frame: FrameType | None) -> None:
         nonlocal pending
-        if pending:
-            raise KeyboardInterrupt
-        pending = True
+        if pending is not None:
+            interrupt(number)
+        pending = number
 
     def check() -> None:
-        if pending:
-            raise KeyboardInterrupt
+        if pending is not None:
+            interrupt(pending)
 
     # Another handler, or none (in the background), is a choice of the calling program, and stays.
     # Only the main thread may set a handler.
@@ -110,7 +116,12 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
     }
-    ours = [number for number, handler in usual.items() if signal.getsignal(number) is handler]
+    handlers |= {number: signal.getsignal(number) for number in usual}
+    ours = [
+        number
+        for number, handler in usual.items()
+        if handlers[number] is handler or getattr(handlers[number], "interrupts", False)
+    ]
     if current_thread() is not main_thread():
         ours = []
     for number in ours:
@@ -119,7 +130,7 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         for number in ours:
-            signal.signal(number, usual[number])
+            signal.signal(number, handlers[number])
 
 
 def preview_sheet(trainer: Trainer, style: int = 0, pictures: int = 4, size: int = 256) -> UInt8:

@@ -44,7 +44,7 @@ def to_painting(
     """Make a painting of a file, or of a picture in memory; see `read_painting`."""
     if isinstance(picture, str | os.PathLike):
         return read_painting(Path(picture), short_side, facts, name, keep)
-    pixels = to_picture(picture).rgb
+    pixels = to_picture(picture).opaque()
     metadata = {key: value for key, value in (facts or {}).items() if key != "name"}
     name = name or (facts or {}).get("name") or UNNAMED
     metadata.setdefault("source", name)
@@ -86,7 +86,7 @@ def read_painting(
         general = {key: value for key, value in style.metadata.items() if "." not in key}
         metadata |= {**general, "name": style.name}
     else:
-        pixels = read(path).rgb
+        pixels = read(path).opaque()
         remembered = encode_picture(pixels) if keep else None
     metadata |= {key: value for key, value in (facts or {}).items() if value or key != "name"}
     known_name = metadata.pop("name")

@@ -132,7 +132,7 @@ def train_style(
     painting = to_painting(picture, style_size, facts, name, keep_picture)
     if color:
         mode = parse_color(color) if isinstance(color, str) else color
-        photo = None if color_photo is None else to_picture(color_photo).rgb
+        photo = None if color_photo is None else to_picture(color_photo).opaque()
         painting = recolor_painting(painting, mode, photo)
     content, losses = load_inputs(photos, seed, perceptual, precision, on_progress)
     options = RunOptions(target, resume, preview_every, on_progress, on_result)
