@@ -69,6 +69,7 @@ def test_a_pack_holds_small_pictures_and_styles_by_name(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.export
 def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
     script: ModuleType, folder: Path, tmp_path: Path
 ) -> None:
