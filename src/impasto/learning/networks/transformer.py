@@ -171,6 +171,13 @@ class TransformerNetwork(nn.Module):
     """
 
     LEAK = 0.05
+    # layers that networks of all depths have
+    down1: Conv
+    down2: Conv
+    down3: Conv
+    up2: UpConv
+    up1: UpConv
+    up1_norm: StyleNorm
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -394,7 +401,7 @@ def _pad(x: Tensor, mode: Literal["reflect", "replicate"]) -> Tensor:
             x = torch.cat([x.narrow(dim, inset, 1), x, x.narrow(dim, end, 1)], dim)
         return x
     if x.is_cuda:
-        return _PadOnGpu.apply(x, mode == "reflect")  # type: ignore[no-untyped-call, no-any-return]
+        return _PadOnGpu.apply(x, mode == "reflect")  # type: ignore[no-untyped-call]
     return F.pad(x, (1, 1, 1, 1), mode=mode)
 
 
