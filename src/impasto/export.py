@@ -35,7 +35,7 @@ IMAGE, EMBEDDING, _ = INPUTS
 PIXELS, PAINTED = "pixels", "painted"  # input and output of graphs for 8-bit pixels
 # largest allowed difference of an export or an import to its network, of pixels in 0..1, in float32
 MAX_DIFFERENCE = 2e-3
-SAMPLE_SIZE = 96, 120  # height and width of the picture to compare with
+SAMPLE_SIZE = 96, 128  # height and width of the picture to compare with
 MAX_ROUNDING = 0.5 / 255  # allowed in addition where pixels have 8 bits
 
 # The noise begins where it does in a picture that `PreparedStyle.paint` has mirrored beyond its
@@ -188,7 +188,7 @@ def _compare(engine: base.Engine, network: Network, embedding: Embedding | None)
 
 
 def make_sample() -> Float32:
-    """Make a picture to compare with: (1, 3, 96, 120), RGB in 0..1, in steps of 8 bits."""
+    """Make a picture to compare with: (1, 3, 96, 128), RGB in 0..1, in steps of 8 bits."""
     height, width = SAMPLE_SIZE
     y, x = np.mgrid[0:height, 0:width] / width
     picture = np.stack([x, y, 0.5 + 0.5 * np.sin(40 * x * y)])[None].astype(np.float32)
@@ -208,7 +208,7 @@ def paint_sample(network: Network, embedding: Embedding) -> Float32:
         embedding: the style, (embedding_size,).
 
     Returns:
-        The painting, (1, 3, 96, 120), RGB in 0..1.
+        The painting, (1, 3, 96, 128), RGB in 0..1.
     """
     image, engine = make_sample(), base.load_engine(network.graph, precision="f32")
     noise = [noise_at(*SAMPLE_SIZE, -MARGIN, -MARGIN)] if NOISE in engine.inputs else []
@@ -247,7 +247,7 @@ def to_onnx(network: Network, embedding: Embedding | None = None, pixels: bool =
         network: the network to export.
         embedding: (embedding_size,); without one, `embedding` (1, embedding_size) stays an input.
         pixels: take `pixels` uint8 (1, H, W, 3) and give `painted`, the same; else take `image`
-            float32 (1, 3, H, W), RGB in 0..1, and give `picture`. H and W are multiples of 8.
+            float32 (1, 3, H, W), RGB in 0..1, and give `picture`. H and W are multiples of 16.
 
     Returns:
         The serialized ONNX graph.
