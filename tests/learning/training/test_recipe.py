@@ -9,6 +9,7 @@ import pytest
 import impasto
 from impasto.learning.training.recipe import RunOptions, TrainingResult
 from impasto.learning.training.style import train_style
+from impasto.models.network import NETWORKS
 from impasto.models.style import Style, read_style
 from impasto.progress import Progress
 from learning.tiny import texture
@@ -65,6 +66,12 @@ def test_both_networks_share_a_style(folder: Path) -> None:
         ("base", None),
         ("small", None),
     ]
+
+
+@pytest.mark.slow
+def test_all_networks_share_a_style(folder: Path) -> None:
+    style = train_style(texture(1, 80, 72), network="all", **QUICK)
+    assert set(style.embeddings) == set(NETWORKS)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_style(folder: Path) -> None:
