@@ -6,7 +6,7 @@ Each parses what it is given and calls the recipe that the command line calls to
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -17,9 +17,10 @@ from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
 from impasto.inference.regions import RegionSource
 from impasto.inference.settings import parse_settings
+from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
 from impasto.models.gallery import find_style, gallery_names
 from impasto.models.mix import StyleSource
-from impasto.models.network import Network
+from impasto.models.network import Network, NetworkChoice
 from impasto.models.style import Style
 from impasto.progress import OnProgress
 from impasto.stylizer import Stylizer
@@ -71,7 +72,7 @@ def stylize(
     regions: Sequence[RegionSource] = (),
     size: int | None = None,
     wrap: str = "none",
-    network: str | Path = "base",
+    network: str | Path = AUTO,
     stylizer: Stylizer | None = None,
 ) -> Image.Image:
     """Paint a photo.
@@ -92,7 +93,8 @@ def stylize(
         regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a `Region`.
         size: pixels of the painting's shorter side; smaller photos keep their size.
         wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
-        network: "base", the faster "small", or the path of a network file; loaded once.
+        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is
+            "large" where every style has it, else "base".
         stylizer: paints in place of the one that `network` names.
 
     Returns:
@@ -111,7 +113,7 @@ def stylize(
         (64, 48)
     """
     settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
-    loaded = stylizer or _stylizer(network)
+    loaded = stylizer or _stylizer(resolve_network(network, settings.mixes))
     return loaded.paint_picture(to_picture(photo), settings, size).to_pil()
 
 
@@ -130,7 +132,7 @@ def stylize_files(
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
     report: str | Path | None = None,
-    network: str | Path = "base",
+    network: str | Path = AUTO,
     stylizer: Stylizer | None = None,
     on_progress: OnProgress | None = None,
 ) -> "Iterator[FileResult]":
@@ -156,7 +158,8 @@ def stylize_files(
         quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
         overwrite: replace outputs that exist.
         report: a file of JSON lines, one for each input; the same report resumes a run.
-        network: "base", the faster "small", or the path of a network file; loaded once.
+        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is
+            "large" where every style has it, else "base"; for videos it is "base".
         stylizer: paints in place of the one that `network` names.
         on_progress: called with the progress of the file in work.
 
@@ -179,8 +182,10 @@ def stylize_files(
     settings = parse_settings(
         style, strength, 1.0 if stroke is None else stroke, color, mask, regions, wrap
     )
-    loaded = stylizer or _stylizer(network)
-    loaded.preload(settings.style)
+    painters = [
+        stylizer or _stylizer(resolve_network(network, settings.mixes, order))
+        for order in (PICTURE_ORDER, CLIP_ORDER)
+    ]
     video_stroke = None if stroke is None else max(1.0, stroke)
     options = runner.BatchOptions(
         FileOptions(size, quality),
@@ -189,7 +194,9 @@ def stylize_files(
         report=None if report is None else Path(report),
     )
     inputs = [paths] if isinstance(paths, str | Path) else paths
-    return runner.stylize_files(inputs, settings, loaded, output, options, on_progress)
+    return runner.stylize_files(
+        inputs, settings, painters[0], output, options, on_progress, painters[1]
+    )
 
 
 def stylize_video(
@@ -230,7 +237,8 @@ def stylize_video(
         start: begin here: seconds, or "1:02:03.5".
         end: end here.
         options: codec, quality and more; `start`, `end` and `stroke` are then theirs.
-        network: "small", "base", or the path of a network file; loaded once.
+        network: "small", "base", "large", or the path of a network file; loaded once. "auto" is
+            "base" where every style has it.
         stylizer: paints in place of the one that `network` names.
         on_progress: called after each frame; an exception that it raises stops the work.
 
@@ -251,7 +259,7 @@ def stylize_video(
     settings = parse_settings(style, strength, 1.0, color, mask, regions)
     if options is None:
         options = VideoOptions(span=parse_span(start, end), stroke=stroke)
-    loaded = stylizer or _stylizer(network)
+    loaded = stylizer or _stylizer(resolve_network(network, settings.mixes, CLIP_ORDER))
     return recipe.stylize_video(
         source,
         target,
@@ -270,7 +278,7 @@ def train_style(
     minutes: float = 5.0,
     steps: int | None = None,
     name: str | None = None,
-    network: Literal["base", "small", "both"] = "base",
+    network: NetworkChoice = "base",
     photos: str | Path | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
@@ -285,7 +293,7 @@ def train_style(
         minutes: length of the run.
         steps: length of the run in steps, in place of `minutes`; such runs repeat bit for bit.
         name: name of the style; by default from the picture's file.
-        network: the network to learn for.
+        network: the network to learn for; "both" are base and small, and "all" are the three.
         photos: a folder of photos to paint in training; by default impasto draws pictures.
         seed: seed of everything random.
         on_progress: called after every step, with the losses.

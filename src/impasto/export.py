@@ -36,8 +36,8 @@ IMAGE, EMBEDDING, _ = INPUTS
 PIXELS, PAINTED = "pixels", "painted"  # input and output of graphs for 8-bit pixels
 # largest allowed difference of an export or an import to its network, of pixels in 0..1, in float32
 MAX_DIFFERENCE = 2e-3
-SAMPLE_SIZE = 96, 120  # height and width of the picture to compare with
-MIN_EXPORT_SIDE = 16
+SAMPLE_SIZE = 96, 128  # height and width of the picture to compare with
+MIN_EXPORT_SIDE = 32
 MAX_ROUNDING = 0.5 / 255  # allowed in addition where pixels have 8 bits
 
 # The noise begins where it does in a picture that `PreparedStyle.paint` has mirrored beyond its
@@ -280,7 +280,7 @@ def to_onnx(
         network: the network to export.
         embedding: (embedding_size,); without one, `embedding` (1, embedding_size) stays an input.
         pixels: take `pixels` uint8 (1, H, W, 3) and give `painted`, the same; else take `image`
-            float32 (1, 3, H, W), RGB in 0..1, and give `picture`. H and W are multiples of 8.
+            float32 (1, 3, H, W), RGB in 0..1, and give `picture`. H and W are multiples of 16.
         size: H and W, where they are known. Everything that depends on no pixel is then computed
             beforehand, and the graph has no Shape, Range, Mod or Slice, which some runtimes lack.
 

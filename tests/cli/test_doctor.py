@@ -10,7 +10,7 @@ from conftest import SHIPPED
 import impasto as package
 from impasto.engines import base
 from impasto.models.gallery import gallery_names
-from impasto.models.network import load_shipped
+from impasto.models.network import NETWORKS, load_shipped
 from impasto.stylizer import Stylizer
 
 
@@ -38,7 +38,7 @@ def test_a_report_has_what_is_needed_and_no_paths(
     assert "somebody" not in text and str(Path.home()) not in text
     # engines agree, and each paints
     lines = [line for line in text.splitlines() if "deviation" in line]
-    assert len(lines) == 2 * len(base.available_engines())
+    assert len(lines) == len(NETWORKS) * len(base.available_engines())
     means = {line.split(", ")[1].split(":")[0]: set[float]() for line in lines}
     for line in lines:
         means[line.split(", ")[1].split(":")[0]].add(float(line.split("mean ")[1].split(",")[0]))

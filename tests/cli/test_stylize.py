@@ -44,10 +44,28 @@ def test_json(paint: Paint, photo_file: Path) -> None:
         "input": str(photo_file),
         "output": str(photo_file.with_name("photo.starry-night.jpg")),
         "style": "starry-night",
-        "network": "base",
+        "network": "large",
         "width": 64,
         "height": 48,
     }
+
+
+def test_the_network_is_one_that_the_style_has(paint: Paint, photo_file: Path) -> None:
+    style, base = gallery_style("udnie"), load_shipped("base")
+    path = photo_file.with_name("mine.safetensors")
+    Style("mine", {"base": style.embedding(base)}, {"base": base.hash}).save(path)
+    (record,) = paint(photo_file, "--json", style=str(path)).records
+    assert record["network"] == "base"
+    (record,) = paint(photo_file, "--json", "--overwrite", style=f"{path}:0.5,udnie:0.5").records
+    assert record["network"] == "base"
+
+
+def test_a_network_that_the_style_lacks(impasto: Run, photo_file: Path) -> None:
+    style, base = gallery_style("udnie"), load_shipped("base")
+    path = photo_file.with_name("mine.safetensors")
+    Style("mine", {"base": style.embedding(base)}, {"base": base.hash}).save(path)
+    message = impasto("stylize", photo_file, "-s", path, "--network", "large").usage()
+    assert "has no embedding for the network large, only for base" in message
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
@@ -195,7 +213,7 @@ def test_a_style_that_is_remade_is_told_of(
         (line,) = done.errors
         assert line.startswith("tulip was made for another base network (o1d of gallery 1, ")
         assert f"`impasto train {path} --overwrite --network base` learns it anew" in line
-    impasto("stylize", photo_file, "-s", "great-wave")
+    impasto("stylize", photo_file, "-s", "great-wave", "--network", "base")
     painted, expected = (
         read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "great-wave")
     )
@@ -227,7 +245,7 @@ def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_fil
     )
     (record,) = paint(photo_file, "--network", network, "--json", style=str(style)).records
     assert record["network"] == "base"
-    paint(photo_file, style="udnie")
+    paint(photo_file, "--network", "base", style="udnie")
     painted, expected = (
         read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "udnie")
     )

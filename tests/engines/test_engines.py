@@ -100,9 +100,9 @@ def test_bf16_comes_near_f32(stylizer: Stylizer, scene: UInt8) -> None:
 def test_an_engine_says_what_it_is_and_keeps_its_results(stylizer: Stylizer, engine: str) -> None:
     loaded = base.load_engine(stylizer.network.graph, engine, 1, "f32")
     assert (loaded.name, loaded.precision) == (engine, "f32")
-    image = np.linspace(0, 1, 3 * 64 * 72, dtype=np.float32).reshape(1, 3, 64, 72)
+    image = np.linspace(0, 1, 3 * 64 * 80, dtype=np.float32).reshape(1, 3, 64, 80)
     embedding = np.zeros((1, stylizer.network.embedding_size), np.float32)
-    noise = [noise_at(64, 72)] if NOISE in loaded.inputs else []
+    noise = [noise_at(64, 80)] if NOISE in loaded.inputs else []
     first = loaded.run(image, embedding, *noise)
     kept = first.copy()
     assert first.shape == image.shape
@@ -116,7 +116,7 @@ def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
     engine = base.load_engine(stylizer.network.graph, threads=1)
     embedding = np.zeros((1, stylizer.network.embedding_size), np.float32)
     for _ in range(2):
-        for width in range(64, 64 + 8 * 6, 8):
+        for width in range(64, 64 + 16 * 6, 16):
             noise = [noise_at(64, width)] if NOISE in engine.inputs else []
             assert engine.run(np.zeros((1, 3, 64, width), np.float32), embedding, *noise).shape == (
                 1,

@@ -11,14 +11,14 @@ from pictures import UInt8, photo
 
 from impasto.errors import NetworkError
 from impasto.inference.frozen_norm import NormStatistics, freeze_norms
-from impasto.models.network import load_shipped
+from impasto.models.network import NETWORKS, load_shipped
 from impasto.stylizer import Stylizer
 
 # levels of 255, mean, that bfloat16 may be off where scales and shifts are rounded at other places
 SAME = 1.5
 
 
-@pytest.mark.parametrize("network", ["base", "small"])
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("strength", [1.0, 0.5, 0.05])
 def test_a_pictures_own_statistics_change_nothing(
     network: str, strength: float, scene: UInt8
@@ -38,8 +38,8 @@ def test_in_bfloat16_too(stylizer: Stylizer, scene: UInt8) -> None:
 
 def test_a_part_is_painted_as_in_the_whole(stylizer: Stylizer) -> None:
     """But for its borders, which see less than they do in the whole."""
-    picture, border = photo(320, 384), 96
     prepared = Stylizer(stylizer.network, precision="f32").prepare("starry-night")
+    picture, border = photo(480, 544), prepared.margin
     held = prepared.freeze(prepared.measure(picture))
     whole = held.paint(picture)[64:, 64:][border:-border, border:-border].astype(int)
     part = held.paint(picture[64:, 64:], 64, 64)[border:-border, border:-border].astype(int)

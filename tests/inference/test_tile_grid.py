@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 
 from impasto.inference import tile_grid
 from impasto.inference.tile_grid import TileSpan, tile_spans
+from impasto.models.network import MULTIPLE
 
 
 @settings(deadline=None)
-@given(height=st.integers(8, 700), width=st.integers(8, 700), margin=st.integers(0, 11))
+@given(height=st.integers(4, 350), width=st.integers(4, 350), margin=st.integers(0, 5))
 def test_tiles_cover_a_picture_once_and_see_around_them(
     height: int, width: int, margin: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tile_grid, "TILE_SIDE", 256)
-        height, width, margin = (8 * number for number in (height, width, margin))
+        height, width, margin = (MULTIPLE * number for number in (height, width, margin))
         sides = tile_spans(height, width, margin)
     for length, side in zip((height, width), sides, strict=True):
         assert side[0].first == 0 and side[-1].last == length
@@ -27,7 +28,7 @@ def test_tiles_cover_a_picture_once_and_see_around_them(
             "engines would compile for each size"
         )
         for span in side:
-            assert all(place % 8 == 0 for place in span)
+            assert all(place % MULTIPLE == 0 for place in span)
             assert 0 <= span.start <= span.first < span.last <= span.stop <= length
             assert span.start in (0, span.first - margin) or span.first - span.start >= margin
             assert span.stop == length or span.stop - span.last >= margin
@@ -82,13 +83,13 @@ def test_what_is_painted_in_one_go_fits_into_the_memory_that_is_given(
     assert tile_grid.tile_limits(8 << 30) == (512**2, 512)
 
 
-@pytest.mark.parametrize("margin", [120, 128, 200, 512])
+@pytest.mark.parametrize("margin", [112, 128, 208, 512])
 def test_a_network_may_see_further_than_a_tile_is_large(
     margin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tile_grid, "TILE_SIDE", 256)
-    down, across = tile_spans(512, 3000, margin)
-    for length, side in ((512, down), (3000, across)):
+    down, across = tile_spans(512, 3008, margin)
+    for length, side in ((512, down), (3008, across)):
         assert side[0].first == 0 and side[-1].last == length
         assert all(one.last == other.first for one, other in pairwise(side))
         for span in side:

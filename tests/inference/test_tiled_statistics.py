@@ -9,7 +9,7 @@ from pictures import UInt8, photo
 
 from impasto.errors import NetworkError
 from impasto.inference import frozen_norm, tile_grid, tiled_statistics
-from impasto.models.network import INPUTS, MULTIPLE, load_shipped
+from impasto.models.network import INPUTS, NETWORKS, load_shipped
 from impasto.stylizer import Stylizer
 
 
@@ -20,9 +20,10 @@ def busy(height: int, width: int) -> UInt8:
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-@pytest.mark.parametrize("network", ["base", "small"])
+@pytest.mark.parametrize("is_fine", [True, False])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_statistics_are_those_of_the_whole_picture(
-    network: str, engine: str, monkeypatch: pytest.MonkeyPatch
+    network: str, is_fine: bool, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(engine)
     picture = busy(200, 264)
@@ -30,6 +31,8 @@ def test_statistics_are_those_of_the_whole_picture(
     (whole,) = prepared.measure(picture)
     monkeypatch.setattr(tile_grid, "MAX_UNTILED_PIXELS", 0)
     monkeypatch.setattr(tile_grid, "TILE_SIDE", 64)
+    if not is_fine:
+        monkeypatch.setattr(tiled_statistics, "MAX_FINE_PIXELS", 0)
     told: list[float] = []
     (found,) = prepared.measure(picture, told.append)
     deviation = np.sqrt(whole.variance)
@@ -41,9 +44,10 @@ def test_statistics_are_those_of_the_whole_picture(
     assert min(told) > 0
 
 
-@pytest.mark.parametrize("network", ["base", "small"])
-def test_stages_tell_all_statistics_and_keep_coarse_features_only(network: str) -> None:
-    stages = tiled_statistics.split_at_norms(load_shipped(network).graph)
+@pytest.mark.parametrize("step", [4, 8])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_stages_tell_all_statistics_and_keep_coarse_features_only(network: str, step: int) -> None:
+    stages = tiled_statistics.split_at_norms(load_shipped(network).graph, step)
     channels = [
         np.arange(len(frozen_norm.freeze_norms(load_shipped(network).graph).scales))[stage.channels]
         for stage in stages
@@ -52,14 +56,17 @@ def test_stages_tell_all_statistics_and_keep_coarse_features_only(network: str) 
     known = set(INPUTS)
     for stage in stages:
         assert set(stage.inputs) <= known
-        assert not stage.kept or stage.step == MULTIPLE
+        assert not stage.kept or stage.step >= step
         known |= stage.kept
-    assert [stage.step for stage in stages][:3] == [2, 4, 8]
+    coarsest = 16 if network == "large" else 8
+    assert [stage.step for stage in stages][:4] == [2, 4, 8, coarsest]
+    # none but fine features and the first of a kind are computed from the picture
+    assert all(not stage.pixels for stage in stages[4:] if stage.step == coarsest)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_the_margin_is_what_a_network_sees(axis: int) -> None:
-    """What is further away does not count, and the last 8 pixels of the margin do."""
+    """What is further away does not count, and the last pixels of the margin do."""
     network = load_shipped("small")
     margin = frozen_norm.freeze_norms(network.graph).margin
     one = busy(256, 256)

@@ -104,7 +104,7 @@ def test_networks_keep_what_they_say(
 
 
 def test_another_name_is_no_network() -> None:
-    with pytest.raises(NetworkError, match="'huge'; there are base, small"):
+    with pytest.raises(NetworkError, match="'huge'; there are large, base, small"):
         load_shipped("huge")
 
 

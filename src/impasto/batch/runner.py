@@ -60,6 +60,7 @@ def stylize_files(
     output: str | Path | None = None,
     options: BatchOptions | None = None,
     on_progress: OnProgress | None = None,
+    clip_stylizer: Stylizer | None = None,
 ) -> Iterator[FileResult]:
     """Paint pictures and videos, each in one or several styles.
 
@@ -70,15 +71,39 @@ def stylize_files(
         output: a file, numbered pictures, or a folder; None writes beside each input.
         options: options of the run.
         on_progress: called with the progress of the file in work.
+        clip_stylizer: the network of videos, animations and numbered pictures, if it is another.
 
     Returns:
         One result per input and style, as of `run_plan`.
 
     Raises:
+        StyleError: a style does not fit its network.
+        NetworkError: an engine cannot be loaded.
         OutputError: the output or the report cannot be written as asked.
     """
     styles = [styles] if isinstance(styles, StylizeSettings) else styles
-    return run_plan(plan_files(inputs, styles, output), stylizer, options, on_progress)
+    plan = plan_files(inputs, styles, output)
+    preload(plan, styles, stylizer, clip_stylizer)
+    return run_plan(plan, stylizer, options, on_progress, clip_stylizer)
+
+
+def preload(
+    plan: BatchPlan,
+    styles: Sequence[StylizeSettings],
+    stylizer: Stylizer,
+    clip_stylizer: Stylizer | None = None,
+) -> None:
+    """Load what a plan needs, so that errors of styles and engines come before the first file.
+
+    Raises:
+        StyleError: a style is broken, or made for another network.
+        NetworkError: an engine cannot be loaded.
+    """
+    kinds = {task.is_clip for task in plan.tasks} or {False}
+    for loaded in {clip_stylizer or stylizer if is_clip else stylizer for is_clip in kinds}:
+        for settings in styles:
+            for mix in settings.mixes:
+                loaded.preload(mix)
 
 
 def run_plan(
@@ -86,6 +111,7 @@ def run_plan(
     stylizer: Stylizer,
     options: BatchOptions | None = None,
     on_progress: OnProgress | None = None,
+    clip_stylizer: Stylizer | None = None,
 ) -> Iterator[FileResult]:
     """Do what a plan says.
 
@@ -97,6 +123,7 @@ def run_plan(
         stylizer: the loaded network.
         options: options of the run.
         on_progress: called with the progress of the file in work.
+        clip_stylizer: the network of videos, animations and numbered pictures, if it is another.
 
     Yields:
         One result per input and style, in order. Files that were not begun in time have none.
@@ -108,8 +135,9 @@ def run_plan(
     """
     options = options or BatchOptions()
     with contextlib.closing(RunLog(options.report, fresh=options.overwrite)) as log:
+        stylizers = stylizer, clip_stylizer or stylizer
         try:
-            yield from _Run(plan, stylizer, options, log, on_progress).results()
+            yield from _Run(plan, stylizers, options, log, on_progress).results()
         except _CallbackError as stop:
             raise stop.error from None
 
@@ -138,12 +166,12 @@ class _Run:
     def __init__(
         self,
         plan: BatchPlan,
-        stylizer: Stylizer,
+        stylizers: tuple[Stylizer, Stylizer],  # of pictures, and of clips
         options: BatchOptions,
         log: RunLog,
         on_progress: OnProgress | None,
     ) -> None:
-        self._plan, self._stylizer, self._options, self._log = plan, stylizer, options, log
+        self._plan, self._stylizers, self._options, self._log = plan, stylizers, options, log
         self._report_progress = on_progress
         minutes = math.inf if options.minutes is None else options.minutes
         self._end = time.monotonic() + 60 * minutes
@@ -206,7 +234,7 @@ class _Run:
         task = reading.task
         try:
             painting = reading.painting.result()
-            write = painting.paint(self._stylizer, task.settings, self._advance(task))
+            write = painting.paint(self._stylizer(task), task.settings, self._advance(task))
         except Exception as error:
             painted: Future[PaintedFile] = Future()
             painted.set_exception(error)
@@ -225,7 +253,7 @@ class _Run:
             return self._failure(self._result(task), _explain(error, task.source))
         result = replace(
             self._result(task),
-            engine=self._stylizer.engine.name,
+            engine=self._stylizer(task).engine.name,
             width=painted.width,
             height=painted.height,
             seconds=time.perf_counter() - item.begun,
@@ -269,7 +297,7 @@ class _Run:
                 task.source,
                 task.target,
                 task.settings,
-                self._stylizer,
+                self._stylizer(task),
                 replace(self._options.videos, numbered=task.is_numbered),
                 steady=self._options.steady,
                 flow=self._options.flow,
@@ -281,7 +309,7 @@ class _Run:
         fps = (clip.frames - 1) / (seconds - first) if clip.frames > 1 else 1 / seconds
         result = replace(
             self._result(task),
-            engine=self._stylizer.engine.name,
+            engine=self._stylizer(task).engine.name,
             width=clip.width,
             height=clip.height,
             seconds=seconds,
@@ -296,12 +324,15 @@ class _Run:
     def _is_late(self) -> bool:
         return time.monotonic() >= self._end
 
+    def _stylizer(self, task: FileTask) -> Stylizer:
+        return self._stylizers[task.is_clip]
+
     def _result(self, task: FileTask) -> FileResult:
         return FileResult(
             task.source,
             task.target,
             style=task.settings.style.name,
-            network=self._stylizer.network.name,
+            network=self._stylizer(task).network.name,
         )
 
     def _settled(self, task: FileTask) -> FileResult | None:

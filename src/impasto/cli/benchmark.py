@@ -11,7 +11,7 @@ from impasto.cli.requirements import require_learning
 from impasto.engines import base
 from impasto.errors import TrainingError
 from impasto.inference.timing import TimedNetwork, Timing, time_networks
-from impasto.models.network import NETWORKS
+from impasto.models.network import MIN_GRAPH_SIDE, MULTIPLE, NETWORKS
 
 SIZES = ["512x512", "1280x720", "1920x1080"]
 JOHNSON = "johnson"
@@ -45,7 +45,9 @@ class JohnsonBaseline(TimedNetwork):
 def benchmark(
     sizes: Annotated[
         list[str],
-        typer.Option("--size", help="Set width x height, multiples of 8; may be repeated."),
+        typer.Option(
+            "--size", help=f"Set width x height, multiples of {MULTIPLE}; may be repeated."
+        ),
     ] = SIZES,
     style: Annotated[
         list[str] | None,
@@ -154,11 +156,11 @@ def _has_torch() -> bool:
 def _parse_size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in text.lower().split("x"))
-        if min(width, height) < 16 or width % 8 or height % 8:
+        if min(width, height) < MIN_GRAPH_SIDE or width % MULTIPLE or height % MULTIPLE:
             raise ValueError
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no size; give width x height, multiples of 8 and at least 16, "
-            "such as 512x512"
+            f"{text!r} is no size; give width x height, multiples of {MULTIPLE} and at least"
+            f" {MIN_GRAPH_SIDE}, such as 512x512"
         ) from None
     return width, height

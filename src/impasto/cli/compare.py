@@ -98,8 +98,8 @@ def compare(
             "--methods",
             "-n",
             metavar="NAME[,NAME...]",
-            help="Compare these networks: base, small, network files. With impasto[train], and"
-            " slowly: optimize-N (as impasto optimize, N iterations at each scale) and lbfgs-N"
+            help="Compare these networks: large, base, small, network files. With impasto[train],"
+            " and slowly: optimize-N (as impasto optimize, N iterations at each scale) and lbfgs-N"
             " (plain L-BFGS from the photograph). [default: base]",
             rich_help_panel=options.COMMON,
         ),

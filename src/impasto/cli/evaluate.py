@@ -72,8 +72,8 @@ def evaluate(
         typer.Option(
             "--methods",
             "-m",
-            help="base, small (the painting as style), base@gallery, base@FOLDER (style files), "
-            "lbfgs-N, optimized-N, recolored, double-exposure, painting, "
+            help="large, base, small (the painting as style), base@gallery, base@FOLDER (style "
+            "files), lbfgs-N, optimized-N, recolored, double-exposure, painting, "
             "NAME=FOLDER (pictures of another tool, PHOTO.PAINTING.png).",
         ),
     ] = METHODS,

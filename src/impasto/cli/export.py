@@ -28,8 +28,8 @@ def export(
         str,
         typer.Argument(
             metavar="STYLE|NETWORK",
-            help="A gallery name, any picture, a style file or a mix; or base, small or a network "
-            "file, for a network without a style.",
+            help="A gallery name, any picture, a style file or a mix; or large, base, small or a "
+            "network file, for a network without a style.",
         ),
     ],
     form: Annotated[
@@ -72,9 +72,10 @@ def export(
 
     onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height,
     width), RGB in 0..1, and give `picture`, the same; with --pixels they take `pixels`, uint8 (1,
-    height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 8, from
-    16 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as `numpy.pad(...,
-    mode="symmetric")` does, and cuts them off afterwards. Do the same for the same painting.
+    height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 16,
+    from 32 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as
+    `numpy.pad(..., mode="symmetric")` does, and cuts them off afterwards. Do the same
+    for the same painting.
 
     With --size, height and width are fixed, and the graph holds no nodes that count from them.
 

@@ -67,9 +67,22 @@ Network = Annotated[
     typer.Option(
         "--network",
         "-n",
-        metavar="base|small|FILE",
-        help="Choose the network: base for pictures; small, which is faster, for video; or a"
-        " network file, such as one of an older gallery.",
+        metavar="large|base|small|FILE",
+        help="Choose the network: large, the best, for pictures; base, which is four times as"
+        " fast; small, which is faster still, for video; or a network file, such as one of an"
+        " older gallery.",
+        rich_help_panel=COMMON,
+    ),
+]
+DefaultNetwork = Annotated[
+    str,
+    typer.Option(
+        "--network",
+        "-n",
+        metavar="auto|large|base|small|FILE",
+        help="Choose the network: large, the best, for pictures; base, which is four times as"
+        " fast; small, which is faster still, for video; or a network file, such as one of an"
+        " older gallery. auto is large where the style has it, else base, and for videos base.",
         rich_help_panel=COMMON,
     ),
 ]

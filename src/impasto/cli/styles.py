@@ -16,6 +16,7 @@ from impasto.images.formats import WRITABLE
 from impasto.images.image import Picture
 from impasto.images.writing import write
 from impasto.models.gallery import find_style, gallery_names
+from impasto.models.network import NETWORKS
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.sheets.gallery_sheet import paint_style_sheet, preview_file, preview_sheet
 from impasto.stylizer import Stylizer
@@ -146,10 +147,10 @@ def _print_table(selected: Sequence[Style]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("name", "title", "artist", "year"):
         table.add_column(column, no_wrap=column == "name")
-    for network in ("base", "small"):
+    for network in NETWORKS:
         table.add_column(f"J {network}", justify="right")
     for style in selected:
-        keys = ("title", "artist", "year", "base.J", "small.J")
+        keys = ("title", "artist", "year", *(f"{network}.J" for network in NETWORKS))
         values = (style.metadata.get(key, "") for key in keys)
         table.add_row(*map(Text, (style.name, *values)))  # brackets in them are no markup
     # in a pipe, a row stays a line

@@ -11,7 +11,7 @@ from impasto.batch.clips import ClipInterrupted
 from impasto.batch.inputs import STANDARD, read_list
 from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_files
 from impasto.batch.results import FileResult
-from impasto.batch.runner import BatchOptions, run_plan
+from impasto.batch.runner import BatchOptions, preload, run_plan
 from impasto.cli import EXIT_SOME_FAILED, console, options, video
 from impasto.errors import PictureError
 from impasto.files import os_reason, write_atomically
@@ -19,6 +19,7 @@ from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference.file_pipeline import FileOptions, stylize_bytes
 from impasto.inference.settings import StylizeSettings
+from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
 from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, exists
 from impasto.video.temporal.optical_flow import opencv
@@ -61,7 +62,7 @@ def stylize(
     ] = None,
     strength: options.Strength = 1.0,
     color: options.Color = None,
-    network: options.Network = "base",
+    network: options.DefaultNetwork = AUTO,
     overwrite: options.Overwrite = False,
     color_when: options.ColorWhen = "after",
     mask: options.MaskOption = None,
@@ -176,31 +177,48 @@ def stylize(
         if not steady:
             raise typer.BadParameter("--flow and --no-steady: choose one")
         opencv()
-    stylizer = Stylizer(network, engine, threads, precision)
     styles = [
         options.settings(
             text, strength, 1.0 if stroke is None else stroke, color, color_when, mask, region, wrap
         )
         for text in dict.fromkeys(style)
     ]
-    for mix in [mix for settings in styles for mix in settings.mixes]:
-        stylizer.preload(mix)
+    stylizers = _load_networks(network, styles, engine, threads, precision)
     texts = [*(inputs or []), *(read_list(str(list_file)) if list_file else [])]
     if not texts:
         raise typer.BadParameter(
             "there is nothing to paint; name pictures, videos or folders, or give a --list of them"
         )
     if STANDARD in texts or output == STANDARD:
-        _pipe(stylizer, texts, output, styles, pictures)
+        _pipe(stylizers[0], texts, output, styles, pictures)
         return
     plan = plan_files(texts, styles, output)
+    preload(plan, styles, *stylizers)
     _note_plan(context, plan, clips, stroke)
     if dry_run:
         _print_plan(plan, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if plan.failures else 0)
     batch = BatchOptions(pictures, clips, steady, flow, overwrite, minutes, report)
-    if not _run(plan, stylizer, batch, json):
+    if not _run(plan, stylizers, batch, json):
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _load_networks(
+    network: str,
+    styles: Sequence[StylizeSettings],
+    engine: str,
+    threads: int | None,
+    precision: str,
+) -> tuple[Stylizer, Stylizer]:
+    """Load the networks of pictures and of videos; engines load when they are first needed."""
+    mixes = [mix for settings in styles for mix in settings.mixes]
+    of_pictures, of_videos = (
+        resolve_network(network, mixes, order) for order in (PICTURE_ORDER, CLIP_ORDER)
+    )
+    stylizer = Stylizer(of_pictures, engine, threads, precision)
+    if of_videos == of_pictures:
+        return stylizer, stylizer
+    return stylizer, Stylizer(of_videos, engine, threads, precision)
 
 
 def _note_plan(
@@ -284,14 +302,17 @@ class _Summary:
         return not (self._failed or self._failed_before or self._left)
 
 
-def _run(plan: BatchPlan, stylizer: Stylizer, batch: BatchOptions, json: bool) -> bool:
+def _run(
+    plan: BatchPlan, stylizers: tuple[Stylizer, Stylizer], batch: BatchOptions, json: bool
+) -> bool:
     """Paint, and print one line per result; return whether all inputs are painted or kept."""
     summary = _Summary(plan, json)
     label = ", ".join(dict.fromkeys(task.settings.style.name for task in plan.tasks))
     try:
         with console.bar(unit=True) as bar:
             task = bar.add_task(label, total=len(plan.tasks), visible=not plan.is_single)
-            for result in run_plan(plan, stylizer, batch, console.file_progress(bar)):
+            progress = console.file_progress(bar)
+            for result in run_plan(plan, stylizers[0], batch, progress, stylizers[1]):
                 summary.add(result)
                 bar.advance(task, result.text is None)
     except ClipInterrupted as stop:

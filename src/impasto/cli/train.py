@@ -10,14 +10,12 @@ from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar, losses_text
 from impasto.inference.color import MODES, parse_color
 from impasto.learning.training.checkpoints import checkpoint_path, has_checkpoint
-from impasto.models.network import NETWORKS, network_path
+from impasto.models.network import NETWORKS, NetworkChoice, chosen_networks, network_path
 from impasto.models.style import SUFFIX
 
 if TYPE_CHECKING:
     from impasto.learning.training.recipe import TrainingResult
     from impasto.progress import OnProgress, Progress
-
-NetworkChoice = Literal["base", "small", "both"]
 
 DEFAULT_MINUTES = 5.0
 FEW_STEPS = 20  # with fewer, a style hardly differs from where it started
@@ -52,7 +50,12 @@ def train(
         typer.Option(min=1, help="Train this many steps instead; such runs repeat bit for bit."),
     ] = None,
     network: Annotated[
-        NetworkChoice, typer.Option("--network", "-n", help="Learn the style for this network.")
+        NetworkChoice,
+        typer.Option(
+            "--network",
+            "-n",
+            help="Learn the style for this network; both are base and small, all are the three.",
+        ),
     ] = "base",
     whole_network: Annotated[
         bool,
@@ -290,7 +293,7 @@ def _check_target(
     replaced: str,
 ) -> None:
     """Refuse to replace what is there, unless the user asks for it."""
-    names = NETWORKS if network == "both" else [network]
+    names = chosen_networks(network)
     checkpoints = [checkpoint_path(target, name) for name in names]
     if resume or overwrite:
         if resume and not overwrite and not is_gallery:

@@ -32,7 +32,7 @@ class Engine(Protocol):
 
         Args:
             *inputs: all float32. A transformer network takes image (1, 3, H, W), RGB in 0..1, with
-                sides that are multiples of 8, then embedding (1, size) and, if it is among
+                sides that are multiples of 16, then embedding (1, size) and, if it is among
                 `inputs`, noise (1, 1, H / 2, W / 2). A style predictor takes the image alone. A
                 segment of a network takes features (1, C, h, w).
 

@@ -66,8 +66,8 @@ class FrozenNetwork:
             embeddings from `fold`.
         measuring: serialized ONNX model, from image and embedding to `statistics`, (1, 2 channels):
             means, then variances.
-        margin: pixels, a multiple of 8. The plain graph paints a part of a picture as in the whole
-            where it sees so many pixels around it. Parts begin at multiples of 8, too.
+        margin: pixels, a multiple of 16. The plain graph paints a part of a picture as in the whole
+            where it sees so many pixels around it. Parts begin at multiples of 16, too.
         scales: places in the embedding of the scales of all normalized channels, (channels,).
         shifts: places in the embedding of their shifts, (channels,).
         channels: for each normalization, the slice of its channels.

@@ -17,8 +17,8 @@ from impasto.models.style import Embedding
 
 MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # Pixels of mirrored padding that are painted and cut off. Losses see black beyond an image's
-# edges, so networks learned to paint another color there. A multiple of `MULTIPLE`: noise, which
-# belongs to positions, then stays in place.
+# edges, so networks learned to paint another color there. Even, as noise has one position for two
+# pixels.
 MARGIN = 24
 
 GraphVariant = Literal["whole", "frame", "plain", "measuring"]
@@ -76,9 +76,9 @@ class PreparedStyle:
 
         Args:
             image: uint8 RGB (H, W, 3), any size.
-            top: row at which this image begins in a larger one, a multiple of 8. Noise, where
+            top: row at which this image begins in a larger one, a multiple of 16. Noise, where
                 the network takes it, is then the noise of the larger image.
-            left: column at which it begins, a multiple of 8.
+            left: column at which it begins, a multiple of 16.
 
         Returns:
             uint8 RGB (H, W, 3), the same size.
@@ -154,7 +154,7 @@ class PreparedStyle:
     def margin(self) -> int:
         """Pixels that a tile must see around itself to be painted as in the whole image.
 
-        Tiles begin at multiples of 8.
+        Tiles begin at multiples of 16.
 
         Raises:
             NetworkError: the graph of a network has no statistics that can be frozen.

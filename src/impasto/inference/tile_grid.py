@@ -12,7 +12,9 @@ from impasto.models.network import MULTIPLE
 MAX_UNTILED_PIXELS = 4_000_000  # pixels that a network paints or measures in one run
 TILE_SIDE = 1024  # pixels a side of a tile; the features of one layer then take at most 32 MB
 MIN_TILE_SIDE = 512  # pixels a side; a smaller tile would consist mostly of margin
-BYTES_PER_PIXEL = 220  # bytes of features, by pixel painted in one run, of `base` in float32
+BYTES_PER_PIXEL = (
+    220  # bytes of features, by pixel painted in one run; `large` takes 173 in float32
+)
 MEMORY_SHARE = 0.5  # of the free memory, for features
 
 
@@ -103,12 +105,12 @@ def tile_spans(height: int, width: int, margin: int) -> tuple[list[TileSpan], li
     Tiles have about as many pixels as `tile_limits` allows: the tiles of a strip are longer.
 
     Args:
-        height: pixels, a multiple of 8.
-        width: pixels, a multiple of 8.
-        margin: pixels that a tile reads around its output, a multiple of 8.
+        height: pixels, a multiple of 16.
+        width: pixels, a multiple of 16.
+        margin: pixels that a tile reads around its output, a multiple of 16.
 
     Returns:
-        The spans of the tiles down and across; all places are multiples of 8.
+        The spans of the tiles down and across; all places are multiples of 16.
     """
     tile = tile_limits().tile
     down = _spans(height, _max_length(min(width, tile), tile), margin)

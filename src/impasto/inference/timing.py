@@ -33,8 +33,8 @@ class TimedNetwork:
         engine: Name of the engine.
         precision: Precision that is asked for.
         threads: Number of threads; None for all cores.
-        width: Width of the picture in pixels, a multiple of 8.
-        height: Height of the picture in pixels, a multiple of 8.
+        width: Width of the picture in pixels, a multiple of 16.
+        height: Height of the picture in pixels, a multiple of 16.
     """
 
     network: str

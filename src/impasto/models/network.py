@@ -21,15 +21,18 @@ FIRST_GALLERY = "1"  # whose files state no version
 # networks that ship: for pictures, for quick pictures, for video and webcams
 NetworkName = Literal["large", "base", "small"]
 NETWORKS = get_args(NetworkName)
+NetworkChoice = Literal["large", "base", "small", "both", "all"]
+"""The networks to train; "both" are base and small, "all" are all that ship, one after another."""
 NOISE = "noise"
 # of every graph; networks up to gallery 3 take no noise
 INPUTS, OUTPUT = ("image", "embedding", NOISE), "picture"
 MULTIPLE = 16  # sides of the graph's image are multiples of this
+MIN_GRAPH_SIDE = 2 * MULTIPLE  # pixels, as the coarsest features are mirrored at their edges
 # pixels a side of the largest picture that goes through a graph at once:
 # `impasto.inference.tile_grid.MAX_UNTILED_PIXELS` is less
 MAX_SIDE = 2048
 PREDICTOR_PATCH_SIZE = 272  # pixels a side of the patches that predictors read, as in training
-MAX_EMBEDDING_SIZE = 1 << 20  # numbers; embeddings of `base` have 1,510
+MAX_EMBEDDING_SIZE = 1 << 20  # numbers; embeddings of `large` have 4,038
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +40,7 @@ class Network:
     """A transformer network: its graph, and the facts that a style has to match.
 
     Attributes:
-        name: "base", "small" or, for a network that belongs to a single style, "own".
+        name: "large", "base", "small" or, for a network that belongs to a single style, "own".
         hash: of its weights; a style embedding belongs to one network, by this hash.
         embedding_size: numbers in a style embedding.
         graph: ONNX, serialized. Its inputs are `image` (1, 3, H, W) in 0..1, `embedding`
@@ -165,12 +168,19 @@ def network_path(name: str, gallery: Path = GALLERY) -> Path:
     return gallery / "networks" / f"{name}{SUFFIX}"
 
 
+def chosen_networks(choice: NetworkChoice) -> list[str]:
+    """List the networks of a choice, in the order in which they are trained."""
+    if choice == "both":
+        return ["base", "small"]
+    return list(NETWORKS) if choice == "all" else [choice]
+
+
 @cache
 def load_shipped(name: str) -> Network:
     """Load a network of the gallery in use.
 
     Args:
-        name: "base" or "small".
+        name: "large", "base" or "small".
 
     Raises:
         NetworkError: the name is another.

@@ -22,7 +22,7 @@ def _noise() -> NDArray[np.float32]:
         for shift in (0, 8, 16, 24):
             total += word >> np.uint32(shift) & np.uint32(0xFF)
         word = _hash(word)
-    return (total.astype(np.float32) - 1530) / 256
+    return (total.astype(np.float32) - np.float32(1530)) / np.float32(256)
 
 
 def _hash(word: NDArray[np.uint32]) -> NDArray[np.uint32]:

@@ -141,9 +141,9 @@ class ReceptiveField(NamedTuple):
 
     @property
     def margin(self) -> int:
-        """Pixels around a part that its features depend on, as a multiple of 8.
+        """Pixels around a part that its features depend on, as a multiple of 16.
 
-        The part begins and ends at multiples of 8.
+        The part begins and ends at multiples of 16.
         """
         return math.ceil(max(self.before, self.after - self.step + 1) / MULTIPLE) * MULTIPLE
 

@@ -37,7 +37,7 @@ class Style:
 
     Attributes:
         name: short and familiar, such as `starry-night`.
-        embeddings: by network name ("base", "small", "own"), each float32 (embedding_size,).
+        embeddings: by network name ("large", "base", "small", "own"), float32 (size,) each.
         hashes: by network name, the hash of the network that the embedding belongs to.
         metadata: title, artist, year, license, how it was trained, C, S and J by network
             (`base.J`), and the version of the gallery that the network was part of

@@ -78,7 +78,7 @@ def test_what_differs_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     network = load_shipped("small")
     style = gallery_style("starry-night").embedding(network)
     monkeypatch.setattr(
-        exporting, "paint_sample", lambda network, embedding: np.zeros((1, 3, 96, 120), np.float32)
+        exporting, "paint_sample", lambda network, embedding: np.zeros((1, 3, 96, 128), np.float32)
     )
     with pytest.raises(NetworkError, match="differs from the network by"):
         state_dict.export_state_dict(network, style, ".pth")

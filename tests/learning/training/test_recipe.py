@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import impasto
-from impasto.learning.training.recipe import RunOptions, TrainingResult, chosen_networks
+from impasto.learning.training.recipe import RunOptions, TrainingResult
 from impasto.learning.training.style import train_style
+from impasto.models.network import NETWORKS
 from impasto.models.style import Style, read_style
 from impasto.progress import Progress
 from learning.tiny import texture
@@ -60,11 +61,17 @@ def test_a_name_and_an_output(folder: Path) -> None:
 def test_both_networks_share_a_style(folder: Path) -> None:
     results: list[TrainingResult] = []
     style = train_style(texture(1, 80, 72), network="both", on_result=results.append, **QUICK)
-    assert set(style.embeddings) == {"base", "small"} == set(chosen_networks("both"))
+    assert set(style.embeddings) == {"base", "small"}
     assert [(result.network, result.stop) for result in results] == [
         ("base", None),
         ("small", None),
     ]
+
+
+@pytest.mark.slow
+def test_all_networks_share_a_style(folder: Path) -> None:
+    style = train_style(texture(1, 80, 72), network="all", **QUICK)
+    assert set(style.embeddings) == set(NETWORKS)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_style(folder: Path) -> None:

@@ -123,7 +123,7 @@ def to_onnx(network: Johnson) -> bytes:
         The serialized graph. Its inputs and its output are those of `onnx_export.to_onnx`, without
         noise.
     """
-    height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h8", "w8"))
+    height, width = (torch.export.Dim(name, min=1, max=1 << 16) for name in ("h16", "w16"))
     embedding = embedding_of(network)
     widths, blocks = read_dimensions(network)
     properties = {

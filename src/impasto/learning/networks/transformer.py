@@ -171,6 +171,13 @@ class TransformerNetwork(nn.Module):
     """
 
     LEAK = 0.05
+    # layers that networks of all depths have
+    down1: Conv
+    down2: Conv
+    down3: Conv
+    up2: UpConv
+    up1: UpConv
+    up1_norm: StyleNorm
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()

@@ -17,10 +17,8 @@ from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetw
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.paintings import Painting, read_painting
 from impasto.learning.training.recipe import (
-    NetworkChoice,
     OnResult,
     RunOptions,
-    chosen_networks,
     finish,
     load_inputs,
     run_to_end,
@@ -29,7 +27,14 @@ from impasto.learning.training.recipe import (
 from impasto.learning.training.settings import TrainingSettings, learning_rates
 from impasto.learning.training.style_files import describe_training, write_merged
 from impasto.learning.training.trainer import Trainer
-from impasto.models.network import GALLERY_VERSION, Network, network_path, read_network
+from impasto.models.network import (
+    GALLERY_VERSION,
+    Network,
+    NetworkChoice,
+    chosen_networks,
+    network_path,
+    read_network,
+)
 from impasto.models.style import PHOTO, Style, read_style
 from impasto.progress import OnProgress
 
@@ -73,9 +78,10 @@ def train_gallery(
         folder: of the gallery to write; styles there keep their embeddings for other networks.
         start: folder of a gallery to go on from; by default the network starts from nothing.
         art: folders of pictures from which the network also learns to predict styles.
-        minutes: length of the run by the clock; "both" networks share it.
+        minutes: length of the run by the clock; several networks share it.
         steps: length of the run in steps, in place of `minutes`.
-        network: architecture of the network: "base", "small" or "both".
+        network: architecture of the network: "large", "base" or "small"; "both" are base and
+            small, and "all" are the three.
         photos: folder of photographs to paint in training; by default pictures are generated.
         perceptual: network of the losses: "lite", "vgg19" or "vgg16".
         crop: side of training crops, in pixels.
@@ -147,7 +153,7 @@ def start_gallery(
     Without a predictor they start from the mean of its styles.
 
     Args:
-        name: of the network: "base" or "small".
+        name: of the network: "large", "base" or "small".
         paintings: pictures to learn.
         content: pictures to paint.
         perceptual: network of the losses.

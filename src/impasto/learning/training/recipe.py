@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from impasto.errors import TrainingError
 from impasto.hardware import available_cores
@@ -19,12 +18,9 @@ from impasto.learning.training.checkpoints import (
 from impasto.learning.training.inputs import load_content, load_losses, set_threads
 from impasto.learning.training.loop import keep_training, preview_sheet
 from impasto.learning.training.trainer import Trainer
-from impasto.models.network import NETWORKS
 from impasto.models.style import SUFFIX
 from impasto.progress import OnProgress, Progress
 
-NetworkChoice = Literal["base", "small", "both"]
-"""The networks to learn a style for; "both" are trained one after the other."""
 Stop = KeyboardInterrupt | TrainingError
 
 
@@ -72,11 +68,6 @@ class RunOptions:
     preview_every: float = 0.0
     on_progress: OnProgress | None = None
     on_result: OnResult | None = None
-
-
-def chosen_networks(network: NetworkChoice) -> list[str]:
-    """List the networks of a choice."""
-    return list(NETWORKS) if network == "both" else [network]
 
 
 def load_inputs(

@@ -18,10 +18,8 @@ from impasto.learning.tensors import to_tensor
 from impasto.learning.training.content_weight import LITE_CONTENT_LIMIT_SHARE
 from impasto.learning.training.paintings import Painting, recolor_painting, to_painting
 from impasto.learning.training.recipe import (
-    NetworkChoice,
     OnResult,
     RunOptions,
-    chosen_networks,
     finish,
     load_inputs,
     run_to_end,
@@ -31,7 +29,7 @@ from impasto.learning.training.settings import TrainingSettings, learning_rates
 from impasto.learning.training.style_files import describe_training, merge_styles, write_merged
 from impasto.learning.training.trainer import Trainer
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.network import Network, load_shipped
+from impasto.models.network import Network, NetworkChoice, chosen_networks, load_shipped
 from impasto.models.style import OWN, Style, name_of
 from impasto.progress import OnProgress
 
@@ -77,9 +75,10 @@ def train_style(
         picture: a picture in any form that `to_picture` takes, or the path of a style file whose
             picture is learned again.
         name: of the style; by default from `output`, or else from the picture.
-        minutes: length of the run by the clock; "both" networks share it.
+        minutes: length of the run by the clock; several networks share it.
         steps: length of the run in steps, in place of `minutes`. Such runs repeat bit for bit.
-        network: network to learn the style for: "base", "small" or "both".
+        network: network to learn the style for: "large", "base" or "small"; "both" are base and
+            small, and "all" are the three.
         whole_network: train a network that this style owns, not only an embedding.
         photos: folder of photographs to paint in training; by default pictures are generated.
         perceptual: network of the losses: "lite", "vgg19" or "vgg16".
