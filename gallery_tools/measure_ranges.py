@@ -1,6 +1,6 @@
 """Measure the ranges of a network's features, which int8 needs, and write them into its file.
 
-  python gallery_tools/measure_ranges.py base small --photos FOLDER
+  python gallery_tools/measure_ranges.py large base small --photos FOLDER
 
 For a network that is trained anew. Every style of the gallery paints --each photographs of the
 folder, in turn; then all pictures are painted again in int8, and what differs from f32 is printed,

@@ -46,7 +46,11 @@ def run(installed: Path, code: str) -> str:
 def test_wheel_carries_gallery_and_lite(installed: Path) -> None:
     package = installed / "impasto"
     assert (package / "py.typed").exists()
-    assert {path.stem for path in (package / "gallery/networks").iterdir()} == {"base", "small"}
+    assert {path.stem for path in (package / "gallery/networks").iterdir()} == {
+        "large",
+        "base",
+        "small",
+    }
     styles = {path.stem for path in (package / "gallery/styles").glob("*.safetensors")}
     assert len(styles) > 40
     assert {path.stem for path in (package / "gallery/previews").glob("*.webp")} == styles - {

@@ -144,7 +144,9 @@ def test_held_statistics_too(stylizer: Stylizer, scene: UInt8) -> None:
 
 @pytest.mark.parametrize("ranges", [None, {}])
 def test_a_network_that_was_not_measured(ranges: object) -> None:
-    with pytest.raises(NetworkError, match=r"not measured for int8.*--precision auto"):
+    with pytest.raises(
+        NetworkError, match=r"in int8: the ranges .* were not measured.*--precision auto"
+    ):
         base.load_engine(convolution(random_weights(), ranges), "openvino", precision="int8")
 
 

@@ -82,7 +82,8 @@ def test_no_seams(stylizer: Stylizer, scene: UInt8) -> None:
     scale = 4 if margin < 128 else 12
     picture = scene.repeat(scale, axis=0).repeat(scale, axis=1)
     painted = stylizer.stylize(picture, "starry-night").astype(int)
-    for axis, side in enumerate(tile_grid.tile_spans(*picture.shape[:2], margin)):
+    height, width = picture.shape[:2]
+    for axis, side in enumerate(tile_grid.tile_spans(height, width, margin)):
         steps = np.abs(np.diff(painted, axis=axis)).max(-1)
         borders = [span.last - 1 for span in side[:-1]]
         assert len(borders) >= 2

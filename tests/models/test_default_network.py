@@ -11,7 +11,7 @@ from impasto.models import default_network
 from impasto.models.default_network import AUTO, CLIP_ORDER, choose_network, resolve_network
 from impasto.models.gallery import gallery_style
 from impasto.models.mix import Mix, find_mix
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import NETWORKS, load_shipped, network_path
 from impasto.models.style import Style, encode_picture
 
 
@@ -69,7 +69,7 @@ def test_styles_that_no_network_has_are_those_of_base() -> None:
 
 
 def test_a_gallery_may_lack_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = default_network.network_path
+    path = network_path
     monkeypatch.setattr(
         default_network, "network_path", lambda name: path("none" if name == "large" else name)
     )
