@@ -62,6 +62,8 @@ def run(code: str, folder: Path, *arguments: str) -> Outcome:
         "XDG_CACHE_HOME": "",
         "MPLCONFIGDIR": "",
         "TMPDIR": str(folder),
+        # which PyTorch sets in the process of the tests, for the processes that it starts
+        "TORCHINDUCTOR_CACHE_DIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     return python("-c", code, str(folder), *paths, **environment)

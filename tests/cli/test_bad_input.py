@@ -18,7 +18,6 @@ from impasto.images.reading import read
 from impasto.inference import file_pipeline, tile_grid
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.models.gallery import gallery_style
-from impasto.models.network import GALLERY_VERSION
 from impasto.models.style import Style
 
 STYLE = ("--style", "starry-night")
@@ -187,7 +186,7 @@ def test_ctrl_c_in_a_huge_file(
         return paint(prepared, tile, *place)
 
     monkeypatch.setattr(PreparedStyle, "paint", stopped)
-    done = impasto("stylize", path, *STYLE, "-o", target, "--overwrite")
+    done = impasto("stylize", path, *STYLE, "-n", "base", "-o", target, "--overwrite")
     assert (done.code, done.only_error()) == (130, "interrupted")
     assert target.read_bytes() == b"the old one"
     assert sorted(tmp_path.iterdir()) == [path, target]
@@ -273,8 +272,7 @@ def with_a_broken_network(path: Path) -> None:
         (folder, "broken or no safetensors file"),
         (
             foreign,
-            "was made for another base network (0123456789abcdef of gallery"
-            f" {GALLERY_VERSION}, this is",
+            "was made for another base network (0123456789abcdef of gallery",
         ),
         (of_nan, "finite numbers"),
         (with_a_broken_network, "it holds no ONNX graph; get it anew"),
@@ -285,7 +283,7 @@ def test_a_bad_style_file(
 ) -> None:
     path = photo_file.with_name("style.safetensors")
     make(path)
-    done = impasto("stylize", photo_file, photo_file.parent, "--style", path)
+    done = impasto("stylize", photo_file, photo_file.parent, "--style", path, "-n", "base")
     assert (done.code, done.out) == (2, "")
     assert reason in done.only_error()
     assert len(list(photo_file.parent.glob("*.jpg"))) == 1

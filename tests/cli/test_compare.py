@@ -121,7 +121,10 @@ def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
         (["--strokes", "0.1"], "--strokes: '0.1' is not a number from 0.25 to 16"),
         (["--strengths", "nan"], "'nan' is not a number"),
         (["--strengths", ""], "'' is not a number"),
-        (["--networks", "huge"], "cannot paint with 'huge': no such network; use base, small"),
+        (
+            ["--networks", "huge"],
+            "cannot paint with 'huge': no such network; use large, base, small",
+        ),
         (["--networks", "absent.safetensors"], "cannot read absent.safetensors: it does not exist"),
         (["--methods", ","], "--networks has no value"),
         (["--colors", "lab"], "cannot use color mode 'lab'"),

@@ -58,7 +58,10 @@ def stylized(network: Network, style: Style, photo: UInt8) -> UInt8:
 def painted(
     network: TransformerNetwork, embedding: torch.Tensor, photo: UInt8, margin: int = MARGIN
 ) -> np.ndarray:
-    """Paint by PyTorch a photograph whose sides are multiples of 8: (H, W, 3) in 0..255."""
+    """Paint a photograph by PyTorch: (H, W, 3) in 0..255.
+
+    Its sides and the margins sum up to multiples of 16.
+    """
     height, width = photo.shape[:2]
     photo = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
     with torch.no_grad():

@@ -116,7 +116,7 @@ def test_the_styles_of_a_gallery(index: int, name: str, gallery: Gallery) -> Non
         style.embedding(gallery.network), learned.numpy(), rtol=1e-3, atol=1e-6
     )
     assert style.metadata["base.trained"] == "just now"
-    photo = texture(5, 80, 104)
+    photo = texture(5, 80, 112)
     expected = painted(
         onnx_export.from_onnx(gallery.network.graph),
         torch.from_numpy(style.embedding(gallery.network)),
@@ -126,7 +126,7 @@ def test_the_styles_of_a_gallery(index: int, name: str, gallery: Gallery) -> Non
 
 
 def test_the_photo_style_of_a_gallery_is_the_photograph(gallery: Gallery) -> None:
-    photo = texture(5, 80, 104)
+    photo = texture(5, 80, 112)
     got = stylized(gallery.network, gallery.style(PHOTO), photo)
     assert np.abs(got.astype(int) - photo).max() <= 1
 
@@ -144,7 +144,7 @@ def test_the_network_of_a_gallery_knows_the_photograph(gallery: Gallery) -> None
     np.testing.assert_array_equal(
         gallery.network.photo, gallery.style(PHOTO).embedding(gallery.network)
     )
-    photo = texture(5, 80, 104)
+    photo = texture(5, 80, 112)
     weak, full = (
         Stylizer(gallery.network, threads=1, precision="f32")
         .stylize(photo, gallery.style("wave"), strength)

@@ -110,7 +110,7 @@ def test_a_style_that_owns_its_network(
     style = read_style(path)
     assert style.own is not None
     assert style.own.hash != shipped.hash
-    photo, averaged = texture(5, 80, 104), trainer.averaged()
+    photo, averaged = texture(5, 80, 112), trainer.averaged()
     network = TransformerNetwork(ARCHITECTURE)
     network.load_state_dict(
         {k.removeprefix("network."): v for k, v in averaged.items() if k.startswith("network.")}

@@ -50,7 +50,7 @@ def test_the_style_file_of_a_run(shipped: Network, tmp_path: Path) -> None:
     assert set(style.embeddings) == {"base", "small"}
     wanted = old | {"title": "A Tulip"} | {f"base.{key}": value for key, value in CARD.items()}
     assert wanted.items() <= style.metadata.items()
-    photo = texture(5, 80, 104)
+    photo = texture(5, 80, 112)
     expected = painted(
         onnx_export.from_onnx(shipped.graph), trainer.averaged()["embeddings"][0], photo
     )

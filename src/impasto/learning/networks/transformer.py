@@ -393,13 +393,6 @@ def _smooth(x: Tensor, kernel: Tensor) -> Tensor:
 
 def _pad(x: Tensor, mode: Literal["reflect", "replicate"]) -> Tensor:
     """Pad features (B, C, H, W) by one position on each side."""
-    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-        # by parts, which the compiler merges with what comes before and after
-        inset = int(mode == "reflect")
-        for dim in (2, 3):
-            end = x.shape[dim] - 1 - inset
-            x = torch.cat([x.narrow(dim, inset, 1), x, x.narrow(dim, end, 1)], dim)
-        return x
     if x.is_cuda:
         return _PadOnGpu.apply(x, mode == "reflect")  # type: ignore[no-untyped-call]
     return F.pad(x, (1, 1, 1, 1), mode=mode)
