@@ -61,8 +61,8 @@ def read_ranges(graph: bytes) -> Ranges:
         raise NetworkError(f"int8 cannot load this network: {one_line(error)}") from error
     if not ranges:
         raise NetworkError(
-            "cannot compute in int8: the ranges of this network were not measured; use --precision auto,"
-            " or --network base"
+            "cannot compute in int8: the ranges of this network were not measured;"
+            " use --precision auto, or --network base"
         )
     return ranges
 

@@ -119,6 +119,8 @@ def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) 
         "blocks": 1,
         "noise": False,
         "last": 3,
+        "up_blocks": [],
+        "smoothing": 3,
     }
     graph = onnx.load_model_from_string(tiny_graph).graph
     assert tuple(node.name for node in graph.input) == INPUTS[:2]
