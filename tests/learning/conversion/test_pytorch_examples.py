@@ -221,7 +221,7 @@ def test_the_margin_is_what_it_sees(narrow: tuple[State, Path]) -> None:
     other[:64] = 255 - other[:64]
     changed = (prepared.paint(one) != prepared.paint(other)).any((1, 2))
     assert not changed[64 + prepared.margin :].any()
-    assert changed[64 + prepared.margin - 16 : 64 + prepared.margin].any(), (
+    assert changed[64 + prepared.margin - 24 : 64 + prepared.margin].any(), (
         "a smaller margin would do"
     )
 
