@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from impasto.learning.networks.transformer import (
     ARCHITECTURES,
     EPSILON,
+    NOISY_BLOCKS,
     Architecture,
     StyleNorm,
     TransformerNetwork,
@@ -39,14 +40,17 @@ def test_the_picture_is_as_large_as_the_photograph(
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_size_of_the_embedding_is_what_the_normalizations_take(name: str) -> None:
-    (*above, c), blocks = ARCHITECTURES[name].widths, ARCHITECTURES[name].blocks
-    network = TransformerNetwork(ARCHITECTURES[name])
-    normalized = 2 * sum(above) + c + 2 * blocks * c
-    strengths = 2 * c + above[1]  # of noise
-    if up_blocks := ARCHITECTURES[name].up_blocks:
-        normalized += sum(2 * n * w for n, w in zip(up_blocks, reversed(above), strict=True))
-        strengths = c + sum(above)  # two blocks have one place for noise
-    assert network.embedding_size == 2 * (normalized + 3) + strengths
+    architecture = ARCHITECTURES[name]
+    *above, coarsest = architecture.widths
+    up_blocks = architecture.up_blocks or (0,) * len(above)
+    network = TransformerNetwork(architecture)
+    normalized = sum(above) + coarsest + 2 * architecture.blocks * coarsest + 3
+    for width, blocks in zip(reversed(above), up_blocks, strict=True):
+        normalized += width + 2 * blocks * width
+    with_noise = sum(above) if architecture.up_blocks else above[1]
+    noisy_blocks = sum(block < architecture.blocks for block in NOISY_BLOCKS)
+    noisy = noisy_blocks * coarsest + with_noise
+    assert network.embedding_size == 2 * normalized + noisy
     assert network.neutral_embedding().shape == (network.embedding_size,)
 
 
@@ -122,8 +126,9 @@ def test_noise_changes_a_flat_picture_only_as_much_as_the_style_asks() -> None:
         )
     torch.testing.assert_close(without, still)
     assert (moved - without).std() > 0.01
-    blocks = moved[..., ::8, ::8].flatten(2).std(2)
-    assert blocks.max() > 0.003, "the same stroke everywhere"
+    # over all colors, as one of them is clipped nearly everywhere
+    blocks = moved.mean(1)[..., ::8, ::8]
+    assert blocks.std() > 0.01, "the same stroke everywhere"
 
 
 def test_a_network_gets_noise_and_paints_as_before() -> None:
