@@ -78,6 +78,9 @@ PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
 MARKS_GALLERY, MARKS_VIEW = 4096, 1024  # features of a style that marks are compared with
 COARSE_LAYERS = ("relu2_1", "relu3_1", "relu4_1")  # of pictures of half the size
 MARK_LAYER = "relu3_1"
+# pixels; larger parts of the fine layers are satisfied by a strong edge, and leave a ring of empty
+# paint beside it
+PARTS = {"relu1_1": 16, "relu2_1": 16, "relu3_1": 16, "relu4_1": 32}
 MIN_VIEW = 160  # pixels: smaller views have fewer positions than marks
 
 
@@ -431,7 +434,9 @@ class Round:
         dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         torch.set_float32_matmul_precision("high")
         vgg = PerceptualNetwork("vgg19", load_file(args.folder / "vgg19.safetensors"), dtype)
-        self.objective = Objective(vgg.to(self.device), LossWeights(local=3.0), even_content=True)
+        self.objective = Objective(
+            vgg.to(self.device), LossWeights(local=3.0), even_content=True, parts=PARTS
+        )
         self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
         self.runs: dict[str, Run] = {}
         self.pool: Any = None

@@ -17,9 +17,9 @@ from impasto.models.style import Embedding
 
 MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # Pixels of mirrored padding that are painted and cut off. Losses see black beyond an image's
-# edges, so networks learned to paint another color there. Even, as noise has one position for two
-# pixels.
-MARGIN = 24
+# edges, so networks learned to paint another color there. A multiple of `MULTIPLE`, so that noise
+# has the same phase in a picture and in its tiles.
+MARGIN = 32
 
 GraphVariant = Literal["whole", "frame", "plain", "measuring"]
 """A network as it is, without its normalizations, or up to their statistics."""

@@ -180,8 +180,7 @@ def test_local_term_of_the_objective_by_the_definition() -> None:
     features, wanted = perceptual(picture, STYLE_LAYERS), perceptual(styles, STYLE_LAYERS)
     for i in range(2):
         errors = []
-        # 16 pixels, and 32 at the last layer, in positions
-        for layer, size in zip(STYLE_LAYERS, (16, 8, 4, 4), strict=True):
+        for layer, size in zip(STYLE_LAYERS, (32, 16, 8, 4), strict=True):  # 32 pixels
             y, s = features[layer][i : i + 1], wanted[layer][i : i + 1]
             directions = statistics.principal_directions(statistics.moments(s).cov)
             parted = [

@@ -34,9 +34,7 @@ CONTENT_LAYER = "relu4_1"
 # mean square of normalized features (1 at most) below which a photograph has no content to lose
 MIN_CONTENT_SQUARE = 0.05
 STYLE_WEIGHT = 5.0  # of the canonical objective, J = C + 5 S
-# pixels, side of the parts that `local_loss` compares; larger parts of the fine layers would be
-# satisfied by a strong edge, and leave a ring of empty paint beside it
-PARTS = {"relu1_1": 16, "relu2_1": 16, "relu3_1": 16, "relu4_1": 32}
+PARTS = dict.fromkeys(STYLE_LAYERS, 32)  # pixels, sides of the parts that `local_loss` compares
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,7 @@ class Objective:
         perceptual: the network whose features are compared.
         weights: of the terms. With a weight for `local`, `terms` has the local term too.
         even_content: take `rms_over_positions` for C, as training does.
+        parts: pixels, sides of the parts that the local term compares, by layer.
     """
 
     def __init__(
@@ -98,8 +97,10 @@ class Objective:
         perceptual: PerceptualNetwork,
         weights: LossWeights = LossWeights(),
         even_content: bool = False,
+        parts: Mapping[str, int] = PARTS,
     ) -> None:
         self.perceptual, self.weights, self.even_content = perceptual, weights, even_content
+        self.parts = parts
 
     def __repr__(self) -> str:
         return f"Objective({self.perceptual.name}, {self.weights})"
@@ -118,7 +119,7 @@ class Objective:
         for layer, f in self.perceptual(style, STYLE_LAYERS).items():
             raw = moments(f)
             directions = principal_directions(raw.cov)
-            deviations = _part_deviations(layer, f, directions, style).mean(1)
+            deviations = self._part_deviations(layer, f, directions, style).mean(1)
             projected = Moments(*self.perceptual.project_moments(layer, *raw))
             targets[layer] = LayerStyle(projected, directions, deviations)
         return targets
@@ -172,16 +173,16 @@ class Objective:
             losses.append(moment_loss(Moments(*projected), style[layer].moments))
         return torch.stack(losses).mean(0)
 
-    @staticmethod
-    def _local(features: Mapping[str, Tensor], style: StyleTarget, picture: Tensor) -> Tensor:
+    def _local(self, features: Mapping[str, Tensor], style: StyleTarget, picture: Tensor) -> Tensor:
         losses = []
         for layer, target in style.items():
-            deviations = _part_deviations(layer, features[layer], target.directions, picture)
+            deviations = self._part_deviations(layer, features[layer], target.directions, picture)
             losses.append(local_loss(deviations, target.deviations))
         return torch.stack(losses).mean(0)
 
-
-def _part_deviations(layer: str, f: Tensor, directions: Tensor, picture: Tensor) -> Tensor:
-    """Compute deviations along directions in the parts of a picture: (B, parts, K)."""
-    side = PARTS[layer] * f.shape[2] // picture.shape[2]
-    return local_deviations(project(f, directions), side)
+    def _part_deviations(
+        self, layer: str, f: Tensor, directions: Tensor, picture: Tensor
+    ) -> Tensor:
+        """Compute deviations along directions in the parts of a picture: (B, parts, K)."""
+        side = self.parts[layer] * f.shape[2] // picture.shape[2]
+        return local_deviations(project(f, directions), side)

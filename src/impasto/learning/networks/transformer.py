@@ -22,6 +22,9 @@ EPSILON = 1e-4
 # and left flat gray blobs
 SLOPE = 0.2
 NOISY_BLOCKS = (0, 2)  # residual blocks before which noise is added
+# By pixels a side, filters along a line that are 0 at the highest frequency. Of a mesh along both
+# diagonals, 0.3 periods a pixel down and across, they leave an eighth and a five-hundredth.
+SMOOTHING = {3: (1, 2, 1), 5: (1, 3, 4, 3, 1)}
 COLORS = 3
 PIXEL_CHANNELS = 4 * COLORS  # channels of 2x2 pixels, unshuffled
 
@@ -38,8 +41,7 @@ class Architecture:
             follows.
         up_blocks: residual blocks on the way up, at each level above the coarsest, from coarse to
             fine; empty for none. With them, noise is added at each of these levels too.
-        smoothing: pixels a side of the filter that follows. 3 leaves an eighth of a mesh of pixels
-            two or three apart, and 5 a seventieth.
+        smoothing: pixels a side of the filter that follows, see `SMOOTHING`.
     """
 
     widths: tuple[int, ...]
@@ -205,7 +207,7 @@ class TransformerNetwork(nn.Module):
             else nn.Conv2d(widths[0], PIXEL_CHANNELS, 1, bias=False)
         )
         self.register_buffer(
-            "smoothing", _binomial_kernel(architecture.smoothing), persistent=False
+            "smoothing", _smoothing_kernel(architecture.smoothing), persistent=False
         )
         # index in the embedding of scales and then shifts of the photograph's colors
         self.pixels_start = self.embedding_size
@@ -427,9 +429,9 @@ class _PadOnGpu(torch.autograd.Function):
         return inner, None
 
 
-def _binomial_kernel(taps: int) -> Tensor:
-    """Make a binomial filter of 3 or 5 unshuffled pixels a side: (12, 12, 3, 3)."""
-    weights = {3: (0.25, 0.5, 0.25), 5: (0.0625, 0.25, 0.375, 0.25, 0.0625)}[taps]
+def _smoothing_kernel(taps: int) -> Tensor:
+    """Make the filter of 3 or 5 unshuffled pixels a side that `SMOOTHING` gives: (12, 12, 3, 3)."""
+    weights = [weight / sum(SMOOTHING[taps]) for weight in SMOOTHING[taps]]
     # to a pixel of two, from one of two, in the position before, here or after
     line = torch.zeros(2, 2, 3)
     for target in range(2):
