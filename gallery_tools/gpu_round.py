@@ -885,8 +885,10 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     parity = onnx_export.parity(network, graph, embeddings[0])
     print(name, "differs from its graph by", parity)
     path = network_path(name, args.gallery)
-    before = read_network(path).metadata.get("trained", "") if path.exists() else ""
     rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
+    known = read_network(path) if path.exists() else None
+    # the same network may be written again, with another filter
+    before = known.metadata.get("trained", "") if known and known.hash != code else ""
     card = {
         "trained": f"{before}, then {rounds}" if before else rounds,
         "perceptual": args.perceptual,

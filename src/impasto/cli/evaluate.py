@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from impasto.cli import EXIT_SOME_FAILED, console, evaluate_video, options, vide
 from impasto.cli.requirements import require_learning
 from impasto.errors import TrainingError
 from impasto.files import unwritable_reason
+from impasto.learning.evaluation.measures import MEASURES, Measure
 from impasto.progress import Progress
 from impasto.video.formats import VideoOptions
 
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from impasto.learning.evaluation.experiment import Evaluation, EvaluationSettings
 
 METHODS = "base,small,recolored,double-exposure,painting,lbfgs-25"
-MeasureName = Literal[
-    "canonical",
-    "repetition",
-    "residue",
-    "halo",
-    "palette",
-    "adain",
-    "cfsd",
-    "ssim",
-    "lpips",
-]
-MEASURES = get_args(MeasureName)
 SHOWN_FLAWS = ("repetition gradient", "residue detailed", "evenness", "halo", "palette")
 CLIP_OPTIONS = frozenset({"paintings", "clip", "start", "end", "output", "threads", "json"})
 
@@ -202,7 +191,7 @@ def _evaluate_clip(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _parse_measures(text: str) -> list[MeasureName]:
+def _parse_measures(text: str) -> list[Measure]:
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in MEASURES]:
         raise typer.BadParameter(

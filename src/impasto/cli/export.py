@@ -73,7 +73,7 @@ def export(
     onnx (.onnx) and openvino (.xml, and .bin beside it) take `image`, float32 (1, 3, height,
     width), RGB in 0..1, and give `picture`, the same; with --pixels they take `pixels`, uint8 (1,
     height, width, 3), RGB, and give `painted`, the same. Height and width are multiples of 16,
-    from 32 on. `impasto stylize` mirrors 24 pixels or more beyond each edge first, as
+    from 32 on. `impasto stylize` mirrors 32 pixels or more beyond each edge first, as
     `numpy.pad(..., mode="symmetric")` does, and cuts them off afterwards. Do the same
     for the same painting.
 

@@ -166,7 +166,70 @@ def _quantize(frame: Frame) -> tuple[UInt8, UInt8]:
     return indices, palette
 
 
-class WebPWriter:
+class _MillisecondWriter:
+    """An animation in milliseconds being encoded in memory.
+
+    Encoders do not know the duration of the last frame, so it is corrected in the bytes.
+
+    Args:
+        file: file to write to, from its start.
+        clip: the clip that is painted; its times are those of the new file.
+        container: options of the container, by its format.
+        encoder: name of the encoder, and the order of its colors.
+        first: the first frame, for its size; all others have the same size.
+        options: of the encoder.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        clip: Clip,
+        container: tuple[str, dict[str, str]],
+        encoder: tuple[str, str],
+        first: Frame,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self._file, self._encoded = file, io.BytesIO()
+        name, self._colors = encoder
+        format_name, plays = container
+        self._container = av.open(self._encoded, "w", format=format_name, container_options=plays)
+        self._stream = _add_stream(
+            self._container, name, self._colors, _MILLISECOND, first, options or {}
+        )
+        self._ticks = clip.time_base / _MILLISECOND  # of the file, in one of the clip
+        self._last, self._interval, self._duration = -1, _DEFAULT_DURATION, 0
+
+    def write(self, item: Item) -> None:
+        """Encode a painted frame; packets are ignored."""
+        if not isinstance(item, Frame):
+            return
+        pixels = _rgba(item)
+        if self._colors == "bgra":
+            pixels = np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
+        picture = VideoFrame.from_numpy_buffer(pixels, self._colors)
+        previous = self._last
+        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
+        if previous >= 0:
+            self._interval = self._last - previous
+        self._duration = round(item.duration * self._ticks)
+        picture.time_base = _MILLISECOND
+        self._container.mux(self._stream.encode(picture))
+
+    def close(self) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+        self._file.write(self._correct(self._encoded.getvalue()))
+
+    def _correct(self, encoded: bytes) -> bytes:
+        raise NotImplementedError
+
+
+class WebPWriter(_MillisecondWriter):
     """An animated WebP being written.
 
     Args:
@@ -177,45 +240,15 @@ class WebPWriter:
     """
 
     def __init__(self, file: IO[bytes], clip: Clip, first: Frame, quality: int) -> None:
-        # encoded in memory, as `close` corrects the duration of the last frame
-        self._file, self._encoded = file, io.BytesIO()
-        loop = {"loop": str(clip.loop or 0)}
-        self._container = av.open(self._encoded, "w", format="webp", container_options=loop)
+        container = "webp", {"loop": str(clip.loop or 0)}
         options = {"quality": str(quality)}
-        self._stream = _add_stream(
-            self._container, "libwebp_anim", "bgra", _MILLISECOND, first, options
-        )
-        self._ticks = clip.time_base / _MILLISECOND  # of the file, in one of the clip
-        self._last = -1
-        self._end = 0
+        super().__init__(file, clip, container, ("libwebp_anim", "bgra"), first, options)
 
-    def write(self, item: Item) -> None:
-        """Encode a painted frame; packets are ignored."""
-        if not isinstance(item, Frame):
-            return
-        alpha = np.full(item.rgb.shape[:2], 255, np.uint8) if item.alpha is None else item.alpha
-        picture = VideoFrame.from_numpy_buffer(
-            np.ascontiguousarray(np.dstack([item.rgb[..., ::-1], alpha])), "bgra"
-        )
-        previous = self._last
-        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
-        interval = self._last - previous if previous >= 0 else _DEFAULT_DURATION
-        self._end = self._last + (round(item.duration * self._ticks) or interval)
-        picture.time_base = _MILLISECOND
-        self._container.mux(self._stream.encode(picture))
-
-    def close(self) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        self._file.write(set_end(self._encoded.getvalue(), self._end))
+    def _correct(self, encoded: bytes) -> bytes:
+        return set_end(encoded, self._last + (self._duration or self._interval))
 
 
-class APNGWriter:
+class APNGWriter(_MillisecondWriter):
     """An animated PNG being written, without loss.
 
     Args:
@@ -225,33 +258,11 @@ class APNGWriter:
     """
 
     def __init__(self, file: IO[bytes], clip: Clip, first: Frame) -> None:
-        # encoded in memory, as `close` corrects the duration of the last frame
-        self._file, self._encoded = file, io.BytesIO()
-        plays = {"plays": str(clip.loop or 0)}
-        self._container = av.open(self._encoded, "w", format="apng", container_options=plays)
-        self._stream = _add_stream(self._container, "apng", "rgba", _MILLISECOND, first)
-        self._ticks = clip.time_base / _MILLISECOND  # of the file, in one of the clip
-        self._last, self._last_duration = -1, _DEFAULT_DURATION
+        container = "apng", {"plays": str(clip.loop or 0)}
+        super().__init__(file, clip, container, ("apng", "rgba"), first)
 
-    def write(self, item: Item) -> None:
-        """Encode a painted frame; packets are ignored."""
-        if not isinstance(item, Frame):
-            return
-        picture = VideoFrame.from_numpy_buffer(_rgba(item), "rgba")
-        self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
-        self._last_duration = round(item.duration * self._ticks) or _DEFAULT_DURATION
-        picture.time_base = _MILLISECOND
-        self._container.mux(self._stream.encode(picture))
-
-    def close(self) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: the disk is full.
-        """
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        self._file.write(set_last_delay(self._encoded.getvalue(), self._last_duration))
+    def _correct(self, encoded: bytes) -> bytes:
+        return set_last_delay(encoded, self._duration or _DEFAULT_DURATION)
 
 
 def set_last_delay(png: bytes, milliseconds: int) -> bytes:

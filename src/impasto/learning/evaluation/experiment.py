@@ -21,6 +21,7 @@ from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.evaluation import flaws, lpips, metrics, report
 from impasto.learning.evaluation.inception import Inception, load_inception
+from impasto.learning.evaluation.measures import MEASURES, Measure
 from impasto.learning.evaluation.methods import (
     LBFGSMethod,
     LBFGSRuns,
@@ -32,9 +33,7 @@ from impasto.learning.evaluation.methods import (
 from impasto.learning.evaluation.records import SCORES_FILE, ScoreRecords
 from impasto.learning.evaluation.scorer import (
     CANONICAL,
-    MEASURES,
     SHORT_SIDE,
-    Measure,
     MeasureScorer,
     ObjectiveScorer,
     Pair,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from impasto.images.reading import read
 from impasto.images.resize import resize_short_side
 from impasto.learning.evaluation import flaws, metrics
 from impasto.learning.evaluation.lpips import SqueezeNet
+from impasto.learning.evaluation.measures import Measure
 from impasto.learning.evaluation.metrics import ADAIN_CONTENT_LAYER, ADAIN_LAYERS, CFSD_LAYER
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
 from impasto.learning.networks.perceptual import PerceptualNetwork, tensors_hash
@@ -31,19 +32,6 @@ MAX_CONTENT_TARGETS = 64  # kept in memory, about 12 MB each
 # Identity of the Oxford network. torchvision's network of the same name, which is downloaded where
 # there is no other, was trained separately.
 CANONICAL = "vgg19-bd795e622a801079"
-
-Measure = Literal[
-    "canonical",
-    "repetition",
-    "residue",
-    "halo",
-    "palette",
-    "adain",
-    "cfsd",
-    "ssim",
-    "lpips",
-]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
 FLAWS: frozenset[Measure] = frozenset({"repetition", "residue", "halo", "palette"})
 PIXEL_MEASURES: frozenset[Measure] = FLAWS | {"ssim"}  # they take no network
 Values = dict[str, Any]
