@@ -18,7 +18,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -54,7 +55,7 @@ from impasto.learning.training.weights import LearningWeights, learning_paramete
 from impasto.models.noise import NOISE_SIDE, noise_at
 
 CATALOG = Path(__file__).with_name("gallery.tsv")
-PHOTOS, ART = 1150, 1400  # pictures in a pack
+PHOTOS, ART = 1000, 1100  # pictures in a pack
 SIDES = {"photos": 272, "art": 288, "paintings": 512}  # pixels, short sides
 QUALITIES = {"photos": 66, "art": 66, "paintings": 88}
 VGG_CONVOLUTIONS = 9  # up to conv4_1
@@ -138,7 +139,10 @@ def pack(data: Path, folder: Path) -> None:
             picture.save(folder / kind / f"{name}.webp", quality=QUALITIES[kind])
     tensors = load_file(data / "weights" / "vgg19.safetensors")
     names = sorted(tensors, key=lambda name: int(name.split(".")[1]))[: 2 * VGG_CONVOLUTIONS]
-    save_file({name: tensors[name] for name in names}, folder / "vgg19.safetensors")
+    # cards name the whole network, of which these are the layers that count
+    identity = PerceptualNetwork("vgg19", tensors).identity
+    part = {name: tensors[name] for name in names}
+    save_file(part, folder / "vgg19.safetensors", metadata={"identity": identity})
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {total / 1e6:.1f} MB")
 
@@ -433,7 +437,10 @@ class Round:
         self.device = best_device()
         dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         torch.set_float32_matmul_precision("high")
-        vgg = PerceptualNetwork("vgg19", load_file(args.folder / "vgg19.safetensors"), dtype)
+        weights = args.folder / "vgg19.safetensors"
+        vgg = PerceptualNetwork("vgg19", load_file(weights), dtype)
+        with safe_open(weights, "pt") as file:
+            self.identity = file.metadata()["identity"]
         self.objective = Objective(
             vgg.to(self.device), LossWeights(local=3.0), even_content=True, parts=PARTS
         )
@@ -792,6 +799,10 @@ class Round:
                 "names": self.names,
                 "steps": run.steps,
                 "pictures": run.pictures,
+                "photos": len(list((self.args.folder / "photos").iterdir())),
+                "art": len(list((self.args.folder / "art").iterdir())),
+                "crop": self.args.size,
+                "perceptual": self.identity,
                 "embeddings": means["embeddings"].half().cpu(),
                 "statistics": self.gallery.statistics.float().cpu(),
                 "network": _part(means, "network."),
@@ -867,9 +878,9 @@ def _from_gallery(
 def write(checkpoint: Path, args: argparse.Namespace) -> None:
     """Write a checkpoint as a network of a gallery, with its embeddings in the styles there."""
     from impasto.learning.conversion import onnx_export
-    from impasto.learning.training.style_files import write_merged
-    from impasto.models.network import GALLERY_VERSION, Network, network_path, read_network
-    from impasto.models.style import PHOTO, Style, read_style
+    from impasto.learning.training.gallery import write_network
+    from impasto.models.network import network_path, read_network
+    from impasto.models.style import PHOTO, read_style
 
     state = torch.load(checkpoint, weights_only=True)
     name = state["name"]
@@ -881,52 +892,31 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     )
     with torch.no_grad():
         embeddings = predictor.from_statistics(state["statistics"]) + state["embeddings"].float()
-    code, graph = onnx_export.network_hash(network), onnx_export.to_onnx(network)
-    parity = onnx_export.parity(network, graph, embeddings[0])
-    print(name, "differs from its graph by", parity)
     path = network_path(name, args.gallery)
-    rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
     known = read_network(path) if path.exists() else None
     # the same network may be written again, with another filter
-    before = known.metadata.get("trained", "") if known and known.hash != code else ""
+    again = known and known.hash == onnx_export.network_hash(network)
+    before = known.metadata.get("trained", "") if known and not again else ""
+    rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
+    weights = asdict(WEIGHTS[name])
     card = {
         "trained": f"{before}, then {rounds}" if before else rounds,
-        "perceptual": args.perceptual,
-        "content": f"{PHOTOS} photographs",
-        "art": f"{ART} pictures",
-        "crop": str(CROP),
+        "perceptual": state["perceptual"],
+        "content": f"{state['photos']} photographs",
+        "art": f"{state['art']} pictures",
+        "crop": str(state["crop"]),
         "style_size": str(SIDES["paintings"]),
-        "weights": ", ".join(f"{term} {value:g}" for term, value in asdict(WEIGHTS[name]).items()),
+        "weights": ", ".join(f"{term} {value:g}" for term, value in weights.items()),
         "seed": "0",
     }
-    differences = {f"parity.{precision}": f"{value:.2g}" for precision, value in parity.items()}
-    photo = network.photo_embedding(like=embeddings.mean(0)).numpy()
-    Network(
-        name,
-        code,
-        network.embedding_size,
-        graph,
-        {**card, **differences, "gallery": GALLERY_VERSION},
-        onnx_export.predictor_to_onnx(predictor),
-        photo,
-    ).save(path)
-    version = {f"{name}.gallery": GALLERY_VERSION}
-    style_card = {f"{name}.{key}": value for key, value in card.items()} | version
-    folder = args.gallery / "styles"
-    for style_name, embedding in [(PHOTO, photo), *zip(state["names"], embeddings, strict=True)]:
-        file = folder / f"{style_name}.safetensors"
-        old = read_style(file)
-        facts = {key: value for key, value in old.metadata.items() if "." not in key}
-        facts.pop("format", None)
-        more = version if style_name == PHOTO else style_card
-        style = Style(
-            old.name,
-            {name: np.asarray(embedding, np.float32)},
-            {name: code},
-            facts | more,
-            remembered=old.remembered,
-        )
-        write_merged(style, file)
+    names = [PHOTO, *state["names"]]
+    old = [read_style(args.gallery / "styles" / f"{style}.safetensors") for style in names]
+    styles = [
+        replace(style, metadata={k: v for k, v in style.metadata.items() if "." not in k})
+        for style in old
+    ]
+    parity = write_network(name, network, predictor, embeddings, styles, args.gallery, card)[1]
+    print(name, "differs from its graph by", dict(parity))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -960,7 +950,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     writing = verbs.add_parser("write", help="write checkpoints into a gallery")
     writing.add_argument("checkpoints", type=Path, nargs="+")
     writing.add_argument("--gallery", type=Path, required=True)
-    writing.add_argument("--perceptual", default="vgg19-bd795e622a801079")
     args = parser.parse_args(arguments)
     if args.verb == "write":
         for checkpoint in args.checkpoints:

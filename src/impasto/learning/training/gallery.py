@@ -1,6 +1,7 @@
 """The recipe of a gallery: one network with an embedding for each painting."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -252,32 +253,61 @@ def write_gallery(
     Returns:
         The styles as they are written, and the result of `onnx_export.parity`.
     """
-    embeddings, network = trainer.averaged()["embeddings"], trainer.averaged_network()
+    predictor = trainer.averaged_predictor() if trainer.predictor else None
+    itself = {"title": "The photograph itself", "artist": "", "year": "", "source": ""}
+    styles = [Style(PHOTO, {}, {}, itself)]
+    styles += [
+        Style(painting.name, {}, {}, dict(painting.metadata), remembered=painting.remembered)
+        for painting in paintings
+    ]
+    embeddings = trainer.averaged()["embeddings"]
+    return write_network(
+        name, trainer.averaged_network(), predictor, embeddings, styles, folder, card
+    )
+
+
+def write_network(
+    name: str,
+    network: TransformerNetwork,
+    predictor: StylePredictor | None,
+    embeddings: Tensor,
+    styles: Sequence[Style],
+    folder: Path,
+    card: Mapping[str, str],
+) -> tuple[list[Style], Mapping[str, float]]:
+    """Write a network to a gallery, and its embeddings to the styles there.
+
+    Args:
+        name: of the network.
+        network: the network.
+        predictor: of its embeddings, if it has one.
+        embeddings: (styles, embedding_size).
+        styles: `photo`, then one for each embedding, with facts and what they remember.
+        folder: of the gallery.
+        card: how the network was trained.
+
+    Returns:
+        The styles as they are written, and the result of `onnx_export.parity`.
+    """
     code, graph = onnx_export.network_hash(network), onnx_export.to_onnx(network)
     parity = onnx_export.parity(network, graph, embeddings[0])
     differences = {f"parity.{precision}": f"{value:.2g}" for precision, value in parity.items()}
-    predictor = (
-        onnx_export.predictor_to_onnx(trainer.averaged_predictor()) if trainer.predictor else b""
-    )
-    photo = network.photo_embedding(like=embeddings.mean(0)).numpy()
+    predictor_graph = onnx_export.predictor_to_onnx(predictor) if predictor else b""
+    photo = network.photo_embedding(like=embeddings.mean(0))
     facts = {**card, **differences, "gallery": GALLERY_VERSION}
-    Network(name, code, network.embedding_size, graph, facts, predictor, photo).save(
+    Network(name, code, network.embedding_size, graph, facts, predictor_graph, photo.numpy()).save(
         network_path(name, folder)
     )
     version = {f"{name}.gallery": GALLERY_VERSION}
-    itself = {"title": "The photograph itself", "artist": "", "year": "", "source": "", **version}
-    styles = [Style(PHOTO, {name: photo}, {name: code}, itself)]
-    style_card = {f"{name}.{key}": value for key, value in card.items()} | version
-    for painting, embedding in zip(paintings, embeddings, strict=True):
-        styles.append(
-            Style(
-                painting.name,
-                {name: embedding.numpy()},
-                {name: code},
-                dict(painting.metadata) | style_card,
-                remembered=painting.remembered,
-            )
+    style_card = {f"{name}.{key}": value for key, value in card.items()}
+    written = []
+    for style, embedding in zip(styles, [photo, *embeddings], strict=True):
+        more = version if style.name == PHOTO else style_card | version
+        learned = replace(
+            style,
+            embeddings={name: embedding.numpy()},
+            hashes={name: code},
+            metadata=dict(style.metadata) | more,
         )
-    return [
-        write_merged(style, folder / "styles" / f"{style.name}.safetensors") for style in styles
-    ], parity
+        written.append(write_merged(learned, folder / "styles" / f"{style.name}.safetensors"))
+    return written, parity
