@@ -93,8 +93,8 @@ def stylize(
         regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a `Region`.
         size: pixels of the painting's shorter side; smaller photos keep their size.
         wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
-        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is
-            "large" where every style has it, else "base".
+        network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
+            first of these that has every style.
         stylizer: paints in place of the one that `network` names.
 
     Returns:
@@ -158,8 +158,8 @@ def stylize_files(
         quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
         overwrite: replace outputs that exist.
         report: a file of JSON lines, one for each input; the same report resumes a run.
-        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is
-            "large" where every style has it, else "base"; for videos it is "base".
+        network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
+            first of these that has every style; for videos, "small" comes before "large".
         stylizer: paints in place of the one that `network` names.
         on_progress: called with the progress of the file in work.
 

@@ -44,20 +44,20 @@ def test_json(paint: Paint, photo_file: Path) -> None:
         "input": str(photo_file),
         "output": str(photo_file.with_name("photo.starry-night.jpg")),
         "style": "starry-night",
-        "network": "large",
+        "network": "base",
         "width": 64,
         "height": 48,
     }
 
 
 def test_the_network_is_one_that_the_style_has(paint: Paint, photo_file: Path) -> None:
-    style, base = gallery_style("udnie"), load_shipped("base")
+    style, large = gallery_style("udnie"), load_shipped("large")
     path = photo_file.with_name("mine.safetensors")
-    Style("mine", {"base": style.embedding(base)}, {"base": base.hash}).save(path)
+    Style("mine", {"large": style.embedding(large)}, {"large": large.hash}).save(path)
     (record,) = paint(photo_file, "--json", style=str(path)).records
-    assert record["network"] == "base"
+    assert record["network"] == "large"
     (record,) = paint(photo_file, "--json", "--overwrite", style=f"{path}:0.5,udnie:0.5").records
-    assert record["network"] == "base"
+    assert record["network"] == "large"
 
 
 def test_a_network_that_the_style_lacks(impasto: Run, photo_file: Path) -> None:

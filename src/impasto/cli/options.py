@@ -62,27 +62,33 @@ Color = Annotated[
         rich_help_panel=COMMON,
     ),
 ]
+NETWORK_HELP = (
+    "Choose the network: base; large, which is slower and nearer to the manner of a style, and"
+    " keeps less of the subject; small, the fastest, for video; or a network file, such as one of"
+    " an older gallery."
+)
 Network = Annotated[
     str,
     typer.Option(
         "--network",
         "-n",
-        metavar="large|base|small|FILE",
-        help="Choose the network: large, the best, for pictures; base, which is four times as"
-        " fast; small, which is faster still, for video; or a network file, such as one of an"
-        " older gallery.",
+        metavar="base|large|small|FILE",
+        help=NETWORK_HELP,
         rich_help_panel=COMMON,
     ),
 ]
-DefaultNetwork = Annotated[
+DefaultNETWORK_HELP = (
+    "Choose the network: base; large, which is slower and nearer to the manner of a style, and"
+    " keeps less of the subject; small, the fastest, for video; or a network file, such as one of"
+    " an older gallery."
+)
+Network = Annotated[
     str,
     typer.Option(
         "--network",
         "-n",
-        metavar="auto|large|base|small|FILE",
-        help="Choose the network: large, the best, for pictures; base, which is four times as"
-        " fast; small, which is faster still, for video; or a network file, such as one of an"
-        " older gallery. auto is large where the style has it, else base, and for videos base.",
+        metavar="auto|base|large|small|FILE",
+        help=f"{NETWORK_HELP} auto is the first of base, large and small that has every style.",
         rich_help_panel=COMMON,
     ),
 ]

@@ -31,8 +31,8 @@ class LoadedNetwork:
     keeps, and a `RemadeStyleWarning` says so once.
 
     Args:
-        network: "large" (the best, for photos), "base" (four times as fast) or "small" (faster
-            still, for video), the path of a network file, or a `Network`.
+        network: "base", "large" (slower, and nearer to the manner of a style) or "small" (the
+            fastest, for video), the path of a network file, or a `Network`.
         engine: "auto", "openvino" or "onnxruntime".
         threads: number of threads to compute with; by default all usable cores.
         precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (faster, a
