@@ -59,7 +59,7 @@ def main() -> None:
     ]
     (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(
-        f"{len(names)} styles: {DOCS / 'gallery.md'}, {DOCS / 'gallery.jpg'}, "
+        f"{len(names)} styles: {DOCS / 'reference' / 'gallery.md'}, {DOCS / 'gallery.jpg'}, "
         f"{GALLERY / 'previews'}"
     )
 

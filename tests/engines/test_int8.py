@@ -116,15 +116,9 @@ def test_ranges_are_of_nearly_all_that_was_seen_and_hold_0() -> None:
     assert found["picture"][1] == pytest.approx(np.quantile(runs[1][0], 1 - OUTLIER_SHARE))
 
 
-def skip_without_ranges(stylizer: Stylizer) -> None:
-    if stylizer.network.name == "large":
-        pytest.skip("the ranges of large are not measured")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("style", ["starry-night", "great-wave", "photo"])
 def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str) -> None:
-    skip_without_ranges(stylizer)
     exact, quick = (
         Stylizer(stylizer.network, "openvino", precision=precision) for precision in ("f32", "int8")
     )
@@ -139,7 +133,6 @@ def test_pictures_are_hardly_other(stylizer: Stylizer, scene: UInt8, style: str)
 @pytest.mark.slow
 def test_held_statistics_too(stylizer: Stylizer, scene: UInt8) -> None:
     """As of videos and tiles."""
-    skip_without_ranges(stylizer)
     painted = []
     for precision in ("f32", "int8"):
         prepared = Stylizer(stylizer.network, "openvino", precision=precision).prepare(
@@ -172,7 +165,6 @@ def test_onnxruntime_has_no_int8() -> None:
 
 
 def test_a_network_file_keeps_its_ranges(stylizer: Stylizer, tmp_path: Path) -> None:
-    skip_without_ranges(stylizer)
     from impasto.models.network import read_network
 
     stylizer.network.save(tmp_path / "copy.safetensors")

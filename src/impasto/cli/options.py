@@ -77,12 +77,7 @@ Network = Annotated[
         rich_help_panel=COMMON,
     ),
 ]
-DefaultNETWORK_HELP = (
-    "Choose the network: base; large, which is slower and nearer to the manner of a style, and"
-    " keeps less of the subject; small, the fastest, for video; or a network file, such as one of"
-    " an older gallery."
-)
-Network = Annotated[
+DefaultNetwork = Annotated[
     str,
     typer.Option(
         "--network",
