@@ -46,14 +46,23 @@ SECTIONS = (
         "zero-shot",
         "Zero-shot: any picture as a style, at once",
         "Eight paintings that nothing was trained on, beside baselines that paint nothing.",
-        "VALIDATION --photos PHOTOS --every 2 -m base,small,recolored,double-exposure,painting "
-        "--measures canonical",
+        "VALIDATION --photos PHOTOS --every 2 -m large,base,small,recolored,double-exposure,"
+        "painting --measures canonical",
     ),
     Section(
         "gallery",
-        "The gallery, `small` against `base`, bold against subdued",
+        "The gallery by all networks, bold against subdued",
         "All styles that ship, as they were trained.",
-        "PAINTINGS --photos PHOTOS --every 4 -m base@gallery,small@gallery --measures canonical",
+        "PAINTINGS --photos PHOTOS --every 4 -m large@gallery,base@gallery,small@gallery "
+        "--measures canonical",
+    ),
+    Section(
+        "flaws",
+        "Flaws that any eye sees",
+        "Eight styles (great-wave, the-kiss, starry-night, composition-vii, reverie, the-scream, "
+        "udnie, woman-with-a-hat) on four photographs.",
+        "EIGHT PAINTINGS --photos FOUR PHOTOS -m large@gallery,base@gallery,small@gallery "
+        "--measures canonical,repetition,residue,halo,palette",
     ),
     Section(
         "optimization",

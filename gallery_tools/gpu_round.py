@@ -16,7 +16,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
@@ -61,18 +61,10 @@ QUALITIES = {"photos": 66, "art": 66, "paintings": 88}
 VGG_CONVOLUTIONS = 9  # up to conv4_1
 
 NETWORKS = ("large", "base", "small")
-TURNS = (
-    "large",
-    "base",
-    "large",
-    "large",
-    "small",
-    "large",
-    "base",
-)  # whose step it is, again and again
+TURNS = "large,base,large,large,small,large,base"  # whose step it is, again and again
 HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of new predictors
 CROP = 288  # pixels
-COMPILE_SECONDS = 70  # after which a part is used as it is; `large` takes longer
+COMPILE_SECONDS = 70  # after which the perceptual network is used as it is
 COMPILE_ERROR = 0.1  # of gradients, relative: bfloat16 alone makes some hundredths
 FLAT_SHARE = 1 / 12  # of a batch: generated skies, on which repetitions are measured
 PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
@@ -394,7 +386,6 @@ class Run:
     Attributes:
         name: of the network.
         network: as it learns.
-        painter: the same, compiled.
         predictor: as it learns; statistics are computed elsewhere.
         weights: what learns, with `embeddings` as differences to predictions.
         batch: pictures a step.
@@ -408,7 +399,6 @@ class Run:
 
     name: str
     network: TransformerNetwork
-    painter: Any
     predictor: StylePredictor
     weights: LearningWeights
     batch: int
@@ -442,7 +432,10 @@ class Round:
         with safe_open(weights, "pt") as file:
             self.identity = file.metadata()["identity"]
         self.objective = Objective(
-            vgg.to(self.device), LossWeights(local=3.0), even_content=True, parts=PARTS
+            vgg.to(self.device),
+            LossWeights(local=RoundWeights.local),
+            even_content=True,
+            parts=PARTS,
         )
         self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
         self.runs: dict[str, Run] = {}
@@ -459,15 +452,8 @@ class Round:
         # from here on, the same shapes come again and again
         torch.backends.cudnn.benchmark = True
         self.perceptual: Any = self.objective.perceptual
-        picture = pixels(self.content.crops[-args.batch :]).requires_grad_()
-        self.perceptual = self.compiled(
-            "perceptual",
-            self.objective.perceptual,
-            [picture],
-            lambda module, _: sum(
-                (f.float() ** 2).mean() for f in module(picture, STYLE_LAYERS).values()
-            ),
-        )
+        if args.compile:
+            self.perceptual = self.compiled()
 
     def say(self, *words: object) -> None:
         """Print a line with the time since the start."""
@@ -475,49 +461,36 @@ class Round:
 
     # Starting
 
-    def compiled(
-        self, name: str, module: nn.Module, parameters: Iterable[Tensor], run: Callable[..., Any]
-    ) -> Any:
-        """Compile a part, or leave it as it is where that fails, takes long, or changes gradients.
+    def compiled(self) -> Any:
+        """Compile the perceptual network, where that works, ends soon, and keeps gradients.
 
-        Args:
-            name: of the part.
-            module: the part.
-            parameters: whose gradients are compared.
-            run: computes something by the part as it is given.
+        `large` itself took longer to compile than that saved.
         """
-        if name not in self.args.compile.split(","):
-            return module
-        torch.manual_seed(2)
-        parameters = [p for p in parameters if p.requires_grad]
+        picture = pixels(self.content.crops[-self.args.batch :]).requires_grad_()
 
-        def gradients(part: Any) -> Tensor:
-            for p in parameters:
-                p.grad = None
-            (run(part, self) ** 2).mean().backward()
-            found = [p.grad.flatten().float() for p in parameters if p.grad is not None]
-            return torch.cat([gradient.detach().clone() for gradient in found])
+        def gradient(network: Any) -> Tensor:
+            features = network(picture, STYLE_LAYERS).values()
+            loss = torch.stack([f.float().square().mean() for f in features]).sum()
+            return torch.autograd.grad(loss, picture)[0]
 
         def give_up(*_: object) -> None:
             raise TimeoutError("it takes too long")
 
-        expected = gradients(module)
+        network = self.objective.perceptual
+        expected = gradient(network)
         signal.signal(signal.SIGALRM, give_up)
         signal.alarm(COMPILE_SECONDS)
         try:
-            compiled = torch.compile(module, dynamic=False)
-            error = (gradients(compiled) - expected).norm() / expected.norm()
-            self.say("compiled", name, f"error {error.item():.4f}")
-            usable = error.item() < COMPILE_ERROR
-        except Exception as problem:  # whatever it is, the part works as it is
-            self.say("not compiled:", name, f"{type(problem).__name__}: {problem}"[:300])
+            compiled = torch.compile(network, dynamic=False)
+            error = (gradient(compiled) - expected).norm().item() / expected.norm().item()
+            self.say(f"compiled, error {error:.4f}")
+        except Exception as problem:  # whatever it is, the network works as it is
+            self.say(f"not compiled: {type(problem).__name__}: {problem}"[:300])
             torch._dynamo.reset()
-            usable = False
+            return network
         finally:
             signal.alarm(0)
-        for p in parameters:
-            p.grad = None
-        return compiled if usable else module
+        return compiled if error < COMPILE_ERROR else network
 
     def start(self, name: str) -> None:
         """Start a network: from a checkpoint, from the gallery, or from nothing."""
@@ -552,26 +525,8 @@ class Round:
         parameter = nn.Parameter(embeddings.to(torch_device))
         weights = LearningWeights(learning_parameters(parameter, network, predictor), settings)
         batch = args.batch
-        painter = self.compiled(
-            name, network, weights.parameters.values(), partial(self._try, network)
-        )
-        self.runs[name] = Run(name, network, painter, predictor, weights, batch, steps, pictures)
+        self.runs[name] = Run(name, network, predictor, weights, batch, steps, pictures)
         self.runs[name].eager = args.eager or torch_device.type != "cuda"
-
-    @staticmethod
-    def _try(network: TransformerNetwork, module: Any, whole: "Round") -> Tensor:
-        """Paint some crops by a network as it is, or compiled."""
-        numbers = torch.arange(whole.args.batch, device=whole.device)
-        photos = pixels(whole.content.crops[-whole.args.batch :])
-        generator = torch.Generator(whole.device).manual_seed(1)
-        embeddings = network.neutral_embedding().to(whole.device).repeat(len(numbers), 1)
-        embeddings += 0.1 * torch.randn(
-            embeddings.shape, generator=generator, device=embeddings.device
-        )
-        size = photos.shape[-1] // 2
-        noise = whole.noise[:, :, :size, :size].repeat(len(numbers), 1, 1, 1)
-        with whole.autocast():
-            return module(photos, embeddings, noise).float()
 
     # A step
 
@@ -664,7 +619,7 @@ class Round:
     def paint(self, run: Run, photos: Tensor, embeddings: Tensor, noise: Tensor) -> Tensor:
         """Paint photographs, in the type of the perceptual network."""
         with self.autocast():
-            pictures = run.painter(photos, embeddings, noise).float()
+            pictures = run.network(photos, embeddings, noise).float()
         return pictures.contiguous(memory_format=torch.channels_last)
 
     def autocast(self) -> torch.autocast:
@@ -936,12 +891,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--resume", help="folder of checkpoints to go on from")
     running.add_argument("--networks", default=",".join(NETWORKS))
-    running.add_argument("--turns", default=",".join(TURNS))
+    running.add_argument("--turns", default=TURNS)
     running.add_argument("--batch", type=int, default=48)
     running.add_argument("--crops", type=int, default=7000)
     running.add_argument("--views", type=int, default=6000)
     running.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates")
-    running.add_argument("--compile", default="perceptual", help="parts to compile")
+    running.add_argument("--no-compile", dest="compile", action="store_false")
     running.add_argument("--eager", action="store_true", help="record no steps")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")

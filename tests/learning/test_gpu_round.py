@@ -19,8 +19,7 @@ from learning.tiny import texture, vgg_tensors
 
 SCRIPT = Path(__file__).parents[2] / "gallery_tools" / "gpu_round.py"
 TINY = [
-    "--compile",
-    "none",
+    "--no-compile",
     "--batch",
     "4",
     "--crops",
