@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from impasto.learning.training import loop
+from impasto.learning.training.checkpoints import has_checkpoint
 from impasto.progress import Progress
 from learning.tiny import tiny_trainer
 
@@ -23,7 +24,7 @@ def main(checkpoint: Path, steps: int = STEPS, seconds: float = 0.0) -> None:
     torch.set_num_threads(1)
     loop.CHECKPOINT_SECONDS = 0.0  # after every step
     trainer = tiny_trainer(steps=STEPS)
-    if checkpoint.exists():
+    if has_checkpoint(checkpoint):
         trainer.load(checkpoint)
     start = trainer.step
     print(start, flush=True)

@@ -79,4 +79,4 @@ def test_a_gallery_may_lack_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_other_network_is_itself() -> None:
     for network in (*NETWORKS, "networks/old.safetensors"):
         assert resolve_network(network, mixes("great-wave")) == network
-    assert resolve_network(AUTO, mixes("great-wave")) == "large"
+    assert resolve_network(AUTO, mixes("great-wave")) == "base"

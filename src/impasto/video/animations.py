@@ -205,7 +205,7 @@ class _MillisecondWriter:
             return
         pixels = _rgba(item)
         if self._colors == "bgra":
-            pixels = np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
+            pixels = pixels.take([2, 1, 0, 3], axis=2)  # PyAV refuses the strides of an index
         picture = VideoFrame.from_numpy_buffer(pixels, self._colors)
         previous = self._last
         self._last = picture.pts = max(round(item.pts * self._ticks), self._last + 1)
