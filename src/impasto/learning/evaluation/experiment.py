@@ -155,27 +155,35 @@ class Experiment:
         for photo in self.photos:
             for painting in self.paintings:
                 pair = Pair(photo, painting, self.scorer.canonical.short)
-                if "repetition" in self.scorer.measures and photo == self.photos[0]:
-                    self._measure_smooth(painting)
                 for method in self.methods:
                     try:
                         yield self._score(pair, method)
                     except ImpastoError as error:
                         yield error
 
-    def _measure_smooth(self, painting: Path) -> None:
-        """Paint smooth pictures by all methods, and keep how much their paintings repeat.
+    def _measure_smooth(self, painting: Path, method: Method) -> Values:
+        """Paint smooth pictures, and measure how much their paintings repeat; once each.
 
         A method that cannot paint them has no such values: another tool's folder may lack them.
         """
-        pictures = flaws.smooth_pictures(self.scorer.canonical.short)
-        for path, (name, pixels) in zip(self.smooth, pictures.items(), strict=True):
-            write(path, Picture(pixels))
+        key = painting, method.label
+        if "repetition" not in self.scorer.measures or key in self._smooth:
+            return self._smooth.get(key, {})
+        measured = self._smooth[key] = {}
+        for name, path in self._smooth_files.items():
             pair = Pair(path, painting, self.scorer.canonical.short)
-            for method in self.methods:
-                with suppress(ImpastoError):
-                    values = self._score_smooth(pair, method, f"repetition {name}")
-                    self._smooth.setdefault((painting, method.label), {}).update(values)
+            with suppress(ImpastoError):
+                measured.update(self._score_smooth(pair, method, f"repetition {name}"))
+        return measured
+
+    @cached_property
+    def _smooth_files(self) -> dict[str, Path]:
+        """Write the smooth pictures; return their files by name."""
+        pictures = flaws.smooth_pictures(self.scorer.canonical.short)
+        files = dict(zip(pictures, self.smooth, strict=True))
+        for name, path in files.items():
+            write(path, Picture(pictures[name]))
+        return files
 
     def _score_smooth(self, pair: Pair, method: Method, column: str) -> Values:
         identity, path = self._identify(pair, method)
@@ -201,7 +209,7 @@ class Experiment:
         identity, path = self._identify(pair, method)
         values = self._paint(pair, method, identity, path)
         values |= self._measure(pair, method, identity, path)
-        values |= self._smooth.get((pair.painting, method.label), {})
+        values |= self._measure_smooth(pair.painting, method)
         if self._runs and "J" in values:
             curve = self._curve(pair, self._conditions(pair), self._runs)
             values[EQUIVALENT_ITERATIONS] = equivalent_iterations(values["J"], curve)
