@@ -57,7 +57,12 @@ def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         monkeypatch.setattr(EXPORTED, exports.in_earnest)
 
 
-@pytest.fixture(scope="session", params=SHIPPED)
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name == "large" else []) for name in SHIPPED
+    ],
+)
 def stylizer(request: pytest.FixtureRequest) -> Stylizer:
     """A stylizer of each network that ships, in the precision that this machine takes by
     default."""

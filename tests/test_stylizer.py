@@ -38,6 +38,7 @@ def test_any_size_is_kept(stylizer: Stylizer, height: int, width: int) -> None:
     assert np.array_equal(picture, kept), "the photograph itself was changed"
 
 
+@pytest.mark.slow
 def test_edges_are_painted_as_the_rest(stylizer: Stylizer) -> None:
     """A picture that goes on in its own mirror image has no edge there: what is painted at it is
     what there would be."""

@@ -130,6 +130,7 @@ def test_a_real_process_says_one_line(tmp_path: Path) -> None:
     assert len(done.out.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> None:
     size = (40_000, 16)
     Image.effect_noise(size, 90).convert("RGB").save(tmp_path / "strip.png")
@@ -141,6 +142,7 @@ def test_a_strip_40000_pixels_long_is_painted(impasto: Run, tmp_path: Path) -> N
         assert painted.size == size
 
 
+@pytest.mark.slow
 def test_a_strip_of_single_pixels_is_painted(impasto: Run, tmp_path: Path) -> None:
     Image.effect_noise((1, 40_000), 90).convert("RGB").save(tmp_path / "strip.png")
     done = impasto(
@@ -172,6 +174,7 @@ def test_a_huge_file_that_is_cut_short(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_huge_file(
     impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ def test_outputs_that_cannot_be(
     assert list(photo_file.parent.iterdir()) == [photo_file]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("arguments", [("styles",), ("styles", "--json"), ("doctor",)])
 def test_results_into_a_full_disk(arguments: tuple[str, ...]) -> None:

@@ -27,6 +27,7 @@ def test_benchmark(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
             assert 20 < record["peak_mb"] < 2000
 
 
+@pytest.mark.slow
 def test_benchmark_by_itself_times_all_engines_and_int8(
     impasto: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,6 +41,7 @@ def test_benchmark_by_itself_times_all_engines_and_int8(
     assert ways[-1] == ["openvino", "int8"]
 
 
+@pytest.mark.slow
 def test_benchmark_against_johnson(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", tuple(SHIPPED[:1]))
     arguments = (

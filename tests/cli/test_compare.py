@@ -25,6 +25,7 @@ def folder(photo_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return photo_file.parent
 
 
+@pytest.mark.slow
 def test_a_sheet(impasto: Run, folder: Path) -> None:
     arguments = (
         "compare",
@@ -65,6 +66,7 @@ def test_a_sheet(impasto: Run, folder: Path) -> None:
     assert done.code == 0 and done.out.startswith("compare.jpg (") and ", 8 paintings, " in done.out
 
 
+@pytest.mark.slow
 def test_mixes_and_several_photographs(impasto: Run, folder: Path) -> None:
     Image.fromarray(photo(64, 48)).save("second.png")
     styles = ("-s", "udnie:0.7,the-scream:0.3", "-s", "reverie, udnie")
@@ -97,6 +99,7 @@ def test_before_and_after(impasto: Run, folder: Path) -> None:
     assert (record["width"], record["height"]) == (32, 24)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_a_sweep(impasto: Run, folder: Path, suffix: str) -> None:
     (record,) = impasto(

@@ -14,6 +14,7 @@ from impasto.models.network import NETWORKS, load_shipped
 from impasto.stylizer import Stylizer
 
 
+@pytest.mark.slow
 def test_a_report_has_what_is_needed_and_no_paths(
     impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ def results(place: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 def test_another_network_of_the_same_name(
     impasto: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +299,7 @@ def test_flaws_without_the_canonical_objective(run: Run, place: Path) -> None:
     assert "canonical" not in (place / "out" / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_smooth_pictures_are_painted_once(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -419,6 +421,7 @@ def test_what_is_missing_is_left_out_and_said(run: Run, place: Path) -> None:
     assert results(place)["recolored"]["pairs"] == 1
 
 
+@pytest.mark.slow
 def test_a_failed_pair_is_one_line(run: Run, place: Path) -> None:
     (place / "photos" / "b.png").write_text("Dear Sir or Madam,")
     Image.fromarray(texture(9)).save(place / "paintings" / "unknown.png")

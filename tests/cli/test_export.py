@@ -18,6 +18,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     done = impasto("export", "starry-night", "--network", "small")
     assert (done.code, done.err) == (0, "")
@@ -31,6 +32,7 @@ def test_a_style_as_onnx(impasto: Run, folder: Path) -> None:
     assert impasto("export", "starry-night", "--network", "small", "--overwrite").code == 0
 
 
+@pytest.mark.slow
 def test_the_record(impasto: Run, folder: Path) -> None:
     (record,) = impasto(
         "export", "great-wave", "-n", "small", "--pixels", "-o", "wave.onnx", "--json"
@@ -49,6 +51,7 @@ def test_the_record(impasto: Run, folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_openvino_writes_two_files(impasto: Run, folder: Path) -> None:
     pytest.importorskip("openvino")
     Path("wave.bin").touch()

@@ -96,6 +96,7 @@ def test_it_paints_videos(impasto: Run, style: Path, tmp_path: Path) -> None:
     assert len(frames_of(tmp_path / "painted.mp4")) == 4
 
 
+@pytest.mark.slow
 def test_it_is_timed(impasto: Run, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ())
     quick = (

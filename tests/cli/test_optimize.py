@@ -85,6 +85,7 @@ def test_a_painting_beside_its_photograph(optimize: Optimize) -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_starts_from_what_stylize_paints(impasto: Run, optimize: Optimize) -> None:
     assert optimize("style.png", "-o", "one.png").code == 0
     done = impasto(

@@ -273,6 +273,7 @@ def test_stroke(paint: Paint, photo_file: Path) -> None:
     assert np.abs(painted[2] - painted[1]).mean() > 2
 
 
+@pytest.mark.slow
 def test_a_huge_file_is_painted_in_tiles(
     paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

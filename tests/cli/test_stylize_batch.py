@@ -57,6 +57,7 @@ def test_folders_are_mirrored(impasto: Run, tmp_path: Path) -> None:
     assert done.out.count("kept") == 4
 
 
+@pytest.mark.slow
 def test_what_would_share_a_painting_does_not(impasto: Run, tmp_path: Path) -> None:
     """Each becomes its own photograph's, also when one of them is painted in a run of its own."""
     save(tmp_path, "a.gif", "a.jpg", "a.png", "b.gif")
@@ -87,6 +88,7 @@ def test_files_of_one_name_from_several_folders(impasto: Run, tmp_path: Path) ->
     ]
 
 
+@pytest.mark.slow
 def test_odd_names(impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = [
         "-dash.png",
@@ -163,6 +165,7 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     assert len(rows(log)) == 4 and rows(log)[-1]["output"].endswith("b.udnie.png")
 
 
+@pytest.mark.slow
 def test_what_failed_for_want_of_something_is_painted_when_it_is_there(
     impasto: Run, tmp_path: Path
 ) -> None:
@@ -206,6 +209,7 @@ def test_a_folder_of_one_picture_is_a_folder(impasto: Run, tmp_path: Path) -> No
     assert names(tmp_path / "painted") == ["a.udnie.png"]
 
 
+@pytest.mark.slow
 def test_no_style_and_no_mask_is_painted_over(impasto: Run, tmp_path: Path) -> None:
     photograph, style, mask = save(tmp_path, "a.png", "style.png", "mask.png")
     before = [path.read_bytes() for path in (style, mask)]
@@ -219,6 +223,7 @@ def test_no_style_and_no_mask_is_painted_over(impasto: Run, tmp_path: Path) -> N
     assert [path.read_bytes() for path in (style, mask)] == before
 
 
+@pytest.mark.slow
 def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_path: Path) -> None:
     inputs = save(tmp_path, "a.png", "b.png")
     (tmp_path / "a.udnie.png").write_bytes(b"")
@@ -295,6 +300,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
 # Several styles
 
 
+@pytest.mark.slow
 def test_several_styles(impasto: Run, tmp_path: Path) -> None:
     paths = save(tmp_path / "in", "a.png", "b.png")
     report = tmp_path / "report.jsonl"

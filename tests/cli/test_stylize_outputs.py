@@ -29,6 +29,7 @@ def test_output_is_a_folder(paint: Paint, photo_file: Path, exists: bool) -> Non
     assert names(folder) == ["photo.starry-night.jpg"]
 
 
+@pytest.mark.slow
 def test_several_inputs(paint: Paint, photo_file: Path) -> None:
     (second,) = copies(photo_file, "second.jpg")
     out = photo_file.parent / "out.d"
@@ -46,6 +47,7 @@ def test_a_glob_as_input(paint: Paint, photo_file: Path, pattern: str, count: in
     assert len(names(photo_file.parent / "out")) == count
 
 
+@pytest.mark.slow
 def test_a_folder_painted_again_is_as_it_was(paint: Paint, photo_file: Path) -> None:
     """Paintings of the first run are no photographs of the second."""
     paint(photo_file.parent)
@@ -59,6 +61,7 @@ def test_a_folder_painted_again_is_as_it_was(paint: Paint, photo_file: Path) -> 
     assert names(photo_file.parent) == list(after_one)
 
 
+@pytest.mark.slow
 def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: Path) -> None:
     for style in ("starry-night", "udnie", "starry-night"):
         done = impasto("stylize", photo_file.parent, "-s", style, "--overwrite")
@@ -73,6 +76,7 @@ def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Pa
     assert names(photo_file.parent) == ["photo.great-wave.jpg", "photo.jpg", "photo.udnie.jpg"]
 
 
+@pytest.mark.slow
 def test_a_photograph_with_the_name_of_a_style_is_one(impasto: Run, photo_file: Path) -> None:
     (one,) = copies(photo_file, "alone/holiday.udnie.jpg")
     impasto("stylize", one.parent, "-s", "great-wave")

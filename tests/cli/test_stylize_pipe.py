@@ -14,6 +14,7 @@ from PIL import Image
 from impasto.images.reading import read
 
 
+@pytest.mark.slow
 def test_from_standard_input_to_standard_output(tmp_path: Path) -> None:
     for form in ("PNG", "JPEG", "GIF"):
         buffer = io.BytesIO()

@@ -55,6 +55,7 @@ def train(
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "file", "name"),
     [
@@ -70,6 +71,7 @@ def test_the_name_of_a_style(
     assert read_style(Path(file)).name == name
 
 
+@pytest.mark.slow
 def test_two_styles_of_one_picture_paint_side_by_side(
     train: Train, impasto: Run, photo_file: Path
 ) -> None:
@@ -93,6 +95,7 @@ def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
 # Colors
 
 
+@pytest.mark.slow
 def test_a_style_remembers_the_colors_it_is_for(
     train: Train, impasto: Run, photo_file: Path
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_style_remembers_the_colors_it_is_for(
     assert (one == two).all() and (one != other).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "left"), [("linear-mkl", None), ("luminance", "luminance")])
 def test_a_picture_is_learned_in_the_colors_of_a_photograph(
     train: Train, photo_file: Path, mode: str, left: str | None, scene: UInt8
@@ -155,6 +159,7 @@ def made_for_another(path: Path) -> Style:
     return style
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "kept"), [([], True), (["--keep-pictures"], True), (["--no-keep-pictures"], False)]
 )
@@ -182,6 +187,7 @@ def test_a_gallery_does_not_unless_asked(
     assert (read_style(Path("mine/styles/photo.safetensors")).picture is not None) == kept
 
 
+@pytest.mark.slow
 def test_a_style_file_is_learned_anew_in_place(
     train: Train, impasto: Run, photo_file: Path
 ) -> None:

@@ -200,6 +200,7 @@ def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:
             assert painted.size == (80, 70)
 
 
+@pytest.mark.slow
 def test_numbered_pictures(impasto: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in (7, 8, 9):

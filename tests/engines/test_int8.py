@@ -164,6 +164,7 @@ def test_onnxruntime_has_no_int8() -> None:
         base.load_engine(convolution(random_weights()), "onnxruntime", precision="int8")
 
 
+@pytest.mark.slow
 def test_a_network_file_keeps_its_ranges(stylizer: Stylizer, tmp_path: Path) -> None:
     from impasto.models.network import read_network
 

@@ -36,6 +36,7 @@ def test_in_bfloat16_too(stylizer: Stylizer, scene: UInt8) -> None:
     assert np.abs(prepared.paint(scene).astype(int) - again).mean() < SAME
 
 
+@pytest.mark.slow
 def test_a_part_is_painted_as_in_the_whole(stylizer: Stylizer) -> None:
     """But for its borders, which see less than they do in the whole."""
     prepared = Stylizer(stylizer.network, precision="f32").prepare("starry-night")

@@ -199,6 +199,7 @@ def for_old(stylizer: Stylizer, name: str) -> Style:
     )
 
 
+@pytest.mark.slow
 def test_a_style_still_works_with_its_old_network(
     stylizer: Stylizer, scene: UInt8, network_file: Path
 ) -> None:

@@ -1,5 +1,4 @@
-"""Manners: colors, masks, regions and gradients put together, for pictures in memory and beyond
-it."""
+"""Colors, masks, regions and gradients put together, for pictures in memory and beyond it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import UInt8, photo, ramp
+from pictures import UInt8, photo
 from PIL import Image
 
 from impasto.errors import ColorError, MaskError, StyleError
@@ -16,25 +15,11 @@ from impasto.inference import pipeline, regions, tile_grid
 from impasto.inference.color import LUMA, Color
 from impasto.inference.masks import Mask
 from impasto.inference.pipeline import build_pipeline
-from impasto.inference.regions import Region, parse_region
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.models.gallery import gallery_style
 from impasto.models.mix import find_mix
 from impasto.models.style import Style, encode_picture
 from impasto.stylizer import Stylizer
-
-
-@pytest.fixture(scope="module")
-def exact() -> Stylizer:
-    return Stylizer("small", precision="f32")
-
-
-@pytest.fixture
-def shape() -> Mask:
-    """White on the right half of the scene."""
-    pixels = np.zeros((120, 160), np.uint8)
-    pixels[:, 80:] = 255
-    return Mask("shape", pixels)
 
 
 def painted(stylizer: Stylizer, picture: UInt8, how: StylizeSettings) -> UInt8:
@@ -76,38 +61,12 @@ def test_outside_of_a_mask_is_the_photograph(exact: Stylizer, scene: UInt8, shap
     assert (around[:, 80:] == scene[:, 80:]).all() and (around[:, :80] == plain[:, :80]).all()
 
 
-def test_regions_have_their_styles_and_lie_over_one_another(
-    exact: Stylizer, scene: UInt8, shape: Mask
-) -> None:
-    plain = {name: exact.stylize(scene, name) for name in ("starry-night", "great-wave", "udnie")}
-    top = Mask("top", np.repeat(np.array([[255], [0]], np.uint8), 60, axis=0).repeat(160, axis=1))
-    how = parse_settings(
-        "starry-night",
-        regions=[
-            regions.Region(shape, find_mix("great-wave")),
-            regions.Region(top, find_mix("udnie")),
-        ],
-    )
-    found = painted(exact, scene, how)
-    assert (found[:60] == plain["udnie"][:60]).all()
-    assert (found[60:, :80] == plain["starry-night"][60:, :80]).all()
-    assert (found[60:, 80:] == plain["great-wave"][60:, 80:]).all()
-
-
 def test_a_gradient_of_strength(exact: Stylizer, scene: UInt8) -> None:
     """Left the photograph, right the painting, in the middle half the strength."""
     found = painted(exact, scene, parse_settings("starry-night", mask="left-right"))
     full, half = (exact.stylize(scene, "starry-night", strength) for strength in (1, 0.5))
     assert apart(found[:, :2], scene[:, :2]) < 4 and apart(found[:, -2:], full[:, -2:]) < 4
     assert apart(found[:, 79:81], half[:, 79:81]) <= 1 < apart(full[:, 79:81], half[:, 79:81])
-
-
-def test_a_gradient_of_styles_goes_by_way_of_mixtures(exact: Stylizer, scene: UInt8) -> None:
-    found = painted(exact, scene, parse_settings("starry-night", regions=["left-right=great-wave"]))
-    mixed = exact.stylize(scene, "starry-night:0.5,great-wave:0.5")
-    for columns, expected in ((slice(0, 2), "starry-night"), (slice(-2, None), "great-wave")):
-        assert apart(found[:, columns], exact.stylize(scene, expected)[:, columns]) < 4
-    assert apart(found[:, 79:81], mixed[:, 79:81]) <= 1
 
 
 def test_colors_are_those_of_the_photograph(exact: Stylizer, scene: UInt8) -> None:
@@ -185,25 +144,6 @@ def test_a_gallery_name_has_no_picture_to_recolor(exact: Stylizer, scene: UInt8)
 # What callers write
 
 
-@pytest.mark.parametrize("text", ["sky.png", "=udnie", "radial=", ""])
-def test_regions_that_are_none(text: str) -> None:
-    with pytest.raises(MaskError, match="MASK=STYLE"):
-        parse_region(text)
-
-
-@pytest.mark.parametrize("name", ["a=b.png", "not:a=b.png", "50%=.png", "a=b=c.png"])
-def test_regions_take_any_name_of_a_file(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(ramp(20, 30)).save(name.removeprefix("not:"))
-    for style in ("udnie", "udnie:0.5,great-wave:0.5"):
-        region = parse_region(f"{name}={style}")
-        assert region.mask.name == name.removeprefix("not:")
-        assert region.mask.inverted == name.startswith("not:")
-        assert region.style.parts[0][0].name == "udnie"
-
-
 def test_masks_as_arrays(exact: Stylizer, scene: UInt8) -> None:
     mask = np.zeros((60, 80), np.uint8)
     mask[:, :40] = 255
@@ -211,14 +151,6 @@ def test_masks_as_arrays(exact: Stylizer, scene: UInt8) -> None:
     assert (found[:, 84:] == scene[:, 84:]).all() and apart(found[:, :76], scene[:, :76]) > 5
     with pytest.raises(MaskError, match=r"float64 \(60, 80\) as a mask: it must be uint8 \(h, w\)"):
         exact.stylize(scene, "udnie", mask=mask / 255)
-
-
-def test_regions_may_be_pairs_texts_or_objects(shape: Mask) -> None:
-    for region in ("radial=udnie", ("radial", "udnie"), Region("radial", "udnie")):
-        (parsed,) = parse_settings("starry-night", regions=[region]).regions
-        assert (parsed.mask.name, parsed.style.name) == ("radial", "udnie")
-    (parsed,) = parse_settings("udnie", regions=[(shape, find_mix("udnie"))]).regions
-    assert parsed.mask is shape
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_strength_and_mixes(
     assert differs(in_tiles, exact.stylize(picture, mix, strength)) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 def test_a_picture_is_read_from_the_top_down(
     exact: Stylizer, monkeypatch: pytest.MonkeyPatch

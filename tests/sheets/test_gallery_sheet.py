@@ -25,7 +25,7 @@ def test_a_photograph_in_each_style(tmp_path: Path) -> None:
     )
     assert sheet.shape[1] > 3 * CELL_WIDTH and sheet.std() > 20
     assert shares == [0.5, 0.5]
-    Image.fromarray(photo(9_000, 8)).save(tmp_path / "tower.png")
+    Image.fromarray(photo(66_000 * 8 // CELL_WIDTH, 8)).save(tmp_path / "tower.png")
     with pytest.raises(PictureError, match="JPEG has at most 65500"):
         paint_style_sheet(styles, tmp_path / "tower.png", small, tmp_path / "sheet.jpg")
 

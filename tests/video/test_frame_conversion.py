@@ -180,6 +180,7 @@ def test_ten_bits(tmp_path: Path) -> None:
         assert clip.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
+@pytest.mark.slow
 def test_high_dynamic_range(tmp_path: Path) -> None:
     """PQ codes by SMPTE ST 2084: what is as light as white paper becomes nearly white, and dark
     stays dark."""

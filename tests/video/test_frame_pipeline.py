@@ -191,6 +191,7 @@ def test_a_disk_that_is_full(
     assert (tmp_path / name).read_bytes() == b"the old one"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".ts", ".gif"])
 def test_a_disk_that_fills_up_keeps_what_was_painted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str

@@ -49,6 +49,7 @@ def test_frames_are_steady_unless_the_caller_says_no(
     assert 0 < told[0].seconds <= told[-1].seconds <= result.seconds
 
 
+@pytest.mark.slow
 def test_strokes_suit_the_size_or_are_those_of_the_settings(
     tmp_path: Path, stylizer: Stylizer
 ) -> None:

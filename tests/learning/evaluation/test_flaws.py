@@ -189,6 +189,7 @@ def test_palette_distance_of_single_colors_is_that_in_lab() -> None:
         assert flaws.palette_distance(*pictures) == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_palette_distance_by_sorted_projections_to_random_directions() -> None:
     a, b = texture(1), texture(2)
     directions = np.random.default_rng(0).normal(size=(3, 4000))

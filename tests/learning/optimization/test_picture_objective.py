@@ -64,6 +64,7 @@ def test_it_is_the_objective_of_training_and_evaluation(network: str, side: int 
     assert (gradient - free.grad).norm() < 1e-4 * free.grad.norm()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(
     height=st.integers(40, 110),
