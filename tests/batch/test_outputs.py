@@ -97,10 +97,11 @@ def test_two_styles_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_paintings_of_all_styles_are_no_inputs(tmp_path: Path) -> None:
-    save(tmp_path, "a.png", "a.udnie.png", "a.great-wave.png")
+    save(tmp_path, "a.png", "a.udnie.png", "a.great-wave.png", "a.starry-night.png")
     plan = plan_files([tmp_path, tmp_path / "a.udnie.png"], [UDNIE, WAVE])
     assert {source for source, _ in tasks(plan)} == {"a.png"}
-    assert plan.left_out == [tmp_path / "a.udnie.png"]
+    # told are those that are named, and those in folders that are no targets of this run
+    assert plan.left_out == [tmp_path / "a.starry-night.png", tmp_path / "a.udnie.png"]
 
 
 @pytest.mark.parametrize("name", ["50%discount.jpg", "50%d.png", "%05d.jpg", "100%d.webp"])

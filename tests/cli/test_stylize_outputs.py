@@ -72,7 +72,11 @@ def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: 
 def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Path) -> None:
     (painting,) = copies(photo_file, "photo.udnie.jpg")
     done = impasto("stylize", photo_file, painting, "-s", "great-wave")
-    assert f"{painting}: painted from another input" in done.err
+    assert f"left out, as the name is that of a painting; to paint it, rename it: {painting}" in (
+        done.err
+    )
+    inside = impasto("stylize", photo_file.parent, "-s", "great-wave", "--overwrite").err
+    assert "left out" in inside and str(painting) in inside
     assert names(photo_file.parent) == ["photo.great-wave.jpg", "photo.jpg", "photo.udnie.jpg"]
 
 

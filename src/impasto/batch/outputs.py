@@ -18,10 +18,7 @@ from impasto.video.image_sequences import is_pattern
 
 MAX_NAME_BYTES = 255  # on nearly all file systems
 EXISTS = "exists; --overwrite replaces it"  # said of every output that is kept
-EARLIER_PAINTING = (
-    "painted from another input by an earlier run, as the name tells, so left out; rename it to"
-    " paint it"
-)
+EARLIER_PAINTING = "left out, as the name is that of a painting; to paint it, rename it"
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,8 @@ def plan_files(
     return BatchPlan(
         tasks,
         failures,
-        left_out=sorted(paintings & set(map(Path, texts))),  # files of folders need no words
+        # this run's own targets need no words, unless the user named them
+        left_out=sorted(paintings - (owners.keys() - set(map(Path, texts)))),
         protected=list(dict.fromkeys(file for settings in styles for file in settings.files)),
         is_single=not several,
         unread=sorted(unread),

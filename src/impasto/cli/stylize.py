@@ -226,7 +226,7 @@ def _note_plan(
 ) -> None:
     """Print notes on inputs that are left out, and on options that do not apply to an input."""
     if plan.left_out:
-        console.note(f"{_list_some(plan.left_out)}: {EARLIER_PAINTING}")
+        console.note(f"{EARLIER_PAINTING}: {_list_some(plan.left_out)}")
     if plan.unread:
         unread = _list_some(plan.unread)
         console.note(f"left out, as impasto does not read their formats: {unread}")
