@@ -148,10 +148,34 @@ def test_hdr_is_shown_in_order_and_neutral(transfer: int) -> None:
     shown = coding.to_srgb(grays)[0].astype(int)
     assert np.ptp(shown, axis=1).max() <= 1 and (np.diff(shown[:, 1]) >= 0).all()
     assert shown[0, 1] == 0 and shown[-1, 1] == 255
-    # light of 203 cd/m2 by Chromium's curve: (1 + (203/1000)^2) / 2
-    white = round({16: 0.5807, 18: 0.75}[transfer] * 255)
-    expected = 255 * srgb_curve(np.array((1 + 0.203**2) / 2))
-    assert abs(shown[white, 1] - expected) <= 2
+    # as Chromium 156 shows them
+    levels = np.array([32, 64, 96, 128, 160, 192, 224])
+    expected = {16: [5, 30, 70, 132, 213, 255, 255], 18: [14, 43, 71, 99, 135, 189, 228]}[transfer]
+    assert np.abs(shown[levels, 1] - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("primaries", "expected"),
+    [
+        (1, [[132, 30, 5], [255, 52, 9]]),
+        (9, [[165, 0, 0], [255, 0, 0]]),
+        (12, [[145, 12, 0], [255, 0, 0]]),
+    ],
+)
+def test_hdr_colors_are_those_of_chromium(primaries: int, expected: list[list[int]]) -> None:
+    coding = from_cicp(primaries, 16)
+    assert coding is not None
+    shown = coding.to_srgb(np.array([[(128, 64, 32), (192, 96, 48)]], np.uint8))[0]
+    assert np.abs(shown.astype(int) - expected).max() <= 2
+
+
+def test_television_is_as_on_a_screen_in_png_and_srgb_elsewhere() -> None:
+    """As Chromium 156 shows PNG and AVIF files that say BT.709."""
+    in_png = from_cicp(1, 1, is_png=True)
+    assert in_png is not None and from_cicp(1, 1) is None
+    grays = np.array([32, 64, 96, 128, 160, 192, 224], np.uint8)
+    shown = in_png.to_srgb(np.repeat(grays[None, :, None], 3, 2))[0, :, 1].astype(int)
+    assert np.abs(shown - [20, 54, 87, 121, 155, 189, 222]).max() <= 1
 
 
 def test_broken_tellings_do_not_matter(tmp_path: Path) -> None:

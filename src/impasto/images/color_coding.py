@@ -39,14 +39,20 @@ _PRIMARIES = {
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),
     22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
-# by the code points of H.273, table 3; the curves of television are those of a screen, as sRGB's
+# by the code points of H.273, table 3
 _TRANSFERS: dict[int, Transfer] = {4: 2.2, 5: 2.8, 8: 1.0, 16: "pq", 18: "hlg"}
+# The curves of television are shown as on a television (BT.1886) in PNG, and as sRGB in AVIF, as
+# Chromium does; most AVIF files that say so are in fact sRGB.
+_TELEVISION, _TELEVISION_GAMMA = (1, 6, 14, 15), 2.4
 
 _ADOBE_GAMMA = 563 / 256
 _SRGB_GAMMA = 0.45455  # as gAMA says it of sRGB
 _MIN_GAMMA, _MAX_GAMMA = 0.1, 10.0
 _PEAK, _WHITE = 1000.0, 203.0  # cd/m2: of HDR pictures, and of white paper in them (BT.2408)
 _HLG_GAMMA = 1.2  # of the system, for a screen of 1000 cd/m2 (BT.2100)
+_BT2020_LUMINANCE = (0.2627, 0.6780, 0.0593)
+_DIM = 0.5  # light of white paper on a screen without HDR, which leaves room for brighter parts
+_SHOULDER = 0.65  # how far towards the corner the curve above white paper bends
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -78,11 +84,15 @@ class ColorCoding:
             uint8 (H, W, 3). Colors that sRGB lacks are clipped.
         """
         light = decode(np.arange(256) / 255, self.transfer).astype(np.float32)
-        matrix = _matrix_to_srgb(self.primaries).astype(np.float32)
+        is_hdr = self.transfer in ("pq", "hlg")
+        to_bt2020 = _matrix_between(self.primaries, _PRIMARIES[9]).astype(np.float32)
+        matrix = _matrix_between(_PRIMARIES[9] if is_hdr else self.primaries, _SRGB)
+        matrix = matrix.astype(np.float32)
         converted = np.empty_like(rgb)
         for top in range(0, len(rgb), step := max(1, _BAND_PIXELS // max(1, rgb.shape[1]))):
             linear = light[rgb[top : top + step]]
-            if self.transfer in ("pq", "hlg"):
+            if is_hdr:
+                linear = linear @ to_bt2020.T
                 linear = _tone_map(_show_scene(linear) if self.transfer == "hlg" else linear)
             srgb = np.clip(linear @ matrix.T, 0, 1)
             converted[top : top + step] = self._curve[(srgb * (_LEVELS - 1) + 0.5).astype(np.int32)]
@@ -115,26 +125,34 @@ def decode(values: Float64, transfer: Transfer) -> Float64:
 
 def _show_scene(scene: Float32) -> Float32:
     """Convert the light of a scene to that of a screen of 1000 cd/m2 (BT.2100, table 5, OOTF)."""
-    luminance = scene @ np.array([0.2627, 0.6780, 0.0593], np.float32)
+    luminance = scene @ np.array(_BT2020_LUMINANCE, np.float32)
     gain = np.maximum(luminance, 1e-6) ** np.float32(_HLG_GAMMA - 1)
     return scene * gain[..., None] * np.float32(_PEAK / _WHITE)
 
 
 def _tone_map(light: Float32) -> Float32:
-    """Reduce light of up to 1000 cd/m2 to that of a screen, as Chromium does.
+    """Reduce light of up to 1000 cd/m2, in BT.2020, to that of a screen, as Chromium does.
 
-    This is the extended curve of Reinhard et al. 2002 (equation 4), of the largest channel.
+    This is the reference white tone mapping operator of SMPTE ST 2094-50 for a screen without HDR:
+    the largest channel of white paper and of all darker parts is halved; above, a quadratic Bezier
+    curve leads to 1 at 1000 cd/m2.
     """
+    peak = _PEAK / _WHITE
+    x = np.array([1, 1 - _SHOULDER + _SHOULDER / _DIM, peak])  # the control points
+    y = np.array([_DIM, (1 - _SHOULDER) * _DIM + _SHOULDER, 1])
+    t = np.linspace(0, 1, 1025)[:, None]
+    weights = np.hstack([(1 - t) ** 2, 2 * t * (1 - t), t**2])
     largest = light.max(axis=-1, keepdims=True)
-    return light * ((1 + largest * np.float32((_WHITE / _PEAK) ** 2)) / (1 + largest))
+    shown = np.where(largest <= 1, _DIM * largest, np.interp(largest, weights @ x, weights @ y))
+    return (light * (shown / np.maximum(largest, 1e-6))).astype(np.float32)
 
 
-def _matrix_to_srgb(primaries: tuple[float, ...]) -> Float64:
-    """Compute the matrix (3, 3) from linear RGB of these primaries to linear sRGB."""
-    white, target = _xyz(primaries[6:]), _xyz(_SRGB[6:])
-    scale = np.diag((_BRADFORD @ target) / (_BRADFORD @ white))
+def _matrix_between(source: tuple[float, ...], target: tuple[float, ...]) -> Float64:
+    """Compute the matrix (3, 3) from linear RGB of these primaries to linear RGB of others."""
+    source_white, target_white = _xyz(source[6:]), _xyz(target[6:])
+    scale = np.diag((_BRADFORD @ target_white) / (_BRADFORD @ source_white))
     adapt = np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD
-    return np.linalg.inv(_matrix_to_xyz(_SRGB)) @ adapt @ _matrix_to_xyz(primaries)
+    return np.linalg.inv(_matrix_to_xyz(target)) @ adapt @ _matrix_to_xyz(source)
 
 
 def _matrix_to_xyz(primaries: tuple[float, ...]) -> Float64:
@@ -147,14 +165,15 @@ def _xyz(chromaticity: tuple[float, ...]) -> Float64:
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
-def from_cicp(primaries: int, transfer: int, overrides_icc: bool = False) -> ColorCoding | None:
+def from_cicp(primaries: int, transfer: int, is_png: bool = False) -> ColorCoding | None:
     """Return the coding of two code points of H.273; None for sRGB, and for unspecified ones."""
-    coding = ColorCoding(
-        _PRIMARIES.get(primaries, _SRGB), _TRANSFERS.get(transfer, "srgb"), overrides_icc
-    )
+    curve = _TRANSFERS.get(transfer, "srgb")
+    if is_png and transfer in _TELEVISION:
+        curve = _TELEVISION_GAMMA
+    coding = ColorCoding(_PRIMARIES.get(primaries, _SRGB), curve, overrides_icc=is_png)
     is_srgb = coding.primaries == _SRGB and coding.transfer == "srgb"
     # in PNG, a cICP chunk for sRGB overrides an ICC profile too
-    return None if is_srgb and not overrides_icc else coding
+    return None if is_srgb and not is_png else coding
 
 
 def find_coding(image: Image.Image, exif: Image.Exif) -> ColorCoding | None:
@@ -166,7 +185,7 @@ def find_coding(image: Image.Image, exif: Image.Exif) -> ColorCoding | None:
     info = image.info
     if codes := info.get(CICP):
         primaries, transfer = codes
-        return from_cicp(primaries, transfer, overrides_icc=image.format == "PNG")
+        return from_cicp(primaries, transfer, is_png=image.format == "PNG")
     if isinstance(nclx := info.get("nclx_profile"), dict):  # of pillow-heif
         return from_cicp(
             int(nclx.get("color_primaries", 2)), int(nclx.get("transfer_characteristics", 2))
@@ -189,7 +208,7 @@ def _from_png(info: dict[Any, Any]) -> ColorCoding | None:
     if gamma is not None and _MIN_GAMMA <= gamma <= _MAX_GAMMA:
         transfer = 1 / gamma
     try:
-        matrix = _matrix_to_srgb(primaries)
+        matrix = _matrix_between(primaries, _SRGB)
     except (np.linalg.LinAlgError, ZeroDivisionError, ValueError):
         return None
     return ColorCoding(primaries, transfer) if np.isfinite(matrix).all() else None
