@@ -74,5 +74,9 @@ def test_ctrl_c_keeps_the_frames_painted_until_then(
     monkeypatch.setattr(PreparedStyle, "paint", interrupted)
     with pytest.raises(ClipInterrupted) as stop:
         list(stylize_files([clip], UDNIE, small, options=BatchOptions(steady=False)))
-    assert stop.value.partial == stop.value.target == tmp_path / "a.udnie.mp4"
+    assert stop.value.target == tmp_path / "a.udnie.mp4"
+    assert stop.value.partial == tmp_path / "a.udnie.part.mp4"
     assert 0 < stop.value.frames == len(frames_of(stop.value.partial)) <= 5
+    monkeypatch.setattr(PreparedStyle, "paint", paint)
+    (result,) = stylize_files([tmp_path], UDNIE, small, options=BatchOptions(steady=False))
+    assert not result.skipped and len(frames_of(tmp_path / "a.udnie.mp4")) == 12

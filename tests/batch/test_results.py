@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto.batch.results import ClipTiming, FileResult
+from impasto.batch.results import KEPT, ClipTiming, FileResult
 
 PAINTED = FileResult(
     *(Path("a.jpg"), Path("a.udnie.jpg"), "udnie", "base", "openvino", 640, 480, 1.23456)
@@ -25,7 +25,10 @@ PAINTED = FileResult(
             "a.udnie.jpg (640x480, 1.235 s, of which 0.5 to the first of 30 frames, then 41.23 a"
             " second; strokes 2 times as large, see --stroke)",
         ),
-        ({"skipped": True}, "a.udnie.jpg kept: the output exists; --overwrite replaces it"),
+        (
+            {"skipped": True},
+            f"a.udnie.jpg kept: {KEPT}",
+        ),
         ({"error": OSError(28, "No space left")}, "a.jpg: No space left"),
     ],
 )

@@ -69,6 +69,14 @@ def test_paintings_in_other_styles_are_no_photographs(impasto: Run, photo_file: 
     assert names(photo_file.parent) == ["photo.jpg", "photo.starry-night.jpg", "photo.udnie.jpg"]
 
 
+def test_a_comma_is_said_to_mix(impasto: Run, photo_file: Path) -> None:
+    said = "a comma mixes styles: 2 styles in equal parts; repeat --style to paint in each of them"
+    mixed = impasto("stylize", photo_file, "-n", "small", "-s", "udnie,great-wave")
+    assert said in mixed.errors
+    weighed = impasto("stylize", photo_file, "-n", "small", "-s", "udnie:0.2,great-wave:0.8")
+    assert weighed.code == 0 and said not in weighed.err
+
+
 def test_a_painting_that_is_named_is_left_out_aloud(impasto: Run, photo_file: Path) -> None:
     (painting,) = copies(photo_file, "photo.udnie.jpg")
     done = impasto("stylize", photo_file, painting, "-s", "great-wave")
@@ -118,7 +126,10 @@ def test_an_existing_output_is_kept(paint: Paint, photo_file: Path) -> None:
     target = photo_file.with_name("photo.starry-night.jpg")
     target.write_bytes(b"mine")
     os.utime(target, (1, 1))
-    assert "kept: the output exists; --overwrite replaces it" in paint(photo_file).out
+    assert (
+        "kept: the output exists, perhaps painted with other options; --overwrite replaces it"
+        in paint(photo_file).out
+    )
     (record,) = paint(photo_file, "--json").records
     assert "--overwrite" in record["skipped"]
     assert (target.read_bytes(), target.stat().st_mtime) == (b"mine", 1)

@@ -28,6 +28,8 @@ from PIL import Image
 from impasto.errors import VideoError
 from impasto.progress import Progress
 from impasto.video import VideoInterrupted, paint_video
+from impasto.video.formats import exists
+from impasto.video.image_sequences import matching
 
 
 def test_frames_come_in_order_and_one_by_one(tmp_path: Path) -> None:
@@ -238,7 +240,27 @@ def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
     result = raised.value.result
     assert (result.width, result.height, result.frames, result.lost) == (64, 48, 5, 0)
     assert result.notes == []
-    assert times_of(tmp_path / "out.mp4") == (list(EVEN[:5]), TIME_BASE)
+    assert raised.value.target == tmp_path / "out.part.mp4"
+    assert times_of(tmp_path / "out.part.mp4") == (list(EVEN[:5]), TIME_BASE)
+    assert not (tmp_path / "out.mp4").exists(), "a later run would take it for a whole one"
+
+
+def test_numbered_pictures_of_which_some_are_missing_are_no_output(tmp_path: Path) -> None:
+    source, target = make_clip(tmp_path / "clip.mp4"), tmp_path / "out" / "%d.png"
+    left = [5]
+
+    def paint(frame: UInt8) -> UInt8:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return frame
+
+    with pytest.raises(VideoInterrupted):
+        paint_video(source, target, paint)
+    assert len(matching(target)) == 5 and not exists(target, numbered=True)
+    paint_video(source, target, unchanged)
+    assert len(matching(target)) == 12 and exists(target, numbered=True)
+    assert len(list(target.parent.iterdir())) == 12
 
 
 def test_ctrl_c_leaves_what_was_there(tmp_path: Path) -> None:
@@ -298,5 +320,5 @@ def test_an_error_in_on_progress_ends_the_work_in_order(
     source = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(error, match="enough"):
         paint_video(source, tmp_path / name, unchanged, on_progress=stop_after_three)
-    pictures = ["1.png", "2.png", "3.png"] if name == "%d.png" else []
+    pictures = [".%d.png.unfinished", "1.png", "2.png", "3.png"] if name == "%d.png" else []
     assert sorted(path.name for path in tmp_path.iterdir()) == [*pictures, "clip.mp4"]

@@ -18,7 +18,7 @@ class ClipInterrupted(KeyboardInterrupt):
 
     Attributes:
         target: file that the video was to be painted into.
-        partial: file that holds the frames painted until then; beside the target, if that existed.
+        partial: file that holds the frames painted until then, beside the target.
         frames: number of frames in it.
         notes: what else a user may want to know, one sentence each.
     """

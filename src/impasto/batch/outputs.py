@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from impasto.video.image_sequences import is_pattern
 
 MAX_NAME_BYTES = 255  # on nearly all file systems
 EXISTS = "exists; --overwrite replaces it"  # said of every output that is kept
+_PART_OF_CLIP = re.compile(r"\.part(-\d+)?$")  # what an interrupted run leaves: clip.udnie.part.mp4
 EARLIER_PAINTING = "left out, as the name is that of a painting; to paint it, rename it"
 
 
@@ -250,10 +252,11 @@ def find_earlier_paintings(paths: Iterable[Path]) -> set[Path]:
     paths = list(paths)
     photos = {path.with_suffix("") for path in paths} | set(paths)
     names = {f".{name}" for name in gallery_names()}
+    stems = {path: Path(_PART_OF_CLIP.sub("", path.stem)) for path in paths}
     return {
         path
-        for path in paths
-        if Path(path.stem).suffix in names and path.with_name(Path(path.stem).stem) in photos
+        for path, stem in stems.items()
+        if stem.suffix in names and path.with_name(stem.stem) in photos
     }
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from impasto.batch.log import failure_record
-from impasto.batch.outputs import EXISTS
 
+KEPT = "the output exists, perhaps painted with other options; --overwrite replaces it"
 MIN_CLIPPED_FRACTION = 0.0005  # of pixels clipped to the color range, to be mentioned
 
 
@@ -79,7 +79,7 @@ class FileResult:
             "network": self.network,
         }
         if self.skipped:
-            return record | {"skipped": f"the output {EXISTS}"}
+            return record | {"skipped": KEPT}
         record |= {
             "engine": self.engine,
             "width": self.width,

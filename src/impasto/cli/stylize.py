@@ -183,6 +183,7 @@ def stylize(
         )
         for text in dict.fromkeys(style)
     ]
+    _note_mixes(styles)
     stylizers = _load_networks(network, styles, engine, threads, precision)
     texts = [*(inputs or []), *(read_list(str(list_file)) if list_file else [])]
     if not texts:
@@ -219,6 +220,17 @@ def _load_networks(
     if of_videos == of_pictures:
         return stylizer, stylizer
     return stylizer, Stylizer(of_videos, engine, threads, precision)
+
+
+def _note_mixes(styles: Sequence[StylizeSettings]) -> None:
+    """Print that a comma mixes styles, where no weights show that this is meant."""
+    for settings in styles:
+        mix = settings.style
+        if mix.weight_sum is None and len(mix.parts) > 1:
+            console.note(
+                f"a comma mixes styles: {len(mix.parts)} styles in equal parts; repeat --style to"
+                " paint in each of them"
+            )
 
 
 def _note_plan(
@@ -275,6 +287,7 @@ class _Summary:
     def __init__(self, plan: BatchPlan, json: bool) -> None:
         self._json = json
         self._left = len(plan.tasks)
+        self._painted = self._kept = 0
         self._failed: set[Path] = set()
         self._failed_before: set[Path] = set()
 
@@ -283,6 +296,8 @@ class _Summary:
         if result.text is None:
             self._left -= 1
         if result.error is None:
+            self._kept += result.skipped
+            self._painted += not result.skipped
             _print_result(result, self._json)
         elif not result.repeated:
             self._failed.add(result.source)
@@ -299,7 +314,15 @@ class _Summary:
                 f"{self._left} inputs were not begun in {batch.minutes:g} minutes; the same command"
                 " resumes the run"
             )
+        if self._painted and self._kept:
+            console.note(f"{self._painted} painted, {self._kept} kept")
         return not (self._failed or self._failed_before or self._left)
+
+    def interrupt(self) -> None:
+        """Print a note on what an interrupted run of several files has done."""
+        done = self._painted + self._kept
+        if done and self._left:
+            console.note(f"{done} outputs are done, {self._left} are not; the same command goes on")
 
 
 def _run(
@@ -315,8 +338,10 @@ def _run(
             for result in run_plan(plan, stylizers[0], batch, progress, stylizers[1]):
                 summary.add(result)
                 bar.advance(task, result.text is None)
-    except ClipInterrupted as stop:
-        _note_partial_video(stop)
+    except KeyboardInterrupt as stop:
+        if isinstance(stop, ClipInterrupted):
+            _note_partial_video(stop)
+        summary.interrupt()
         raise
     return summary.conclude(batch)
 
@@ -325,9 +350,10 @@ def _note_partial_video(stop: ClipInterrupted) -> None:
     """Print which file holds the part of a video that was painted before Ctrl-C."""
     for note in stop.notes:
         console.note(note)
-    is_target = stop.partial == stop.target
-    rest = "--overwrite paints all" if is_target else f"{stop.target} is as it was"
-    console.note(f"{stop.partial} holds the frames painted until then ({stop.frames}); {rest}")
+    console.note(
+        f"{stop.partial} holds the frames painted until then ({stop.frames}); the same command"
+        " paints this video anew"
+    )
 
 
 def _print_result(result: FileResult, json: bool) -> None:

@@ -19,7 +19,7 @@ from impasto.images.detection import FileKind, is_animated, kind_of, read_start
 from impasto.images.formats import EXTENSIONS, WRITABLE
 from impasto.images.reading import MAX_PIXELS
 from impasto.video.clip import TimeSpan
-from impasto.video.image_sequences import is_pattern, matching
+from impasto.video.image_sequences import is_pattern, matching, unfinished_marker
 
 CodecName = Literal["auto", "h264", "vp9", "av1"]
 Preset = Literal[
@@ -203,8 +203,13 @@ def _suffix_by_content(path: Path) -> str:
 
 
 def exists(target: Path, numbered: bool = False) -> bool:
-    """Tell whether a target exists: the file, or any file of the pattern of `numbered` pictures."""
-    return bool(matching(target)) if numbered else target.exists()
+    """Tell whether a target exists: the file, or files of the pattern of `numbered` pictures.
+
+    Numbered pictures of which a run was interrupted do not count: the next run paints them anew.
+    """
+    if numbered:
+        return bool(matching(target)) and not unfinished_marker(target).exists()
+    return target.exists()
 
 
 def is_same_file(source: Path, target: Path, numbered: bool = False) -> bool:

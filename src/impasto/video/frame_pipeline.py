@@ -87,8 +87,8 @@ class VideoInterrupted(KeyboardInterrupt):
 
     Attributes:
         result: the outcome until then.
-        target: file that holds the frames painted until then. If the target existed before, this
-            is a new file beside it.
+        target: file that holds the frames painted until then, beside the target: `clip.part.mp4`.
+            Numbered pictures stay where they are.
     """
 
     def __init__(self, result: VideoResult, target: Path) -> None:
@@ -108,8 +108,8 @@ def paint_video(
 
     Reading, painting and writing overlap. Sound, subtitles, chapters and metadata are copied;
     times, size and the shape of pixels stay. Frames that a camera turned come out upright. The
-    target appears complete or not at all; numbered pictures appear one by one. If the disk fills
-    up, the frames painted until then are kept beside the target, as `clip.part.mp4`.
+    target appears complete or not at all. After Ctrl-C, or if the disk fills up, the frames painted
+    until then are kept beside the target, as `clip.part.mp4`. Numbered pictures appear one by one.
 
     Args:
         source: a video file, an animated GIF or WebP, a pattern such as `frames/%05d.png`, or a
@@ -177,11 +177,13 @@ class _Painting:
                     raise
                 self.error = error
             writer.close()
+            if isinstance(writer, SequenceWriter) and not self.error:
+                writer.mark_complete()
         return self._finish(first)
 
     def _final_path(self, path: Path) -> Path:
-        """Choose the name of the file: a part replaces no file, nor, after an error, the target."""
-        if self.error and (path.exists() or isinstance(self.error, OSError)):
+        """Choose the name of the file: a part never has that of the target."""
+        if self.error:
             self.kept = partial_path(path)
             return self.kept
         return path

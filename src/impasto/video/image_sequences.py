@@ -1,5 +1,6 @@
 """Numbered pictures as clips: `frames/%05d.png` is read and written."""
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -114,6 +115,11 @@ def _pictures_in(folder: Path) -> dict[int, Path]:
     return dict(enumerate(sorted(path for path in paths if is_picture(path)), 1))
 
 
+def unfinished_marker(pattern: Path) -> Path:
+    """Return the file that lies beside numbered pictures while some are missing."""
+    return pattern.with_name(f".{pattern.name}.unfinished")
+
+
 class SequenceWriter:
     """Numbered pictures being written, each one as soon as it is painted.
 
@@ -131,7 +137,7 @@ class SequenceWriter:
                 f"cannot write {pattern}: unsupported extension {pattern.suffix}; use one of "
                 f"{' '.join(sorted(WRITABLE))}"
             )
-        self._pattern, self._quality = pattern, quality
+        self._pattern, self._quality, self._is_marked = pattern, quality, False
 
     def __repr__(self) -> str:
         return f"SequenceWriter({str(self._pattern)!r})"
@@ -145,6 +151,15 @@ class SequenceWriter:
         if isinstance(item, Frame):
             path = numbered(self._pattern, item.number)
             write(path, Picture(item.rgb, item.alpha), self._quality)
+            if not self._is_marked:  # after the first picture: its folder may be new
+                with contextlib.suppress(OSError):
+                    unfinished_marker(self._pattern).touch()
+                self._is_marked = True
+
+    def mark_complete(self) -> None:
+        """Say that no picture is missing; without this, a later run paints all anew."""
+        with contextlib.suppress(OSError):
+            unfinished_marker(self._pattern).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Do nothing: every picture is complete already."""
