@@ -191,8 +191,11 @@ def test_ctrl_c_keeps_the_painting_and_resume_goes_on(
         in done.only_error()
     )
     assert read("out.png").rgb.shape == (48, 64, 3)
-    Path("out.png").unlink()
-    assert "an unfinished run stands at" in optimize("style.png", "-o", "out.png").usage()
+    for is_there in (True, False):  # the painting so far
+        said = optimize("style.png", "-o", "out.png").usage()
+        assert "out.png.checkpoint is an unfinished run; --resume goes on with it" in said
+        Path("out.png").unlink(missing_ok=not is_there)
+    assert Path("out.png.checkpoint").exists()
     interrupted(-1)
     done = optimize("style.png", "-o", "out.png", "--resume")
     assert done.code == 0

@@ -377,6 +377,22 @@ def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
         raise typer.Exit
 
 
+def check_unfinished(checkpoints: Iterable[Path]) -> None:
+    """Refuse to start anew where an unfinished run would be lost.
+
+    This comes before the check of the output: an interrupted run leaves both, and the remedy for
+    an output that exists, --overwrite, would lose the run.
+
+    Raises:
+        BadParameter: there is a checkpoint.
+    """
+    for checkpoint in filter(has_checkpoint, checkpoints):
+        raise typer.BadParameter(
+            f"cannot start a new run: {checkpoint} is an unfinished run; --resume goes on with it, "
+            "or --overwrite discards it and starts anew"
+        )
+
+
 told_of_size = mask_size_note
 """Name of `mask_size_note` for verbs."""
 

@@ -299,18 +299,16 @@ def _check_target(
         if resume and not overwrite and not is_gallery:
             options.check_resumed(target, checkpoints)
         return
+    options.check_unfinished(checkpoints)
     if not is_gallery and target.exists():
-        raise typer.BadParameter(f"{target} exists; --overwrite {replaced}, or give another -o")
-    for name, checkpoint in zip(names, checkpoints, strict=True):
+        raise typer.BadParameter(
+            f"cannot write {target}: it exists; --overwrite {replaced}, or give another -o"
+        )
+    for name in names:
         if is_gallery and network_path(name, target).exists():
             raise typer.BadParameter(
-                f"{target} has a network {name} already; --overwrite replaces it, "
+                f"cannot write {target}: it has a network {name} already; --overwrite replaces it, "
                 "or give another --gallery"
-            )
-        if has_checkpoint(checkpoint):
-            raise typer.BadParameter(
-                f"{checkpoint} is an unfinished run; --resume goes on with it, "
-                "--overwrite starts anew"
             )
 
 
