@@ -86,3 +86,18 @@ def test_an_unfinished_run_is_told_before_its_output(
         (output / "networks/base.safetensors").write_bytes(b"the network so far")
     assert expected in impasto("train", photo_file, *options).usage()
     assert checkpoint.read_bytes() == b"a run"
+
+
+@pytest.mark.parametrize("options", [("-o", "file/one.safetensors"), ("--gallery", "file/mine")])
+def test_an_output_that_cannot_be_written_is_told_at_once(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    Path("file").touch()
+    monkeypatch.setattr(
+        "impasto.cli.train.require_learning", lambda _: pytest.fail("training starts")
+    )
+    done = impasto("train", photo_file, *options)
+    assert done.code == 2
+    assert f"cannot write {options[1]}" in done.only_error()
+    assert "a part of its path is a file; choose another folder" in done.only_error()

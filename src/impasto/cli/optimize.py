@@ -10,7 +10,6 @@ from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar
 from impasto.errors import PictureError
-from impasto.files import unwritable_reason
 from impasto.images.formats import WRITABLE
 from impasto.images.image import Picture
 from impasto.inference.settings import StylizeSettings
@@ -306,8 +305,7 @@ def _check_target(target: Path, photo: Path, checkpoint: Path, replace: bool) ->
         raise typer.BadParameter(
             f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
         )
-    if reason := unwritable_reason(target):
-        raise PictureError(f"cannot write {target}: {reason}")
+    options.check_writable([target])
 
 
 def _note_mask_sizes(settings: StylizeSettings, picture: Picture) -> None:

@@ -9,7 +9,11 @@ from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar, losses_text
 from impasto.inference.color import MODES, parse_color
-from impasto.learning.training.checkpoints import checkpoint_path, has_checkpoint
+from impasto.learning.training.checkpoints import (
+    checkpoint_path,
+    has_checkpoint,
+    previous_checkpoint,
+)
 from impasto.models.network import NETWORKS, NetworkChoice, chosen_networks, network_path
 from impasto.models.style import SUFFIX
 
@@ -292,9 +296,11 @@ def _check_target(
     overwrite: bool,
     replaced: str,
 ) -> None:
-    """Refuse to replace what is there, unless the user asks for it."""
+    """Check that the output can be written; refuse to replace what is there unasked."""
     names = chosen_networks(network)
     checkpoints = [checkpoint_path(target, name) for name in names]
+    outputs = [network_path(name, target) for name in names] if is_gallery else [target]
+    options.check_writable([*outputs, *map(previous_checkpoint, checkpoints)])
     if resume or overwrite:
         if resume and not overwrite and not is_gallery:
             options.check_resumed(target, checkpoints)
