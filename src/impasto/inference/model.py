@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from impasto.engines import base
-from impasto.errors import RemadeStyleWarning, StyleError
+from impasto.errors import RemadeStyleWarning, StyleError, check_number
 from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
 from impasto.inference.frozen_norm import freeze_norms
@@ -138,12 +138,9 @@ class LoadedNetwork:
 
         Raises:
             StyleError: the style is unknown, broken, or made for another network.
-            ValueError: `strength` is out of range.
+            ArgumentError: `strength` is out of range.
         """
-        if not 0 <= strength <= 1:
-            raise ValueError(
-                f"strength must be between 0 (the photo) and 1 (the full style), not {strength}"
-            )
+        check_number("strength", strength, "0 (the photo) to 1 (the full style)", 0, 1)
         mix = find_mix(style)
         passes = self._passes(mix, strength) if strength else []
         return PreparedStyle(

@@ -88,7 +88,7 @@ def build_pipeline(
     Raises:
         StyleError: a style does not fit the network, or has no picture to recolor.
         MaskError: the mask is the photograph's transparency, and it has none.
-        ValueError: strength or stroke is out of range.
+        ArgumentError: strength or stroke is out of range.
     """
     mask = settings.mask.with_alpha(alpha) if settings.mask else None
     regions = [replace(region, mask=region.mask.with_alpha(alpha)) for region in settings.regions]
