@@ -35,7 +35,7 @@ _stylizers: dict[str, Stylizer] = {}
 
 
 def list_styles() -> list[str]:
-    """List the styles of the gallery by name.
+    """List the styles of the gallery by name, without `photo`, the photograph itself.
 
     Example:
         >>> "starry-night" in list_styles()

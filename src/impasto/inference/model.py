@@ -15,7 +15,7 @@ from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
 from impasto.inference.frozen_norm import freeze_norms
 from impasto.inference.prepared_style import GraphVariant, NetworkPass, PreparedStyle
-from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.gallery import gallery_style, has_photo_style
 from impasto.models.mix import Mix, StyleSource, find_mix
 from impasto.models.network import Network, find_network
 from impasto.models.style import PHOTO, Embedding, Style
@@ -241,7 +241,7 @@ class LoadedNetwork:
 
     def _photo(self) -> Embedding | None:
         """Find the `photo` embedding in the network file or the gallery; old files have none."""
-        if self.network.photo is not None or PHOTO not in gallery_names():
+        if self.network.photo is not None or not has_photo_style():
             return self.network.photo
         photo = gallery_style(PHOTO)
         return None if photo.mismatch(self.network) else photo.embedding(self.network)
