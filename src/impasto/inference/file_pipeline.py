@@ -39,7 +39,7 @@ class PaintedFile:
         width: pixels across.
         height: pixels down.
         clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
-            and were clipped to it.
+            and were made paler.
         notes: what else a user may want to know, one sentence each.
     """
 
