@@ -244,16 +244,16 @@ def test_a_checkpoint_of_another_run(
 
 def test_previews(optimize: Optimize, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run shows what it has, and leaves no preview beside its painting."""
-    from impasto.learning.optimization import recipe
+    from impasto.learning.training import loop
 
     previews: list[tuple[str, tuple[int, ...]]] = []
-    real: Any = recipe.__dict__["write"]
+    real: Any = loop.__dict__["write"]
 
     def write(path: Path, picture: Picture, *arguments: Any) -> None:
         real(path, picture, *arguments)
         previews.append((Path(path).name, read(path).rgb.shape))
 
-    monkeypatch.setattr(recipe, "write", write)
+    monkeypatch.setattr(loop, "write", write)
     assert optimize("style.png", "--preview-every", 1e-6).code == 0
     preview = "photo.style-optimized.jpg.preview.jpg"
     assert (preview, (48, 64, 3)) in previews and not Path(preview).exists()

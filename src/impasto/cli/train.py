@@ -160,7 +160,11 @@ def train(
         ),
     ] = None,
     preview_every: Annotated[
-        float, typer.Option(min=0, help="Write OUTPUT.preview.jpg every so many seconds; 0: never.")
+        float,
+        typer.Option(
+            min=0,
+            help="Write OUTPUT.preview.jpg every so many seconds, until the run is done; 0: never.",
+        ),
     ] = 30,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write a TensorBoard log into this folder.")
