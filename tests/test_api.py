@@ -134,3 +134,52 @@ def test_the_examples_of_the_reference_page() -> None:
     names: dict[str, Any] = {"impasto": impasto, "array": photo(48, 64)}
     for example in examples:
         exec(re.sub(r"(minutes|steps)=\d+", "steps=2", example), names)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"strength": value} for value in (2, -1, float("nan"), "x", None)),
+        *({"stroke": value} for value in (0, 17, float("nan"), "x", None)),
+        *({"size": value} for value in (0, -1, float("nan"), "x")),
+        *({"wrap": value} for value in ("vertical", None, [])),
+    ],
+    ids=str,
+)
+def test_wrong_values_are_errors_of_impasto_and_value_errors(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    for function in (impasto.stylize, stylizer.Stylizer("small").stylize):
+        with pytest.raises(impasto.ImpastoError, match=f"as {name}: .*; give ") as raised:
+            function(photo(16, 16), "udnie", **wrong)
+        assert isinstance(raised.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"strength": 2}, {"stroke": 17}, {"size": 0}, {"quality": 0}, {"quality": "x"}],
+    ids=str,
+)
+def test_wrong_values_for_files_are_told_once(photo_file: Path, wrong: dict[str, Any]) -> None:
+    """They are wrong for all files, so no file fails of them."""
+    (name,) = wrong
+    with pytest.raises(impasto.ImpastoError, match=f"as {name}: "):
+        list(impasto.stylize_files([photo_file], "udnie", network="small", **wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"minutes": value} for value in (0, -1, float("nan"), "x")]
+    + [{"steps": value} for value in (0, -1, 2.5, "x")]
+    + [{"network": "x"}],
+    ids=str,
+)
+def test_wrong_lengths_of_training(wrong: dict[str, Any]) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(impasto.ImpastoError, match=r"; (give|there are)"):
+        impasto.train_style(photo(64, 64), **wrong)
+
+
+@pytest.mark.parametrize("network", [5, None, "x"])
+def test_wrong_networks(network: Any) -> None:
+    with pytest.raises(impasto.ImpastoError, match="network"):
+        impasto.stylize(photo(16, 16), "udnie", network=network)

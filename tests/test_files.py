@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,10 @@ def test_where_no_file_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("x" * 300, "File name too long; choose a shorter name"),
     ):
         assert (unwritable_reason(tmp_path / path) or "").startswith(reason)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ST_RDONLY", 1, raising=False)
+        patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=1), raising=False)
+        assert (unwritable_reason(tmp_path / "new") or "").startswith("Read-only file system")
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert (unwritable_reason(tmp_path / "new") or "").startswith(
         "Permission denied; change its permissions"

@@ -125,7 +125,7 @@ def test_three_engines_paint_alike_over_the_gallery(network: str) -> None:
         for name in ("openvino", "onnxruntime")
     }
     noise = noise_at(48, 64, -MARGIN, -MARGIN)
-    for style in gallery_names():
+    for style in [*gallery_names(), "photo"]:
         embedding = gallery_style(style).embedding(known)[None]
         with torch.no_grad():
             given = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from impasto.errors import TrainingError
+from impasto.errors import TrainingError, check_number
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
@@ -35,7 +35,7 @@ _stylizers: dict[str, Stylizer] = {}
 
 
 def list_styles() -> list[str]:
-    """List the styles of the gallery by name.
+    """List the styles of the gallery by name, without `photo`, the photograph itself.
 
     Example:
         >>> "starry-night" in list_styles()
@@ -105,7 +105,7 @@ def stylize(
         PictureError: the photo cannot be read, or the array is not an image.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-        ValueError: `strength`, `stroke`, `size` or `wrap` is out of range.
+        ArgumentError: `strength`, `stroke`, `size` or `wrap` is out of range.
 
     Example:
         >>> painting = stylize("photo.jpg", "starry-night", color="luminance")
@@ -170,6 +170,7 @@ def stylize_files(
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
         OutputError: the output does not fit the inputs, or cannot be written.
+        ArgumentError: `strength`, `stroke`, `size`, `wrap` or `quality` is out of range.
 
     Example:
         >>> [result.target.name for result in stylize_files(["a.jpg", "b.jpg"], "great-wave")]
@@ -246,6 +247,7 @@ def stylize_video(
         VideoError: the source cannot be read, or the target cannot be written.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
+        ArgumentError: `strength` or `stroke` is out of range.
         VideoInterrupted: Ctrl-C; the frames painted until then are kept.
 
     Example:
@@ -303,12 +305,15 @@ def train_style(
 
     Raises:
         TrainingError: PyTorch is missing, or a loss is not finite.
+        ArgumentError: `minutes` or `steps` is out of range.
         PictureError: the picture cannot be read.
 
     Example:
         >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
         >>> style.save("tulip.safetensors")  # doctest: +SKIP
     """
+    if steps is None:
+        check_number("minutes", minutes, "a number above 0", 1e-6)
     try:
         from impasto.learning.training.style import train_style as train
     except ImportError as error:

@@ -1,11 +1,19 @@
 """Errors and warnings of impasto: each message names the problem, its reason and a remedy."""
 
+import math
+from numbers import Integral, Real
+from typing import Any
+
 
 class ImpastoError(Exception):
     """An error that the caller can mend.
 
     The command line prints it as one line, without a traceback.
     """
+
+
+class ArgumentError(ImpastoError, ValueError):
+    """An argument has a value out of range, or of a wrong type."""
 
 
 class PictureError(ImpastoError):
@@ -54,6 +62,32 @@ class LostCheckpointWarning(UserWarning):
 
 class OutputError(ImpastoError):
     """An output file, folder or report cannot be written as asked."""
+
+
+def check_number(
+    name: str, value: Any, allowed: str, low: float, high: float = math.inf, whole: bool = False
+) -> None:
+    """Check that an argument is a number within a range.
+
+    Args:
+        name: of the argument.
+        value: its value.
+        allowed: the values that are allowed, in words, as in "0 (the photo) to 1 (the full style)".
+        low: least value.
+        high: greatest value.
+        whole: whether it must be a whole number.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    kind = Integral if whole else Real
+    if not isinstance(value, kind):
+        reason = f"it is not a {'whole ' if whole else ''}number"
+    elif not low <= float(value) <= high:  # nan too
+        reason = "it is out of range"
+    else:
+        return
+    raise ArgumentError(f"cannot use {value!r} as {name}: {reason}; give {allowed}")
 
 
 def first_line(error: BaseException) -> str:

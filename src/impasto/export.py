@@ -15,7 +15,7 @@ import numpy as np
 from impasto import hardware
 from impasto.engines import base
 from impasto.engines.base import Float32
-from impasto.errors import NetworkError, StyleError
+from impasto.errors import ArgumentError, NetworkError, StyleError
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.prepared_style import MARGIN
 from impasto.models.mix import find_mix
@@ -288,11 +288,11 @@ def to_onnx(
         The serialized ONNX graph.
 
     Raises:
-        ValueError: a side of `size` is no multiple of 8, or too small.
+        ArgumentError: a side of `size` is no multiple of 8, or too small.
         NetworkError: ONNX Runtime, which computes beforehand, is not installed.
     """
     if size is not None and any(side % MULTIPLE or side < MIN_EXPORT_SIDE for side in size):
-        raise ValueError(
+        raise ArgumentError(
             f"cannot export for {size[1]}x{size[0]} pixels; give multiples of {MULTIPLE}, from"
             f" {MIN_EXPORT_SIDE} up"
         )

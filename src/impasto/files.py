@@ -171,11 +171,20 @@ def unwritable_reason(path: Path) -> str | None:
         number = errno.EISDIR
     elif not folder.is_dir():
         number = errno.ENOTDIR
+    elif _is_read_only(folder):
+        number = errno.EROFS
     elif not os.access(folder, os.W_OK | os.X_OK):
         number = errno.EACCES
     else:
         return None
     return os_reason(OSError(number, os.strerror(number)))
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Tell whether a folder is in a read-only file system, as far as the system says."""
+    if not hasattr(os, "statvfs"):  # Windows
+        return False
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 _REMEDIES = {

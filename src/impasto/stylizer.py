@@ -6,7 +6,7 @@ import numpy as np
 
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import PictureSource, to_picture
-from impasto.images.resize import resize_picture
+from impasto.images.resize import check_size, resize_picture
 from impasto.images.rows import ArrayRows
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
@@ -83,7 +83,7 @@ class Stylizer(LoadedNetwork):
             PictureError: the photo cannot be read, or the array is not an image.
             StyleError: the style is unknown, broken, or made for another network.
             ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-            ValueError: `strength`, `stroke`, `size` or `wrap` is out of range.
+            ArgumentError: `strength`, `stroke`, `size` or `wrap` is out of range.
         """
         settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
         painting = self.paint_picture(to_picture(photo), settings, size)
@@ -106,6 +106,8 @@ class Stylizer(LoadedNetwork):
             size: pixels of the painting's shorter side; smaller photos keep their size.
             advance: called with the fraction of work done since the last call.
         """
+        if size is not None:
+            check_size(size)
         photo = picture
         if size is not None and size < min(picture.height, picture.width):
             photo = resize_picture(picture, size)

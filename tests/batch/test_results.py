@@ -18,7 +18,8 @@ PAINTED = FileResult(
         ({"clipped_fraction": 0.0004}, "a.udnie.jpg (640x480, 1.235 s)"),
         (
             {"clipped_fraction": 0.0312},
-            "a.udnie.jpg (640x480, 1.235 s, 3.1 % of pixels were clipped to the color range)",
+            "a.udnie.jpg (640x480, 1.235 s, 3.1 % of pixels were made paler to fit the color range,"
+            " with the same light and hue)",
         ),
         (
             {"clip": ClipTiming(30, 0, 0.5, 41.234, 2)},

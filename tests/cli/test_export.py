@@ -109,7 +109,7 @@ def test_what_is_asked_wrongly(
 def test_a_place_that_takes_no_file(impasto: Run, folder: Path) -> None:
     Path("file").touch()
     done = impasto("export", "starry-night", "-n", "small", "-o", "file/a.onnx")
-    assert done.code == 1
+    assert done.code == 2
     assert done.only_error().startswith("cannot write file/a.onnx: ")
 
 

@@ -191,8 +191,11 @@ def test_ctrl_c_keeps_the_painting_and_resume_goes_on(
         in done.only_error()
     )
     assert read("out.png").rgb.shape == (48, 64, 3)
-    Path("out.png").unlink()
-    assert "an unfinished run stands at" in optimize("style.png", "-o", "out.png").usage()
+    for is_there in (True, False):  # the painting so far
+        said = optimize("style.png", "-o", "out.png").usage()
+        assert "out.png.checkpoint is an unfinished run; --resume goes on with it" in said
+        Path("out.png").unlink(missing_ok=not is_there)
+    assert Path("out.png.checkpoint").exists()
     interrupted(-1)
     done = optimize("style.png", "-o", "out.png", "--resume")
     assert done.code == 0
@@ -241,16 +244,16 @@ def test_a_checkpoint_of_another_run(
 
 def test_previews(optimize: Optimize, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run shows what it has, and leaves no preview beside its painting."""
-    from impasto.learning.optimization import recipe
+    from impasto.learning.training import loop
 
     previews: list[tuple[str, tuple[int, ...]]] = []
-    real: Any = recipe.__dict__["write"]
+    real: Any = loop.__dict__["write"]
 
     def write(path: Path, picture: Picture, *arguments: Any) -> None:
         real(path, picture, *arguments)
         previews.append((Path(path).name, read(path).rgb.shape))
 
-    monkeypatch.setattr(recipe, "write", write)
+    monkeypatch.setattr(loop, "write", write)
     assert optimize("style.png", "--preview-every", 1e-6).code == 0
     preview = "photo.style-optimized.jpg.preview.jpg"
     assert (preview, (48, 64, 3)) in previews and not Path(preview).exists()

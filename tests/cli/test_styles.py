@@ -19,6 +19,8 @@ from impasto.models.style import Style, encode_picture
 def test_the_list_of_styles(impasto: Run) -> None:
     lines = impasto("styles").out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(gallery_names())
+    assert len(lines[1:]) == 49  # as the README says: `photo` is no painting
+    assert "The photograph itself" in impasto("styles", "photo").out
     starry = next(line for line in lines if line.startswith("starry-night"))
     assert "Gogh" in starry
     assert "1889" in starry
@@ -27,7 +29,7 @@ def test_the_list_of_styles(impasto: Run) -> None:
 def test_the_list_as_json(impasto: Run) -> None:
     records = impasto("styles", "--json").records
     assert [record["name"] for record in records] == list(gallery_names())
-    for record in records[:-1]:
+    for record in records:
         assert all(
             isinstance(record[key], str) and record[key]
             for key in ("title", "artist", "year", "source")
@@ -149,7 +151,7 @@ def test_a_sheet_of_a_photograph(impasto: Run, photo_file: Path) -> None:
 def test_a_sheet_of_previews(impasto: Run, tmp_path: Path) -> None:
     target = tmp_path / "sheet.jpg"
     (record,) = impasto("styles", "--sheet", target, "--json").records
-    assert record["styles"] == list(gallery_names()[:-1])
+    assert record["styles"] == list(gallery_names())
     assert read(target).rgb.shape == (record["height"], record["width"], 3)
     assert (
         "cannot show photo: it has no preview; paint a photograph in it"

@@ -195,7 +195,7 @@ def test_a_style_file_is_learned_anew_in_place(
     train(photo_file, "-o", path, "--name", "house")
     before = made_for_another(path)
     kept = path.read_bytes()
-    assert f"{path} exists; --overwrite learns it anew" in impasto("train", path).usage()
+    assert f"{path}: it exists; --overwrite learns it anew" in impasto("train", path).usage()
     assert path.read_bytes() == kept
     photo_file.unlink()  # it is not needed
     train(path, "--overwrite")

@@ -57,18 +57,47 @@ def test_what_is_there_is_kept(
 ) -> None:
     monkeypatch.chdir(photo_file.parent)
     Path("photo.safetensors").write_bytes(b"mine")
-    assert (
-        "photo.safetensors exists; --overwrite replaces it" in impasto("train", photo_file).usage()
-    )
-    Path("other.safetensors.base.checkpoint").write_bytes(b"a run")
-    assert (
-        "--resume goes on with it"
-        in impasto("train", photo_file, "-o", "other.safetensors").usage()
-    )
+    expected = "cannot write photo.safetensors: it exists; --overwrite replaces it"
+    assert expected in impasto("train", photo_file).usage()
     Path("mine/networks").mkdir(parents=True)
     Path("mine/networks/base.safetensors").write_bytes(b"a network")
     assert (
-        "mine has a network base already"
+        "cannot write mine: it has a network base already"
         in impasto("train", photo_file, "--gallery", "mine").usage()
     )
     assert Path("photo.safetensors").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("options", [("-o", "other.safetensors"), ("--gallery", "mine")])
+def test_an_unfinished_run_is_told_before_its_output(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str]
+) -> None:
+    """Ctrl-C leaves both; --overwrite, the remedy for the output, would lose the run."""
+    monkeypatch.chdir(photo_file.parent)
+    output = Path(options[1])
+    checkpoint = Path(f"{output}.base.checkpoint.before")
+    checkpoint.write_bytes(b"a run")
+    expected = f"{output}.base.checkpoint is an unfinished run; --resume goes on with it"
+    assert expected in impasto("train", photo_file, *options).usage()
+    if output.suffix:
+        output.write_bytes(b"the style so far")
+    else:
+        (output / "networks").mkdir(parents=True)
+        (output / "networks/base.safetensors").write_bytes(b"the network so far")
+    assert expected in impasto("train", photo_file, *options).usage()
+    assert checkpoint.read_bytes() == b"a run"
+
+
+@pytest.mark.parametrize("options", [("-o", "file/one.safetensors"), ("--gallery", "file/mine")])
+def test_an_output_that_cannot_be_written_is_told_at_once(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(photo_file.parent)
+    Path("file").touch()
+    monkeypatch.setattr(
+        "impasto.cli.train.require_learning", lambda _: pytest.fail("training starts")
+    )
+    done = impasto("train", photo_file, *options)
+    assert done.code == 2
+    assert f"cannot write {options[1]}" in done.only_error()
+    assert "a part of its path is a file; choose another folder" in done.only_error()

@@ -8,7 +8,7 @@ from pictures import (
     photo,
 )
 
-from impasto.errors import PictureError
+from impasto.errors import ArgumentError
 from impasto.images.resize import fit_size, resize_short_side
 
 
@@ -31,7 +31,7 @@ def test_resizing_shrinks_without_aliasing_and_takes_alpha() -> None:
         np.abs(resize_short_side(board, 8).astype(int) - 127).max() <= 2
     )  # the mean, not a pattern
     assert resize_short_side(board, 64) is board
-    with pytest.raises(PictureError, match="choose 1 or more"):
+    with pytest.raises(ArgumentError, match="give the pixels of the shorter side, 1 or more"):
         resize_short_side(board, 0)
 
 
@@ -45,5 +45,5 @@ def test_fitted_sizes_are_those_of_resized_pictures(height: int, width: int, sho
 
 
 def test_no_picture_is_fitted_to_nothing() -> None:
-    with pytest.raises(PictureError, match="shorter side of 0 pixels; choose 1 or more"):
+    with pytest.raises(ArgumentError, match="cannot use 0 as size: it is out of range"):
         fit_size(4, 5, 0)

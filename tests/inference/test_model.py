@@ -90,7 +90,7 @@ def test_strength_holds_for_styles_that_own_their_networks(
 
 @pytest.mark.parametrize("strength", [-0.01, 1.01, float("nan"), float("inf")])
 def test_strength_out_of_range(stylizer: Stylizer, strength: float) -> None:
-    with pytest.raises(ValueError, match="strength must be between 0"):
+    with pytest.raises(ValueError, match="as strength: it is out of range; give 0"):
         stylizer.stylize(photo(8, 8), "starry-night", strength)
 
 

@@ -148,7 +148,7 @@ def test_what_is_done_sums_to_1(exact: Stylizer) -> None:
 @pytest.mark.parametrize("stroke", [0, -1, 0.2, 17, float("nan")])
 def test_strokes_out_of_range(exact: Stylizer, stroke: float) -> None:
     with pytest.raises(
-        ValueError, match=r"cannot paint with stroke .* between 0.25 \(small strokes\) and 16"
+        ValueError, match=r"as stroke: it is out of range; give 0.25 \(small strokes\) to 16"
     ):
         exact.stylize(photo(8, 8), "udnie", stroke=stroke)
 

@@ -14,13 +14,18 @@ from impasto.images.resize import resize_short_side
 from impasto.inference.color import Color
 from impasto.inference.masks import parse_mask
 from impasto.inference.settings import StylizeSettings, parse_settings
+from impasto.models.gallery import gallery_style
+from impasto.models.mix import Mix
+from impasto.models.style import Style
 from impasto.progress import Advance, Progress
 from impasto.sheets import comparison as comparisons
 from impasto.sheets.comparison import (
     ComparisonSheet,
     before_after,
     compare,
+    distinct_labels,
     load_photo,
+    mix_labels,
     network_painter,
 )
 from impasto.sheets.contact_sheet import SheetRow
@@ -235,3 +240,26 @@ def test_memory_that_does_not_suffice_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"cannot paint the comparison.*out of memory"):
         compare(sheet, tmp_path / "sheet.png")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("files", "labels"),
+    [
+        (["tulip.jpg", "house.jpg"], ["tulip", "house"]),
+        (["tulip.jpg", "tulip.safetensors"], ["tulip.jpg", "tulip.safetensors"]),
+        (["a/tulip.jpg", "b/tulip.jpg", "rose.jpg"], ["a/tulip.jpg", "b/tulip.jpg", "rose"]),
+        (["a/x/t.jpg", "b/x/t.jpg", "x/t.png"], ["a/x/t.jpg", "b/x/t.jpg", "t.png"]),
+        (["a/t.jpg", "t.jpg"], ["a/t.jpg", "t.jpg"]),
+    ],
+)
+def test_equal_names_are_told_apart_by_files(files: list[str], labels: list[str]) -> None:
+    found = distinct_labels([(Path(file).stem, Path(file)) for file in files])
+    assert found == [str(Path(label)) for label in labels]
+
+
+def test_labels_of_styles_that_have_one_name() -> None:
+    picture = Style("udnie", {}, {}, file=Path("udnie.jpg"))
+    gallery = gallery_style("udnie")
+    mixes = [Mix(((style, 1.0),)) for style in (gallery, picture)]
+    mixes.append(Mix(((gallery, 0.5), (picture, 0.5))))
+    assert mix_labels(mixes) == ["udnie", "udnie.jpg", "udnie 0.5 + udnie.jpg 0.5"]

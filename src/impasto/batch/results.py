@@ -7,7 +7,7 @@ from typing import Any
 from impasto.batch.log import failure_record
 
 KEPT = "the output exists, perhaps painted with other options; --overwrite replaces it"
-MIN_CLIPPED_FRACTION = 0.0005  # of pixels clipped to the color range, to be mentioned
+MIN_CLIPPED_FRACTION = 0.0005  # of pixels made paler, to be mentioned
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class FileResult:
         width: pixels across.
         height: pixels down.
         seconds: from the beginning of reading to the end of writing.
-        clipped_fraction: share of pixels, 0..1, that were clipped to the color range; None where
-            no color mode applies.
+        clipped_fraction: share of pixels, 0..1, that were made paler to fit the color range; None
+            where no color mode applies.
         clip: frames and speed of a video; None for a picture.
         notes: what else a user may want to know, one sentence each.
         error: reason of the failure; None where the input was painted or skipped.
@@ -107,7 +107,11 @@ class FileResult:
             return f"{self.target} kept: {record['skipped']}"
         line = f"{self.width}x{self.height}, {record['seconds']} s"
         if (self.clipped_fraction or 0) >= MIN_CLIPPED_FRACTION:
-            line += f", {100 * record['beyond']:.1f} % of pixels were clipped to the color range"
+            percent = f"{100 * record['beyond']:.1f} %"
+            line += (
+                f", {percent} of pixels were made paler to fit the color range, with the same light"
+                " and hue"
+            )
         if self.clip:
             line += (
                 f", of which {record['first_seconds']} to the first of {self.clip.frames} frames,"

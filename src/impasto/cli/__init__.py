@@ -69,6 +69,7 @@ def _run() -> None:
     from impasto.cli.app import UsageError, app, explain
     from impasto.cli.console import escape_unwritable, fail, show_warning
     from impasto.errors import (
+        ArgumentError,
         ColorError,
         ImpastoError,
         MaskError,
@@ -79,7 +80,7 @@ def _run() -> None:
     )
 
     escape_unwritable()
-    usage_errors = (ColorError, MaskError, NetworkError, OutputError, StyleError)
+    usage_errors = (ArgumentError, ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
     warnings.showwarning = show_warning
     try:

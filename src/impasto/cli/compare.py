@@ -208,7 +208,9 @@ def compare(
         for settings in all_settings
         for stroke in values["strokes"]
     ]
-    stylizers = [_painter(name, stroked, engine, threads, precision) for name in values["networks"]]
+    names = comparison.distinct_labels([_painter_label(name) for name in values["networks"]])
+    painters = [_painter(name, stroked, engine, threads, precision) for name in values["networks"]]
+    stylizers = list(zip(names, painters, strict=True))
     side = size or (SWEEP_SHORT_SIDE if kind == "sweep" else None)
     cell = 0 if kind == "before-after" else width
     loaded, unread = load_photos(paths, target, set(map(Path, photos)), side, cell)
@@ -295,13 +297,20 @@ def _check_styles(
         )
 
 
+def _painter_label(name: str) -> tuple[str, Path | None]:
+    """Return the label of what paints, and its file if it is one."""
+    if not name.lower().endswith(NETWORK_SUFFIX):
+        return name, None
+    return Path(name).name.removesuffix(NETWORK_SUFFIX), Path(name)
+
+
 def _painter(
     name: str,
     all_settings: Sequence[StylizeSettings],
     engine: str,
     threads: int | None,
     precision: str,
-) -> tuple[str, PaintFunction]:
+) -> PaintFunction:
     """Load what paints under a name, and check that it can paint with all settings."""
     if match := OPTIMIZER_NAME.fullmatch(name):
         try:
@@ -320,7 +329,7 @@ def _painter(
         for settings in all_settings:
             optimizer.check(settings)
         console.note(f"{name} optimizes the features of {optimizer.perceptual.identity}")
-        return name, optimizer
+        return optimizer
     if name not in NETWORKS and not name.lower().endswith(NETWORK_SUFFIX):
         raise typer.BadParameter(
             f"--networks: cannot paint with {name!r}: no such network; use {PAINTER_NAMES}"
@@ -329,7 +338,7 @@ def _painter(
     for settings in all_settings:
         for mix in settings.mixes:
             stylizer.preload(mix)
-    return Path(name).name.removesuffix(NETWORK_SUFFIX), network_painter(stylizer)
+    return network_painter(stylizer)
 
 
 def _report(

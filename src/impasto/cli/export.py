@@ -133,6 +133,7 @@ def export(
             raise typer.BadParameter(
                 f"cannot write {path}: it exists; --overwrite replaces it, or give another -o"
             )
+    options.check_writable(paths)
     exported = _export(chosen, source, embedding, pixels, suffix, sides)
     _write_files(exported, target)
     record: dict[str, Any] = {

@@ -62,6 +62,7 @@ def import_(
         raise typer.BadParameter(
             f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
         )
+    options.check_writable([target])
     require_learning("import checkpoints")
     from impasto.learning.conversion import pytorch_examples
 

@@ -10,11 +10,9 @@ from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar
 from impasto.errors import PictureError
-from impasto.files import unwritable_reason
 from impasto.images.formats import WRITABLE
 from impasto.images.image import Picture
 from impasto.inference.settings import StylizeSettings
-from impasto.learning.training.checkpoints import has_checkpoint
 from impasto.models.mix import Mix, find_mix
 from impasto.progress import OnProgress, Progress
 from impasto.video.formats import is_same_file
@@ -301,17 +299,13 @@ def _check_target(target: Path, photo: Path, checkpoint: Path, replace: bool) ->
             f"cannot write {target}: it is the photograph itself, which is never overwritten; give "
             "another -o"
         )
+    if not replace:
+        options.check_unfinished([checkpoint])
     if target.exists() and not replace:
         raise typer.BadParameter(
             f"cannot write {target}: it exists; --overwrite replaces it, or give another -o"
         )
-    if reason := unwritable_reason(target):
-        raise PictureError(f"cannot write {target}: {reason}")
-    if has_checkpoint(checkpoint) and not replace:
-        raise typer.BadParameter(
-            f"cannot start: an unfinished run stands at {checkpoint}; --resume goes on with it, "
-            "--overwrite starts anew"
-        )
+    options.check_writable([target])
 
 
 def _note_mask_sizes(settings: StylizeSettings, picture: Picture) -> None:

@@ -12,6 +12,7 @@ from impasto.batch.notes import mask_size_note
 from impasto.batch.outputs import EXISTS
 from impasto.cli import console
 from impasto.engines import base
+from impasto.errors import OutputError
 from impasto.files import unwritable_reason
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference.color import MODES, When, parse_color
@@ -375,6 +376,33 @@ def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
             " anew"
         )
         raise typer.Exit
+
+
+def check_unfinished(checkpoints: Iterable[Path]) -> None:
+    """Refuse to start anew where an unfinished run would be lost.
+
+    This comes before the check of the output: an interrupted run leaves both, and the remedy for
+    an output that exists, --overwrite, would lose the run.
+
+    Raises:
+        BadParameter: there is a checkpoint.
+    """
+    for checkpoint in filter(has_checkpoint, checkpoints):
+        raise typer.BadParameter(
+            f"cannot start a new run: {checkpoint} is an unfinished run; --resume goes on with it, "
+            "or --overwrite discards it and starts anew"
+        )
+
+
+def check_writable(targets: Iterable[Path]) -> None:
+    """Check, before long work, that files can be written.
+
+    Raises:
+        OutputError: a file cannot be written, as far as that shows beforehand.
+    """
+    for target in targets:
+        if reason := unwritable_reason(target):
+            raise OutputError(f"cannot write {target}: {reason}")
 
 
 told_of_size = mask_size_note

@@ -81,8 +81,6 @@ def styles(
     selected = [style for name in names or gallery_names() for style in _find_styles(name)]
     if sheet:
         options.check_target("--sheet", sheet, WRITABLE, overwrite)
-        if not names:
-            selected = [style for style in selected if style.name != PHOTO]
         _write_sheet(selected, sheet, photo, network, json)
     elif json:
         for style in selected:
@@ -98,7 +96,10 @@ def _find_styles(name: str) -> list[Style]:
     folder = Path(name)
     if not folder.is_dir():
         return [find_style(name)]
-    files = sorted({*folder.glob(f"*{SUFFIX}"), *(folder / "styles").glob(f"*{SUFFIX}")})
+    gallery = folder / "styles"
+    files = sorted({*folder.glob(f"*{SUFFIX}"), *gallery.glob(f"*{SUFFIX}")})
+    # a gallery's anchor of strength is no painting
+    files = [file for file in files if file != gallery / f"{PHOTO}{SUFFIX}"]
     if not files:
         raise StyleError(
             f"cannot list {name}: it holds no style files ({SUFFIX}); name files or styles of the"

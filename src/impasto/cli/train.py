@@ -9,7 +9,11 @@ from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar, losses_text
 from impasto.inference.color import MODES, parse_color
-from impasto.learning.training.checkpoints import checkpoint_path, has_checkpoint
+from impasto.learning.training.checkpoints import (
+    checkpoint_path,
+    has_checkpoint,
+    previous_checkpoint,
+)
 from impasto.models.network import NETWORKS, NetworkChoice, chosen_networks, network_path
 from impasto.models.style import SUFFIX
 
@@ -156,7 +160,11 @@ def train(
         ),
     ] = None,
     preview_every: Annotated[
-        float, typer.Option(min=0, help="Write OUTPUT.preview.jpg every so many seconds; 0: never.")
+        float,
+        typer.Option(
+            min=0,
+            help="Write OUTPUT.preview.jpg every so many seconds, until the run is done; 0: never.",
+        ),
     ] = 30,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Write a TensorBoard log into this folder.")
@@ -292,25 +300,25 @@ def _check_target(
     overwrite: bool,
     replaced: str,
 ) -> None:
-    """Refuse to replace what is there, unless the user asks for it."""
+    """Check that the output can be written; refuse to replace what is there unasked."""
     names = chosen_networks(network)
     checkpoints = [checkpoint_path(target, name) for name in names]
+    outputs = [network_path(name, target) for name in names] if is_gallery else [target]
+    options.check_writable([*outputs, *map(previous_checkpoint, checkpoints)])
     if resume or overwrite:
         if resume and not overwrite and not is_gallery:
             options.check_resumed(target, checkpoints)
         return
+    options.check_unfinished(checkpoints)
     if not is_gallery and target.exists():
-        raise typer.BadParameter(f"{target} exists; --overwrite {replaced}, or give another -o")
-    for name, checkpoint in zip(names, checkpoints, strict=True):
+        raise typer.BadParameter(
+            f"cannot write {target}: it exists; --overwrite {replaced}, or give another -o"
+        )
+    for name in names:
         if is_gallery and network_path(name, target).exists():
             raise typer.BadParameter(
-                f"{target} has a network {name} already; --overwrite replaces it, "
+                f"cannot write {target}: it has a network {name} already; --overwrite replaces it, "
                 "or give another --gallery"
-            )
-        if has_checkpoint(checkpoint):
-            raise typer.BadParameter(
-                f"{checkpoint} is an unfinished run; --resume goes on with it, "
-                "--overwrite starts anew"
             )
 
 

@@ -10,7 +10,6 @@ from impasto.cli import EXIT_SOME_FAILED, console, options
 from impasto.files import unwritable_reason
 from impasto.models.gallery import gallery_names
 from impasto.models.mix import find_mix
-from impasto.models.style import PHOTO
 from impasto.stylizer import Stylizer
 from impasto.video.formats import CONTAINERS
 
@@ -176,7 +175,7 @@ def specs(values: list[str]) -> list[str]:
     """
     styles = options.listed(values)
     if len(styles) <= 1:
-        styles += [name for name in gallery_names() if name not in (PHOTO, *styles)]
+        styles += [name for name in gallery_names() if name not in styles]
     return styles
 
 

@@ -5,12 +5,17 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from impasto.errors import PictureError
+from impasto.errors import check_number
 from impasto.images.image import Picture, UInt8
 from impasto.images.transparency import resize_visible
 
 STANDARD_SHORT_SIDE = 512
 """Pixels on the short side at which styles are learned, predicted and scored."""
+
+
+def check_size(short_side: int) -> None:
+    """Check a shorter side in pixels; raise ArgumentError if it is no number of 1 or more."""
+    check_number("size", short_side, "the pixels of the shorter side, 1 or more", 1)
 
 
 def fit_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -27,12 +32,9 @@ def fit_size(height: int, width: int, short_side: int) -> tuple[int, int]:
         Height and width in pixels.
 
     Raises:
-        PictureError: `short_side` is less than 1.
+        ArgumentError: `short_side` is less than 1.
     """
-    if short_side < 1:
-        raise PictureError(
-            f"cannot resize to a shorter side of {short_side} pixels; choose 1 or more"
-        )
+    check_size(short_side)
     scale = short_side / min(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 

@@ -291,7 +291,7 @@ def recolor(
         amount: share of the change to apply, 0..1.
 
     Returns:
-        uint8 (..., 3), and the number of pixels that were clipped (see `clip_to_gamut`).
+        uint8 (..., 3), and the number of pixels that were made paler (see `clip_to_gamut`).
     """
     full = change.apply(painted, photo)
     return clip_to_gamut(full if amount == 1 else painted + np.float32(amount) * (full - painted))
@@ -336,7 +336,7 @@ def keep_color(painted: UInt8, photo: UInt8, color: Color) -> tuple[UInt8, float
         color: the color mode and its amount.
 
     Returns:
-        uint8 RGB (H, W, 3), and the share of clipped pixels, 0..1.
+        uint8 RGB (H, W, 3), and the share of pixels that were made paler, 0..1.
     """
     if not color.changes:
         return painted, 0.0

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from impasto.errors import PictureError
+from impasto.errors import PictureError, check_number
 from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
 from impasto.images.reading import MAX_PIXELS
+from impasto.images.resize import check_size
 from impasto.images.rows import ArrayRows, CoveredRows, RowSource, at_size
 from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
@@ -38,7 +39,7 @@ class PaintedFile:
         width: pixels across.
         height: pixels down.
         clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
-            and were clipped to it.
+            and were made paler.
         notes: what else a user may want to know, one sentence each.
     """
 
@@ -61,12 +62,20 @@ class FileOptions:
             memory, and decompression bombs.
         memory: bytes that the process may use in all, as far as smaller tiles help; None: as many
             as are free.
+
+    Raises:
+        ArgumentError: `size` or `quality` is out of range.
     """
 
     size: int | None = None
     quality: int = DEFAULT_QUALITY
     max_pixels: int | None = None
     memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            check_size(self.size)
+        check_number("quality", self.quality, "1 (small files) to 100 (fine)", 1, 100, whole=True)
 
 
 def stylize_file(
@@ -94,7 +103,7 @@ def stylize_file(
         PictureError: a file cannot be read or written, or is too large.
         StyleError: a style does not fit the network.
         MaskError: the mask is the photograph's transparency, and it has none.
-        ValueError: strength or stroke is out of range.
+        ArgumentError: strength or stroke is out of range.
     """
     return FilePainting(source, target, options or FileOptions()).paint(model, settings, advance)()
 
@@ -125,7 +134,7 @@ def stylize_bytes(
         PictureError: the picture cannot be read or written, or is too large.
         StyleError: a style does not fit the network.
         MaskError: the mask is the photograph's transparency, and it has none.
-        ValueError: strength or stroke is out of range.
+        ArgumentError: strength or stroke is out of range.
     """
     options = options or FileOptions()
     picture = reading.decode(data, name, options.max_pixels or MAX_PIXELS)

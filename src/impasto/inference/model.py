@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from impasto.engines import base
-from impasto.errors import RemadeStyleWarning, StyleError
+from impasto.errors import RemadeStyleWarning, StyleError, check_number
 from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
 from impasto.inference.frozen_norm import freeze_norms
 from impasto.inference.prepared_style import GraphVariant, NetworkPass, PreparedStyle
-from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.gallery import gallery_style, has_photo_style
 from impasto.models.mix import Mix, StyleSource, find_mix
 from impasto.models.network import Network, find_network
 from impasto.models.style import PHOTO, Embedding, Style
@@ -138,12 +138,9 @@ class LoadedNetwork:
 
         Raises:
             StyleError: the style is unknown, broken, or made for another network.
-            ValueError: `strength` is out of range.
+            ArgumentError: `strength` is out of range.
         """
-        if not 0 <= strength <= 1:
-            raise ValueError(
-                f"strength must be between 0 (the photo) and 1 (the full style), not {strength}"
-            )
+        check_number("strength", strength, "0 (the photo) to 1 (the full style)", 0, 1)
         mix = find_mix(style)
         passes = self._passes(mix, strength) if strength else []
         return PreparedStyle(
@@ -244,7 +241,7 @@ class LoadedNetwork:
 
     def _photo(self) -> Embedding | None:
         """Find the `photo` embedding in the network file or the gallery; old files have none."""
-        if self.network.photo is not None or PHOTO not in gallery_names():
+        if self.network.photo is not None or not has_photo_style():
             return self.network.photo
         photo = gallery_style(PHOTO)
         return None if photo.mismatch(self.network) else photo.embedding(self.network)

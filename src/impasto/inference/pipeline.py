@@ -58,9 +58,9 @@ class StylizedRows:
 
     @property
     def clipped_fraction(self) -> float:
-        """Share of pixels, 0..1, that were clipped to 0..255; known once all rows are read.
+        """Share of pixels, 0..1, that were made paler to fit 0..255; known once all rows are read.
 
-        Clipping reduces chrominance and keeps luminance (see `impasto.inference.color`).
+        Chrominance is reduced, and luminance and hue stay (see `impasto.inference.color`).
         """
         clipped = sum(painting.clipped_pixels for painting in self._recolored)
         return clipped / max(1, len(self._recolored) * self.rows.height * self.rows.width)
@@ -88,7 +88,7 @@ def build_pipeline(
     Raises:
         StyleError: a style does not fit the network, or has no picture to recolor.
         MaskError: the mask is the photograph's transparency, and it has none.
-        ValueError: strength or stroke is out of range.
+        ArgumentError: strength or stroke is out of range.
     """
     mask = settings.mask.with_alpha(alpha) if settings.mask else None
     regions = [replace(region, mask=region.mask.with_alpha(alpha)) for region in settings.regions]
@@ -206,7 +206,7 @@ class RecoloredRows(RowSource):
 
     Attributes:
         clipped_pixels: number of pixels, of those read so far, whose new colors were outside 0..255
-            and were clipped.
+            and were made paler.
     """
 
     def __init__(

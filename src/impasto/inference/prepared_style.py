@@ -7,7 +7,7 @@ import numpy as np
 
 from impasto import progress
 from impasto.engines import base
-from impasto.errors import NetworkError
+from impasto.errors import ArgumentError, NetworkError
 from impasto.images.image import UInt8
 from impasto.inference import tile_grid, tiled_statistics
 from impasto.inference.frozen_norm import NormStatistics, freeze_norms
@@ -84,7 +84,7 @@ class PreparedStyle:
             uint8 RGB (H, W, 3), the same size.
 
         Raises:
-            ValueError: the image is not such an array.
+            ArgumentError: the image is not such an array.
         """
         check_image(image)
         if not self.passes:
@@ -184,14 +184,14 @@ class PreparedStyle:
 
 
 def check_image(image: UInt8) -> None:
-    """Raise ValueError if an array is not an image, uint8 RGB (H, W, 3) with pixels."""
+    """Raise ArgumentError if an array is not an image, uint8 RGB (H, W, 3) with pixels."""
     if not isinstance(image, np.ndarray):
-        raise ValueError(
-            f"cannot paint a {type(image).__name__}: PreparedStyle.paint takes uint8 arrays "
-            "(H, W, 3); Stylizer.stylize takes files and PIL images too"
+        raise ArgumentError(
+            f"cannot paint an object of type {type(image).__name__}: PreparedStyle.paint takes "
+            "uint8 arrays (H, W, 3); Stylizer.stylize takes files and PIL images too"
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise ValueError(
+        raise ArgumentError(
             f"cannot paint an array of {image.dtype} {image.shape}: "
             "give uint8 RGB (H, W, 3) with pixels"
         )

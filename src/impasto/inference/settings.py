@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
-from typing import Any
 
-from impasto.errors import ColorError
+from impasto.errors import ColorError, check_number
 from impasto.inference.color import MODES, Color, parse_color
 from impasto.inference.masks import Mask, MaskSource, parse_mask
 from impasto.inference.regions import Region, RegionSource, find_style_mix, parse_regions
+from impasto.inference.stroke_size import check_stroke
 from impasto.inference.wrapping import Wrap, check_wrap
 from impasto.models.mix import Mix, StyleSource
 
@@ -80,14 +79,16 @@ def parse_settings(
         StyleError: a style is unknown or broken.
         ColorError: the color mode is unknown, or its amount is out of range.
         MaskError: a mask is unknown or unreadable, or a region is not of these forms.
-        ValueError: `wrap` is unknown, or strength or stroke is not a number. Their ranges are
-            checked when the picture is painted, because those of a video differ.
+        ArgumentError: `wrap` is unknown, or strength or stroke is out of range. For a video,
+            strokes have a smaller range, which is checked when it is painted.
     """
+    check_number("strength", strength, "0 (the photo) to 1 (the full style)", 0, 1)
+    check_stroke(stroke)
     mix = find_style_mix(style)
     return StylizeSettings(
         mix,
-        _check_number("strength", strength, "0 (the photograph) to 1 (the full style)"),
-        _check_number("stroke", stroke, "0.25 (small strokes) to 16 (large)"),
+        float(strength),
+        float(stroke),
         _find_color(color, mix),
         None if mask is None else parse_mask(mask),
         parse_regions(regions),
@@ -105,9 +106,3 @@ def _find_color(color: str | Color | None, mix: Mix) -> Color:
         )
     learned = {part.metadata.get("color", "style") for part, _ in mix.parts}
     return parse_color(color or (learned.pop() if len(learned) == 1 else "style"))
-
-
-def _check_number(name: str, value: Any, allowed: str) -> float:
-    if not isinstance(value, Real):
-        raise ValueError(f"cannot use {value!r} as {name}: it is not a number; give {allowed}")
-    return float(value)

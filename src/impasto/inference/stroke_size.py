@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.errors import check_number
 from impasto.images.image import UInt8
 from impasto.images.rows import ResizedRows, RowSource, at_size
 from impasto.inference.prepared_style import PreparedStyle
@@ -39,6 +40,14 @@ Float32 = NDArray[np.float32]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, as Pillow takes it
 
 
+def check_stroke(stroke: float) -> None:
+    """Check that a stroke size is possible for pictures; raise ArgumentError if it is not."""
+    allowed = (
+        f"{MIN_STROKE:g} (small strokes) to {MAX_STROKE:g} (large); 1 is the network's own size"
+    )
+    check_number("stroke", stroke, allowed, MIN_STROKE, MAX_STROKE)
+
+
 def apply_stroke_size(
     picture: RowSource,
     prepared: PreparedStyle,
@@ -57,13 +66,9 @@ def apply_stroke_size(
         The painting, of the same size, painted when its rows are read.
 
     Raises:
-        ValueError: the stroke is out of range.
+        ArgumentError: the stroke is out of range.
     """
-    if not MIN_STROKE <= stroke <= MAX_STROKE:
-        raise ValueError(
-            f"cannot paint with stroke {stroke}: it must be between {MIN_STROKE} (small strokes)"
-            f" and {MAX_STROKE:g} (large); 1 is the network's own size"
-        )
+    check_stroke(stroke)
     if not prepared.passes:
         return picture
     height, width = (max(1, round(side / stroke)) for side in (picture.height, picture.width))

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from impasto.errors import ArgumentError
 from impasto.images.image import UInt8
 from impasto.images.rows import ArrayRows, RowSource
 
@@ -24,10 +25,12 @@ def check_wrap(wrap: str) -> Wrap:
     """Return the text if it names sides that meet.
 
     Raises:
-        ValueError: it does not.
+        ArgumentError: it does not.
     """
     if wrap not in WRAPS:
-        raise ValueError(f"cannot wrap {wrap!r}; choose one of {', '.join(WRAPS)}")
+        raise ArgumentError(
+            f"cannot use {wrap!r} as wrap: there is no such value; give one of {', '.join(WRAPS)}"
+        )
     return wrap  # type: ignore[return-value]  # mypy does not narrow to a Literal
 
 

@@ -18,9 +18,18 @@ MAX_SUGGESTIONS = 3
 
 @cache
 def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
-    """List the styles of a gallery in alphabetical order, `photo` last."""
+    """List the styles of a gallery in alphabetical order.
+
+    `photo`, the photograph itself, is left out: it is the anchor of strength, and no painting.
+    """
     names = {path.stem for path in (gallery / "styles").glob(f"*{SUFFIX}")}
-    return (*sorted(names - {PHOTO}), *sorted(names & {PHOTO}))
+    return tuple(sorted(names - {PHOTO}))
+
+
+@cache
+def has_photo_style(gallery: Path = GALLERY) -> bool:
+    """Tell whether a gallery has the style `photo`."""
+    return (gallery / "styles" / f"{PHOTO}{SUFFIX}").is_file()
 
 
 @cache
@@ -30,7 +39,7 @@ def gallery_style(name: str) -> Style:
     Raises:
         StyleError: no style has this name; the message suggests the nearest names.
     """
-    if name not in gallery_names():
+    if name not in gallery_names() and not (name == PHOTO and has_photo_style()):
         if os.path.isfile(name):  # noqa: PTH113  # `Path.is_file` raises at names that are too long
             raise StyleError(
                 f"cannot use {name} as a style: it is neither a picture nor a style file"

@@ -172,7 +172,14 @@ def chosen_networks(choice: NetworkChoice) -> list[str]:
     """List the networks of a choice, in the order in which they are trained."""
     if choice == "both":
         return ["base", "small"]
-    return list(NETWORKS) if choice == "all" else [choice]
+    if choice == "all":
+        return list(NETWORKS)
+    if choice not in NETWORKS:
+        raise NetworkError(
+            f"no network is called {choice!r}; there are {', '.join(NETWORKS)}, and both and all"
+            " for several"
+        )
+    return [choice]
 
 
 @cache
@@ -201,6 +208,11 @@ def find_network(spec: str | Path) -> Network:
     Raises:
         NetworkError: there is no such network, or the file is broken or of another kind.
     """
+    if not isinstance(spec, str | Path):
+        raise NetworkError(
+            f"cannot use an object of type {type(spec).__name__} as a network; give a name:"
+            f" {', '.join(NETWORKS)}, or the path of a network file"
+        )
     if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
         return read_network(expand_home(spec))
     return load_shipped(spec)

@@ -6,7 +6,8 @@ They become a labeled sheet, one picture of before and after, or an animated swe
 import itertools
 import math
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,7 @@ from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
+from impasto.paths import GALLERY
 from impasto.progress import Advance, OnProgress, Progress
 from impasto.sheets.contact_sheet import CELL_WIDTH, SheetRow, in_rows, sheet_of
 from impasto.sheets.sweep import SWEEP_STRENGTHS, there_and_back, write_animation
@@ -93,7 +95,7 @@ def load_photos(
     Returns:
         Photographs with their names, and files that cannot be used with the reasons.
     """
-    photos: list[tuple[str, Picture]] = []
+    photos: list[tuple[Path, Picture]] = []
     failures: list[tuple[str, Exception]] = []
     for path in paths:
         if is_same_file(path, target):
@@ -102,10 +104,11 @@ def load_photos(
                 failures.append((str(path), PictureError(f"cannot write {target}: {reason}")))
             continue
         try:
-            photos.append((path.stem, load_photo(path, side, width)))
+            photos.append((path, load_photo(path, side, width)))
         except ImpastoError as error:
             failures.append((str(path), error))
-    return photos, failures
+    labels = distinct_labels([(path.stem, path) for path, _ in photos])
+    return [(label, photo) for label, (_, photo) in zip(labels, photos, strict=True)], failures
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class ComparisonSheet:
     def labels(self) -> list[list[str]]:
         """Labels of the values of each setting, photographs aside."""
         return [
-            [mix_label(settings.style) for settings in self.styles],
+            mix_labels([settings.style for settings in self.styles]),
             [f"strength {strength:g}" for strength in self.strengths],
             [f"stroke {stroke:g}" for stroke in self.strokes],
             [color_label(color) for color in self.colors],
@@ -229,11 +232,40 @@ def _table(
     return [replace(rows[0], heads=heads), *rows[1:]]
 
 
-def mix_label(mix: Mix) -> str:
-    """Return `starry-night`, or `starry-night 0.7 + great-wave 0.3`."""
-    if len(mix.parts) == 1:
-        return mix.name
-    return " + ".join(f"{style.name} {weight:.2g}" for style, weight in mix.parts)
+def distinct_labels(named: Sequence[tuple[str, Path | None]]) -> list[str]:
+    """Label things by their names; where names are equal, by file names, or by longer paths.
+
+    Args:
+        named: names, and the files that tell them apart; without a file, a name stays.
+    """
+    labels = [name for name, _ in named]
+    longest = max((len(file.parts) for _, file in named if file), default=0)
+    for length in range(1, longest + 1):
+        counts = Counter(labels)
+        for index, (_, file) in enumerate(named):
+            if file and counts[labels[index]] > 1:
+                labels[index] = str(Path(*file.parts[-length:]))
+    return labels
+
+
+def mix_labels(mixes: Sequence[Mix]) -> list[str]:
+    """Label mixes: `starry-night`, or `starry-night 0.7 + great-wave 0.3`, each by another text."""
+    parts = dict.fromkeys((style.name, style.file) for mix in mixes for style, _ in mix.parts)
+    # a name in the gallery is enough
+    named = [(name, None if _is_in_gallery(file) else file) for name, file in parts]
+    labels = dict(zip(parts, distinct_labels(named), strict=True))
+    return [_mix_label(mix, labels) for mix in mixes]
+
+
+def _is_in_gallery(file: Path | None) -> bool:
+    return file is not None and file.is_relative_to(GALLERY)
+
+
+def _mix_label(mix: Mix, labels: Mapping[tuple[str, Path | None], str]) -> str:
+    weighted = [(labels[style.name, style.file], weight) for style, weight in mix.parts]
+    if len(weighted) == 1:
+        return weighted[0][0]
+    return " + ".join(f"{label} {weight:.2g}" for label, weight in weighted)
 
 
 def color_label(color: Color) -> str:

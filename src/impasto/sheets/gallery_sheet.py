@@ -9,10 +9,11 @@ from impasto.images.reading import read
 from impasto.images.writing import check_sides
 from impasto.inference.settings import parse_settings
 from impasto.models.gallery import preview
+from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.paths import GALLERY
 from impasto.progress import Advance
-from impasto.sheets.comparison import ComparisonSheet, load_photo, network_painter
+from impasto.sheets.comparison import ComparisonSheet, load_photo, mix_labels, network_painter
 from impasto.sheets.contact_sheet import CELL_WIDTH, contact_sheet
 from impasto.stylizer import Stylizer
 
@@ -58,7 +59,8 @@ def preview_sheet(styles: Sequence[Style]) -> UInt8:
     Raises:
         StyleError: a style has no preview.
     """
-    previews = [(style.name, style_preview(style)) for style in styles]
+    labels = mix_labels([Mix(((style, 1.0),)) for style in styles])
+    previews = [(label, style_preview(style)) for label, style in zip(labels, styles, strict=True)]
     widest = max(pixels.shape[1] for _, pixels in previews)
     return contact_sheet(previews, width=min(CELL_WIDTH, widest))
 

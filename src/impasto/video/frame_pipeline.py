@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from impasto.errors import VideoError
+from impasto.errors import ArgumentError, VideoError
 from impasto.files import RoomyFile, os_reason
 from impasto.images.image import UInt8
 from impasto.progress import OnProgress, Progress
@@ -269,7 +269,7 @@ def _reduced_items(clip: Clip, stroke: float | None) -> Iterator[Item]:
 def _paint_checked(paint_frame: PaintFrame, frame: UInt8) -> UInt8:
     painted = paint_frame(frame)
     if painted.shape != frame.shape or painted.dtype != np.uint8:
-        raise ValueError(
+        raise ArgumentError(
             f"cannot use a painted frame: a frame of uint8 {frame.shape} was painted as "
             f"{painted.dtype} {painted.shape}; keep size and type"
         )

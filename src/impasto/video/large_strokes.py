@@ -7,11 +7,13 @@ almost three times as fast (see docs/explanation/video.md).
 """
 
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.errors import ArgumentError
 from impasto.images.image import UInt8
 from impasto.images.transparency import resize_visible
 from impasto.inference.stroke_size import MAX_STROKE
@@ -47,11 +49,12 @@ def check_stroke(stroke: float | None) -> None:
     """Check that a stroke size is possible for videos.
 
     Raises:
-        ValueError: it lies outside of 1..16.
+        ArgumentError: it lies outside of 1..16.
     """
-    if stroke is not None and not MIN_VIDEO_STROKE <= stroke <= MAX_STROKE:
+    is_number = isinstance(stroke, Real)
+    if stroke is not None and not (is_number and MIN_VIDEO_STROKE <= stroke <= MAX_STROKE):
         allowed = f"between {MIN_VIDEO_STROKE:g} (as the network paints) and {MAX_STROKE:g}"
-        raise ValueError(f"stroke of a video must be {allowed}, not {stroke}")
+        raise ArgumentError(f"stroke of a video must be {allowed}, not {stroke}")
 
 
 def reduced_size(height: int, width: int, stroke: float | None) -> tuple[int, int]:

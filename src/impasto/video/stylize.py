@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from impasto.errors import VideoError
+from impasto.errors import ArgumentError, VideoError
 from impasto.images.image import UInt8
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
@@ -59,7 +59,7 @@ def stylize_video(
         StyleError: a style does not fit the network.
         MaskError: a mask is the photo's transparency, which frames do not have.
         PictureError: frames are too large, or a numbered picture cannot be written.
-        ValueError: `flow` is set without `steady`, or strokes are out of range.
+        ArgumentError: `flow` is set without `steady`, or strokes are out of range.
         VideoInterrupted: Ctrl-C was pressed after at least one frame was painted.
     """
     began = time.perf_counter()
@@ -97,7 +97,7 @@ def _stabilizer(
 ) -> Callable[[PreparedStyle], FrameStyle]:
     """Choose the function that turns a prepared style into a painter of frames in order."""
     if flow and not steady:
-        raise ValueError("cannot use flow=True with steady=False; choose one")
+        raise ArgumentError("cannot use flow=True with steady=False; choose one")
     if flow:
         return FlowStyle
     if steady:

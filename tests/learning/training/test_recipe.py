@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import impasto
+from impasto.images.reading import read
 from impasto.learning.training.recipe import RunOptions, TrainingResult
 from impasto.learning.training.style import train_style
 from impasto.models.network import NETWORKS
@@ -95,6 +96,23 @@ def test_an_interrupted_run_goes_on_to_the_same_style(folder: Path) -> None:
     straight = train_style(texture(1, 80, 72), **QUICK)
     np.testing.assert_array_equal(resumed.embeddings["base"], straight.embeddings["base"])
     assert [path.name for path in folder.iterdir()] == ["tulip.safetensors"]
+
+
+def test_a_preview_stays_until_the_run_is_done(folder: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    preview = folder / "tulip.preview.jpg"
+    common = {**QUICK, "output": "tulip.safetensors", "preview_every": 1e-9}
+    preview.write_bytes(b"a picture of the user")
+    train_style(texture(1, 80, 72), **{**common, "preview_every": 1000})
+    assert preview.read_bytes() == b"a picture of the user"
+    with pytest.raises(KeyboardInterrupt):
+        train_style(texture(1, 80, 72), on_progress=interrupt, **{**common, "steps": 3})
+    assert read(preview).width == 1024
+    train_style(texture(1, 80, 72), resume=True, **{**common, "steps": 3, "preview_every": 0})
+    assert not preview.exists()
 
 
 def test_options_of_runs_write_nothing_by_default() -> None:

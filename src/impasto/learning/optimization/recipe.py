@@ -28,7 +28,7 @@ from impasto.learning.optimization.settings import (
 )
 from impasto.learning.training.checkpoints import has_checkpoint, remove_checkpoints
 from impasto.learning.training.inputs import load_losses, set_threads
-from impasto.learning.training.loop import keep_training
+from impasto.learning.training.loop import PreviewFile, keep_training
 from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.progress import OnProgress
@@ -241,10 +241,10 @@ def _run_to_end(
                 report(run.progress)
         else:
             path = target.with_name(f"{target.name}.preview.jpg")
-            preview = (lambda: write(path, finished())) if preview_every else None
-            keep_training(run, checkpoint_of(target), report, preview, preview_every)
-            if preview:  # the painting itself takes its place
-                path.unlink(missing_ok=True)
+            preview = PreviewFile(path, finished, is_resumed=run.step > 0)
+            shows = preview.write if preview_every else None
+            keep_training(run, checkpoint_of(target), report, shows, preview_every)
+            preview.remove()  # the painting itself takes its place
     except KeyboardInterrupt:
         return INTERRUPTED
     except TrainingError as error:

@@ -112,7 +112,7 @@ def train_gallery(
     names, folder = chosen_networks(network), Path(folder)
     settings = TrainingSettings(
         steps=steps,
-        minutes=None if steps else minutes / len(names),
+        minutes=None if steps is not None else minutes / len(names),
         batch=batch,
         crop=crop,
         seed=seed,

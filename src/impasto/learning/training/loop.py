@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from impasto.images.image import UInt8
+from impasto.images.image import Picture, UInt8
+from impasto.images.writing import write
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.trainer import Trainer
 from impasto.progress import OnProgress, Progress
@@ -83,6 +84,29 @@ def keep_training(
     finally:
         if checkpoint:
             trainer.save(checkpoint)
+
+
+class PreviewFile:
+    """A picture beside the output, which shows a run until it is done.
+
+    Args:
+        path: file to write.
+        draw: paints the preview.
+        is_resumed: whether an earlier part of the run may have written the file.
+    """
+
+    def __init__(self, path: Path, draw: Callable[[], Picture], is_resumed: bool = False) -> None:
+        self._path, self._draw, self._is_ours = path, draw, is_resumed
+
+    def write(self) -> None:
+        """Write the preview as it is now."""
+        write(self._path, self._draw())
+        self._is_ours = True
+
+    def remove(self) -> None:
+        """Remove the file, if this run has written it."""
+        if self._is_ours:
+            self._path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

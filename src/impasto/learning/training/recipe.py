@@ -7,7 +7,6 @@ from pathlib import Path
 from impasto.errors import TrainingError
 from impasto.hardware import available_cores
 from impasto.images.image import Picture
-from impasto.images.writing import write
 from impasto.learning.data.photos import ContentImages
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.training.checkpoints import (
@@ -16,7 +15,7 @@ from impasto.learning.training.checkpoints import (
     remove_checkpoints,
 )
 from impasto.learning.training.inputs import load_content, load_losses, set_threads
-from impasto.learning.training.loop import keep_training, preview_sheet
+from impasto.learning.training.loop import PreviewFile, keep_training, preview_sheet
 from impasto.learning.training.trainer import Trainer
 from impasto.models.style import SUFFIX
 from impasto.progress import OnProgress, Progress
@@ -58,7 +57,8 @@ class RunOptions:
     Attributes:
         target: style file or folder of a gallery; None: nothing is written, not even checkpoints.
         resume: whether to go on from a checkpoint, if there is one.
-        preview_every: seconds between previews, written beside the target; 0 for none.
+        preview_every: seconds between previews, written beside the target until the run is done;
+            0 for none.
         on_progress: called after every step.
         on_result: called at the end of every run.
     """
@@ -98,7 +98,7 @@ def set_cores(threads: int | None) -> None:
 def run_to_end(trainer: Trainer, network: str, options: RunOptions) -> Stop | None:
     """Run training to its end, from a checkpoint if there is one to resume.
 
-    A resumed run first tells where it goes on.
+    A resumed run first tells where it goes on. The preview is removed when the run is done.
 
     Returns:
         The reason why the run ended early, if it did.
@@ -112,20 +112,22 @@ def run_to_end(trainer: Trainer, network: str, options: RunOptions) -> Stop | No
         if on_progress:
             on_progress(replace(progress, name=network))
 
-    def preview() -> None:
-        assert target
-        path = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg")
-        write(path, Picture(preview_sheet(trainer)))
-
     checkpoint = checkpoint_path(target, network) if target else None
-    if options.resume and checkpoint and has_checkpoint(checkpoint):
+    is_resumed = options.resume and checkpoint is not None and has_checkpoint(checkpoint)
+    if is_resumed and checkpoint:
         trainer.load(checkpoint)
         report(trainer.progress)
-    shows = preview if target and options.preview_every else None
+    preview = None
+    if target:
+        path = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg")
+        preview = PreviewFile(path, lambda: Picture(preview_sheet(trainer)), is_resumed)
+    shows = preview.write if preview and options.preview_every else None
     try:
         keep_training(trainer, checkpoint, report, shows, options.preview_every)
     except (KeyboardInterrupt, TrainingError) as error:
         return error
+    if preview:
+        preview.remove()
     return None
 
 

@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from impasto.errors import TrainingError
+from impasto.errors import TrainingError, check_number
 from impasto.learning.losses.objective import LossWeights
 from impasto.models.network import MULTIPLE
 
 # (until this fraction of a run, crops of this part of the full size): many cheap steps teach how
 # the style looks as a whole
 CURRICULUM = ((0.25, 0.5), (0.65, 0.625), (1.0, 1.0))
+MIN_MINUTES = 1e-6  # for each network; a run of less has no steps
 MIN_CROP = 64  # pixels
 LONG_RUN_STEPS, LONG_RUN_MINUTES = 3000, 4  # from here on compiling for a GPU pays
 WARMUP_STEPS, MIN_WARMUP = 20, 0.05  # steps; share of the peak that the learning rate starts at
@@ -43,6 +44,7 @@ class TrainingSettings:
 
     Raises:
         TrainingError: the length is missing, or given twice.
+        ArgumentError: the length is no positive number.
     """
 
     steps: int | None = None
@@ -67,6 +69,10 @@ class TrainingSettings:
         if (self.steps is None) == (self.minutes is None):
             length = "no length" if self.steps is None else "both --steps and --minutes"
             raise TrainingError(f"cannot train with {length}; give --steps or --minutes")
+        if self.steps is not None:
+            check_number("steps", self.steps, "1 or more", 1, whole=True)
+        if self.minutes is not None:
+            check_number("minutes", self.minutes, "a number above 0", MIN_MINUTES)
 
     @property
     def is_long(self) -> bool:

@@ -115,7 +115,7 @@ def train_style(
     names, target = chosen_networks(network), Path(output) if output else None
     settings = TrainingSettings(
         steps=steps,
-        minutes=None if steps else minutes / len(names),
+        minutes=None if steps is not None else minutes / len(names),
         batch=batch,
         crop=crop,
         seed=seed,
