@@ -268,7 +268,7 @@ def with_a_broken_network(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (missing, "no such file"),
+        (missing, "does not exist"),
         (empty, "broken or no safetensors file"),
         (no_picture, "broken or no safetensors file"),
         (corrupt, "broken or no safetensors file"),
