@@ -140,10 +140,12 @@ def test_the_examples_of_the_reference_page() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"strength": value} for value in (2, -1, float("nan"), "x", None)),
-        *({"stroke": value} for value in (0, 17, float("nan"), "x", None)),
-        *({"size": value} for value in (0, -1, float("nan"), "x")),
-        *({"wrap": value} for value in ("vertical", None, [])),
+        *({"strength": wrong} for wrong in (2, -1, float("nan"), "x", None)),
+        *({"stroke": wrong} for wrong in (0, 17, float("nan"), "x", None)),
+        *({"size": wrong} for wrong in (0, -1, float("nan"), "x")),
+        {"wrap": "vertical"},
+        {"wrap": None},
+        {"wrap": []},
     ],
     ids=str,
 )

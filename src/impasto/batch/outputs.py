@@ -145,8 +145,9 @@ def _check_names(styles: Iterable[StylizeSettings]) -> None:
 def _check_output(output: str, files: Sequence[InputFile], several: bool, styles: int) -> None:
     """Raise OutputError for an output that the inputs and styles cannot have."""
     written = WRITABLE | EXTENSIONS_WRITTEN
-    kinds = {file.is_clip for file in files} if not several else set()
-    fitting = {(False,): WRITABLE, (True,): EXTENSIONS_WRITTEN}.get(tuple(kinds), written)
+    fitting = written
+    if len(files) == 1:
+        fitting = EXTENSIONS_WRITTEN if files[0].is_clip else WRITABLE
     suffix = Path(output).suffix.lower()
     if not is_folder(output, several) and suffix not in written:
         unsupported = f"unsupported extension {suffix}" if suffix else "it has no extension"
