@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clips import make_clip
 from commands import python
 from pictures import UInt8, photo
 from PIL import Image
 
 import impasto
 from impasto import api, stylizer
-from impasto.errors import PictureError, StyleError
+from impasto.errors import PictureError, StyleError, VideoError
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference" / "python.md"
@@ -139,10 +140,12 @@ def test_the_examples_of_the_reference_page() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"strength": value} for value in (2, -1, float("nan"), "x", None)),
-        *({"stroke": value} for value in (0, 17, float("nan"), "x", None)),
-        *({"size": value} for value in (0, -1, float("nan"), "x")),
-        *({"wrap": value} for value in ("vertical", None, [])),
+        *({"strength": wrong} for wrong in (2, -1, float("nan"), "x", None)),
+        *({"stroke": wrong} for wrong in (0, 17, float("nan"), "x", None)),
+        *({"size": wrong} for wrong in (0, -1, float("nan"), "x")),
+        {"wrap": "vertical"},
+        {"wrap": None},
+        {"wrap": []},
     ],
     ids=str,
 )
@@ -183,3 +186,13 @@ def test_wrong_lengths_of_training(wrong: dict[str, Any]) -> None:
 def test_wrong_networks(network: Any) -> None:
     with pytest.raises(impasto.ImpastoError, match="network"):
         impasto.stylize(photo(16, 16), "udnie", network=network)
+
+
+def test_a_picture_is_no_video_and_a_video_no_picture(photo_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=r"it is a picture; .* `impasto.stylize` paint pictures"):
+        impasto.stylize_video(photo_file, tmp_path / "painted.mp4", "udnie")
+    assert not (tmp_path / "painted.mp4").exists()
+    clip = make_clip(tmp_path / "clip.mp4")
+    for source in (clip, clip.read_bytes()):
+        with pytest.raises(PictureError, match=r"it is a video, .* `impasto.stylize_video` paint"):
+            impasto.stylize(source, "udnie", network="small")

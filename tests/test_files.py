@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
-from impasto.files import RoomyFile, unwritable_reason, write_atomically
+from impasto.files import RoomyFile, describe_missing, is_url, unwritable_reason, write_atomically
 from impasto.tensor_files import (
     MAX_FILE_BYTES,
     MAX_HEADER_BYTES,
@@ -278,3 +278,15 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["new.bin", theirs.name, elsewhere.name]
     )
+
+
+@pytest.mark.parametrize("address", ["https://a.org/b.jpg", "HTTP://a.org/b.jpg", "s3://a/b.jpg"])
+def test_addresses_are_named_as_the_user_wrote_them(address: str) -> None:
+    for path in (address, Path(address)):
+        assert is_url(path)
+        assert describe_missing(path).startswith(f"{address}: impasto does not download")
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "https.jpg", "https/a.jpg", "c:/a.jpg"])
+def test_files_are_no_addresses(path: str) -> None:
+    assert describe_missing(path) == f"{path}: there is no such file; check the name"

@@ -102,7 +102,7 @@ def stylize(
         transparent.
 
     Raises:
-        PictureError: the photo cannot be read, or the array is not an image.
+        PictureError: the photo cannot be read or is a video, or the array is not an image.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
         ArgumentError: `strength`, `stroke`, `size` or `wrap` is out of range.
@@ -244,7 +244,7 @@ def stylize_video(
         on_progress: called after each frame; an exception that it raises stops the work.
 
     Raises:
-        VideoError: the source cannot be read, or the target cannot be written.
+        VideoError: the source cannot be read or is a picture, or the target cannot be written.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
         ArgumentError: `strength` or `stroke` is out of range.

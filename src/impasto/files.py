@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import secrets
 import shutil
 import tempfile
@@ -185,6 +186,27 @@ def _is_read_only(folder: Path) -> bool:
     if not hasattr(os, "statvfs"):  # Windows
         return False
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+_URL = re.compile(r"(https?|ftp|s3|gs):/+", re.IGNORECASE)
+
+
+def is_url(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is an address on the web, which impasto does not download."""
+    return bool(_URL.match(_posix(path)))
+
+
+def describe_missing(path: str | os.PathLike[str]) -> str:
+    """Name a file that does not exist, with the reason and the remedy: "a.jpg: REASON; REMEDY"."""
+    if not is_url(path):
+        return f"{os.fspath(path)}: there is no such file; check the name"
+    # `Path` makes one slash of two
+    address = _URL.sub(lambda match: f"{match[1]}://", _posix(path), count=1)
+    return f"{address}: impasto does not download; download it first, then name the file"
+
+
+def _posix(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path).replace("\\", "/")
 
 
 _REMEDIES = {

@@ -83,3 +83,24 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         and text.endswith("locked")
         and "cannot read the folder" in str(error)
     )
+
+
+def test_an_address_is_not_downloaded() -> None:
+    """`Path` makes one slash of two, and the "?" is no glob."""
+    address = "https://example.org/photo.jpg?width=800"
+    files, ((text, error),) = find_files([address])
+    assert (files, text) == ([], address)
+    assert str(error) == (
+        f"cannot read {address}: impasto does not download; download it first, then name the file"
+    )
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_heic_is_named_where_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool
+) -> None:
+    monkeypatch.setattr("impasto.batch.inputs.reads_heic", lambda: is_installed)
+    (tmp_path / "notes.txt").write_text("no picture")
+    _, ((_, error),) = find_files([str(tmp_path)])
+    assert (".heic, camera raw" in str(error)) is is_installed
+    assert ("pip install 'impasto[heic]'" in str(error)) is not is_installed

@@ -295,7 +295,7 @@ def test_a_bad_style_file(
 
 @pytest.mark.parametrize(
     ("make", "reason"),
-    [(missing, "does not exist"), (empty, "it is empty"), (no_picture, "no picture")],
+    [(missing, "no such file"), (empty, "it is empty"), (no_picture, "no picture")],
 )
 def test_a_bad_picture_as_style(
     impasto: Run, photo_file: Path, make: Callable[[Path], None], reason: str
@@ -411,3 +411,29 @@ def test_ctrl_c_by_any_verb(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("impasto.cli.doctor.examine", interrupt)
     done = impasto("doctor")
     assert (done.code, done.only_error()) == (130, "interrupted")
+
+
+def test_text_is_neither_a_picture_nor_a_video(impasto: Run, tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    no_picture(path)
+    expected = f"cannot read {path}: it is neither a picture nor a video"
+    assert expected in impasto("stylize", path, *STYLE).only_error()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("stylize", "ADDRESS", *STYLE),
+        ("stylize", "PHOTO", "--style", "ADDRESS"),
+        ("stylize", "PHOTO", *STYLE, "--mask", "ADDRESS"),
+        ("compare", "ADDRESS", *STYLE),
+        ("styles", "ADDRESS"),
+    ],
+    ids=" ".join,
+)
+def test_addresses_are_not_downloaded(
+    impasto: Run, photo_file: Path, verb: tuple[str, ...]
+) -> None:
+    given = {"ADDRESS": "https://example.org/a.jpg", "PHOTO": str(photo_file)}
+    message = impasto(*(given.get(word, word) for word in verb)).only_error()
+    assert "cannot read https://example.org/a.jpg: impasto does not download" in message

@@ -130,7 +130,7 @@ def test_what_is_asked_wrongly(impasto: Run, checkpoint: Path, style: Path, tmp_
         in impasto("import", style, "-o", style, "--overwrite").usage()
     )
     missing = impasto("import", tmp_path / "absent.pth")
-    assert (missing.code, "does not exist" in missing.only_error()) == (2, True)
+    assert (missing.code, "no such file" in missing.only_error()) == (2, True)
     other = impasto(
         "import", style, "-o", tmp_path / "b.safetensors"
     )  # a style, which is no checkpoint

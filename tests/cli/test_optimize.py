@@ -123,7 +123,7 @@ def test_an_output_that_exists_is_kept(optimize: Optimize) -> None:
         (["style.png", "-o", "out.xyz"], "cannot write out.xyz: it ends in none of"),
         (["style.png", "-o", "photo.jpg"], "photograph itself"),
         (["style.png", "-o", "style.png/out.png"], "cannot write style.png/out.png"),
-        (["missing.png"], "does not exist"),
+        (["missing.png"], "no such file"),
         (["starry-night"], "starry-night is of the gallery, without its picture"),
         (["style.png:-1"], "positive"),
         (["style.png", "--layer-weights", "relu9_1=2"], "relu9_1=2: give a layer"),

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from clips import make_clip
 from commands import Paint, Run
 from pictures import copies, names, photo
 from PIL import Image
@@ -157,3 +158,14 @@ def test_the_photograph_itself_is_never_overwritten(
     assert "the photograph itself" in done.only_error()
     assert photo_file.read_bytes() == before
     assert names(photo_file.parent) == ["hard.jpg", "link.jpg", "photo.jpg"]
+
+
+def test_a_wrong_extension_of_a_photo_lists_those_of_pictures(
+    impasto: Run, photo_file: Path
+) -> None:
+    of_photo = impasto("stylize", photo_file, "-s", "udnie", "-o", "painted.xyz").only_error()
+    assert "unsupported extension .xyz; use one of .avif .bmp .jpeg .jpg .png" in of_photo
+    assert ".mp4" not in of_photo
+    clip = make_clip(photo_file.with_name("clip.mp4"))
+    of_clip = impasto("stylize", clip, "-s", "udnie", "-o", "painted.xyz").only_error()
+    assert ".mp4" in of_clip and ".bmp" not in of_clip

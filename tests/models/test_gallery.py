@@ -176,7 +176,7 @@ def test_what_is_no_name_at_all(wrong: str) -> None:
 
 def test_a_picture_is_a_style_of_its_name(tmp_path: Path) -> None:
     path = tmp_path / "My_Tulip.png"
-    assert refused_style(path) == f"cannot read {path}: it does not exist; check the name"
+    assert refused_style(path) == f"cannot read {path}: there is no such file; check the name"
     Image.fromarray(photo(40, 30)).save(path)
     for spec in (path, str(path), f"{path}:0.5"):
         ((style, weight),) = find_mix(spec).parts

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from impasto.errors import PictureError
-from impasto.files import os_reason
+from impasto.files import describe_missing, is_url, os_reason
 from impasto.images.detection import FileKind, detect_kind
 from impasto.images.formats import EXTENSIONS, WRITABLE
+from impasto.images.opening import reads_heic
 from impasto.video.formats import EXTENSIONS_READ, is_clip
 
 STANDARD = "-"  # standard input or output, in place of a file
@@ -94,6 +95,8 @@ def _match(
     A path that is neither a folder nor a glob is its own match, whether it exists or not.
     """
     path = Path(text)
+    if is_url(text) and not path.exists():
+        raise PictureError(f"cannot read {describe_missing(text)}")
     if path.is_dir():
         unread: list[OSError] = []
         found = _walk(path, exclude, unread.append, left_out)
@@ -107,9 +110,10 @@ def _match(
     else:
         matches = [InputFile(path)]
     if not matches:
+        heic = ".heic" if reads_heic() else ".heic (after pip install 'impasto[heic]')"
         raise PictureError(
             f"cannot paint {text}: it holds no pictures and no videos that impasto reads; it reads"
-            f" {', '.join(sorted(WRITABLE))}, .heic, .gif, camera raw files and videos"
+            f" {', '.join(sorted(WRITABLE))}, .gif, {heic}, camera raw files and videos"
         )
     return matches
 

@@ -91,7 +91,7 @@ def plan_files(
     files, failures = find_files(texts, as_sequence, exclude=folder, unread=unread)
     several = max(len(files), len(texts), len(styles)) > 1 or folder is not None
     if output:
-        _check_output(output, several, len(styles))
+        _check_output(output, files, several, len(styles))
         _check_writable(output, folder)
     targets = {
         settings.style.name: choose_targets(files, settings.style.name, output, several)
@@ -144,14 +144,17 @@ def _check_names(styles: Iterable[StylizeSettings]) -> None:
             )
 
 
-def _check_output(output: str, several: bool, styles: int) -> None:
+def _check_output(output: str, files: Sequence[InputFile], several: bool, styles: int) -> None:
     """Raise OutputError for an output that the inputs and styles cannot have."""
     written = WRITABLE | EXTENSIONS_WRITTEN
+    fitting = written
+    if len(files) == 1:
+        fitting = EXTENSIONS_WRITTEN if files[0].is_clip else WRITABLE
     suffix = Path(output).suffix.lower()
     if not is_folder(output, several) and suffix not in written:
         unsupported = f"unsupported extension {suffix}" if suffix else "it has no extension"
         raise OutputError(
-            f"cannot write {output}: {unsupported}; use one of {' '.join(sorted(written))}, or"
+            f"cannot write {output}: {unsupported}; use one of {' '.join(sorted(fitting))}, or"
             f" write {output}/ for a folder"
         )
     if not several:

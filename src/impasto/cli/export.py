@@ -77,7 +77,8 @@ def export(
     `numpy.pad(..., mode="symmetric")` does, and cuts them off afterwards. Do the same
     for the same painting.
 
-    With --size, height and width are fixed, and the graph holds no nodes that count from them.
+    With --size, height and width are fixed, and the graph holds no nodes that count from them;
+    this needs ONNX Runtime (pip install 'impasto[onnxruntime]').
 
     A network without a style also takes `embedding`, float32 (1, size): the tensor
     `embedding.NETWORK` of a style file.

@@ -5,6 +5,7 @@ Every failure becomes a `PictureError`, and a hostile header costs little time a
 
 import contextlib
 import ctypes
+import importlib.util
 import io
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from impasto.errors import PictureError, one_line
-from impasto.files import os_reason
+from impasto.files import describe_missing, os_reason
 from impasto.images.color_coding import CICP, read_cicp
+from impasto.images.detection import FileKind, kind_of
 from impasto.images.raw import RawFile, examine_raw, find_preview, open_preview
 
 _PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP")
@@ -80,10 +82,10 @@ def translate_errors(name: str) -> Iterator[None]:
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        formats = ", ".join(_PILLOW_FORMATS)
         raise PictureError(
             f"cannot read {name}: it is no picture in a format that impasto reads"
-            f" ({formats}, HEIC), or its header is broken; convert it, or get a fresh copy"
+            f" ({', '.join(_readable_formats())}), or its header is broken; convert it, or get a"
+            " fresh copy"
         ) from error
     except MemoryError as error:
         raise PictureError(
@@ -148,7 +150,7 @@ def _open_file(path: Path) -> Iterator[_HeaderReader]:
             )
         file = _HeaderReader(path.open("rb", buffering=0))
     except FileNotFoundError as error:
-        raise PictureError(f"cannot read {path}: there is no such file; check the name") from error
+        raise PictureError(f"cannot read {describe_missing(path)}") from error
     except OSError as error:
         raise PictureError(f"cannot read {path}: {os_reason(error)}") from error
     with file:
@@ -174,6 +176,11 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
         return _open_raw(file, raw, name)
     file.seek(0)
     if not _is_heic(header):
+        if kind_of(header) is FileKind.VIDEO:
+            raise PictureError(
+                f"cannot read {name}: it is a video, and no picture; `impasto stylize` and"
+                " `impasto.stylize_video` paint videos"
+            )
         image = Image.open(file, formats=_PILLOW_FORMATS)
         file.opened = True
         if codes := _read_cicp(file, header):
@@ -188,6 +195,17 @@ def _open_image(file: _HeaderReader, name: str) -> Image.Image:
         ) from error
     image = HeifImageFile(file)
     return image
+
+
+def reads_heic() -> bool:
+    """Tell whether the package that reads HEIC is installed."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+def _readable_formats() -> list[str]:
+    """List the formats that are read; HEIC with the remedy where its package is missing."""
+    heic = "HEIC" if reads_heic() else "HEIC after pip install 'impasto[heic]'"
+    return [*_PILLOW_FORMATS, heic]
 
 
 def _open_raw(file: _HeaderReader, raw: RawFile, name: str) -> Image.Image:

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from impasto.errors import PictureError, StyleError
+from impasto.files import describe_missing
 from impasto.images.detection import FileKind, detect_kind, kind_of, read_start
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
@@ -123,8 +124,9 @@ def picture_style(path: Path) -> Style:
     try:
         state = path.stat()
     except (OSError, ValueError) as error:
-        reason = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
-        raise StyleError(f"cannot read {path}: {reason}; check the name") from error
+        if isinstance(error, FileNotFoundError):
+            raise StyleError(f"cannot read {describe_missing(path)}") from error
+        raise StyleError(f"cannot read {path}: {error}; check the name") from error
     return _picture_style(path, state.st_mtime_ns, state.st_size)
 
 

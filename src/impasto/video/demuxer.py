@@ -14,8 +14,9 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from impasto.errors import VideoError
-from impasto.files import os_reason
+from impasto.files import describe_missing, is_url, os_reason
 from impasto.video.clip import TimeSpan
+from impasto.video.formats import CONTAINERS, EXTENSIONS_READ
 
 if TYPE_CHECKING:
     AnyPacket = Packet[Stream]
@@ -43,6 +44,8 @@ def open_container(path: Path) -> InputContainer:
             container_options={"protocol_whitelist": "file,crypto,data"},
         )
     except Exception as error:  # FFmpegError, or whatever PyAV makes of the header
+        if is_url(path):
+            raise VideoError(f"cannot read {describe_missing(path)}") from error
         raise VideoError(f"cannot read {path}: {explain_unreadable(path, error)}") from error
 
 
@@ -58,7 +61,12 @@ def explain_unreadable(path: Path, error: BaseException) -> str:
         return os_reason(error)
     if os.path.isfile(path) and not path.stat().st_size:  # noqa: PTH113  # as `Path.is_file` raises at long names
         return "it is empty (0 bytes); get a fresh copy"
-    return "it is no video in a format that impasto reads, or it is cut short; get a fresh copy"
+    if path.suffix.lower() in EXTENSIONS_READ | CONTAINERS.keys():
+        return "it is no video in a format that impasto reads, or it is cut short; get a fresh copy"
+    return (
+        "it is neither a picture nor a video in a format that impasto reads; name a picture or a"
+        " video, or convert it"
+    )
 
 
 def find_video(container: InputContainer, path: Path) -> VideoStream:

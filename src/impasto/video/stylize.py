@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from impasto.errors import ArgumentError, VideoError
+from impasto.images.detection import FileKind, detect_kind
 from impasto.images.image import UInt8
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import OnProgress, Progress
 from impasto.stylizer import Stylizer
-from impasto.video.formats import VideoOptions
+from impasto.video.formats import VideoOptions, is_clip
 from impasto.video.frame_pipeline import PaintFrame, VideoInterrupted, VideoResult, paint_video
 from impasto.video.frame_stylizer import FrameStyle, FrameStylizer
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
@@ -62,6 +63,7 @@ def stylize_video(
         ArgumentError: `flow` is set without `steady`, or strokes are out of range.
         VideoInterrupted: Ctrl-C was pressed after at least one frame was painted.
     """
+    _refuse_picture(Path(source))
     began = time.perf_counter()
     options = options or VideoOptions(stroke=_video_stroke(settings))
     stabilize = _stabilizer(stylizer, steady, flow, options.threads)
@@ -85,6 +87,16 @@ def stylize_video(
     except VideoInterrupted as interruption:
         interruption.result = complete(interruption.result)
         raise
+
+
+def _refuse_picture(source: Path) -> None:
+    """Raise VideoError if the source is a picture, which would become a video of one frame."""
+    pictures = FileKind.PICTURE, FileKind.RAW, FileKind.UNREADABLE_PICTURE
+    if detect_kind(source) in pictures and not is_clip(source):
+        raise VideoError(
+            f"cannot paint {source} as a video: it is a picture; `impasto stylize` and"
+            " `impasto.stylize` paint pictures"
+        )
 
 
 def _video_stroke(settings: StylizeSettings) -> float | None:

@@ -370,7 +370,7 @@ def test_a_file_of_another_kind(tmp_path: Path, name: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    assert "does not exist" in refusal(tmp_path / "absent.pth")
+    assert "no such file" in refusal(tmp_path / "absent.pth")
     (tmp_path / "folder.pth").mkdir()
     assert "folder" in refusal(tmp_path / "folder.pth").removeprefix(
         f"cannot read {tmp_path / 'folder.pth'}"

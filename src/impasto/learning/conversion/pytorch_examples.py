@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from impasto import export as exporting
 from impasto.errors import NetworkError
-from impasto.files import os_reason
+from impasto.files import describe_missing, os_reason
 from impasto.learning.conversion import onnx_export
 from impasto.learning.networks.johnson import BLOCKS, WIDTHS, Johnson, JohnsonUpConv
 from impasto.learning.networks.perceptual import tensors_hash
@@ -276,7 +276,7 @@ def _load_file(path: Path) -> Any:
                 return load(file.read())
             return torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise NetworkError(f"cannot import {path}: it does not exist") from error
+        raise NetworkError(f"cannot import {describe_missing(path)}") from error
     except Exception as error:  # damaged bytes raise errors of any kind
         if isinstance(error, OSError) and error.filename:
             raise NetworkError(f"cannot read {path}: {os_reason(error)}") from error
