@@ -10,7 +10,7 @@ Predictions are kept in the cache by the hash of the picture, so no picture is p
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from impasto.files import write_atomically
 from impasto.images.image import UInt8
 from impasto.images.resize import resize_short_side
 from impasto.models.network import PREDICTOR_PATCH_SIZE, Network
-from impasto.models.style import Embedding
+from impasto.models.style import Embedding, Style, encode_picture
 from impasto.paths import home
 
 SHORT_SIDE = 512  # pixels of the short side at which a picture is read; it sets the stroke size
@@ -68,6 +68,30 @@ def predict(picture: UInt8, network: Network) -> Embedding:
         with contextlib.suppress(OSError):  # the next prediction takes a moment again
             write_atomically(path, embedding.tobytes())
     return embedding
+
+
+def predict_style(picture: UInt8, name: str, networks: Iterable[Network]) -> Style:
+    """Make a style of a picture, with a predicted embedding for each network.
+
+    The style remembers the picture, so that it can be remade for other networks.
+
+    Args:
+        picture: the style picture, uint8 RGB (H, W, 3), any size.
+        name: the name of the style.
+        networks: the networks that the style is for.
+
+    Raises:
+        StyleError: a network has no style predictor, its result is not finite, or the name cannot
+            be that of a style.
+    """
+    networks = list(networks)
+    return Style(
+        name,
+        {network.name: predict(picture, network) for network in networks},
+        {network.name: network.hash for network in networks},
+        {f"{network.name}.gallery": str(network.gallery) for network in networks},
+        remembered=encode_picture(picture),
+    )
 
 
 def _read_cached(path: Path | None, network: Network) -> Embedding | None:
