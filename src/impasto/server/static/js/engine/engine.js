@@ -3,22 +3,27 @@
 import { download } from "./download.js";
 import { Network } from "./network.js";
 import { largestDifference, testPicture } from "./pixels.js";
-import { Photos, toImageData } from "./photos.js";
-import { paintPicture } from "./pipeline.js";
+import { Photos, decode, opaque, toImageData } from "./photos.js";
+import { LiveStyle } from "./live.js";
+import { paintLayer, paintPicture } from "./pipeline.js";
 import { predict } from "./predictor.js";
+import { drawPreview, encodePicture } from "./style_files.js";
 import { prepare } from "./prepared.js";
 import { Runtime, usableThreads } from "./runtime.js";
 import { fromHalf } from "./safetensors.js";
-import { chooseLimits } from "./tiling.js";
+import { chooseLimits, mostPixels } from "./tiling.js";
 
 const TEST_SIDE = 64; // pixels
+const TIMED_SIDE = 256; // pixels of the picture that engines are timed by
+const TIMED_RUNS = 3;
+const MAX_KEPT_BYTES = 128 * 2 ** 20; // of paintings, which a mask or a color mode shows anew
 const WARM_UP = 2; // runs, after which later ones take as long
 /** Levels by which a test painting may differ: rounding, and on GPUs other sums. */
 const MAX_DIFFERENCE = { wasm: 1, webgpu: 2 };
 
 /**
- * Part of a mix: a style of the gallery by name, or an embedding.
- * @typedef {{name?: string, embedding?: Float32Array, weight: number}} Part
+ * Part of a mix: a style of the gallery, or an embedding.
+ * @typedef {{id: string, embedding?: Float32Array, weight: number}} Part
  *
  * @typedef {{parts: Part[], strength: number, stroke: number | "auto", color: string,
  *   network: string, size?: number, mask?: ImageData | null}} Job
@@ -28,8 +33,6 @@ const MAX_DIFFERENCE = { wasm: 1, webgpu: 2 };
  *
  * @typedef {{base: string, backend: import("./runtime.js").Backend, threads?: number,
  *   maxPixels?: number, tile?: number}} Settings
- *
- * @typedef {import("./watch.js").Watch} Watch
  */
 
 export class Engine {
@@ -144,12 +147,11 @@ export class Engine {
   }
 
   /**
-   * Prepares the styles of a job.
+   * Finds the styles of a job: returns a function that prepares them at a share of its strength.
    * @param {Job} job
    */
-  async prepare({ parts, strength, network: name }) {
+  async findStyles({ parts, strength, network: name }) {
     const network = await this.network(name);
-    const entry = this.entry(name);
     const total = parts.reduce((sum, { weight }) => sum + weight, 0);
     if (!(total > 0)) throw new Error("cannot paint without a style; choose one");
     if (!(strength >= 0 && strength <= 1)) {
@@ -157,9 +159,10 @@ export class Engine {
     }
     /** @type {[Float32Array, number][]} */
     const embeddings = [];
-    for (const { name: style, embedding, weight } of parts) {
+    for (const { id, embedding, weight } of parts) {
       if (weight > 0) {
-        const found = embedding ?? (await this.galleryEmbedding(entry, style ?? ""));
+        const style = id.replace(/^gallery:/, "");
+        const found = embedding ?? (await this.galleryEmbedding(this.entry(name), style));
         embeddings.push([found, weight / total]);
       }
     }
@@ -171,26 +174,99 @@ export class Engine {
    * @param {number} key the same for the same photograph
    * @param {Blob | ImageBitmap} source
    * @param {Job} job
-   * @param {Watch} watch
+   * @param {import("./watch.js").Watch} watch
    * @returns {Promise<ImageData>}
    */
   async paint(key, source, job, watch) {
     const [photo, prepareLevel] = await Promise.all([
       this.photos.get(key, source, job.size),
-      this.prepare(job),
+      this.findStyles(job),
     ]);
-    const painted = await paintPicture(photo.picture, prepareLevel, job, this.limits, watch);
-    return toImageData(painted, photo.alpha);
+    const { picture, alpha } = photo;
+    if (picture.height * picture.width > mostPixels()) {
+      const [most, size] = [mostPixels(), picture.height * picture.width].map((pixels) =>
+        Math.round(pixels / 1e6),
+      );
+      throw new Error(
+        `cannot paint ${size} megapixels on this device: ${most} are the most; choose a smaller size`,
+      );
+    }
+    const styles = job.parts.map(({ id, weight }) => `${id}:${weight}`).join();
+    const painting = await paintPicture(
+      picture,
+      (level, part) => {
+        const name = [key, job.size, job.network, styles, job.strength * level, job.stroke].join(" ");
+        const paint = () =>
+          paintLayer(picture, prepareLevel(level), job.stroke, this.limits, part);
+        return this.keptLayer(name, paint);
+      },
+      job,
+      watch,
+    );
+    return toImageData(painting, alpha);
+  }
+
+  /**
+   * Returns a painting that was made before, or makes it.
+   * @param {string} name
+   * @param {() => Promise<import("./pixels.js").Picture>} paint
+   */
+  async keptLayer(name, paint) {
+    const layer = this.layers.get(name) ?? (await paint());
+    this.layers.delete(name); // so that it is the newest
+    this.layers.set(name, layer);
+    let bytes = 0;
+    for (const [old, { data }] of [...this.layers].reverse()) {
+      bytes += data.length;
+      if (bytes > MAX_KEPT_BYTES && old !== name) this.layers.delete(old);
+    }
+    return layer;
+  }
+
+  /**
+   * Begins to paint what a camera sees.
+   * @param {Job} job
+   */
+  async live(job) {
+    const prepareLevel = await this.findStyles(job);
+    return new LiveStyle(prepareLevel(1), job);
+  }
+
+  /** Returns the seconds that painting 256x256 pixels takes. */
+  async time() {
+    const network = await this.network(this.entries[0].name);
+    const embedding = await this.galleryEmbedding(this.entries[0], this.entries[0].names[0]);
+    const prepared = prepare(network, [[embedding, 1]], 1);
+    let least = Infinity;
+    for (let run = 0; run < TIMED_RUNS; run++) {
+      const start = performance.now();
+      await prepared.paint(testPicture(TIMED_SIDE));
+      least = Math.min(least, (performance.now() - start) / 1000);
+    }
+    return least;
+  }
+
+  /**
+   * Reads a picture that becomes a style: its preview, and what a style file remembers of it.
+   * @param {Blob} source
+   */
+  async readPicture(source) {
+    const bitmap = await createImageBitmap(source, { imageOrientation: "from-image" }).catch(() => {
+      throw new Error("cannot read the picture: this browser knows no such format; use JPEG or PNG");
+    });
+    const [preview, picture] = [await drawPreview(bitmap), await encodePicture(bitmap)];
+    bitmap.close();
+    return { preview, picture };
   }
 
   /**
    * Predicts the embedding of a style picture.
-   * @param {import("./pixels.js").Picture} picture
+   * @param {Blob} source
    * @param {string} name of the network
-   * @param {Watch} watch
+   * @param {import("./watch.js").Watch} watch
    * @returns {Promise<Float32Array>}
    */
-  async predict(picture, name, watch) {
+  async predict(source, name, watch) {
     const entry = this.entry(name);
     let session = this.predictors.get(name);
     if (!session) {
@@ -200,6 +276,7 @@ export class Engine {
       this.predictors.set(name, session);
       session.catch(() => this.predictors.delete(name));
     }
+    const picture = opaque(await decode(source));
     return predict(await session, this.runtime, picture, watch);
   }
 }

@@ -1,6 +1,7 @@
 // Decodes photographs and keeps the last few, because a slider paints one again and again.
 
 import { emptyPicture } from "./pixels.js";
+import { roundEven } from "./predictor.js";
 import { resizePicture } from "./resample.js";
 
 const MAX_KEPT = 3; // photographs, each at full size and at the sizes that were asked for
@@ -51,8 +52,8 @@ export class Photos {
  * @returns {Photo}
  */
 function reduce({ picture, alpha }, scale) {
-  const height = Math.max(1, Math.round(picture.height * scale));
-  const width = Math.max(1, Math.round(picture.width * scale));
+  const height = Math.max(1, roundEven(picture.height * scale));
+  const width = Math.max(1, roundEven(picture.width * scale));
   const reduced = resizePicture(picture, height, width);
   if (!alpha) return { picture: reduced, alpha };
   const plane = { height: picture.height, width: picture.width, data: alpha };
@@ -91,17 +92,62 @@ export async function decode(source) {
 export function fromImageData({ height, width, data }) {
   const picture = emptyPicture(height, width);
   const rgb = picture.data;
-  let opaque = 255;
+  let solid = 255;
   for (let from = 0, to = 0; from < data.length; ) {
     rgb[to++] = data[from++];
     rgb[to++] = data[from++];
     rgb[to++] = data[from++];
-    opaque &= data[from++];
+    solid &= data[from++];
   }
-  if (opaque === 255) return { picture, alpha: null };
+  if (solid === 255) return { picture, alpha: null };
   const alpha = new Uint8Array(height * width);
   for (let pixel = 0; pixel < alpha.length; pixel++) alpha[pixel] = data[4 * pixel + 3];
+  coverClear(picture, alpha);
   return { picture, alpha };
+}
+
+/**
+ * Replaces the colors of clear pixels, which are black here, by the mean of the visible ones.
+ * @param {import("./pixels.js").Picture} picture
+ * @param {Uint8Array} alpha
+ */
+function coverClear({ data }, alpha) {
+  const mean = visibleMean(data, alpha);
+  for (let pixel = 0; pixel < alpha.length; pixel++) {
+    if (!alpha[pixel]) data.set(mean, 3 * pixel);
+  }
+}
+
+/**
+ * @param {Uint8Array} data
+ * @param {Uint8Array} alpha
+ */
+function visibleMean(data, alpha) {
+  const sums = [0, 0, 0];
+  let total = 0;
+  for (let pixel = 0; pixel < alpha.length; pixel++) {
+    for (let channel = 0; channel < 3; channel++) {
+      sums[channel] += alpha[pixel] * data[3 * pixel + channel];
+    }
+    total += alpha[pixel];
+  }
+  return sums.map((sum) => (total ? Math.round(sum / total) : 255));
+}
+
+/**
+ * Shows a photograph before the mean of its visible colors, for what takes no alpha.
+ * @param {Photo} photo
+ * @returns {import("./pixels.js").Picture}
+ */
+export function opaque({ picture, alpha }) {
+  if (!alpha) return picture;
+  const { height, width, data } = picture;
+  const mean = visibleMean(data, alpha);
+  const blended = data.map((level, place) => {
+    const share = alpha[Math.floor(place / 3)] / 255;
+    return share * level + (1 - share) * mean[place % 3] + 0.5;
+  });
+  return { height, width, data: blended };
 }
 
 /**

@@ -42,7 +42,7 @@ export function roundEven(value) {
  * @param {import("./runtime.js").Session} session
  * @param {import("./runtime.js").Runtime} runtime
  * @param {Picture} picture
- * @param {import("./engine.js").Watch} watch
+ * @param {import("./watch.js").Watch} watch
  * @returns {Promise<Float32Array>}
  */
 export async function predict(session, runtime, picture, watch) {
