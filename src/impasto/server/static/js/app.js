@@ -51,6 +51,10 @@ class Page {
     this.server = null;
     /** @type {PainterInfo|null} */
     this.serverInfo = null;
+    /** @type {Promise<void>|undefined} */
+    this._ready = undefined;
+    /** Percent of the engine that is loaded, while it loads. @type {number|null} */
+    this.loading = null;
     bindPanel();
     bindOutput(this.studio);
     this.bind();
@@ -200,7 +204,7 @@ class Page {
     const { photo, full } = studio;
     const who = styles.length === 1 ? styles[0].detail : "a mix";
     const size = full ? `${full.width} × ${full.height}` : photo ? `${photo.width} × ${photo.height}` : "";
-    const state = this.loading !== null && this.loading !== undefined && !studio.busy
+    const state = this.loading !== null && !studio.busy
       ? `Getting ready to paint… ${this.loading} %`
       : this.stage.busyWords || size;
     byId("plate-detail").textContent = [who, state].filter(Boolean).join(" · ");
@@ -278,6 +282,8 @@ page.open().catch(complain);
 
 if ("serviceWorker" in navigator && isSecureContext && !new URLSearchParams(location.search).has("no-sw")) {
   fetch(new URL("sw.js", BASE), { method: "HEAD" })
-    .then((response) => response.ok && navigator.serviceWorker.register(new URL("sw.js", BASE)))
+    .then(async (response) => {
+      if (response.ok) await navigator.serviceWorker.register(new URL("sw.js", BASE));
+    })
     .catch(() => {}); // offline, or a browser that keeps no workers
 }

@@ -83,6 +83,22 @@ export class Mask {
     this._ctx.fillRect(0, 0, width, height);
   }
 
+  /** Painted in the middle, kept in the corners. */
+  radial() {
+    const { width, height } = this.canvas;
+    const scale = width / height;
+    const radius = height * 0.7;
+    this._ctx.clearRect(0, 0, width, height);
+    this._ctx.save();
+    this._ctx.scale(scale, 1);
+    const ramp = this._ctx.createRadialGradient(height / 2, height / 2, radius * 0.25, height / 2, height / 2, radius);
+    ramp.addColorStop(0, "rgba(255,255,255,1)");
+    ramp.addColorStop(1, "rgba(255,255,255,0)");
+    this._ctx.fillStyle = ramp;
+    this._ctx.fillRect(0, 0, height, height);
+    this._ctx.restore();
+  }
+
   invert() {
     this._ctx.globalCompositeOperation = "xor";
     this._fill();

@@ -60,7 +60,23 @@ export class Queue extends EventTarget {
       });
     }
     this._changed();
+    this._preview();
     if (!this._running) this._run();
+  }
+
+  /** Show what waits, one after the other. */
+  async _preview() {
+    for (const item of this.items) {
+      if (item.thumb || item.state !== "waiting") continue;
+      try {
+        const bitmap = await createImageBitmap(item.file, { imageOrientation: "from-image", resizeHeight: 160, resizeQuality: "medium" });
+        item.thumb = await thumbnail(bitmap);
+        bitmap.close();
+      } catch {
+        continue; // what is wrong is said when it is painted
+      }
+      this._changed();
+    }
   }
 
   /** Take one out; if it is being painted, stop it. @param {string} id */

@@ -4,6 +4,12 @@ import { decode, thumbnail } from "./canvas.js";
 import { deleteStyle, loadStyles, saveStyle } from "./archive.js";
 import { stem } from "../ui/dom.js";
 
+/** Styles of the gallery that are shown first, as they differ most; the others follow by name. */
+const FIRST = [
+  "great-wave", "starry-night", "the-scream", "composition-vii", "water-lilies", "edtaonisl", "persian-vase", "the-kiss",
+  "udnie", "temeraire", "girl-with-cat", "two-women",
+];
+
 /** @typedef {import("../painters/painter.js").Painter} Painter */
 /** @typedef {import("../painters/painter.js").Style} PainterStyle */
 /** @typedef {import("./archive.js").OwnStyle} OwnStyle */
@@ -59,7 +65,8 @@ export class Shelf extends EventTarget {
         detail: [style.artist, style.year].filter(Boolean).join(", "),
         kind: "gallery",
         preview: new URL(style.preview ?? `gallery/previews/${style.name}.webp`, base).href,
-      }));
+      }))
+      .sort((/** @type {ShelfStyle} */ a, /** @type {ShelfStyle} */ b) => place(a) - place(b));
     this.own = (await loadStyles()).map(shelved).reverse();
     this._changed();
   }
@@ -153,3 +160,6 @@ function shelved({ key, title, kind, source, preview }) {
   const detail = kind === "file" ? "Style file" : "Your picture";
   return { id: `own:${key}`, name, title, detail, kind, preview, source };
 }
+
+/** @param {ShelfStyle} style */
+const place = ({ name }) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);

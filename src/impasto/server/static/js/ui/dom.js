@@ -116,8 +116,9 @@ export const isAbort = (error) => error instanceof DOMException && error.name ==
  * @param {unknown} error
  */
 export function sentence(error) {
-  const text = error instanceof Error ? error.message : String(error);
-  const line = text.split("\n")[0].trim() || "something went wrong; try again";
+  const isOurs = !(error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError);
+  const text = !isOurs ? "" : error instanceof Error ? error.message : String(error);
+  const line = text.split("\n")[0].trim() || "something went wrong here; reload the page and try again";
   const capital = line[0].toUpperCase() + line.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

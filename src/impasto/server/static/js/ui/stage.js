@@ -8,6 +8,14 @@ import { speak } from "./notices.js";
 
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** Gradients by name, from the photograph to the painting. @type {Record<string, {x: number, y: number}[]>} */
+const PRESETS = {
+  right: [{ x: 0, y: 0 }, { x: 1, y: 0 }],
+  left: [{ x: 1, y: 0 }, { x: 0, y: 0 }],
+  bottom: [{ x: 0, y: 0 }, { x: 0, y: 1 }],
+  top: [{ x: 0, y: 1 }, { x: 0, y: 0 }],
+};
+
 export class Stage {
   /** @param {Studio} studio */
   constructor(studio) {
@@ -81,6 +89,7 @@ export class Stage {
     const scale = Math.min(width / photo.width, height / photo.height);
     this.frame.style.width = `${Math.round(photo.width * scale)}px`;
     this.frame.style.height = `${Math.round(photo.height * scale)}px`;
+    /** @type {HTMLElement} */ (easel.parentElement).style.setProperty("--frame-w", `${Math.round(photo.width * scale)}px`);
     if (this._zoomed) this._placeZoom();
   }
 
@@ -277,6 +286,16 @@ export class Stage {
 
   _listenToMaskTools() {
     for (const name of ["keep", "paint", "gradient"]) byId(`mask-${name}`).addEventListener("click", () => this.pick(name));
+    const preset = /** @type {HTMLSelectElement} */ (byId("mask-preset"));
+    preset.addEventListener("change", () => {
+      this._changeMask((mask) => {
+        mask.remember();
+        const ends = PRESETS[preset.value];
+        if (ends) mask.gradient(ends[0], ends[1]);
+        else mask.radial();
+      });
+      preset.value = "";
+    });
     byId("mask-invert").addEventListener("click", () => this.invert());
     byId("mask-undo").addEventListener("click", () => this.undo());
     byId("mask-remove").addEventListener("click", () => { this.studio.removeMask(); this.endMask(); });

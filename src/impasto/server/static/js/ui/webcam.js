@@ -152,9 +152,6 @@ export class Webcam {
   /** Keep what is seen as a photograph, unpainted, and paint it at full size. */
   async snap() {
     const canvas = drawn(this.video, this.video.videoWidth, this.video.videoHeight);
-    const ctx = canvas.getContext("2d");
-    ctx?.setTransform(-1, 0, 0, 1, canvas.width, 0); // as in a mirror, as it was seen
-    ctx?.drawImage(this.video, 0, 0);
     const blob = await new Promise((/** @type {(blob: Blob|null) => void} */ resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
     if (blob) this.page.openPicture(blob, "webcam.jpg");
   }
