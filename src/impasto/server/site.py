@@ -48,8 +48,10 @@ MEDIA_TYPES = {
     ".gz": "application/octet-stream",
     ".bin": "application/octet-stream",
 }
-# The first visit of the page keeps these files for use without a network; more as they are read.
-SHELL = ("vendor/", "js/", "css/", "fonts/", "index.html", "gallery/gallery.json")
+# The service worker keeps these files for use without a network, and these pictures afterwards.
+PAGE = ("vendor/", "js/", "css/", "fonts/", "icon", "index.html", "gallery/gallery.json")
+PAGE_SUFFIXES = (".html", ".js", ".mjs", ".css", ".json", ".svg", ".woff2", ".webmanifest")
+LATER = ("gallery/previews/", "samples/")
 
 
 @dataclass(frozen=True)
@@ -316,27 +318,20 @@ def pack_network(network: Network) -> bytes:
 
 
 def _service_worker(files: Mapping[str, SiteFile]) -> bytes:
-    """Fill the list of files, and a version that changes with them, into the service worker."""
-    small = next(network for network in gallery_list()["networks"] if network["name"] == "small")
-    needed = {small["graphs"], small["styles"], small["test"]}
-    shell = [
-        name
-        for name in files
-        if name != "sw.js"
-        and not name.endswith((".txt.gz", "LICENSE", "vendored.json"))
-        and "jspi" not in name
-        and (name.startswith(SHELL) or name in needed)
-    ]
+    """Fill the lists of files, and a version that changes with them, into the service worker."""
+    page = [name for name in files if name.startswith(PAGE) and not name.startswith(LATER)]
+    page = [name for name in page if Path(name).suffix in PAGE_SUFFIXES and "jspi" not in name]
     digest = hashlib.sha256()
-    for name in shell:
-        digest.update(name.encode())
-        if not files[name].immutable:
-            digest.update(files[name].read())
-    # the page itself is the folder, and not index.html
+    for name in page:
+        digest.update(name.encode() + files[name].read())
     text = (STATIC / "sw.js").read_text()
-    listed = json.dumps([name.replace("index.html", "./") for name in shell])
-    return (
-        text.replace('"VERSION"', f'"{digest.hexdigest()[:16]}"')
-        .replace("[/*FILES*/]", listed)
-        .encode()
-    )
+    lists = {
+        # the address of the page is that of the folder
+        "PAGE": [name.replace("index.html", "./") for name in page],
+        "LATER": [name for name in files if name.startswith(LATER)],
+        "LASTING": [name for name, file in files.items() if file.immutable],
+    }
+    for name, paths in lists.items():
+        text = text.replace(f"[/*{name}*/]", json.dumps(paths))
+    digest.update(text.encode())
+    return text.replace('"VERSION"', f'"{digest.hexdigest()[:16]}"').encode()

@@ -192,7 +192,9 @@ function clipToGamut(colors) {
  * @param {Float64Array} target
  */
 function matchHistogram(histogram, target) {
+  /** @type {number[]} */
   const levels = [];
+  /** @type {number[]} */
   const shares = [];
   let sum = 0;
   for (let level = 0; level < LEVELS; level++) {

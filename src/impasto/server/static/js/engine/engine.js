@@ -1,6 +1,6 @@
 // The engine: loads networks, finds styles, and paints photographs. It runs in a worker.
 
-import { download } from "./download.js";
+import { download, downloadLasting } from "./download.js";
 import { Network } from "./network.js";
 import { largestDifference, testPicture } from "./pixels.js";
 import { Photos, decode, opaque, toImageData } from "./photos.js";
@@ -106,8 +106,8 @@ export class Engine {
    */
   async loadNetwork(entry, onBytes) {
     const [file, expected, embedding] = await Promise.all([
-      download(new URL(entry.graphs, this.base), onBytes),
-      download(new URL(entry.test, this.base), onBytes),
+      downloadLasting(new URL(entry.graphs, this.base), onBytes),
+      downloadLasting(new URL(entry.test, this.base), onBytes),
       this.galleryEmbedding(entry, entry.names[0], onBytes),
     ]);
     const network = new Network(this.runtime, file);
@@ -135,7 +135,7 @@ export class Engine {
     let file = this.embeddings.get(entry.name);
     if (!file) {
       const url = new URL(entry.styles, this.base);
-      file = download(url, onBytes).then((bytes) => new Uint16Array(bytes.slice().buffer));
+      file = downloadLasting(url, onBytes).then((bytes) => new Uint16Array(bytes.slice().buffer));
       this.embeddings.set(entry.name, file);
       file.catch(() => this.embeddings.delete(entry.name));
     }
@@ -272,7 +272,7 @@ export class Engine {
     if (!session) {
       if (!entry.predictor) throw new Error(`the network ${name} takes no pictures as styles`);
       const url = new URL(entry.predictor, this.base);
-      session = download(url).then((graph) => this.runtime.session(graph, null));
+      session = downloadLasting(url).then((graph) => this.runtime.session(graph, null));
       this.predictors.set(name, session);
       session.catch(() => this.predictors.delete(name));
     }

@@ -47,6 +47,7 @@ export class LiveStyle {
     this.from = [];
     /** @type {Statistics[]} */
     this.to = [];
+    /** @type {Float32Array} */
     this.measured = new Float32Array();
     /** @type {[import("./color.js").Palette, import("./color.js").Palette] | null} */
     this.palettes = null;

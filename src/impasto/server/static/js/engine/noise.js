@@ -44,10 +44,11 @@ export function noiseAt(height, width, top = 0, left = 0) {
   const rows = height / 2;
   const columns = width / 2;
   const noise = new Float32Array(rows * columns);
+  const places = Int32Array.from({ length: columns }, (_, column) => wrap(left / 2 + column));
   for (let row = 0; row < rows; row++) {
     const line = wrap(top / 2 + row) * SIDE;
     for (let column = 0; column < columns; column++) {
-      noise[row * columns + column] = table[line + wrap(left / 2 + column)];
+      noise[row * columns + column] = table[line + places[column]];
     }
   }
   return noise;

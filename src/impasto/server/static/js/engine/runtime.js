@@ -1,6 +1,6 @@
 // Loads ONNX Runtime Web, and makes sessions of graphs.
 
-import { download } from "./download.js";
+import { downloadLasting } from "./download.js";
 
 const VENDOR = new URL("../../vendor/onnxruntime-web-1.30.0/", import.meta.url);
 const MAX_THREADS = 4;
@@ -41,7 +41,7 @@ export class Runtime {
     const { glue, engine } = BACKENDS[backend];
     const [ort, binary] = await Promise.all([
       import(new URL(glue, VENDOR).href),
-      download(new URL(engine, VENDOR), onBytes),
+      downloadLasting(new URL(engine, VENDOR), onBytes),
     ]);
     ort.env.logLevel = "error"; // warnings would be errors in the console
     ort.env.wasm.wasmBinary = binary.buffer;

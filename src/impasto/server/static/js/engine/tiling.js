@@ -348,7 +348,10 @@ class Moments {
       const mean = sum / size;
       let squares = 0;
       for (let place = 0, line = start; place < rows; place++, line += tile.width) {
-        for (let from = line; from < line + columns; from++) squares += (tile.data[from] - mean) ** 2;
+        for (let from = line; from < line + columns; from++) {
+          const apart = tile.data[from] - mean;
+          squares += apart * apart;
+        }
       }
       const apart = mean - this.mean[channel];
       this.squares[channel] += squares + apart * apart * this.count * share;

@@ -2,6 +2,7 @@
 
 import { startWorker } from "../engine/client.js";
 import { MODES } from "../engine/color.js";
+import { keepOffline } from "../engine/offline.js";
 import { isIOS } from "../engine/runtime.js";
 import { nameOf, readStyle, writeStyle } from "../engine/style_files.js";
 import { mostPixels } from "../engine/tiling.js";
@@ -11,6 +12,7 @@ import { mostPixels } from "../engine/tiling.js";
 /** @typedef {import("./painter.js").Control} Control */
 /** @typedef {import("./painter.js").Progress} Progress */
 /** @typedef {import("./painter.js").Style} Style */
+/** @typedef {import("./painter.js").LivePainter} Camera */
 /** @typedef {import("../engine/client.js").WorkerClient} WorkerClient */
 /** @typedef {import("../engine/engine.js").NetworkEntry} NetworkEntry */
 /** @typedef {import("../engine/style_files.js").StyleData} StyleData */
@@ -76,6 +78,7 @@ class BrowserPainter {
   /** @param {(progress: Progress) => void} [onProgress] */
   async ready(onProgress) {
     await this.start(onProgress);
+    keepOffline(this.base);
   }
 
   /**
@@ -269,7 +272,7 @@ class BrowserPainter {
    */
   async addStyleFile(file, title) {
     const data = readStyle(new Uint8Array(await file.arrayBuffer()));
-    const picture = data.picture ? new Blob([data.picture], { type: "image/webp" }) : null;
+    const picture = data.picture ? new Blob([/** @type {BlobPart} */ (data.picture)], { type: "image/webp" }) : null;
     const named = { ...data, title: data.title || title };
     return this.add({ data: named, picture, predicted: new Map() }, "file", picture);
   }
@@ -306,7 +309,7 @@ class BrowserPainter {
       metadata[`${name}.gallery`] = gallery;
     }
     const file = writeStyle({ ...data, embeddings, hashes, metadata });
-    return new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (file)], { type: KIND });
+    return new Blob([/** @type {BlobPart} */ (file)], { type: KIND });
   }
 
   /**
@@ -322,7 +325,7 @@ class BrowserPainter {
 /**
  * Paints the frames of a camera. A frame that waits gives way to a newer one: its promise rejects with
  * an AbortError.
- * @implements {import("./painter.js").LivePainter}
+ * @implements {Camera}
  */
 class LivePainter {
   /**
