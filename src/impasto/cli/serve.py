@@ -1,6 +1,5 @@
 """impasto serve: the page that paints, and the HTTP API."""
 
-import os
 import sys
 import threading
 import webbrowser
@@ -195,7 +194,7 @@ def _export(folder: Path, overwrite: bool, json: bool) -> None:
     """Write the page to a folder."""
     from impasto.server.site import export_site
 
-    if folder.is_dir() and any(os.scandir(folder)) and not overwrite:
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise typer.BadParameter(
             f"cannot write --export {folder}: it is not empty; --overwrite writes into it"
         )

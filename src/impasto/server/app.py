@@ -16,7 +16,10 @@ from impasto.server.site_routes import site_router
 from impasto.server.studio import Studio
 
 PICTURE_PATHS = ("/v1/stylize", "/v1/styles")
-LONG_PATHS = ("/v1/videos", "/v1/optimize")
+EXPOSED = (
+    *("Location", "Retry-After", "Content-Disposition", "X-Request-Id"),
+    *("X-Impasto-Seconds", "X-Impasto-Style", "X-Impasto-Network"),
+)
 DESCRIPTION = """\
 Paint photos and videos in the style of any picture.
 
@@ -65,7 +68,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
             allow_origins=settings.allow_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Idempotency-Key", "Prefer", "X-Request-Id"],
-            expose_headers=["Location", "Retry-After", "X-Request-Id", "X-Impasto-*"],
+            expose_headers=EXPOSED,
         )
     app.add_middleware(BodyGuard, max_bytes=settings.max_upload)
     app.add_middleware(AnswerHeaders, studio=studio)

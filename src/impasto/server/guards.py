@@ -21,6 +21,7 @@ from impasto.server.studio import Studio
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 IDLE_SECONDS = 30.0  # that a client may send nothing in the middle of a request
+GRACE_SECONDS, MIN_RATE = 60.0, 10_000  # bytes a second that a client sends at least, after a while
 DRAIN_SECONDS = 10.0  # that the rest of a refused request is read, so that its answer arrives
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval';"
@@ -255,6 +256,7 @@ class _Body:
         self._declared = int(length) if length.isdecimal() else 0
         self._is_read = not self._declared and "transfer-encoding" not in headers
         self._count = 0
+        self._began = time.monotonic()
 
     async def receive(self) -> Message:
         if self._is_read:
@@ -265,12 +267,11 @@ class _Body:
             async with asyncio.timeout(IDLE_SECONDS):
                 message = await self._receive()
         except TimeoutError:
-            raise HTTPException(
-                408,
-                f"nothing came for {IDLE_SECONDS:g} s in the middle of the request; send it again",
-                {"Connection": "close"},
-            ) from None
+            raise _too_slow() from None
         self._note(message)
+        seconds = time.monotonic() - self._began
+        if not self._is_read and seconds > GRACE_SECONDS and self._count < MIN_RATE * seconds:
+            raise _too_slow()
         if self._count > self._max_bytes:
             raise self._too_large()
         return message
@@ -289,8 +290,12 @@ class _Body:
         )
 
     async def send(self, message: Message) -> None:
-        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if not is_last or self._is_read:
+        if self._is_read:
+            await self._send(message)
+            return
+        if message["type"] == "http.response.start":  # else all the rest would be read
+            MutableHeaders(scope=message)["Connection"] = "close"
+        if message.get("more_body", False) or message["type"] != "http.response.body":
             await self._send(message)
             return
         await self._send({**message, "more_body": True})
@@ -298,14 +303,17 @@ class _Body:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _drain(self) -> None:
-        """Read and drop the rest of the request, for a while."""
-        end = self._count + self._max_bytes
+        """Read and drop the rest of the request, for a while; a reset would drop the answer."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while not self._is_read and self._count < end:
+                while not self._is_read:
                     self._note(await self._receive())
         except TimeoutError:
             return
+
+
+def _too_slow() -> HTTPException:
+    return HTTPException(408, "the request comes too slowly; send it again")
 
 
 class AdmissionGuard:
@@ -314,7 +322,7 @@ class AdmissionGuard:
     Args:
         app: the app behind.
         studio: whose queues count.
-        lanes: the lane of each path.
+        paths: of work for the lane of pictures; all other work is long.
     """
 
     def __init__(self, app: ASGIApp, studio: Studio, paths: Sequence[str]) -> None:

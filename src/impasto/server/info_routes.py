@@ -19,7 +19,7 @@ from impasto.server.work_routes import studio_of
 
 router = APIRouter()
 DAY = "max-age=86400"
-FACTS = ("title", "artist", "year", "license", "source")
+FACTS = ("title", "artist", "year", "license")
 
 
 @router.get("/v1/info", summary="Facts about the server", response_model=Info, tags=["facts"])

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from impasto.server.answers import result_response
-from impasto.server.jobs import Job
+from impasto.server.jobs import FINAL, Job
 from impasto.server.schemas import JobRecord, binary, problems
 from impasto.server.work_routes import studio_of
 
@@ -51,16 +51,14 @@ async def events(job: Found) -> AsyncIterator[ServerSentEvent]:
                 previews = job.previews
                 image = f"data:image/jpeg;base64,{base64.b64encode(job.preview).decode()}"
                 yield ServerSentEvent(event="preview", data={"image": image})
-            yield ServerSentEvent(event=_event_of(job), data=job.record())
-            if job.is_final:
+            record = job.record()  # once, as another thread changes the state
+            state = record["state"]
+            yield ServerSentEvent(event="progress" if state == "running" else state, data=record)
+            if state in FINAL:
                 return
             await change.wait()
     finally:
         job.ignore(change)
-
-
-def _event_of(job: Job) -> str:
-    return "progress" if job.state == "running" else job.state
 
 
 @router.get(

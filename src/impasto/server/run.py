@@ -108,6 +108,7 @@ def serve(settings: ServerSettings, on_start: Callable[[str], None] = lambda _: 
 
 def configure(app: FastAPI) -> uvicorn.Config:
     """Make the configuration of uvicorn; it logs no address, as one may hold a token."""
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each wrong request
     return uvicorn.Config(
         app,
         access_log=False,

@@ -114,14 +114,16 @@ class Studio:
             self._rates[network] = (1 - RATE_WEIGHT) * last + RATE_WEIGHT * rate
         self.metrics.painted(network, pixels, seconds)
 
-    def check_room(self, kind: Kind) -> None:
+    def check_room(self, kind: Kind, key: str | None) -> None:
         """Check that there is a place in a queue, before files are read into memory.
+
+        A request with an idempotency key may ask for a job that is done, and needs none.
 
         Raises:
             Problem: 503, as there is none.
         """
         lane = self.lane_of(kind)
-        if lane.is_full:
+        if lane.is_full and key is None:
             raise lane.refusal()
 
     def check_ready(self) -> None:

@@ -1,6 +1,8 @@
 """Routes that do work: paint pictures and videos, make and learn styles, optimize."""
 
 import asyncio
+import difflib
+import hashlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from impasto.models.network import NetworkChoice
 from impasto.server.answers import accepted, answer, key_of, wants_job
 from impasto.server.fields import MaskFields, Order, PaintFields, StyleFields
 from impasto.server.jobs import Job, Kind, Result
+from impasto.server.problems import Problem, shorten
 from impasto.server.recipes import (
     OptimizeWork,
     PictureFormat,
@@ -36,7 +39,27 @@ PREDICT_PIXELS = 512 * 512
 SECONDS_PER_ITERATION = 1.0  # of an optimization
 MAX_MINUTES = 120.0
 
-router = APIRouter(tags=["work"])
+
+async def refuse_unknown(request: Request) -> None:
+    """Refuse fields that a route does not know, as a wrong name would be without effect.
+
+    Raises:
+        Problem: 422.
+    """
+    route, api = request.scope["route"], request.app.openapi()
+    content = api["paths"][route.path]["post"]["requestBody"]["content"]
+    (schema,) = (kind["schema"] for kind in content.values())
+    known = api["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["properties"]
+    for name in await request.form():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise Problem(
+                422, f"cannot use the field {shorten(name)!r}: it is unknown; {hint}/docs lists all"
+            )
+
+
+router = APIRouter(tags=["work"], dependencies=[Depends(refuse_unknown)])
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/avif", "image/tiff")
 Prefer = Annotated[
     str | None, Header(description="respond-async answers at once with a job.", max_length=200)
@@ -84,7 +107,7 @@ async def stylize(
     """
     studio = studio_of(request)
     async with studio.reading:
-        studio.check_room("stylize")
+        studio.check_room("stylize", key)
         photo, pixels = await read_picture(image, studio.settings.max_pixels)
         order = Order(
             await styles.read(studio.settings.max_pixels),
@@ -140,7 +163,7 @@ async def paint_video(
     if flow:
         opencv()
     async with studio.reading:
-        studio.check_room("video")
+        studio.check_room("video", key)
         order = Order(
             await styles.read(studio.settings.max_pixels),
             await masks.read(studio.settings.max_pixels),
@@ -186,7 +209,7 @@ async def make_style(
     if learns:
         require_torch("train a style")
     async with studio.reading:
-        studio.check_room(kind)
+        studio.check_room(kind, key)
         picture, _ = await read_picture(image, studio.settings.max_pixels, "picture")
         digest = await _digest(None, picture, name, network, minutes, steps)
     work: Callable[[Job], Result]
@@ -228,7 +251,7 @@ async def optimize(
     require_torch("optimize a picture")
     studio = studio_of(request)
     async with studio.reading:
-        studio.check_room("optimize")
+        studio.check_room("optimize", key)
         photo, _ = await read_picture(image, studio.settings.max_pixels)
         order = Order(
             await styles.read(studio.settings.max_pixels),
@@ -254,8 +277,6 @@ async def _digest(order: Order | None, upload: Upload | None, *more: object) -> 
 
 
 def _digest_now(order: Order | None, upload: Upload | None, more: tuple[object, ...]) -> str:
-    import hashlib
-
     digest = order.digest() if order else hashlib.sha256()
     digest.update(upload.data if upload else b"")
     digest.update(repr(more).encode())
