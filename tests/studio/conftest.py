@@ -25,7 +25,9 @@ from impasto.server.site import SiteFile, site_files
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -44,6 +46,8 @@ ISOLATION = {
 STUB = Path(__file__).parent / "stub_painter.js"
 TIMEOUT = 20_000  # milliseconds
 START_SECONDS = 90
+# nothing is painted, and all that was painted is kept
+DONE = "document.querySelector('#thread').hidden && !document.body.dataset.saving"
 
 
 class SiteHost:
@@ -178,7 +182,7 @@ class Visit:
         """Wait until nothing is painted."""
         self.page.wait_for_selector("body[data-ready]", timeout=timeout)
         self.page.wait_for_function(
-            "document.querySelector('#thread').hidden && document.querySelector('#strip li')",
+            f"{DONE} && document.querySelector('#strip li')",
             timeout=timeout,
         )
         return self
@@ -186,7 +190,7 @@ class Visit:
     def painted(self, timeout: float = TIMEOUT) -> "Visit":
         """Wait until the painting on the wall is at full size and in the history."""
         self.page.wait_for_function(
-            "document.querySelector('#thread').hidden && document.querySelector('.shot[aria-current]')",
+            f"{DONE} && document.querySelector('.shot[aria-current]')",
             timeout=timeout,
         )
         return self

@@ -96,6 +96,8 @@ export class Studio extends EventTarget {
     this._pumping = false;
     /** Paintings of many wait while one is painted here. @type {Promise<void>} */
     this.idle = Promise.resolve();
+    /** Done when all paintings are kept. @type {Promise<void>} */
+    this.saving = Promise.resolve();
   }
 
   // ---- the photograph
@@ -222,7 +224,21 @@ export class Studio extends EventTarget {
     if (!mask) this.unmasked = this.after;
     this._emit("painting");
     this._setBusy(null);
-    await this._record(photo, settings, this.full);
+    const { full } = this;
+    // not awaited: writing a large painting takes a while, and the next one need not wait for it
+    this.saving = this.saving.then(() => this._record(photo, settings, full)).catch((error) => {
+      this.dispatchEvent(new CustomEvent("problem", { detail: error }));
+    });
+    this._countSaving();
+  }
+
+  /** Show in the page that a painting is being kept. */
+  _countSaving() {
+    const { saving } = this;
+    document.body.dataset.saving = "yes";
+    saving.then(() => {
+      if (this.saving === saving) delete document.body.dataset.saving;
+    });
   }
 
   /**
@@ -314,7 +330,7 @@ export class Studio extends EventTarget {
     const last = this.entries.at(-1);
     const same = last && last.id === this.entryId && last.photoId === photo.id && styleKey(last.settings) === styleKey(settings);
     const id = same ? last.id : crypto.randomUUID();
-    this.entryId = id;
+    if (this.photo === photo) this.entryId = id;
     const lossless = painting.width * painting.height <= LOSSLESS_PIXELS;
     const [blob, thumb] = await Promise.all([
       lossless ? encode(painting, "image/png") : encode(painting, "image/jpeg", 0.95),

@@ -56,9 +56,10 @@ export class Gallery {
     const tile = h(
       "div",
       { class: "tile", role: "option", tabindex: "-1", "data-id": style.id, "aria-selected": "false",
-        "aria-label": `${style.title}, ${style.detail}`, title: `${style.title}\n${style.detail}` },
+        title: `${style.title}\n${style.detail}` },
       image,
       h("span", {}, style.title),
+      h("i", { class: "sr" }, `, ${style.detail}`),
     );
     tile.dataset.words = `${style.title} ${style.detail} ${style.name}`.toLowerCase();
     return tile;
@@ -123,7 +124,7 @@ export class Gallery {
     } else {
       this.studio.choose(id);
     }
-    speak(`${tile.getAttribute("aria-label")} chosen`);
+    speak(`${this.studio.shelf.find(id)?.title ?? "Style"} chosen`);
   }
 
   /** @param {KeyboardEvent} event */
