@@ -1,11 +1,8 @@
-"""A plain host of static files, as any web host is, and Chromium to visit it."""
+"""A plain host of static files, as any web host is, and a page that only has the engine."""
 
 import base64
-import json
-import shutil
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,8 +11,6 @@ import numpy as np
 from impasto.images.image import UInt8
 from impasto.server.site import site_files
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 BLANK = b"<!doctype html><title>blank</title>"  # a page of the site that does nothing by itself
 
 
@@ -82,26 +77,11 @@ ISOLATED = {
 }
 
 
-@contextmanager
-def chromium(*arguments: str) -> Iterator[Any]:
-    """Run Chromium, and give its browser as Playwright knows it."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", *arguments]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
 class EnginePage:
     """A page with the painter of the browser, without the page's own code.
 
     Args:
-        browser: as `chromium` gives it, or one of its contexts.
+        browser: Chromium, or a context of it.
         host: of the site.
         settings: of `createBrowserPainter`.
     """
@@ -115,14 +95,16 @@ class EnginePage:
             """async (settings) => {
                 const module = await import(new URL("js/painters/browser.js", location.href));
                 window.painter = module.createBrowserPainter(new URL(".", location.href), settings);
-                window.send = (image) => {
-                    const bytes = new Uint8Array(image.data.buffer);
+                window.toText = (bytes) => {
                     let text = "";
                     for (let start = 0; start < bytes.length; start += 32768) {
                         text += String.fromCharCode(...bytes.subarray(start, start + 32768));
                     }
-                    return [image.height, image.width, btoa(text)];
+                    return btoa(text);
                 };
+                window.toBytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+                window.send = ({height, width, data}) =>
+                    [height, width, toText(new Uint8Array(data.buffer))];
                 window.toBlob = async (url) => (await fetch(url)).blob();
                 window.files = {};
             }""",
@@ -148,8 +130,7 @@ class EnginePage:
             const blob = await toBlob(photo);
             if (mask) {
                 const [height, width, text] = mask;
-                const levels = Uint8ClampedArray.from(atob(text), (one) => one.charCodeAt(0));
-                job.mask = new ImageData(levels, width, height);
+                job.mask = new ImageData(new Uint8ClampedArray(toBytes(text)), width, height);
             }
             const started = performance.now();
             const painted = await painter.paint(blob, job);
@@ -185,8 +166,3 @@ def data_url(picture: UInt8 | bytes) -> str:
 def difference(browser: UInt8, python: UInt8) -> int:
     """Return the largest difference of two paintings, in levels."""
     return int(np.abs(browser[..., :3].astype(np.int16) - python[..., :3]).max())
-
-
-def report(**measured: Any) -> None:
-    """Print what was measured as one line of JSON, for `pytest -s`."""
-    print("\n" + json.dumps(measured))

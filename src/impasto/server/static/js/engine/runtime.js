@@ -59,6 +59,7 @@ export class Runtime {
     const shared = weights ? { externalData: [{ path: "weights", data: weights }] } : {};
     return this.ort.InferenceSession.create(graph, {
       executionProviders: [this.backend],
+      logSeverityLevel: 3, // warnings would be errors in the console
       ...shared,
     });
   }

@@ -2,7 +2,6 @@
 
 import { startWorker } from "../engine/client.js";
 import { MODES } from "../engine/color.js";
-import { keepOffline } from "../engine/offline.js";
 import { isIOS } from "../engine/runtime.js";
 import { nameOf, readStyle, writeStyle } from "../engine/style_files.js";
 import { mostPixels } from "../engine/tiling.js";
@@ -78,7 +77,6 @@ class BrowserPainter {
   /** @param {(progress: Progress) => void} [onProgress] */
   async ready(onProgress) {
     await this.start(onProgress);
-    keepOffline(this.base);
   }
 
   /**
