@@ -23,7 +23,7 @@ from PIL import Image
 from impasto.server.site import SiteFile, site_files
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FilePayload, Page
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -202,10 +202,10 @@ class Visit:
 
     def pick(self, *pictures: tuple[str, bytes], target: str = "#pick-photo") -> None:
         """Choose files."""
-        self.page.set_input_files(
-            target,
-            [{"name": name, "mimeType": mime(name), "buffer": data} for name, data in pictures],
-        )
+        files: list[FilePayload] = [
+            {"name": name, "mimeType": mime(name), "buffer": data} for name, data in pictures
+        ]
+        self.page.set_input_files(target, files)
 
     def drop(self, *pictures: tuple[str, bytes], selector: str = "#frame") -> None:
         """Drop files on an element, with the events that a browser sends."""
@@ -215,8 +215,11 @@ class Visit:
         at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         for name in ("dragenter", "dragover", "drop"):
             self.page.evaluate(
-                """([name, {x, y}]) => document.elementFromPoint(x, y).dispatchEvent(new DragEvent(name,
-                {bubbles: true, cancelable: true, dataTransfer: window.transfer, clientX: x, clientY: y}))""",
+                """([name, at]) => {
+                    const init = {bubbles: true, cancelable: true, dataTransfer: window.transfer};
+                    const event = new DragEvent(name, {...init, clientX: at.x, clientY: at.y});
+                    document.elementFromPoint(at.x, at.y).dispatchEvent(event);
+                }""",
                 [name, at],
             )
 
@@ -246,6 +249,13 @@ class Visit:
         with self.page.expect_download() as info:
             self.page.click("#download")
         return info.value.suggested_filename, Path(info.value.path()).read_bytes()
+
+    def shows_size(self, width: int, height: int) -> None:
+        """Wait until the label beside the painting tells a size."""
+        self.page.wait_for_function(
+            "(size) => document.querySelector('#plate-detail').textContent.includes(size)",
+            arg=f"{width} \u00d7 {height}",
+        )
 
     def text(self, selector: str) -> str:
         """The text of an element."""
@@ -322,7 +332,7 @@ def picture(width: int = 120, height: int = 80, seed: int = 0, format: str = "JP
 
 def style_file() -> bytes:
     """Return the bytes of a style file of the gallery."""
-    from impasto.models.gallery import GALLERY
+    from impasto.paths import GALLERY
 
     return (GALLERY / "styles" / "the-scream.safetensors").read_bytes()
 

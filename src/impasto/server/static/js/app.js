@@ -6,7 +6,7 @@ import { Queue } from "./studio/queue.js";
 import { Shelf } from "./studio/shelf.js";
 import { DEFAULTS, Studio } from "./studio/studio.js";
 import { Controls } from "./ui/controls.js";
-import { byId, h, icon, placeIcons, saveFile } from "./ui/dom.js";
+import { byId, fillTrack, h, icon, placeIcons, saveFile } from "./ui/dom.js";
 import { Gallery } from "./ui/gallery.js";
 import { Intake } from "./ui/intake.js";
 import { bindKeys } from "./ui/keys.js";
@@ -24,7 +24,10 @@ import { showWhere } from "./ui/where.js";
 /** @typedef {import("./painters/painter.js").PainterInfo} PainterInfo */
 
 const BASE = new URL(".", document.baseURI).href;
-const SAMPLE = { photo: "samples/pagoda.jpg", painting: "samples/pagoda.great-wave.webp", name: "pagoda.jpg", id: "sample" };
+const SAMPLES = ["pagoda", "coffee", "chelsea"].map((name) => ({
+  id: `sample-${name}`, name: `${name}.jpg`, photo: new URL(`samples/${name}.jpg`, BASE).href,
+}));
+const SAMPLE_PAINTING = new URL("samples/pagoda.great-wave.webp", BASE).href; // of the first one, in the default style
 
 class Page {
   constructor() {
@@ -36,7 +39,10 @@ class Page {
     this.gallery = new Gallery(this.studio);
     this.controls = new Controls(this.studio, this.gallery);
     this.video = new VideoTab(this.studio);
-    this.tray = new Tray(this.studio, this.queue, (entry) => { this.openTab("video"); this.video.show(entry); });
+    this.tray = new Tray(this.studio, this.queue, {
+      onVideo: (entry) => { this.openTab("video"); this.video.show(entry); },
+      samples: SAMPLES,
+    });
     this.intake = new Intake(this.studio, this.queue, {
       showPhoto: () => this.openTab("photo"),
       openClip: (file) => this.openClip(file),
@@ -81,8 +87,9 @@ class Page {
     const last = this.studio.entries.filter(({ kind }) => kind === "picture").at(-1);
     try {
       if (last) return await this.studio.show(last);
-      const [photo, painting] = await Promise.all([SAMPLE.photo, SAMPLE.painting].map(async (path) => (await fetch(new URL(path, BASE))).blob()));
-      await this.studio.openPhoto(photo, SAMPLE.name, { paint: false, id: SAMPLE.id });
+      const [sample] = SAMPLES;
+      const [photo, painting] = await Promise.all([sample.photo, SAMPLE_PAINTING].map(async (url) => (await fetch(url)).blob()));
+      await this.studio.openPhoto(photo, sample.name, { paint: false, id: sample.id });
       const { styles, strength } = this.studio.settings;
       if (styles.length === 1 && styles[0].id === DEFAULTS.styles[0].id && strength === 1) await this.studio.showPainted(painting);
       this.stage.reveal();
@@ -152,6 +159,10 @@ class Page {
 
   bind() {
     const { studio } = this;
+    document.addEventListener("input", ({ target }) => {
+      if (target instanceof HTMLInputElement && target.type === "range") fillTrack(target);
+    });
+    for (const range of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[type=range]"))) fillTrack(range);
     for (const name of ["painting", "busy", "settings", "photo", "mask"]) studio.addEventListener(name, () => this.showPlate());
     this.shelf.addEventListener("change", () => this.showPlate());
     studio.addEventListener("settings", () => this.showExtra());

@@ -1,6 +1,6 @@
 /** The settings beside the gallery: mix, strength, strokes, colors, size, network. */
 
-import { byId, h, icon, input, urlOf } from "./dom.js";
+import { byId, fillTrack, h, icon, input, urlOf } from "./dom.js";
 
 /** @typedef {import("../studio/studio.js").Studio} Studio */
 /** @typedef {import("../painters/painter.js").PainterInfo} PainterInfo */
@@ -134,7 +134,7 @@ export class Controls {
   _set(id, value, words) {
     const slider = input(id);
     slider.value = String(value);
-    slider.style.setProperty("--fill", `${(100 * value) / Number(slider.max)}%`);
+    fillTrack(slider);
     slider.setAttribute("aria-valuetext", words);
     byId(`${id}-out`).textContent = words;
   }

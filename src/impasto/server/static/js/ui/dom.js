@@ -150,3 +150,10 @@ export function urlOf(picture) {
   if (!url) urls.set(picture, (url = URL.createObjectURL(picture)));
   return url;
 }
+
+/** Color the track of a slider up to its thumb. @param {HTMLInputElement} range */
+export function fillTrack(range) {
+  const low = Number(range.min) || 0;
+  const high = Number(range.max) || 100;
+  range.style.setProperty("--fill", `${(100 * (Number(range.value) - low)) / (high - low)}%`);
+}

@@ -142,10 +142,16 @@ export class Intake {
     for (const file of files) {
       try {
         if (!studio.painter) throw new Error("cannot read a style: the painter is not ready yet; try again in a moment");
-        const reading = setTimeout(() => notify("Reading the style…"), 400);
-        const style = await studio.shelf.add(file, file.name || "pasted", studio.painter).finally(() => clearTimeout(reading));
-        studio.choose(style.id);
-        notify(`“${style.title}” is a style now.`);
+        const chosen = studio.settings.styles;
+        let close = () => {};
+        const reading = setTimeout(() => (close = notify("Reading the style…")), 400);
+        const style = await studio.shelf.add(file, file.name || "pasted", studio.painter).finally(() => {
+          clearTimeout(reading);
+          close();
+        });
+        const isStill = chosen === studio.settings.styles; // no other was chosen meanwhile
+        if (isStill) studio.choose(style.id);
+        notify(`“${style.title}” is a style now.`, isStill ? {} : { action: "Use it", act: () => studio.choose(style.id) });
         if (style.kind === "picture") this.page.learnOffer(style.id);
       } catch (error) {
         complain(error);

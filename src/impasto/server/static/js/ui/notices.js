@@ -5,7 +5,7 @@ import { byId, h, icon, isAbort, sentence } from "./dom.js";
 const SECONDS = 7;
 
 /**
- * Show one sentence.
+ * Show one sentence; returns a function that takes it away.
  * @param {string} text
  * @param {{action?: string, act?: () => void, problem?: boolean}} [options]  A button beside it.
  */
@@ -26,6 +26,7 @@ export function notify(text, { action, act, problem = false } = {}) {
   let timer = setTimeout(close, seconds * 1000);
   notice.addEventListener("pointerenter", () => clearTimeout(timer));
   notice.addEventListener("pointerleave", () => (timer = setTimeout(close, 3000)));
+  return close;
 }
 
 /** Say what went wrong, unless the user stopped it. @param {unknown} error */

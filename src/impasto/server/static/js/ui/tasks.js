@@ -1,7 +1,7 @@
 /** What only a server does, and what takes long: videos, learning a style, optimizing a picture. */
 
-import { thumbnail, decode } from "../studio/canvas.js";
-import { byId, h, icon, isAbort, saveFile, stem, urlOf, words } from "./dom.js";
+import { decode, drawn, thumbnail } from "../studio/canvas.js";
+import { byId, fillTrack, h, icon, isAbort, saveFile, stem, urlOf, words } from "./dom.js";
 import { complain, notify } from "./notices.js";
 
 /** @typedef {import("../studio/studio.js").Studio} Studio */
@@ -55,8 +55,7 @@ export class VideoTab {
 
   /** @param {File} file */
   open(file) {
-    const video = h("video", { controls: true, loop: true, src: urlOf(file), "aria-label": file.name });
-    video.muted = true;
+    const video = player(file, file.name);
     this.box.replaceChildren(video, h("div", { class: "live-tools" },
       h("button", { class: "primary", id: "video-paint", on: { click: () => this.paint(file) } }, icon("brush"), "Paint this video"),
       h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another one")));
@@ -89,23 +88,33 @@ export class VideoTab {
 
   /** @param {Entry} entry */
   show(entry) {
-    const video = h("video", { controls: true, loop: true, autoplay: true, src: urlOf(entry.painting), "aria-label": entry.name });
-    video.muted = true;
+    const video = player(entry.painting, entry.name);
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) video.autoplay = true;
     this.box.replaceChildren(video, h("div", { class: "live-tools" },
       h("button", { class: "primary", on: { click: () => saveFile(entry.painting, entry.name) } }, icon("download"), "Download"),
       this.server && h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another one")));
   }
 }
 
-/** @param {Blob} clip @returns {Promise<Blob>} */
-async function frameOf(clip) {
-  const video = h("video", { src: urlOf(clip), muted: true });
+/** @param {Blob} clip @param {string} name */
+function player(clip, name) {
+  const video = h("video", { controls: true, loop: true, playsinline: true, src: urlOf(clip), "aria-label": name });
   video.muted = true;
-  await new Promise((resolve, reject) => {
-    video.addEventListener("loadeddata", resolve, { once: true });
-    video.addEventListener("error", () => reject(new Error("cannot show the video: this browser does not play it; download it")), { once: true });
+  video.addEventListener("loadedmetadata", () => video.style.setProperty("--aspect", String(video.videoWidth / video.videoHeight)));
+  return video;
+}
+
+/** A picture of a clip, for the tray; gray where this browser does not play it. @param {Blob} clip @returns {Promise<Blob>} */
+async function frameOf(clip) {
+  const video = h("video", { src: urlOf(clip), preload: "auto" });
+  video.muted = true;
+  await new Promise((resolve) => {
+    video.addEventListener("seeked", resolve, { once: true });
+    video.addEventListener("error", resolve, { once: true });
+    video.currentTime = 0.05;
+    setTimeout(resolve, 4000);
   });
-  return thumbnail(await createImageBitmap(video));
+  return thumbnail(drawn(video, video.videoWidth || 160, video.videoHeight || 90));
 }
 
 /**
@@ -197,6 +206,7 @@ function openDialog(title, ...children) {
     h("h2", { id: "task-title" }, title),
     ...children,
   );
+  for (const range of dialog.querySelectorAll("input")) fillTrack(range);
   dialog.showModal();
   return dialog;
 }

@@ -10,12 +10,19 @@ import { writeSettings, zip } from "../studio/metadata.js";
 /** @typedef {import("../studio/queue.js").QueueItem} QueueItem */
 /** @typedef {import("../studio/archive.js").Entry} Entry */
 
+/** A photograph to try the page with. @typedef {{id: string, name: string, photo: string}} Sample */
+
 /** @type {Record<string, string>} */
 const STATES = { waiting: "Waiting", painting: "Painting", failed: "Failed", stopped: "Stopped", done: "Done" };
 
 export class Tray {
-  /** @param {Studio} studio @param {Queue} queue @param {(entry: Entry) => void} onVideo */
-  constructor(studio, queue, onVideo) {
+  /**
+   * @param {Studio} studio
+   * @param {Queue} queue
+   * @param {{onVideo: (entry: Entry) => void, samples: Sample[]}} page
+   */
+  constructor(studio, queue, { onVideo, samples }) {
+    this.samples = samples;
     this.studio = studio;
     this.queue = queue;
     this.onVideo = onVideo;
@@ -43,6 +50,7 @@ export class Tray {
     const open = this.queue.items.filter(({ state }) => state !== "done");
     const items = [...open.map((item) => this._queued(item)), ...[...this.studio.entries].reverse().map((entry) => this._shot(entry))];
     byId("tray").hidden = items.length === 0;
+    items.push(...this._samplesToTry());
     const strip = byId("strip");
     const focused = document.activeElement?.closest?.("li")?.dataset.id;
     strip.replaceChildren(...items);
@@ -103,6 +111,22 @@ export class Tray {
       entry.kind === "video" && h("span", { class: "word", style: { background: "none", color: "#fff" } }, icon("video")),
     );
     return h("li", { "data-id": entry.id }, button, cross(`Delete ${title}`, () => this._forget(entry)));
+  }
+
+  /** More photographs, as long as there are only samples. */
+  _samplesToTry() {
+    const ids = this.samples.map(({ id }) => id);
+    const { entries, photo } = this.studio;
+    if (this.queue.items.length || !entries.every(({ photoId }) => ids.includes(photoId))) return [];
+    const seen = new Set([photo?.id, ...entries.map(({ photoId }) => photoId)]);
+    return this.samples
+      .filter(({ id }) => !seen.has(id))
+      .map(({ id, name, photo: url }) => {
+        const open = async () => this.studio.openPhoto(await (await fetch(url)).blob(), name, { id });
+        const label = `Try the photograph ${name}`;
+        return h("li", { "data-id": id, class: "try" },
+          h("button", { class: "shot", "aria-label": label, title: label, on: { click: () => open().catch(complain) } }, h("img", { src: url, alt: "" })));
+      });
   }
 
   /** @param {Entry} entry */
