@@ -117,3 +117,24 @@ def test_large_fields_and_many(tight: Running, picture: bytes) -> None:
     answer = tight.client.post("/v1/stylize", files=[("image", ("a.png", picture)), *many])
     assert answer.status_code == 422
     assert "cannot mix 17 files" in detail_of(answer)
+
+
+def test_a_crowd_is_refused_and_slow_clients_keep_nobody_out(
+    tight: Running, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = tight.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/stylize HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+    monkeypatch.setattr("impasto.server.guards.CROWD_SECONDS", 3.0)
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):  # as the queue has 3 places
+            connection = socket.create_connection((host, int(port)), timeout=20)
+            stack.enter_context(connection)
+            connection.sendall(head.encode())
+        time.sleep(0.5)
+        data, files = {"style": "adele"}, {"image": picture}
+        assert tight.client.post("/v1/stylize", data=data, files=files).status_code == 503
+        time.sleep(3)
+        assert tight.client.post("/v1/stylize", data=data, files=files).status_code == 200

@@ -36,7 +36,7 @@ def test_a_full_queue_refuses(own: Running, picture: bytes, gate: Gate) -> None:
         refused = post(own, picture)
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
-        assert "3 others wait" in detail_of(refused)
+        assert "3 others wait, and the queue holds 3" in detail_of(refused)
         ready = own.client.get("/readyz")
         assert (ready.status_code, own.client.get("/healthz").status_code) == (503, 200)
         assert "retry-after" in ready.headers

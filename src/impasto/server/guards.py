@@ -23,6 +23,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 IDLE_SECONDS = 30.0  # that a client may send nothing in the middle of a request
 GRACE_SECONDS, MIN_RATE = 60.0, 10_000  # bytes a second that a client sends at least, after a while
 DRAIN_SECONDS = 10.0  # that the rest of a refused request is read, so that its answer arrives
+# uploads that may begin within some seconds, for each place in a queue
+UPLOADS_PER_PLACE, CROWD_SECONDS = 4, 1.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval';"
     " img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:;"
@@ -319,6 +321,9 @@ def _too_slow() -> HTTPException:
 class AdmissionGuard:
     """Refuses work for which there is no place, before its body is read.
 
+    Uploads that have just begun count too, so a crowd is refused at once, and cheaply. Those that
+    go on for longer do not count: slow clients keep nobody out.
+
     Args:
         app: the app behind.
         studio: whose queues count.
@@ -327,14 +332,31 @@ class AdmissionGuard:
 
     def __init__(self, app: ASGIApp, studio: Studio, paths: Sequence[str]) -> None:
         self._app, self._studio, self._paths = app, studio, paths
+        self._begun: dict[str, dict[object, float]] = {lane.name: {} for lane in studio.lanes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] == "http" and scope["method"] == "POST":
-            path, studio = scope["path"], self._studio
-            lane = studio.pictures if path in self._paths else studio.long
-            # an idempotency key may name a job that is done
-            if lane.is_full and "idempotency-key" not in Headers(scope=scope):
-                await lane.refusal().response()(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        studio = self._studio
+        lane = studio.pictures if scope["path"] in self._paths else studio.long
+        begun, upload, now = self._begun[lane.name], object(), time.monotonic()
+        recent = sum(now - start < CROWD_SECONDS for start in begun.values())
+        # an idempotency key may name a job that is done
+        is_full = lane.is_full and "idempotency-key" not in Headers(scope=scope)
+        if is_full or recent >= UPLOADS_PER_PLACE * lane.capacity:
+            await lane.refusal().response()(scope, receive, send)
+            return
+
+        async def receive_last() -> Message:
+            message = await receive()
+            if not message.get("more_body", False):
+                begun.pop(upload, None)
+            return message
+
+        begun[upload] = now
+        try:
+            await self._app(scope, receive_last, send)
+        finally:
+            begun.pop(upload, None)

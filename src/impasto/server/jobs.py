@@ -170,17 +170,16 @@ class Job:
 
     async def finish(self, timeout: float) -> bool:
         """Wait until nothing will change any more, or so many seconds; return whether that is."""
-        change = self.listen()
+        change, end = self.listen(), time.monotonic() + timeout
         try:
-            async with asyncio.timeout(timeout):
-                while not self.is_final:
-                    await change.wait()
-                    change.clear()
-        except TimeoutError:
-            return self.is_final
+            while not self.is_final and (left := end - time.monotonic()) > 0:
+                change.clear()
+                waiting = asyncio.create_task(change.wait())
+                await asyncio.wait({waiting}, timeout=left)
+                waiting.cancel()
         finally:
             self.ignore(change)
-        return True
+        return self.is_final
 
     def record(self) -> dict[str, Any]:
         """Return the job as JSON."""

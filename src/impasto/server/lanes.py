@@ -1,7 +1,10 @@
 """Lanes: one thread each that works, and a bounded queue of jobs before it."""
 
 import collections
+import contextlib
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +13,16 @@ from impasto.server.jobs import Job, JobCancelled
 from impasto.server.problems import Problem, problem_of
 
 MAX_RETRY_SECONDS = 3600
+NICENESS = 5  # of threads that paint, above that of the process
+
+
+def be_nice() -> None:
+    """Let this thread, and those that it starts, give way to the thread that answers requests."""
+    if sys.platform == "linux":  # where a thread has a niceness of its own
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            now = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, now + NICENESS)
 
 
 class Lane:
@@ -53,8 +66,8 @@ class Lane:
         seconds = self.retry_seconds()
         return Problem(
             503,
-            f"cannot take the request: {self.depth} others wait, as many as the queue holds; try"
-            f" again in {seconds} s",
+            f"cannot take the request: {self.depth} others wait, and the queue holds"
+            f" {self.capacity}; try again in {seconds} s",
             {"Retry-After": str(seconds)},
         )
 
@@ -113,6 +126,7 @@ class Lane:
             job.move_to(place)
 
     def _work(self) -> None:
+        be_nice()
         while True:
             with self._changed:
                 while not self._queue and not self._closed:

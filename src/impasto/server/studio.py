@@ -15,7 +15,7 @@ from impasto.models.default_network import AUTO, FALLBACK
 from impasto.models.gallery import gallery_names
 from impasto.models.network import network_path
 from impasto.server.jobs import Job, Kind, Result
-from impasto.server.lanes import Lane
+from impasto.server.lanes import Lane, be_nice
 from impasto.server.metrics import Metrics
 from impasto.server.problems import Problem
 from impasto.server.settings import ServerSettings
@@ -52,7 +52,7 @@ class Studio:
         self._rates: dict[str, float] = {}
         self._lock = threading.Lock()
         self.reading = asyncio.Semaphore(READERS)
-        self._warming = ThreadPoolExecutor(1, "impasto-warm-up")
+        self._warming = ThreadPoolExecutor(1, "impasto-warm-up", be_nice)
         if settings.warm_up:
             self._warming.submit(self._warm_up)
 
