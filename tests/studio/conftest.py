@@ -254,7 +254,7 @@ class Visit:
         """Wait until the label beside the painting tells a size."""
         self.page.wait_for_function(
             "(size) => document.querySelector('#plate-detail').textContent.includes(size)",
-            arg=f"{width} \u00d7 {height}",
+            arg=f"{width}\u00a0\u00d7\u00a0{height}",
         )
 
     def text(self, selector: str) -> str:

@@ -96,7 +96,7 @@ def test_picture_becomes_a_style_and_is_kept(visit: Open) -> None:
     one.open()
     assert one.text("#plate-title") == "My Tulip"
     one.page.click("text=Remove style")
-    assert one.page.locator("#grid .tile").count() == 49
+    one.page.wait_for_function("document.querySelectorAll('#grid .tile').length === 49")
 
 
 def test_style_file_is_read(visit: Open) -> None:
@@ -403,3 +403,28 @@ def test_actual_pixels_are_seen(visit: Open) -> None:
     assert width == pytest.approx(1200, abs=1)
     one.page.click("#zoom")
     assert one.page.locator("#frame.zoomed").count() == 0
+
+
+def test_size_beyond_the_limit_is_explained(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("large.jpg", picture(4600, 3000)))
+    one.says(
+        "has 14 megapixels, and this device paints up to 12. It is painted at 4289 \u00d7 2797"
+    )
+    one.painted()
+    assert one.paints[-1]["size"] == 4289
+
+
+def test_painting_of_the_queue_is_saved_without_loss(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture(90, 60)), ("b.jpg", picture(90, 60, 2)))
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '2 of 2 painted'"
+    )
+    one.page.locator("#strip .shot").first.click()
+    one.page.wait_for_selector("#strip li:first-child [aria-current]")
+    before = len(one.paints)
+    one.page.select_option("#format", "image/png")
+    name, _ = one.download()
+    assert name == "b.great-wave.png"
+    assert len(one.paints) == before + 1  # the history keeps large batches as JPEG

@@ -119,6 +119,9 @@ def test_painting_is_spoken(visit: Open) -> None:
     one = visit().open()
     one.page.click('[data-id="gallery:the-scream"]')
     one.painted()
-    one.page.wait_for_function("document.getElementById('live').textContent === 'Painted'")
+    words = "Painted in the style of The Scream"
+    one.page.wait_for_function(
+        "(words) => document.getElementById('live').textContent === words", arg=words
+    )
     label = one.page.get_attribute("#after", "aria-label")
     assert label == "pagoda.jpg painted in the style of The Scream"

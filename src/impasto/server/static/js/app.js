@@ -4,7 +4,7 @@ import { createBrowserPainter } from "./painters/browser.js";
 import { findServerPainter } from "./painters/server.js";
 import { Queue } from "./studio/queue.js";
 import { Shelf } from "./studio/shelf.js";
-import { DEFAULTS, Studio } from "./studio/studio.js";
+import { DEFAULTS, Studio, targetSide } from "./studio/studio.js";
 import { Controls } from "./ui/controls.js";
 import { byId, fillTrack, h, icon, placeIcons, saveFile } from "./ui/dom.js";
 import { Gallery } from "./ui/gallery.js";
@@ -61,7 +61,6 @@ class Page {
     this._ready = undefined;
     /** Percent of the engine that is loaded, while it loads. @type {number|null} */
     this.loading = null;
-    bindPanel();
     bindOutput(this.studio);
     this.bind();
   }
@@ -74,6 +73,10 @@ class Page {
     this.controls.show();
     await opened;
     this.server = await findServerPainter(BASE);
+    if (this.server && !this.server.authorized) {
+      this.server = null;
+      notify("This server asks for a token: open the address that “impasto serve” printed. Until then, this device paints.");
+    }
     if (this.server) this.serverInfo = await this.server.info();
     byId("tab-video").hidden = !this.serverInfo?.features.video;
     this.video.server = this.server;
@@ -115,6 +118,8 @@ class Page {
       if (painter === this.device) await this.readyDevice();
       const info = await painter.info();
       this.studio.painter = painter;
+      this.studio.maxPixels = info.maxPixels;
+      this.checkSize();
       this.controls.offer(info);
       byId("about").textContent = `Painting by ${info.backend ?? "the engine"}${info.threads ? `, ${info.threads} ${info.threads === 1 ? "thread" : "threads"}` : ""}; pictures up to ${Math.round(info.maxPixels / 1e6)} megapixels.`;
       document.body.dataset.ready = where;
@@ -167,10 +172,16 @@ class Page {
     this.shelf.addEventListener("change", () => this.showPlate());
     studio.addEventListener("settings", () => this.showExtra());
     studio.addEventListener("problem", (event) => complain(/** @type {CustomEvent} */ (event).detail));
-    studio.addEventListener("kept", () => speak("Painted"));
+    studio.addEventListener("kept", () => speak(`Painted in the style of ${byId("plate-title").textContent}`));
+    studio.addEventListener("photo", () => this.checkSize());
     studio.addEventListener("mask", () => this.showMaskButton());
-    byId("mask").addEventListener("click", () => (this.stage.masking ? this.stage.endMask() : this.stage.startMask()));
+    byId("mask").addEventListener("click", () => {
+      if (this.stage.masking) this.stage.endMask();
+      else this.stage.startMask();
+      panel.open(false);
+    });
     bindTabs(/** @type {HTMLElement} */ (document.querySelector(".tabs")), (tab) => this.showTab(tab.id.replace("tab-", "")));
+    const panel = bindPanel();
     const help = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
     byId("help").addEventListener("click", () => help.showModal());
     help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
@@ -214,7 +225,8 @@ class Page {
     byId("plate-title").textContent = styles.map(({ title }) => title).join(" and ") || " ";
     const { photo, full } = studio;
     const who = styles.length === 1 ? styles[0].detail : "a mix";
-    const size = full ? `${full.width} × ${full.height}` : photo ? `${photo.width} × ${photo.height}` : "";
+    const { width, height } = full ?? photo ?? { width: 0, height: 0 };
+    const size = width ? `${width}\u00a0×\u00a0${height}` : "";
     const state = this.loading !== null && !studio.busy
       ? `Getting ready to paint… ${this.loading} %`
       : this.stage.busyWords || size;
@@ -226,6 +238,17 @@ class Page {
     const text = this.stage.masking ? "Done" : this.studio.mask ? "Change the mask" : "Paint only a part";
     const label = byId("mask").querySelector("span");
     if (label) label.textContent = text;
+  }
+
+  /** Say why a photograph is not painted at full size. */
+  checkSize() {
+    const { photo, maxPixels } = this.studio;
+    if (!photo || photo.width * photo.height <= maxPixels) return;
+    const side = targetSide(photo, null, maxPixels);
+    const scale = side / Math.max(photo.width, photo.height);
+    const where = this.studio.painter === this.server ? `the server paints` : "this device paints";
+    notify(`The photograph has ${Math.round((photo.width * photo.height) / 1e6)} megapixels, and ${where} up to ${Math.round(maxPixels / 1e6)}. ` +
+      `It is painted at ${Math.round(photo.width * scale)} × ${Math.round(photo.height * scale)}.`);
   }
 
   /** Buttons for own styles: save, learn, optimize, remove. */

@@ -52,6 +52,8 @@ export class ServerPainter {
     this.where = "server";
     this.base = new URL(baseUrl, globalThis.location?.href);
     this.token = token;
+    /** Whether the server paints for this page; false where a token is missing. */
+    this.authorized = true;
     /** Style files of own styles, by id. @type {Map<string, Blob>} */
     this._files = new Map();
     /** Encoded photographs, so that one is not encoded for each preview. @type {WeakMap<object, Map<number, Promise<Blob>>>} */
@@ -62,6 +64,7 @@ export class ServerPainter {
   async info() {
     const response = await this._fetch("v1/info", { signal: AbortSignal.timeout(5000) });
     const info = await response.json();
+    this.authorized = info.authorized !== false;
     const networks = info.networks.map((/** @type {{name: string}} */ { name }) => name);
     networks.sort((/** @type {string} */ a, /** @type {string} */ b) => Number(b === info.default_network) - Number(a === info.default_network));
     return {

@@ -2,7 +2,7 @@
 
 import { decode, encode, fit, fromData, thumbnail } from "./canvas.js";
 import { isAbort, sentence } from "../ui/dom.js";
-import { strokeOf } from "./studio.js";
+import { strokeOf, targetSide } from "./studio.js";
 
 /** @typedef {import("./studio.js").Studio} Studio */
 /** @typedef {import("./studio.js").Settings} Settings */
@@ -32,6 +32,8 @@ export class Queue extends EventTarget {
     this._running = false;
     this._started = 0;
     this._share = 0; // of pictures painted since the start
+    /** Shown while many are added; the first painting replaces it, if it is still shown. @type {import("./studio.js").Photo|null} */
+    this._shown = null;
   }
 
   get left() {
@@ -59,6 +61,7 @@ export class Queue extends EventTarget {
         state: "waiting", progress: 0, error: "", thumb: null, entryId: null, control: new AbortController(),
       });
     }
+    this._shown ??= this.studio.photo;
     this._changed();
     this._preview();
     if (!this._running) this._run();
@@ -137,7 +140,9 @@ export class Queue extends EventTarget {
       this._changed();
     }
     this._running = false;
+    this._shown = null;
     this._changed();
+    if (this.done.length > 1 && this.done.length === this.items.length) this.dispatchEvent(new Event("done"));
   }
 
   /** @param {QueueItem} item */
@@ -152,7 +157,7 @@ export class Queue extends EventTarget {
     this._changed();
     signal.throwIfAborted();
     const longest = Math.max(bitmap.width, bitmap.height);
-    const target = Math.min(longest, item.settings.size ?? longest);
+    const target = targetSide(bitmap, item.settings.size, studio.maxPixels);
     const styles = await studio.shelf.resolve(painter, item.settings.styles);
     const settings = { ...item.settings, styles, stroke: strokeOf(item.settings.stroke, target) };
     const data = await painter.paint(
@@ -172,10 +177,14 @@ export class Queue extends EventTarget {
     item.thumb = await thumbnail(canvas, Math.max(width, height));
     item.entryId = item.id;
     bitmap.close();
-    await studio.keep({
+    /** @type {import("./archive.js").Entry} */
+    const entry = {
       id: item.id, time: Date.now(), kind: "picture", name: item.name, photoId: item.id, photo: item.file,
       painting: await encode(canvas, "image/jpeg", 0.95), thumb: item.thumb, settings: item.settings,
-    });
+    };
+    await studio.keep(entry);
+    if (this._shown && studio.photo === this._shown && !studio.mask && !studio.busy) await studio.show(entry);
+    this._shown = null;
   }
 
   _changed() {

@@ -57,6 +57,18 @@ export function strokeOf(stroke, longest) {
 }
 
 /**
+ * Longest side of a painting: as set, and not more pixels than the painter takes.
+ * @param {{width: number, height: number}} photo
+ * @param {number|null} size
+ * @param {number} maxPixels
+ */
+export function targetSide({ width, height }, size, maxPixels) {
+  const longest = Math.max(width, height);
+  const most = Math.floor(longest * Math.sqrt(Math.min(1, maxPixels / (width * height))));
+  return Math.min(longest, size ?? longest, most);
+}
+
+/**
  * Dispatches "photo", "settings", "painting", "busy", "history", "mask" and "problem" (a CustomEvent with the error).
  */
 export class Studio extends EventTarget {
@@ -66,6 +78,8 @@ export class Studio extends EventTarget {
     this.shelf = shelf;
     /** @type {Painter|null} */
     this.painter = null;
+    /** Pixels of the largest painting. */
+    this.maxPixels = Infinity;
     /** @type {Photo|null} */
     this.photo = null;
     /** @type {Settings} */
@@ -78,6 +92,8 @@ export class Studio extends EventTarget {
     this.after = null;
     /** The painting at full size, if it is done. @type {HTMLCanvasElement|null} */
     this.full = null;
+    /** Whether `full` has the pixels as painted; pictures of the history may have a small loss. */
+    this.exact = true;
     /** Settings of `full`. @type {Settings|null} */
     this.fullSettings = null;
     /** Painted all over, for previews of a mask. @type {HTMLCanvasElement|null} */
@@ -186,8 +202,7 @@ export class Studio extends EventTarget {
   async _paintOnce(full) {
     const { photo, painter } = this;
     if (!photo || !painter) return;
-    const longest = Math.max(photo.width, photo.height);
-    const target = Math.min(longest, this.settings.size ?? longest);
+    const target = targetSide(photo, this.settings.size, this.maxPixels);
     if (!full || target > this._previewSide * 1.6 || this.mask) {
       await this._paintPreview(photo, painter, target);
     }
@@ -219,6 +234,7 @@ export class Studio extends EventTarget {
     if (this.photo !== photo) return;
     this.full = fromData(data);
     this.fullSettings = settings;
+    this.exact = true;
     const { width, height } = fit(data.width, data.height, SHOWN);
     this.after = width === data.width ? this.full : drawn(this.full, width, height);
     if (!mask) this.unmasked = this.after;
@@ -226,7 +242,7 @@ export class Studio extends EventTarget {
     this._setBusy(null);
     const { full } = this;
     // not awaited: writing a large painting takes a while, and the next one need not wait for it
-    this.saving = this.saving.then(() => this._record(photo, settings, full)).catch((error) => {
+    this.saving = this.saving.then(() => this._record(photo, { ...settings, masked: Boolean(mask) }, full)).catch((error) => {
       this.dispatchEvent(new CustomEvent("problem", { detail: error }));
     });
     this._countSaving();
@@ -325,7 +341,7 @@ export class Studio extends EventTarget {
     this._emit("history");
   }
 
-  /** @param {Photo} photo @param {Settings} settings @param {HTMLCanvasElement} painting */
+  /** @param {Photo} photo @param {Settings & {masked: boolean}} settings @param {HTMLCanvasElement} painting */
   async _record(photo, settings, painting) {
     const last = this.entries.at(-1);
     const same = last && last.id === this.entryId && last.photoId === photo.id && styleKey(last.settings) === styleKey(settings);
@@ -365,7 +381,9 @@ export class Studio extends EventTarget {
   /** Show a painting of the history as it was. @param {Entry} entry */
   async show(entry) {
     await this.openPhoto(entry.photo, entry.name, { paint: false, id: entry.photoId });
-    this.settings = { ...structuredClone(DEFAULTS), ...structuredClone(entry.settings) };
+    this.settings = { ...structuredClone(DEFAULTS), ...known(entry.settings) };
+    // a masked painting cannot be painted again, as masks are not kept
+    this.exact = entry.painting.type === "image/png" || Boolean(entry.settings.masked);
     const bitmap = await decode(entry.painting, entry.name);
     this.full = drawn(bitmap, bitmap.width, bitmap.height);
     this.fullSettings = structuredClone(this.settings);
@@ -399,6 +417,17 @@ export class Studio extends EventTarget {
   _emit(name) {
     this.dispatchEvent(new Event(name));
   }
+}
+
+/**
+ * What is a setting of a record of settings, which may come from a file.
+ * @param {Record<string, any>} record
+ * @returns {Partial<Settings>}
+ */
+export function known(record) {
+  const styles = record.styles.map((/** @type {any} */ { id, weight }) => ({ id, weight }));
+  const keys = Object.keys(DEFAULTS).filter((key) => key in record);
+  return { ...Object.fromEntries(keys.map((key) => [key, record[key]])), styles };
 }
 
 /** @param {Record<string, any>} settings */

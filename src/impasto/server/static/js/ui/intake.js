@@ -1,7 +1,7 @@
 /** What comes in: dropped, pasted, chosen and shot pictures, style files, paintings made here, clips. */
 
 import { readSettings } from "../studio/metadata.js";
-import { DEFAULTS } from "../studio/studio.js";
+import { DEFAULTS, known } from "../studio/studio.js";
 import { byId, input } from "./dom.js";
 import { complain, notify } from "./notices.js";
 
@@ -30,13 +30,11 @@ export class Intake {
   }
 
   _bindPickers() {
-    const photo = input("pick-photo"), camera = input("pick-camera"), style = input("pick-style");
+    const photo = input("pick-photo"), style = input("pick-style");
     byId("open").addEventListener("click", () => photo.click());
     byId("blank-open").addEventListener("click", () => photo.click());
     byId("add-style").addEventListener("click", () => style.click());
-    for (const picker of [photo, camera]) {
-      picker.addEventListener("change", () => { this.take([...(picker.files ?? [])]); picker.value = ""; });
-    }
+    photo.addEventListener("change", () => { this.take([...(photo.files ?? [])]); photo.value = ""; });
     style.addEventListener("change", () => { this.takeStyles([...(style.files ?? [])]); style.value = ""; });
   }
 
@@ -119,11 +117,7 @@ export class Intake {
     const { studio } = this;
     const entry = studio.entries.find(({ photoId, kind }) => kind === "picture" && photoId === written.photo);
     const missing = written.styles.filter((/** @type {any} */ { id }) => !studio.shelf.find(id));
-    const settings = { ...structuredClone(DEFAULTS) };
-    for (const key of /** @type {(keyof typeof DEFAULTS)[]} */ (Object.keys(DEFAULTS))) {
-      if (key in written) Object.assign(settings, { [key]: written[key] });
-    }
-    settings.styles = written.styles.map((/** @type {any} */ { id, weight }) => ({ id, weight }));
+    const settings = { ...structuredClone(DEFAULTS), ...known(written) };
     if (missing.length) settings.styles = studio.settings.styles;
     Object.assign(studio.settings, settings);
     const asPhoto = { action: "Paint this picture itself", act: () => { studio.openPhoto(file, file.name).catch(complain); } };

@@ -42,5 +42,6 @@ let speaking;
 /** Tell screen readers only. @param {string} text */
 export function speak(text) {
   clearTimeout(speaking);
+  byId("live").textContent = ""; // so that the same words are spoken again
   speaking = setTimeout(() => (byId("live").textContent = text), 200);
 }

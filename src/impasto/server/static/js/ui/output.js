@@ -37,7 +37,7 @@ export function settingsToWrite(studio, settings) {
 
 /** The painting at its exact size; waits until it is painted. @param {Studio} studio */
 async function finished(studio) {
-  if (!studio.full) {
+  if (!studio.full || (!studio.exact && studio.painter)) {
     if (!studio.busy) studio.repaint();
     notify("Painting the full size first…");
     await studio.idle;

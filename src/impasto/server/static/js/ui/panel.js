@@ -3,6 +3,7 @@
 import { byId } from "./dom.js";
 import { bindTabs } from "./tabs.js";
 
+/** @returns {{open: (tall: boolean) => void}} */
 export function bindPanel() {
   const panel = byId("panel"), grip = byId("grip");
   panel.dataset.view = "styles";
@@ -31,4 +32,5 @@ export function bindPanel() {
     moved = 0;
   });
   byId("search").addEventListener("focus", () => open(true));
+  return { open };
 }

@@ -8,6 +8,13 @@ import { speak } from "./notices.js";
 
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** What each tool does. @type {Record<string, string>} */
+const HINTS = {
+  keep: "Brush over what should stay as in the photograph.",
+  paint: "Brush over what should be painted.",
+  gradient: "Drag from where the photograph stays to where it is painted.",
+};
+
 /** Gradients by name, from the photograph to the painting. @type {Record<string, {x: number, y: number}[]>} */
 const PRESETS = {
   right: [{ x: 0, y: 0 }, { x: 1, y: 0 }],
@@ -246,6 +253,7 @@ export class Stage {
     this.split(0);
     this._showMaskState();
     this.layout();
+    this.studio.dispatchEvent(new Event("mask"));
   }
 
   endMask() {
@@ -262,6 +270,7 @@ export class Stage {
   /** @param {string} tool */
   pick(tool) {
     this.tool = tool;
+    byId("mask-hint").textContent = HINTS[tool];
     for (const name of ["keep", "paint", "gradient"]) {
       byId(`mask-${name}`).setAttribute("aria-pressed", String(name === tool));
     }

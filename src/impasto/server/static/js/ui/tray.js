@@ -30,6 +30,8 @@ export class Tray {
     this._items = new Map();
     studio.addEventListener("history", () => this.render());
     queue.addEventListener("change", () => this.render());
+    queue.addEventListener("done", () =>
+      notify(`${queue.done.length} photographs are painted.`, { action: "Download all", act: () => { this.downloadAll().catch(complain); } }));
     byId("queue-stop").addEventListener("click", () => { queue.stop(); speak("Stopped"); });
     byId("queue-resume").addEventListener("click", () => queue.resume());
     byId("queue-zip").addEventListener("click", () => this.downloadAll().catch(complain));
