@@ -3,11 +3,13 @@
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -17,6 +19,7 @@ from impasto.images.image import UInt8
 from impasto.inference import color as colors
 from impasto.inference import predictor
 from impasto.inference.tile_grid import TileLimits, limit_tiles, tile_spans
+from impasto.models.gallery import gallery_style
 from impasto.models.network import load_shipped
 from impasto.models.noise import noise_at
 from impasto.models.style import Style
@@ -248,6 +251,65 @@ def test_style_files_of_the_gallery(
     assert difference(painted, stylizers["base"].stylize(photo, file)) <= 1
 
 
+def own_style(path: Path, change: Callable[[Any], object] = lambda _: None) -> Path:
+    """Write a style that brings its own network; `change` changes the graph first."""
+    network = load_shipped("small")
+    model = onnx.load_model_from_string(network.graph)
+    change(model)
+    embedding = 0.9 * gallery_style("metzinger").embedding(network)
+    own = replace(network, name="own", graph=model.SerializeToString())
+    Style("brought", {"own": embedding}, {"own": network.hash}, own=own).save(path)
+    return path
+
+
+def test_styles_with_their_own_network(
+    engine: EnginePage, stylizers: dict[str, impasto.Stylizer], tmp_path: Path
+) -> None:
+    photo, path = draw(100, 130), own_style(tmp_path / "own.safetensors")
+    style = engine.run(ADD_FILE, data_url(path.read_bytes()))
+    for strength in (1, 0.6):
+        python = stylizers["base"].stylize(photo, path, strength=strength)
+        job = {"styles": [[style, 1]], "strength": strength, "network": "base"}
+        assert difference(engine.paint(photo, **job), python) <= 1
+    python = stylizers["base"].stylize(photo, [(path, 0.4), ("udnie", 0.6)], strength=0.8)
+    mix = [[style, 0.4], ["gallery:udnie", 0.6]]
+    assert difference(engine.paint(photo, styles=mix, strength=0.8, network="base"), python) <= 1
+
+
+def add_branch(model: Any) -> None:
+    model.graph.node[0].attribute.append(onnx.helper.make_attribute("then", onnx.GraphProto()))
+
+
+def move_weights(model: Any) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.ClearField("raw_data")
+
+
+HOSTILE_GRAPHS: dict[str, Callable[[Any], object]] = {
+    "operation": lambda model: setattr(model.graph.node[3], "op_type", "Loop"),
+    "domain": lambda model: setattr(model.graph.node[3], "domain", "com.microsoft"),
+    "branch": add_branch,
+    "elsewhere": move_weights,
+    "input": lambda model: setattr(model.graph.input[0], "name", "secret"),
+    "function": lambda model: model.functions.add(),
+    "nodes": lambda model: model.graph.node.extend([model.graph.node[0]] * 5000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_GRAPHS)
+def test_hostile_networks_are_refused(engine: EnginePage, tmp_path: Path, name: str) -> None:
+    path = own_style(tmp_path / "x.safetensors", HOSTILE_GRAPHS[name])
+    message = engine.run(REFUSED, data_url(path.read_bytes()))
+    assert message.startswith("cannot use the style file: its network ")
+
+
+REFUSED = """
+    try { await painter.addStyleFile(await toBlob(values[0]), "x"); return "taken"; }
+    catch (error) { return error.message; }"""
+
+
 def header(text: object) -> bytes:
     data = json.dumps(text).encode()
     return len(data).to_bytes(8, "little") + data
@@ -276,10 +338,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_style_files_are_refused(engine: EnginePage, name: str) -> None:
-    script = """
-        try { await painter.addStyleFile(await toBlob(values[0]), "x"); return "taken"; }
-        catch (error) { return error.message; }"""
-    message = engine.run(script, data_url(HOSTILE[name]))
+    message = engine.run(REFUSED, data_url(HOSTILE[name]))
     assert message.startswith("cannot read the style file: ")
     assert "; " in message
     assert "\n" not in message

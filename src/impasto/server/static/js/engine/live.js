@@ -78,7 +78,9 @@ export class LiveStyle {
    * @param {boolean} isCut
    */
   async paintAlone(frame, sample, isCut) {
-    if (Math.min(frame.height, frame.width) < MIN_SIDE || deviation(sample) < MIN_CONTRAST) {
+    const { canFreeze } = this.prepared;
+    const isSmall = Math.min(frame.height, frame.width) < MIN_SIDE;
+    if (!canFreeze || isSmall || deviation(sample) < MIN_CONTRAST) {
       this.from = [];
       return this.prepared.paint(frame);
     }

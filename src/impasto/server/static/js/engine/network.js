@@ -17,6 +17,42 @@ const FORMAT = "impasto browser network 1";
  * @typedef {{mean: Float32Array, variance: Float32Array}} Statistics
  */
 
+/** The network that a style file brings along: it paints in one run, and nothing else. */
+export class OwnNetwork {
+  /**
+   * @param {import("./runtime.js").Runtime} runtime
+   * @param {Uint8Array} graph that was checked
+   */
+  constructor(runtime, graph) {
+    this.runtime = runtime;
+    this.graph = graph;
+    this.canFreeze = false;
+    /** @type {Facts} */
+    this.facts = {
+      name: "own", hash: "", embedding_size: 0, gallery: "", margin: 0, epsilon: 0, scales: [],
+      shifts: [],
+    };
+    this.photo = null;
+    /** @type {Promise<import("./runtime.js").Session> | undefined} */
+    this.made = undefined;
+  }
+
+  session() {
+    this.made ??= this.runtime.session(this.graph, null);
+    return this.made;
+  }
+
+  /** @returns {never} */
+  load() {
+    throw new Error("cannot paint a picture in tiles with the network of a style");
+  }
+
+  /** @returns {never} */
+  fold() {
+    return this.load();
+  }
+}
+
 export class Network {
   /**
    * @param {import("./runtime.js").Runtime} runtime
@@ -26,6 +62,7 @@ export class Network {
     const { tensors, metadata } = readSafetensors(file);
     if (metadata.format !== FORMAT) throw new Error("cannot load a network: it has another format");
     this.runtime = runtime;
+    this.canFreeze = true;
     /** @type {Facts} */
     this.facts = JSON.parse(metadata.facts);
     this.tensors = tensors;

@@ -8,8 +8,13 @@ const PIXEL_BLEND = 0.1; // strength below which pixels are blended, so that 0 g
 
 /**
  * One run of a network that adds to a painting.
- * @typedef {{network: import("./network.js").Network, embedding: Float32Array, weight: number,
- *   frozen: boolean}} Pass
+ * @typedef {{network: AnyNetwork, embedding: Float32Array, weight: number, frozen: boolean}} Pass
+ *
+ * @typedef {import("./network.js").Network | import("./network.js").OwnNetwork} AnyNetwork
+ *
+ * Part of a mix: an embedding, and the network that it belongs to if it brings its own.
+ * @typedef {{embedding: Float32Array, weight: number,
+ *   own?: import("./network.js").OwnNetwork}} PreparedPart
  */
 
 export class PreparedStyle {
@@ -20,6 +25,11 @@ export class PreparedStyle {
   constructor(passes, strength) {
     this.passes = passes;
     this.strength = strength;
+  }
+
+  /** Whether the statistics of all networks can be frozen. */
+  get canFreeze() {
+    return this.passes.every(({ network }) => network.canFreeze);
   }
 
   /** Pixels that a tile must see around itself to be painted as in the whole picture. */
@@ -127,26 +137,55 @@ function mix(layers) {
 }
 
 /**
- * Prepares a mix of embeddings of one network at a strength.
+ * Prepares a mix at a strength. Styles of one network mix as embeddings; those that bring their own mix
+ * by pixels.
  * @param {import("./network.js").Network} network
- * @param {[Float32Array, number][]} parts embeddings and weights, which sum to 1
+ * @param {PreparedPart[]} parts with weights that sum to 1
  * @param {number} strength 0 (the photograph) to 1 (the full style)
  * @returns {PreparedStyle}
  */
 export function prepare(network, parts, strength) {
   if (!strength) return new PreparedStyle([], 0);
-  const mixed = new Float64Array(network.facts.embedding_size);
-  for (const [embedding, weight] of parts) {
-    for (let place = 0; place < mixed.length; place++) mixed[place] += weight * embedding[place];
+  /** @type {Pass[]} */
+  const passes = [];
+  const shared = [];
+  for (const part of parts) {
+    const { own, embedding, weight } = part;
+    if (!own) shared.push(part);
+    else passes.push({ network: own, embedding, weight: strength * weight, frozen: false });
   }
-  const { photo } = network;
-  let weight = strength;
-  let embedding = Float32Array.from(mixed);
-  if (strength === 1 || photo) weight = 1;
-  if (strength < 1 && photo) {
-    const share = Math.max(strength, PIXEL_BLEND);
-    embedding = embedding.map((value, place) => share * value + (1 - share) * photo[place]);
-    weight = Math.min(1, strength / PIXEL_BLEND);
+  const total = shared.reduce((sum, { weight }) => sum + weight, 0);
+  if (shared.length) {
+    const { embedding, weight } = weaken(network, mixEmbeddings(shared, total), strength);
+    passes.push({ network, embedding, weight: weight * total, frozen: false });
   }
-  return new PreparedStyle([{ network, embedding, weight, frozen: false }], strength);
+  return new PreparedStyle(passes, strength);
+}
+
+/**
+ * @param {PreparedPart[]} parts
+ * @param {number} total of their weights
+ */
+function mixEmbeddings(parts, total) {
+  const mixed = new Float64Array(parts[0].embedding.length);
+  for (const { embedding, weight } of parts) {
+    for (let place = 0; place < mixed.length; place++) {
+      mixed[place] += (weight / total) * embedding[place];
+    }
+  }
+  return Float32Array.from(mixed);
+}
+
+/**
+ * Mixes an embedding towards the photograph's; also gives the painting's share of pixels, which is 1
+ * but near strength 0.
+ * @param {import("./network.js").Network} network
+ * @param {Float32Array} embedding
+ * @param {number} strength
+ */
+function weaken({ photo }, embedding, strength) {
+  if (strength === 1 || !photo) return { embedding, weight: strength };
+  const share = Math.max(strength, PIXEL_BLEND);
+  const weakened = embedding.map((value, place) => share * value + (1 - share) * photo[place]);
+  return { embedding: weakened, weight: Math.min(1, strength / PIXEL_BLEND) };
 }

@@ -1,5 +1,6 @@
 // Reads and writes style files, as impasto/models/style.py; they hold embeddings and a picture.
 
+import { checkGraph } from "./graphs.js";
 import { SHORT_SIDE } from "./predictor.js";
 import { readSafetensors, toFloats, toHalfTensor, writeSafetensors } from "./safetensors.js";
 
@@ -15,7 +16,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
  * A style that was read or predicted.
  * @typedef {{name: string, title: string, embeddings: Record<string, Float32Array>,
  *   hashes: Record<string, string>, metadata: Record<string, string>,
- *   picture: Uint8Array | null}} StyleData
+ *   picture: Uint8Array | null, graph: Uint8Array | null}} StyleData
  */
 
 /**
@@ -55,18 +56,22 @@ export function readStyle(file) {
     }
   }
   const name = checkName(metadata.name);
-  if (tensors.has("graph") && OWN in hashes) {
-    throw new Error(
-      "cannot paint this style here: it brings its own network; paint it with a server or the" +
-        " command line",
-    );
+  const graph = OWN in hashes ? (tensors.get("graph")?.bytes.slice() ?? null) : null;
+  if (graph) {
+    try {
+      checkGraph(graph);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`cannot use the style file: ${reason}; get it anew, from where you trust`);
+    }
   }
   const clean = Object.entries(metadata)
     .filter(([key]) => !key.match(CONTROL))
     .map(([key, value]) => [key, value.replace(CONTROL, "\ufffd")]);
   const facts = Object.fromEntries(clean);
   const picture = tensors.get("picture")?.bytes.slice() ?? null;
-  return { name, title: facts.title || facts.source || name, embeddings, hashes, metadata: facts, picture };
+  const title = facts.title || facts.source || name;
+  return { name, title, embeddings, hashes, metadata: facts, picture, graph };
 }
 
 /** @param {string | undefined} name */
@@ -83,17 +88,28 @@ function checkName(name) {
  * @param {StyleData} style
  * @returns {Uint8Array}
  */
-export function writeStyle({ name, embeddings, hashes, metadata, picture }) {
+export function writeStyle({ name, embeddings, hashes, metadata, picture, graph }) {
   /** @type {Map<string, import("./safetensors.js").Tensor>} */
   const tensors = new Map();
   /** @type {Record<string, string>} */
   const facts = { ...metadata, format: FORMAT, name };
   for (const [network, embedding] of Object.entries(embeddings)) {
-    tensors.set(`embedding.${network}`, toHalfTensor(embedding));
+    const tensor = network === OWN ? toFloatTensor(embedding) : toHalfTensor(embedding);
+    tensors.set(`embedding.${network}`, tensor);
     facts[`${network}.hash`] = hashes[network];
   }
   if (picture) tensors.set("picture", { dtype: "U8", shape: [picture.length], bytes: picture });
+  if (graph) tensors.set("graph", { dtype: "U8", shape: [graph.length], bytes: graph });
   return writeSafetensors(tensors, facts);
+}
+
+/**
+ * @param {Float32Array} values
+ * @returns {import("./safetensors.js").Tensor}
+ */
+function toFloatTensor(values) {
+  const bytes = new Uint8Array(values.slice().buffer);
+  return { dtype: "F32", shape: [values.length], bytes };
 }
 
 /**

@@ -112,6 +112,13 @@ export async function paintTiled(picture, prepared, limits, watch) {
     watch.advance(1);
     return painted;
   }
+  if (!prepared.canFreeze) {
+    const most = Math.floor(limits.maxPixels / MEGAPIXEL);
+    throw new Error(
+      `cannot paint ${Math.round(pixels / MEGAPIXEL)} megapixels in this style here: it brings its` +
+        ` own network, which takes ${most} on this device; choose a smaller size`,
+    );
+  }
   const share = MEASURE_COST / (MEASURE_COST + PAINT_COST);
   const statistics = await measure(picture, prepared, limits, watch.part(share));
   return paintTiles(picture, prepared.freeze(statistics), limits, watch.part(1 - share));
@@ -176,7 +183,8 @@ async function measure(picture, prepared, limits, watch) {
  * @param {Watch} watch
  * @returns {Promise<Statistics>}
  */
-async function measureTiled({ network, embedding }, picture, limits, watch) {
+async function measureTiled({ network: any, embedding }, picture, limits, watch) {
+  const network = /** @type {import("./network.js").Network} */ (any); // as others cannot freeze
   const fine = picture.height * picture.width <= MAX_FINE_PIXELS;
   /** @type {import("./network.js").Segment[]} */
   const segments = network.facts[fine ? "segments.4" : "segments.8"];

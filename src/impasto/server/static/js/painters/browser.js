@@ -32,7 +32,7 @@ const KIND = "application/octet-stream";
 
 /**
  * A style of the user: what was read of its file, and its embeddings by network.
- * @typedef {{data: StyleData, picture: Blob | null,
+ * @typedef {{data: StyleData, picture: Blob | null, graph?: Blob,
  *   predicted: Map<string, Promise<Float32Array>>}} OwnStyle
  */
 
@@ -197,7 +197,7 @@ class BrowserPainter {
         throw new Error("cannot paint: this style was removed; choose another one");
       }
       const embedding = own ? await this.embedding(own, options.network, control) : undefined;
-      parts.push({ id, weight, embedding });
+      parts.push({ id, weight, embedding, graph: own?.graph });
     }
     return { ...options, parts };
   }
@@ -209,6 +209,7 @@ class BrowserPainter {
    * @param {Control} [control]
    */
   async embedding({ data, picture, predicted }, network, control) {
+    if (data.graph) return data.embeddings.own;
     const { hash } = await this.entry(network);
     if (data.hashes[network] === hash) return data.embeddings[network];
     const known = predicted.get(network);
@@ -256,6 +257,7 @@ class BrowserPainter {
       hashes: {},
       metadata: { source: title },
       picture: remembered,
+      graph: null,
     };
     const own = { data, picture, predicted: new Map() };
     await this.embedding(own, NETWORKS[0], control);
@@ -271,8 +273,9 @@ class BrowserPainter {
   async addStyleFile(file, title) {
     const data = readStyle(new Uint8Array(await file.arrayBuffer()));
     const picture = data.picture ? new Blob([/** @type {BlobPart} */ (data.picture)], { type: "image/webp" }) : null;
+    const graph = data.graph ? new Blob([/** @type {BlobPart} */ (data.graph)]) : undefined;
     const named = { ...data, title: data.title || title };
-    return this.add({ data: named, picture, predicted: new Map() }, "file", picture);
+    return this.add({ data: named, picture, graph, predicted: new Map() }, "file", picture);
   }
 
   /**
@@ -299,7 +302,7 @@ class BrowserPainter {
     const embeddings = { ...data.embeddings };
     const hashes = { ...data.hashes };
     const metadata = { ...data.metadata };
-    for (const name of own.picture ? SAVED_NETWORKS : []) {
+    for (const name of own.picture && !own.graph ? SAVED_NETWORKS : []) {
       const { hash, gallery } = await this.entry(name);
       if (name in embeddings) continue;
       embeddings[name] = await this.embedding(own, name);
