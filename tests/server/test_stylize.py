@@ -17,6 +17,7 @@ from impasto.inference.settings import parse_settings
 from impasto.models.gallery import memory_style
 from impasto.models.mix import find_mix
 from impasto.models.network import load_shipped
+from impasto.paths import home
 from server.conftest import Running, detail_of, png
 
 STYLE = {"style": "great-wave"}
@@ -115,6 +116,16 @@ def test_a_picture_as_style(served: Running, client: httpx.Client, picture: byte
     answer = post(client, picture, {}, style_image=style)
     np.testing.assert_array_equal(pixels_of(answer), painted(served, picture, style))
     assert answer.headers["x-impasto-style"] == "style-image"
+
+
+def test_nothing_of_a_client_is_left_in_the_cache(client: httpx.Client, picture: bytes) -> None:
+    cache = home()
+    assert cache is not None
+    before = set((cache / "predicted").glob("*"))
+    style = png(photo(71, 83))
+    assert post(client, picture, {}, style_image=style).status_code == 200
+    assert client.post("/v1/styles", files={"image": style}).status_code == 200
+    assert set((cache / "predicted").glob("*")) == before
 
 
 def test_a_mix_of_a_name_a_picture_and_a_file(

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ from impasto.models.style import Embedding, Style, encode_picture
 from impasto.paths import home
 
 SHORT_SIDE = 512  # pixels of the short side at which a picture is read; it sets the stroke size
+keeps_predictions = ContextVar("keeps_predictions", default=True)
+"""Whether predictions are kept in the cache on disk; a server keeps nothing of its clients."""
+
 MAX_ASPECT = 4  # long side over short side; only the middle of a longer picture is read
 
 
@@ -134,7 +138,7 @@ def _cache_path(picture: UInt8, network: Network) -> Path | None:
     The name depends on the pixels, the predictor and the patch size: a change of any is a new file.
     """
     folder = home()
-    if folder is None:
+    if folder is None or not keeps_predictions.get():
         return None
     digest = hashlib.sha256(network.predictor)
     digest.update(f"{network.hash} {picture.shape} {PREDICTOR_PATCH_SIZE}".encode())

@@ -83,7 +83,7 @@ class Job:
         self.waiting = 0  # requests that wait for the result
         self._work = work
         self._cancelled = threading.Event()
-        self._reported = 0.0
+        self._reported = self._started = 0.0
         self._loop = asyncio.get_running_loop()
         self._changes: set[asyncio.Event] = set()
 
@@ -105,6 +105,8 @@ class Job:
     def move(self, state: State) -> None:
         """Change the state, and tell all who listen."""
         self.state = state
+        if state == "running":
+            self._started = time.monotonic()
         if self.is_final:
             self.ended, self._work = time.time(), _forgotten
         self._tell()
@@ -127,6 +129,8 @@ class Job:
     def advance(self, fraction: float) -> None:
         """Count work that is done; the fractions sum to 1."""
         self.done = min(1.0, self.done + fraction)
+        seconds = time.monotonic() - self._started
+        self.seconds_left = seconds / self.done * (1 - self.done) if self.done else None
         self._report()
 
     def report(self, progress: Progress) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from impasto.inference.predictor import keeps_predictions
 from impasto.server.jobs import Job, JobCancelled
 from impasto.server.problems import Problem, problem_of
 
@@ -127,6 +128,7 @@ class Lane:
 
     def _work(self) -> None:
         be_nice()
+        keeps_predictions.set(False)  # nothing of a client is left on disk
         while True:
             with self._changed:
                 while not self._queue and not self._closed:
