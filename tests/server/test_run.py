@@ -6,16 +6,19 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from commands import surroundings
 
 from impasto.errors import ImpastoError
-from impasto.server.run import address_of, open_socket
+from impasto.server.run import DrainingServer, address_of, open_socket, serve
 from impasto.server.settings import ServerSettings
 from server.conftest import QUICK, detail_of, running
 
@@ -50,7 +53,8 @@ def test_a_process_from_its_beginning_to_its_end(
         with httpx.Client(base_url=record["address"], timeout=60) as client:
             data, files = {"style": "adele"}, {"image": picture}
             assert client.post("/v1/stylize", data=data, files=files).status_code == 200
-            assert client.get("/readyz").status_code == 200
+            while client.get("/readyz").status_code != 200:
+                time.sleep(0.05)
         server.send_signal(number)
         _, err = server.communicate(timeout=30)
         assert server.returncode == 0
@@ -92,6 +96,31 @@ def test_a_port_in_use() -> None:
 def test_a_host_that_is_none() -> None:
     with pytest.raises(ImpastoError, match=r"cannot serve at no\.such\.host\.invalid: .*--host"):
         open_socket(ServerSettings(host="no.such.host.invalid"))
+
+
+def test_serving_within_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers: list[DrainingServer] = []
+
+    class Kept(DrainingServer):
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            servers.append(self)
+
+    def visit(address: str) -> None:
+        seen.append(address)
+        threading.Thread(target=lambda: seen.append(httpx.get(f"{address}healthz").text)).start()
+
+    seen: list[str] = []
+    monkeypatch.setattr("impasto.server.run.DrainingServer", Kept)
+    thread = threading.Thread(target=serve, args=(QUICK, visit))
+    thread.start()
+    while len(seen) < 2:
+        thread.join(0.05)
+        assert thread.is_alive()
+    servers[0].should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+    assert seen[1] == '{"status":"alive"}'
 
 
 def test_addresses() -> None:

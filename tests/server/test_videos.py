@@ -79,6 +79,13 @@ def test_another_format(client: httpx.Client, clip: bytes) -> None:
     assert result.content[:4] == b"\x1aE\xdf\xa3"
 
 
+def test_strokes_that_follow_the_motion(client: httpx.Client, clip: bytes) -> None:
+    pytest.importorskip("cv2")
+    data = {"flow": "1", "stroke": "1", "end": "0.2"}
+    id = post(client, data, "clip.mp4", clip).json()["id"]
+    assert wait_for(client, id, "done", "failed")["state"] == "done"
+
+
 def test_an_animation(client: httpx.Client) -> None:
     frames = [Image.fromarray(photo(32, 32) // number) for number in (1, 2, 3)]
     buffer = io.BytesIO()

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from impasto.errors import ImpastoError, TrainingError
+from impasto.errors import ImpastoError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_SHOWN = 60  # characters of a wrong value, in an error
@@ -49,8 +49,6 @@ def problem_of(error: BaseException) -> Problem:
     """Turn an error of a recipe into a problem; an unexpected one is logged and stays inside."""
     if isinstance(error, Problem):
         return error.with_traceback(None)  # its frames hold pictures
-    if isinstance(error, TrainingError) and "is missing" in str(error):
-        return Problem(501, str(error))
     if isinstance(error, ImpastoError):
         return Problem(422, str(error))
     if isinstance(error, MemoryError):

@@ -46,11 +46,6 @@ class ServerSettings:
     warm_up: bool = True
 
     @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return is_loopback(self.host)
-
-    @property
     def cookie(self) -> str:
         """Name of the cookie that stands for the token; cookies of a host are shared by ports."""
         return f"impasto-{self.port}"
