@@ -65,6 +65,20 @@ export function drawn(source, width, height, reads = false) {
 }
 
 /**
+ * A large picture reduced; the browser does it beside the page, which stays quick.
+ * @param {ImageBitmap|ImageData|HTMLCanvasElement} source
+ * @param {number} longest
+ */
+export async function reduced(source, longest) {
+  const { width, height } = fit(source.width, source.height, longest);
+  if (width === source.width) return source instanceof ImageData ? fromData(source) : drawn(source, width, height);
+  const bitmap = await createImageBitmap(source, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" });
+  const canvas = drawn(bitmap, width, height);
+  bitmap.close();
+  return canvas;
+}
+
+/**
  * @param {ImageData} data
  * @returns {HTMLCanvasElement}
  */

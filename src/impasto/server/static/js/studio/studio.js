@@ -1,6 +1,6 @@
 /** The state of the page, without its looks: the photograph, the settings, and the painting of both. */
 
-import { decode, drawn, encode, fit, fromData, thumbnail } from "./canvas.js";
+import { decode, drawn, encode, fit, fromData, reduced, thumbnail } from "./canvas.js";
 import { deleteEntry, loadEntries, saveEntry, surplus } from "./archive.js";
 import { isAbort } from "../ui/dom.js";
 import { Mask } from "./mask.js";
@@ -126,10 +126,10 @@ export class Studio extends EventTarget {
    */
   async openPhoto(blob, name, { paint = true, id = crypto.randomUUID() } = {}) {
     const bitmap = await decode(blob, name);
+    const before = await reduced(bitmap, SHOWN);
     this.stop();
     this.photo = { id, name, blob, bitmap, width: bitmap.width, height: bitmap.height };
-    const { width, height } = fit(bitmap.width, bitmap.height, SHOWN);
-    this.before = drawn(bitmap, width, height);
+    this.before = before;
     this.after = this.full = this.fullSettings = this.unmasked = this.mask = null;
     this.entryId = null;
     this._emit("mask");
@@ -231,18 +231,18 @@ export class Studio extends EventTarget {
     const mask = this.mask;
     const stroke = strokeOf(settings.stroke, target);
     const data = await this._run(photo, painter, { ...settings, stroke }, target, false);
-    if (this.photo !== photo) return;
-    this.full = fromData(data);
+    const shown = await reduced(data, SHOWN);
+    if (this.photo !== photo || this._wanted) return;
+    this.full = shown.width === data.width ? shown : fromData(data);
     this.fullSettings = settings;
     this.exact = true;
-    const { width, height } = fit(data.width, data.height, SHOWN);
-    this.after = width === data.width ? this.full : drawn(this.full, width, height);
+    this.after = shown;
     if (!mask) this.unmasked = this.after;
     this._emit("painting");
     this._setBusy(null);
-    const { full } = this;
+    const { full, after } = this;
     // not awaited: writing a large painting takes a while, and the next one need not wait for it
-    this.saving = this.saving.then(() => this._record(photo, { ...settings, masked: Boolean(mask) }, full)).catch((error) => {
+    this.saving = this.saving.then(() => this._record(photo, { ...settings, masked: Boolean(mask) }, full, after)).catch((error) => {
       this.dispatchEvent(new CustomEvent("problem", { detail: error }));
     });
     this._countSaving();
@@ -341,8 +341,8 @@ export class Studio extends EventTarget {
     this._emit("history");
   }
 
-  /** @param {Photo} photo @param {Settings & {masked: boolean}} settings @param {HTMLCanvasElement} painting */
-  async _record(photo, settings, painting) {
+  /** @param {Photo} photo @param {Settings & {masked: boolean}} settings @param {HTMLCanvasElement} painting @param {HTMLCanvasElement} shown */
+  async _record(photo, settings, painting, shown) {
     const last = this.entries.at(-1);
     const same = last && last.id === this.entryId && last.photoId === photo.id && styleKey(last.settings) === styleKey(settings);
     const id = same ? last.id : crypto.randomUUID();
@@ -350,7 +350,7 @@ export class Studio extends EventTarget {
     const lossless = painting.width * painting.height <= LOSSLESS_PIXELS;
     const [blob, thumb] = await Promise.all([
       lossless ? encode(painting, "image/png") : encode(painting, "image/jpeg", 0.95),
-      thumbnail(painting),
+      thumbnail(shown),
     ]);
     await this.keep({ id, time: Date.now(), kind: "picture", name: photo.name, photoId: photo.id, photo: photo.blob, painting: blob, thumb, settings });
   }
@@ -387,8 +387,7 @@ export class Studio extends EventTarget {
     const bitmap = await decode(entry.painting, entry.name);
     this.full = drawn(bitmap, bitmap.width, bitmap.height);
     this.fullSettings = structuredClone(this.settings);
-    const { width, height } = fit(bitmap.width, bitmap.height, SHOWN);
-    this.after = drawn(bitmap, width, height);
+    this.after = await reduced(bitmap, SHOWN);
     this.unmasked = this.after;
     this.entryId = entry.id;
     this._emit("settings");
