@@ -5,7 +5,7 @@
 Starts `impasto serve` with a queue of 8, and reports each part as one line:
 
 1. posts at once: all are answered, with 200 or with 503 and Retry-After;
-2. requests in a row, by several clients: memory before and after, and the slowest /healthz;
+2. requests in a row, by several clients: memory before and after, and /healthz in under 0.1 s;
 3. clients that are killed (SIGKILL) in the middle of a request;
 4. uploads that come slowly, beside good requests;
 5. malformed bodies: no answer is 500.
@@ -82,6 +82,11 @@ class Health:
         """The slowest answer."""
         return max(self.times, default=0.0)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether no answer took longer than allowed, beyond what the machine itself is late."""
+        return self.slowest < MAX_HEALTH_SECONDS + max(self.lags, default=0.0)
+
     def __str__(self) -> str:
         ordered = sorted(self.times) or [0.0]
         median, late = ordered[len(ordered) // 2], ordered[int(0.99 * len(ordered))]
@@ -155,7 +160,7 @@ async def at_once(address: str, count: int) -> tuple[bool, str]:
             codes[answer.status_code] += 1
             if answer.status_code == 503 and "retry-after" not in answer.headers:
                 codes["503 without Retry-After"] += 1
-    good = set(codes) <= {200, 503} and health.slowest < MAX_HEALTH_SECONDS
+    good = set(codes) <= {200, 503} and health.is_quick
     return good, f"{dict(codes)}, {health}"
 
 
@@ -175,7 +180,7 @@ async def in_a_row(address: str, count: int, clients: int = 4) -> tuple[bool, st
     async with client_of(address) as client, asking(address) as health:
         await asyncio.gather(*(work(client, seed) for seed in range(clients)))
     seconds = time.perf_counter() - began
-    good = codes == {200: count} and health.slowest < MAX_HEALTH_SECONDS
+    good = codes == {200: count} and health.is_quick
     rate = f"{seconds:.0f} s, {count / seconds:.1f} a second"
     return good, f"{dict(codes)}, {rate}, {health}"
 
@@ -220,7 +225,7 @@ async def _jobs(client: httpx.AsyncClient) -> int:
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in found)
 
 
-async def slow(address: str, count: int = 50) -> tuple[bool, str]:
+async def slow(address: str, count: int = 30) -> tuple[bool, str]:
     """Send many requests slowly, and good ones beside them."""
     host, port = httpx.URL(address).host, httpx.URL(address).port
 
@@ -246,12 +251,12 @@ async def slow(address: str, count: int = 50) -> tuple[bool, str]:
     began = time.perf_counter()
     async with client_of(address) as client, asking(address) as health:
         dripping = [asyncio.create_task(drip()) for _ in range(count)]
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)  # a crowd is refused, slow clients are not
         answers = [await post(client, photo(256, 256), "great-wave") for _ in range(20)]
         codes = Counter(await asyncio.gather(*dripping))
     others = Counter(answer.status_code for answer in answers)
-    good = set(codes) <= {408, 503} and set(others) == {200}
-    good = good and health.slowest < MAX_HEALTH_SECONDS
+    good = set(codes) == {408} and set(others) == {200}
+    good = good and health.is_quick
     seconds = time.perf_counter() - began
     return good, f"{dict(codes)} after {seconds:.0f} s, beside them {dict(others)}, {health}"
 

@@ -56,7 +56,9 @@ def test_it_waits_while_the_queue_is_full(
     own: Running, picture: bytes, photo_file: Path, gate: Gate, connect: Callable[[str], Any]
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(4):
+        pool.submit(post, own, picture)
+        assert gate.begun.acquire(timeout=10)
+        for _ in range(3):
             pool.submit(post, own, picture)
         until(lambda: own.studio.pictures.is_full)
         waiting = pool.submit(connect(own.url).stylize, photo_file, "adele")

@@ -53,7 +53,9 @@ def test_the_time_to_retry_follows_the_pixels_that_wait(
 ) -> None:
     own.studio.measured("small", 1000, 10.0)  # 100 pixels a second; the picture has 3,072
     with ThreadPoolExecutor(16) as pool:
-        answers = [pool.submit(post, own, picture) for _ in range(4)]
+        answers = [pool.submit(post, own, picture)]
+        assert gate.begun.acquire(timeout=10)
+        answers += [pool.submit(post, own, picture) for _ in range(3)]
         until(lambda: own.studio.pictures.is_full)
         seconds = int(post(own, picture).headers["retry-after"])
         gate.open()

@@ -25,6 +25,7 @@ GRACE_SECONDS, MIN_RATE = 60.0, 10_000  # bytes a second that a client sends at 
 DRAIN_SECONDS = 10.0  # that the rest of a refused request is read, so that its answer arrives
 # uploads that may begin within some seconds, for each place in a queue
 UPLOADS_PER_PLACE, CROWD_SECONDS = 4, 1.0
+ENTERING = 8  # requests for work that are looked at before the loop looks at all others
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval';"
     " img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:;"
@@ -333,12 +334,15 @@ class AdmissionGuard:
     def __init__(self, app: ASGIApp, studio: Studio, paths: Sequence[str]) -> None:
         self._app, self._studio, self._paths = app, studio, paths
         self._begun: dict[str, dict[object, float]] = {lane.name: {} for lane in studio.lanes}
+        self._entrance = asyncio.Semaphore(ENTERING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        async with self._entrance:
+            await asyncio.sleep(0)  # requests that ask for less are answered meanwhile
         studio = self._studio
         lane = studio.pictures if scope["path"] in self._paths else studio.long
         begun, upload, now = self._begun[lane.name], object(), time.monotonic()
