@@ -125,3 +125,17 @@ def test_painting_is_spoken(visit: Open) -> None:
     )
     label = one.page.get_attribute("#after", "aria-label")
     assert label == "pagoda.jpg painted in the style of The Scream"
+
+
+@pytest.mark.parametrize("size", [(844, 390), (1024, 768), (1280, 720)])
+def test_settings_are_not_cut_off(visit: Open, size: tuple[int, int]) -> None:
+    one = visit(size=size).open()
+    for name in ("strength", "stroke", "color", "size", "network", "mask"):
+        one.page.locator(f"#{name}").scroll_into_view_if_needed()
+        box = one.page.locator(f"#{name}").bounding_box()
+        assert box
+        assert 0 <= box["x"]
+        assert box["x"] + box["width"] <= size[0]
+    frame = one.page.locator("#frame").bounding_box()
+    assert frame
+    assert frame["height"] > 0.4 * size[1]
