@@ -57,7 +57,7 @@ def test_it_waits_while_the_queue_is_full(
 ) -> None:
     with ThreadPoolExecutor(8) as pool:
         pool.submit(post, own, picture)
-        assert gate.begun.acquire(timeout=10)
+        assert gate.begun.acquire(timeout=60)
         for _ in range(3):
             pool.submit(post, own, picture)
         until(lambda: own.studio.pictures.is_full)

@@ -66,7 +66,7 @@ def test_a_job_from_its_beginning_to_its_end(client: httpx.Client, picture: byte
 
 def test_events_tell_places_and_progress(own: Running, picture: bytes, gate: Gate) -> None:
     first = post(own.client, picture).json()["id"]
-    assert gate.begun.acquire(timeout=10)
+    assert gate.begun.acquire(timeout=60)
     second = post(own.client, picture).json()
     assert second["state"] == "queued"
     assert second["place"] == 1
@@ -83,7 +83,7 @@ def test_events_tell_places_and_progress(own: Running, picture: bytes, gate: Gat
 
 def test_a_job_that_waits_is_cancelled_at_once(own: Running, picture: bytes, gate: Gate) -> None:
     post(own.client, picture)
-    assert gate.begun.acquire(timeout=10)
+    assert gate.begun.acquire(timeout=60)
     ids = [post(own.client, picture).json()["id"] for _ in range(2)]
     assert own.client.delete(f"/v1/jobs/{ids[0]}").json()["state"] == "cancelled"
     assert own.client.get(f"/v1/jobs/{ids[1]}").json()["place"] == 1
@@ -97,7 +97,7 @@ def test_a_job_that_waits_is_cancelled_at_once(own: Running, picture: bytes, gat
 
 def test_a_job_in_work_stops_between_tiles(own: Running, picture: bytes, gate: Gate) -> None:
     id = post(own.client, picture).json()["id"]
-    assert gate.begun.acquire(timeout=10)
+    assert gate.begun.acquire(timeout=60)
     early = own.client.get(f"/v1/jobs/{id}/result")
     assert early.status_code == 409
     assert "is not done" in detail_of(early)

@@ -62,7 +62,7 @@ def test_closing_stops_the_work(own: Running, picture: bytes, gate: Gate) -> Non
     files = {"image": ("photo.png", picture)}
     headers = {"Prefer": "respond-async"}
     own.client.post("/v1/stylize", data={"style": "adele"}, files=files, headers=headers)
-    assert gate.begun.acquire(timeout=10)
+    assert gate.begun.acquire(timeout=60)
     own.on_loop(own.studio.close)  # the gate stays closed
     assert own.studio.is_idle
     assert len(own.studio.store) == 0
