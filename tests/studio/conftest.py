@@ -5,7 +5,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -45,7 +44,7 @@ ISOLATION = {
 }
 STUB = Path(__file__).parent / "stub_painter.js"
 TIMEOUT = 20_000  # milliseconds
-START_SECONDS = 90
+START_SECONDS = 180
 # nothing is painted, and all that was painted is kept
 DONE = "document.querySelector('#thread').hidden && !document.body.dataset.saving"
 
@@ -133,26 +132,25 @@ def real_host() -> Iterator[SiteHost]:
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real `impasto serve`."""
     pytest.importorskip("fastapi")
-    home = tmp_path_factory.mktemp("serve")
+    log = tmp_path_factory.mktemp("serve") / "log"
     command = [sys.executable, "-m", "impasto", "serve", "--port", "0", "--no-open", "--json"]
-    log = (home / "log").open("w+")
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ}
-    )
-    assert process.stdout
-    timer = threading.Timer(START_SECONDS, process.kill)
-    timer.start()
-    line = process.stdout.readline()
-    timer.cancel()
-    try:
-        match = re.search(r"https?://[\w.:\[\]-]+", line)
-        assert match, f"the server did not start: {line}{Path(log.name).read_text()}"
-        yield match[0] + "/"
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
-        log.close()
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
+        assert process.stdout
+        timer = threading.Timer(START_SECONDS, process.kill)
+        timer.start()
+        try:
+            line = process.stdout.readline()
+            match = re.search(r"https?://[\w.:\[\]-]+", line)
+            assert match, f"the server did not start: {line}{log.read_text()}"
+            timer.cancel()
+            yield match[0] + "/"
+        finally:
+            timer.cancel()
+            process.terminate()
+            process.wait(30)
 
 
 class Visit:

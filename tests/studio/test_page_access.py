@@ -134,7 +134,7 @@ def test_settings_are_not_cut_off(visit: Open, size: tuple[int, int]) -> None:
         one.page.locator(f"#{name}").scroll_into_view_if_needed()
         box = one.page.locator(f"#{name}").bounding_box()
         assert box
-        assert 0 <= box["x"]
+        assert box["x"] >= 0
         assert box["x"] + box["width"] <= size[0]
     frame = one.page.locator("#frame").bounding_box()
     assert frame
