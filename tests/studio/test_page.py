@@ -153,7 +153,7 @@ def test_stroke_color_network_and_size(visit: Open) -> None:
 
 def test_two_styles_are_mixed(visit: Open) -> None:
     one = visit().open()
-    one.page.click('[aria-label="Mix in a second style"]')
+    one.page.click("#mix-start")
     one.page.click('[data-id="gallery:the-scream"]')
     assert one.text("#plate-title") == "The Great Wave off Kanagawa and The Scream"
     one.page.focus("#mix-share")

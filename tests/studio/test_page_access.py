@@ -38,7 +38,7 @@ def test_axe_finds_nothing(visit: Open, scheme: str, size: tuple[int, int]) -> N
         one.page.click("#help")
         assert not violations(one)
         one.page.keyboard.press("Escape")
-        one.page.click('[aria-label="Mix in a second style"]')
+        one.page.click("#mix-start")
         one.page.click('[data-id="gallery:udnie"]')
     else:
         one.page.click("#ptab-adjust")

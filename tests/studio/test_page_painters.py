@@ -90,7 +90,7 @@ def test_mix_and_mask_on_the_server(served: Visit) -> None:
     one = served
     one.pick(("a.png", picture(120, 80, format="PNG")))
     one.painted(PATIENCE)
-    one.page.click('[aria-label="Mix in a second style"]')
+    one.page.click("#mix-start")
     one.page.click('[data-id="gallery:the-scream"]')
     one.painted(PATIENCE)
     one.page.click("#mask")

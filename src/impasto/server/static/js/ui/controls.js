@@ -92,8 +92,8 @@ export class Controls {
       box.replaceChildren(
         thumb(first.preview, null),
         h("div", { class: "mix-words" }, h("p", { class: "name" }, first.title), h("p", { class: "who" }, first.detail)),
-        h("button", { class: "quiet square small", "aria-label": "Mix in a second style", title: "Mix in a second style (Shift and click one)",
-          on: { click: () => this.gallery.pickSecond(true) } }, icon("plus")),
+        h("button", { class: "quiet small", id: "mix-start", title: "Mix in a second style (or hold Shift and choose it)",
+          on: { click: () => this.gallery.pickSecond(true) } }, icon("plus"), h("span", {}, "Mix"), h("span", { class: "sr" }, " in a second style")),
       );
       return;
     }
