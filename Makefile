@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast fuzz check format clean
+.PHONY: demo test test-fast fuzz check check-js format clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -28,11 +28,18 @@ test-fast: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
-check: $(VENV)/installed
+check: $(VENV)/installed check-js
 	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
 	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# types of the page; needs npm, which nothing else does
+check-js:
+	@if command -v npm >/dev/null; then \
+		{ [ -d node_modules/typescript ] || npm ci --no-audit --no-fund --silent; } \
+			&& npx --no-install tsc --noEmit --project tsconfig.json; \
+	else echo "check-js: skipped, as npm is missing"; fi
 
 format: $(VENV)/installed
 	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples

@@ -19,6 +19,7 @@ from impasto.cli import (
     optimize,
     options,
     raise_interrupts,
+    serve,
     styles,
     stylize,
     train,
@@ -122,6 +123,7 @@ PAINT, LEARN, MEASURE = "Paint", "Styles and training", "Measure and check"
 VERBS = (
     (stylize.stylize, PAINT, "Paint photographs and videos in a style."),
     (webcam.webcam, PAINT, "Paint the camera's picture live."),
+    (serve.serve, PAINT, "Serve the page that paints, and the HTTP API."),
     (compare.compare, PAINT, "Compare styles, strengths, colors and networks on one sheet."),
     (optimize.optimize, PAINT, "Paint one photograph slowly, by optimization (needs PyTorch)."),
     (styles.styles, LEARN, "List the styles, or show them on a sheet."),

@@ -46,6 +46,7 @@ EXTRAS = {  # optional package: its purpose, and the command that installs it
     "pygame-ce": ("a window for webcam", "pip install 'impasto[webcam]'"),
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
+    "fastapi": ("the page that paints, and the HTTP API", "pip install 'impasto[serve]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
 MODULES = {  # of packages whose module has another name

@@ -115,6 +115,7 @@ def stylize_bytes(
     model: LoadedNetwork,
     settings: StylizeSettings,
     options: FileOptions | None = None,
+    advance: Advance = lambda _: None,
 ) -> tuple[bytes, str]:
     """Paint a picture from the bytes of its file to the bytes of another file.
 
@@ -126,6 +127,7 @@ def stylize_bytes(
         model: the network that paints.
         settings: how the picture is painted.
         options: how the picture is read and written.
+        advance: called with the fraction of work done since the last call; they sum to 1.
 
     Returns:
         The file, and its suffix.
@@ -143,7 +145,7 @@ def stylize_bytes(
     photo: RowSource = ArrayRows(picture.rgb)
     width, height = _painting_size(photo, options.size)
     photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
-    styled = build_pipeline(model, photo, settings, picture.alpha)
+    styled = build_pipeline(model, photo, settings, picture.alpha, advance)
     alpha = _resized_alpha(picture.alpha, height, width)
     painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha)
     return writing.encode(painting, suffix, options.quality), suffix

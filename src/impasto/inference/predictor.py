@@ -10,7 +10,8 @@ Predictions are kept in the cache by the hash of the picture, so no picture is p
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,13 @@ from impasto.files import write_atomically
 from impasto.images.image import UInt8
 from impasto.images.resize import resize_short_side
 from impasto.models.network import PREDICTOR_PATCH_SIZE, Network
-from impasto.models.style import Embedding
+from impasto.models.style import Embedding, Style, encode_picture
 from impasto.paths import home
 
 SHORT_SIDE = 512  # pixels of the short side at which a picture is read; it sets the stroke size
+keeps_predictions = ContextVar("keeps_predictions", default=True)
+"""Whether predictions are kept in the cache on disk; a server keeps nothing of its clients."""
+
 MAX_ASPECT = 4  # long side over short side; only the middle of a longer picture is read
 
 
@@ -70,6 +74,30 @@ def predict(picture: UInt8, network: Network) -> Embedding:
     return embedding
 
 
+def predict_style(picture: UInt8, name: str, networks: Iterable[Network]) -> Style:
+    """Make a style of a picture, with a predicted embedding for each network.
+
+    The style remembers the picture, so that it can be remade for other networks.
+
+    Args:
+        picture: the style picture, uint8 RGB (H, W, 3), any size.
+        name: the name of the style.
+        networks: the networks that the style is for.
+
+    Raises:
+        StyleError: a network has no style predictor, its result is not finite, or the name cannot
+            be that of a style.
+    """
+    networks = list(networks)
+    return Style(
+        name,
+        {network.name: predict(picture, network) for network in networks},
+        {network.name: network.hash for network in networks},
+        {f"{network.name}.gallery": str(network.gallery) for network in networks},
+        remembered=encode_picture(picture),
+    )
+
+
 def _read_cached(path: Path | None, network: Network) -> Embedding | None:
     """Read a prediction from the cache; None where it is missing or broken."""
     if path is not None:
@@ -110,7 +138,7 @@ def _cache_path(picture: UInt8, network: Network) -> Path | None:
     The name depends on the pixels, the predictor and the patch size: a change of any is a new file.
     """
     folder = home()
-    if folder is None:
+    if folder is None or not keeps_predictions.get():
         return None
     digest = hashlib.sha256(network.predictor)
     digest.update(f"{network.hash} {picture.shape} {PREDICTOR_PATCH_SIZE}".encode())

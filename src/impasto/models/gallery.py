@@ -46,10 +46,15 @@ def gallery_style(name: str) -> Style:
                 f"cannot use {name} as a style: it is neither a picture nor a style file"
                 " (.safetensors); `impasto import` makes one of a checkpoint"
             )
-        near = _nearest_names(name.lower())
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
+        raise unknown_style(name)
     return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
+
+
+def unknown_style(name: str) -> StyleError:
+    """Make the error for a name that no style of the gallery has; it suggests the nearest names."""
+    near = _nearest_names(name.lower())
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return StyleError(f"no style is called {name!r}; {hint}`impasto styles` lists them all")
 
 
 def _nearest_names(name: str) -> list[str]:

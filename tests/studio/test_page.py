@@ -1,0 +1,430 @@
+"""What a user does on the page, in Chromium, with a painter that tints in no time."""
+
+import io
+import time
+import zipfile
+
+import pytest
+from PIL import Image
+
+from .conftest import Open, picture, settings_of, style_file
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+
+def test_page_opens_painted(visit: Open) -> None:
+    page = visit().open().page
+    assert page.title().startswith("impasto")
+    assert page.inner_text("#plate-title") == "The Great Wave off Kanagawa"
+    differs = """() => {
+        const [a, b] = ["before", "after"].map((id) => {
+            const canvas = document.getElementById(id);
+            const small = new OffscreenCanvas(8, 8).getContext("2d");
+            small.drawImage(canvas, 0, 0, 8, 8);
+            return small.getImageData(0, 0, 8, 8).data;
+        });
+        return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0);
+    }"""
+    assert page.evaluate(differs) > 1000
+    assert page.locator("#grid .tile").count() == 49
+
+
+def test_gallery_is_searched(visit: Open) -> None:
+    page = visit().open().page
+    page.fill("#search", "cezanne")  # without the accent
+    assert page.locator("#grid .tile:visible").count() == 1
+    page.fill("#search", "nothing like this")
+    assert "Any picture can be one" in page.inner_text("#nothing")
+    page.press("#search", "Escape")
+    assert page.locator("#grid .tile:visible").count() == 49
+
+
+def test_style_is_chosen_by_mouse_and_keyboard(visit: Open) -> None:
+    one = visit().open()
+    one.page.click('[data-id="gallery:starry-night"]')
+    assert one.text("#plate-title") == "The Starry Night"
+    one.page.focus('#grid [tabindex="0"]')
+    one.page.keyboard.press("ArrowRight")
+    one.page.keyboard.press("Enter")
+    assert one.text("#plate-title") == "The Scream"
+    one.rest()
+    assert one.paints[-1]["styles"] == [{"id": "gallery:the-scream", "weight": 1}]
+
+
+@pytest.mark.parametrize("how", ["pick", "drop", "paste"])
+def test_photograph_comes_in(visit: Open, how: str) -> None:
+    one = visit().open()
+    getattr(one, how)(("tower.jpg", picture(150, 90)))
+    one.shows_size(150, 90)
+    one.painted()
+    name, data = one.download()
+    assert name == "tower.great-wave.jpg"
+    assert Image.open(io.BytesIO(data)).size == (150, 90)
+
+
+def test_photograph_is_turned_upright(visit: Open) -> None:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(io.BytesIO(picture(150, 90))).save(stream, "JPEG", exif=exif)
+    one = visit().open()
+    one.pick(("turned.jpg", stream.getvalue()))
+    one.shows_size(90, 150)
+
+
+def test_broken_file_is_explained_in_one_sentence(visit: Open) -> None:
+    one = visit().open()
+    one.drop(("broken.jpg", b"this is no picture"))
+    one.says("Cannot read broken.jpg")
+    assert one.text("#plate-title") == "The Great Wave off Kanagawa"
+
+
+def test_failure_of_painting_is_explained(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.fail = 'cannot paint: no memory is left; choose a smaller size'")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.says("Cannot paint: no memory is left; choose a smaller size.")
+
+
+def test_picture_becomes_a_style_and_is_kept(visit: Open) -> None:
+    one = visit().open()
+    one.drop(("My Tulip.png", picture(90, 90, format="PNG")), selector="#grid")
+    one.says("“My Tulip” is a style now")
+    one.rest()
+    assert one.paints[-1]["styles"][0]["id"].startswith("own:")
+    assert one.text("#plate-title") == "My Tulip"
+    one.open()
+    assert one.text("#plate-title") == "My Tulip"
+    one.page.click("text=Remove style")
+    one.page.wait_for_function("document.querySelectorAll('#grid .tile').length === 49")
+
+
+def test_style_file_is_read(visit: Open) -> None:
+    one = visit().open()
+    one.drop(("learned.safetensors", style_file()))
+    one.says("“learned” is a style now")
+    one.drop(("broken.safetensors", b"0123456789"))
+    one.says("Cannot read broken: this is no style file")
+
+
+def test_pasted_picture_can_be_a_style(visit: Open) -> None:
+    one = visit().open()
+    one.paste(("leaf.png", picture(format="PNG")))
+    one.page.click("text=Use as a style instead")
+    one.says("“leaf” is a style now")
+
+
+def test_strength_previews_while_it_moves_and_paints_when_let_go(visit: Open) -> None:
+    one = visit().open()
+    before = len(one.paints)
+    box = one.page.locator("#strength").bounding_box()
+    assert box
+    x, y = box["x"], box["y"] + box["height"] / 2
+    one.page.mouse.move(x + box["width"] - 9, y)
+    one.page.mouse.down()
+    one.page.mouse.move(x + box["width"] / 2, y, steps=4)
+    one.page.wait_for_timeout(300)
+    moving = one.paints[before:]
+    assert moving
+    assert all("size" in paint for paint in moving)
+    one.page.mouse.up()
+    one.painted()
+    last = one.paints[-1]
+    assert last["strength"] == pytest.approx(0.5, abs=0.03)
+    assert "size" not in last
+    one.page.focus("#strength")
+    one.page.keyboard.press("Home")
+    one.painted()
+    assert one.paints[-1]["strength"] == 0
+
+
+def test_stroke_color_network_and_size(visit: Open) -> None:
+    one = visit().open()
+    one.page.focus("#stroke")
+    one.page.keyboard.press("End")
+    one.page.select_option("#color", "luminance")
+    one.page.select_option("#network", "small")
+    one.page.select_option("#size", "512")
+    one.painted()
+    paint = one.paints[-1]
+    assert (paint["stroke"], paint["color"], paint["network"]) == (8, "luminance", "small")
+    assert paint["size"] == 512
+
+
+def test_two_styles_are_mixed(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#mix-start")
+    one.page.click('[data-id="gallery:the-scream"]')
+    assert one.text("#plate-title") == "The Great Wave off Kanagawa and The Scream"
+    one.page.focus("#mix-share")
+    for _ in range(20):
+        one.page.keyboard.press("ArrowRight")
+    one.painted()
+    weights = {style["id"]: style["weight"] for style in one.paints[-1]["styles"]}
+    assert weights["gallery:the-scream"] == pytest.approx(0.7)
+    assert weights["gallery:great-wave"] == pytest.approx(0.3)
+    one.page.click('[aria-label^="Take The Scream out"]')
+    assert one.text("#plate-title") == "The Great Wave off Kanagawa"
+
+
+def test_before_and_after(visit: Open) -> None:
+    one = visit().open()
+    box = one.page.locator("#frame").bounding_box()
+    assert box
+    split = "() => document.querySelector('#frame').style.getPropertyValue('--split')"
+    one.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    one.page.mouse.down()
+    one.page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 40)
+    one.page.mouse.up()
+    assert float(one.page.evaluate(split).rstrip("%")) == pytest.approx(25, abs=1)
+    one.page.focus("#compare")
+    one.page.keyboard.press("End")
+    assert one.page.evaluate(split) == "100%"
+    one.page.evaluate("document.activeElement.blur()")
+    one.page.keyboard.down(" ")
+    assert one.page.locator("#frame.held").count() == 1
+    one.page.keyboard.up(" ")
+    assert one.page.locator("#frame.held").count() == 0
+
+
+def test_mask_previews_at_once_and_paints_on_release(visit: Open) -> None:
+    one = visit().open()
+    difference = """([x, y]) => {
+        const [before, after] = ["before", "after"].map((id) => {
+            const canvas = document.getElementById(id);
+            const [left, top] = [Math.round(x * canvas.width), Math.round(y * canvas.height)];
+            return canvas.getContext("2d").getImageData(left, top, 1, 1).data;
+        });
+        return Math.max(...[0, 1, 2].map((i) => Math.abs(before[i] - after[i])));
+    }"""
+    one.page.click("#mask")
+    box = one.page.locator("#frame").bounding_box()
+    assert box
+    assert one.page.evaluate(difference, [0.5, 0.5]) > 30
+    before = len(one.paints)
+    one.page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    one.page.mouse.down()
+    one.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=5)
+    one.page.wait_for_timeout(150)
+    assert one.page.evaluate(difference, [0.5, 0.5]) < 12  # the photograph is back
+    assert one.page.evaluate(difference, [0.5, 0.1]) > 30
+    assert len(one.paints) == before
+    one.page.mouse.up()
+    one.painted()
+    assert one.paints[-1]["mask"] is True
+    assert "size" not in one.paints[-1]
+    one.page.keyboard.press("i")
+    one.painted()
+    one.page.click("#mask-undo")
+    one.page.select_option("#mask-preset", "left")
+    one.painted()
+    one.page.click("#mask-remove")
+    one.painted()
+    assert one.paints[-1]["mask"] is False
+
+
+def test_ten_photographs_are_painted_in_a_queue(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 200")
+    one.drop(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(10)])
+    one.page.wait_for_function(
+        "/[1-9] of 10 .*about .* left/.test(document.querySelector('#queue-state').textContent)"
+    )
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '10 of 10 painted'"
+    )
+    assert one.page.locator("#strip .shot").count() == 11
+    with one.page.expect_download() as info:
+        one.page.click("#queue-zip")
+    with zipfile.ZipFile(info.value.path()) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == [f"photo{n}.great-wave.jpg" for n in range(10)]
+        assert Image.open(archive.open("photo3.great-wave.jpg")).size == (60, 40)
+
+
+def test_queue_goes_on_after_a_broken_picture(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("broken.jpg", b"no picture"), ("c.jpg", picture()))
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '2 of 3 painted · 1 failed'"
+    )
+    label = one.page.get_attribute("#strip .failed", "aria-label")
+    assert label
+    assert "cannot read broken.jpg" in label.lower()
+
+
+def test_one_is_taken_out_and_all_are_stopped(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 1000")
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(10)])
+    one.page.wait_for_selector("#strip .painting")
+    one.page.click('[aria-label="Take photo5.jpg out of the queue"]')
+    one.page.click("#queue-stop")
+    one.page.wait_for_function("stub.stopped === 1")
+    count = len(one.paints)
+    time.sleep(1.2)
+    assert len(one.paints) == count
+    assert "9 stopped" in one.text("#queue-state")
+    one.page.evaluate("stub.milliseconds = 0")
+    one.page.click("#queue-resume")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '9 of 9 painted'"
+    )
+
+
+def test_newest_choice_stops_the_one_before(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 600")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.page.wait_for_function(
+        "stub.paints.some(({styles, size}) => styles[0].id === 'gallery:udnie' && !size)"
+    )
+    one.page.click('[data-id="gallery:the-kiss"]')
+    one.page.wait_for_function("stub.stopped === 1")
+    one.painted()
+    assert one.paints[-1]["styles"][0]["id"] == "gallery:the-kiss"
+    one.page.click('[data-id="gallery:udnie"]')
+    one.page.wait_for_timeout(100)
+    one.page.evaluate("document.activeElement.blur()")
+    one.page.keyboard.press("Escape")
+    one.page.wait_for_function("document.querySelector('#thread').hidden")
+
+
+def test_reload_keeps_the_history(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("tower.jpg", picture(150, 90)))
+    one.painted()
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    shots = one.page.locator("#strip .shot")
+    assert shots.count() == 3
+    one.open()
+    assert shots.count() == 3
+    assert one.text("#plate-title") == "Udnie"
+    one.shows_size(150, 90)
+    assert one.paints == []  # shown as it was kept, not painted again
+    shots.last.click()
+    one.page.wait_for_function(
+        "document.querySelector('#plate-title').textContent.includes('Wave')"
+    )
+    one.page.locator("#strip .cross").first.click()
+    one.says("Deleted from this browser")
+    assert shots.count() == 2
+    one.page.click("text=Bring it back")
+    one.page.wait_for_function("document.querySelectorAll('#strip .shot').length === 3")
+    one.page.click("#tray-clear")
+    one.page.wait_for_function("document.querySelector('#tray').hidden")
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_settings_are_written_and_restored(visit: Open, kind: str) -> None:
+    one = visit().open()
+    one.pick(("tower.jpg", picture(150, 90)))
+    one.page.click('[data-id="gallery:the-kiss"]')
+    one.page.fill("#strength", "60")
+    one.page.select_option("#color", "histogram")
+    one.painted()
+    one.page.select_option("#format", f"image/{kind}")
+    name, data = one.download()
+    written = settings_of(data)
+    assert written["styles"][0]["title"] == "The Kiss"
+    assert written["strength"] == 0.6
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (150, 90)
+        image.load()
+        if kind == "png":
+            assert '"color":"histogram"' in image.info["impasto"]
+    one.page.click('[data-id="gallery:udnie"]')
+    one.page.fill("#strength", "100")
+    one.page.select_option("#color", "style")
+    one.drop((name, data))
+    one.says("settings of this painting are restored")
+    assert one.text("#plate-title") == "The Kiss"
+    assert one.page.input_value("#strength") == "60"
+    assert one.page.input_value("#color") == "histogram"
+
+
+def test_painting_is_copied(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("tower.jpg", picture(150, 90)))
+    one.painted()
+    one.page.click("#copy")
+    one.says("Copied")
+    size = one.page.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const bitmap = await createImageBitmap(await item.getType("image/png"));
+            return [bitmap.width, bitmap.height];
+        }"""
+    )
+    assert size == [150, 90]
+
+
+def test_webcam_is_painted_recorded_and_snapped(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#tab-webcam")
+    one.page.click("#cam-start")
+    one.page.wait_for_function("Number(document.querySelector('.live canvas').dataset.frames) > 5")
+    one.page.click("#cam-record")
+    one.page.wait_for_timeout(1200)
+    one.page.click("#cam-record")
+    one.says("The recording is kept below")
+    with one.page.expect_download() as info:
+        one.page.click("#notices >> text=Download")
+    assert info.value.path().stat().st_size > 1000
+    one.page.click("#cam-snap")
+    one.page.wait_for_function("document.body.dataset.tab === 'photo'")
+    one.painted()
+    one.shows_size(640, 480)
+    assert one.page.evaluate("document.querySelector('video').srcObject === null")
+
+
+def test_video_without_a_server_is_explained(visit: Open) -> None:
+    one = visit().open()
+    one.drop(("clip.mp4", b"\0" * 100))
+    one.says("Cannot paint a video in the browser: a server does")
+
+
+def test_no_request_leaves_the_machine(visit: Open) -> None:
+    one = visit().open()
+    one.drop(("tower.jpg", picture()))
+    one.painted()
+    one.drop(("leaf.png", picture(format="PNG")), selector="#grid")
+    one.painted()
+    allowed = (one.url, "blob:", "data:")
+    assert [url for url in one.requests if not url.startswith(allowed)] == []
+
+
+def test_actual_pixels_are_seen(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#zoom")
+    assert one.page.locator("#frame.zoomed").count() == 1
+    width = one.page.evaluate("document.querySelector('#after').getBoundingClientRect().width")
+    assert width == pytest.approx(1200, abs=1)
+    one.page.click("#zoom")
+    assert one.page.locator("#frame.zoomed").count() == 0
+
+
+def test_size_beyond_the_limit_is_explained(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("large.jpg", picture(4600, 3000)))
+    one.says(
+        "has 14 megapixels, and this device paints up to 12. It is painted at 4289 \u00d7 2797"
+    )
+    one.painted()
+    assert one.paints[-1]["size"] == 4289
+
+
+def test_painting_of_the_queue_is_saved_without_loss(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture(90, 60)), ("b.jpg", picture(90, 60, 2)))
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '2 of 2 painted'"
+    )
+    one.page.locator("#strip .shot").first.click()
+    one.page.wait_for_selector("#strip li:first-child [aria-current]")
+    before = len(one.paints)
+    one.page.select_option("#format", "image/png")
+    name, _ = one.download()
+    assert name == "b.great-wave.png"
+    assert len(one.paints) == before + 1  # the history keeps large batches as JPEG
