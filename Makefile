@@ -36,10 +36,10 @@ check: $(VENV)/installed check-js
 
 # types of the page; needs npm, which nothing else does
 check-js:
-	@if command -v npm >/dev/null; then \
-		{ [ -d node_modules/typescript ] || npm ci --no-audit --no-fund --silent; } \
-			&& npx --no-install tsc --noEmit --project tsconfig.json; \
-	else echo "check-js: skipped, as npm is missing"; fi
+	@if ! command -v npm >/dev/null; then echo "check-js: skipped, as npm is missing"; \
+	elif ! { [ -d node_modules/typescript ] || npm ci --no-audit --no-fund --silent; }; then \
+		echo "check-js: skipped, as npm cannot install TypeScript"; \
+	else npx --no-install tsc --noEmit --project tsconfig.json; fi
 
 format: $(VENV)/installed
 	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples
