@@ -49,14 +49,14 @@ def test_bytes_are_counted_while_they_come(tight: Running) -> None:
 
 
 def test_a_request_that_stands_still(tight: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.server.guards.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("impasto.server.limits.IDLE_SECONDS", 0.3)
     answer = _send_half(tight, 0)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"comes too slowly" in answer
 
 
 def test_a_request_that_drips(tight: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.server.guards.GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("impasto.server.limits.GRACE_SECONDS", 0.3)
     answer = _send_half(tight, 10)
     assert answer.startswith(b"HTTP/1.1 408")
 
@@ -91,7 +91,7 @@ def test_a_refused_request_is_read_on(tight: Running, monkeypatch: pytest.Monkey
 def test_a_refused_request_is_not_read_for_ever(
     tight: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("impasto.server.guards.DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr("impasto.server.limits.DRAIN_SECONDS", 0.2)
     sent = 0
 
     def body() -> Iterator[bytes]:
@@ -127,7 +127,7 @@ def test_a_crowd_is_refused_and_slow_clients_keep_nobody_out(
         f"POST /v1/stylize HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
     )
-    monkeypatch.setattr("impasto.server.guards.CROWD_SECONDS", 3.0)
+    monkeypatch.setattr("impasto.server.limits.CROWD_SECONDS", 3.0)
     with contextlib.ExitStack() as stack:
         for _ in range(12):  # as the queue has 3 places
             connection = socket.create_connection((host, int(port)), timeout=20)

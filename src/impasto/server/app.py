@@ -9,7 +9,8 @@ from starlette.middleware.cors import CORSMiddleware
 import impasto
 from impasto.server import info_routes, job_routes, work_routes
 from impasto.server.docs_routes import docs_router
-from impasto.server.guards import AccessGuard, AdmissionGuard, AnswerHeaders, BodyGuard
+from impasto.server.guards import AccessGuard, AnswerHeaders
+from impasto.server.limits import AdmissionGuard, BodyGuard
 from impasto.server.problems import install
 from impasto.server.settings import ServerSettings
 from impasto.server.site_routes import site_router
