@@ -58,7 +58,7 @@ def compare(page: Page, percent: int) -> None:
 def desktop(page: Page) -> None:
     """The opening, with the slider moved."""
     paint(page, "starry-night")
-    paint(page, "great-wave")
+    paint(page, "temeraire")
     compare(page, 36)
 
 
@@ -70,7 +70,8 @@ def dark(page: Page) -> None:
 
 def phone(page: Page) -> None:
     """A cat on a phone."""
-    paint(page, "great-wave", "chelsea.jpg")
+    paint(page, "starry-night", "chelsea.jpg")
+    compare(page, 24)
 
 
 def save(name: str, png: bytes) -> None:

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process]
 def test_page_opens_painted(visit: Open) -> None:
     page = visit().open().page
     assert page.title().startswith("impasto")
-    assert page.inner_text("#plate-title") == "The Great Wave off Kanagawa"
+    assert page.inner_text("#plate-title") == "The Fighting Temeraire"
     differs = """() => {
         const [a, b] = ["before", "after"].map((id) => {
             const canvas = document.getElementById(id);
@@ -58,7 +58,7 @@ def test_photograph_comes_in(visit: Open, how: str) -> None:
     one.shows_size(150, 90)
     one.painted()
     name, data = one.download()
-    assert name == "tower.great-wave.jpg"
+    assert name == "tower.temeraire.jpg"
     assert Image.open(io.BytesIO(data)).size == (150, 90)
 
 
@@ -76,7 +76,7 @@ def test_broken_file_is_explained_in_one_sentence(visit: Open) -> None:
     one = visit().open()
     one.drop(("broken.jpg", b"this is no picture"))
     one.says("Cannot read broken.jpg")
-    assert one.text("#plate-title") == "The Great Wave off Kanagawa"
+    assert one.text("#plate-title") == "The Fighting Temeraire"
 
 
 def test_failure_of_painting_is_explained(visit: Open) -> None:
@@ -155,16 +155,16 @@ def test_two_styles_are_mixed(visit: Open) -> None:
     one = visit().open()
     one.page.click("#mix-start")
     one.page.click('[data-id="gallery:the-scream"]')
-    assert one.text("#plate-title") == "The Great Wave off Kanagawa and The Scream"
+    assert one.text("#plate-title") == "The Fighting Temeraire and The Scream"
     one.page.focus("#mix-share")
     for _ in range(20):
         one.page.keyboard.press("ArrowRight")
     one.painted()
     weights = {style["id"]: style["weight"] for style in one.paints[-1]["styles"]}
     assert weights["gallery:the-scream"] == pytest.approx(0.7)
-    assert weights["gallery:great-wave"] == pytest.approx(0.3)
+    assert weights["gallery:temeraire"] == pytest.approx(0.3)
     one.page.click('[aria-label^="Take The Scream out"]')
-    assert one.text("#plate-title") == "The Great Wave off Kanagawa"
+    assert one.text("#plate-title") == "The Fighting Temeraire"
 
 
 def test_before_and_after(visit: Open) -> None:
@@ -238,8 +238,8 @@ def test_ten_photographs_are_painted_in_a_queue(visit: Open) -> None:
         one.page.click("#queue-zip")
     with zipfile.ZipFile(info.value.path()) as archive:
         assert archive.testzip() is None
-        assert sorted(archive.namelist()) == [f"photo{n}.great-wave.jpg" for n in range(10)]
-        assert Image.open(archive.open("photo3.great-wave.jpg")).size == (60, 40)
+        assert sorted(archive.namelist()) == [f"photo{n}.temeraire.jpg" for n in range(10)]
+        assert Image.open(archive.open("photo3.temeraire.jpg")).size == (60, 40)
 
 
 def test_queue_goes_on_after_a_broken_picture(visit: Open) -> None:
@@ -426,5 +426,5 @@ def test_painting_of_the_queue_is_saved_without_loss(visit: Open) -> None:
     before = len(one.paints)
     one.page.select_option("#format", "image/png")
     name, _ = one.download()
-    assert name == "b.great-wave.png"
+    assert name == "b.temeraire.png"
     assert len(one.paints) == before + 1  # the history keeps large batches as JPEG

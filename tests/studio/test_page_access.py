@@ -98,14 +98,14 @@ def test_all_is_reached_by_the_keyboard(visit: Open) -> None:
         )
     wanted = {
         "tab-photo", "help", "open", "compare", "hold", "zoom", "copy", "download", "format",
-        "search", "add-style", "gallery:great-wave", "strength", "stroke", "color", "size",
+        "search", "add-style", "gallery:temeraire", "strength", "stroke", "color", "size",
         "network", "mask",
     }  # fmt: skip
     assert wanted <= set(reached)
     one.page.evaluate("document.activeElement.blur()")
     for key, title in [
         ("ArrowRight", "The Starry Night"),
-        ("ArrowLeft", "The Great Wave off Kanagawa"),
+        ("ArrowLeft", "The Fighting Temeraire"),
     ]:
         one.page.keyboard.press(key)
         assert one.text("#plate-title") == title

@@ -27,7 +27,7 @@ const BASE = new URL(".", document.baseURI).href;
 const SAMPLES = ["pagoda", "coffee", "chelsea"].map((name) => ({
   id: `sample-${name}`, name: `${name}.jpg`, photo: new URL(`samples/${name}.jpg`, BASE).href,
 }));
-const SAMPLE_PAINTING = new URL("samples/pagoda.great-wave.webp", BASE).href; // of the first one, in the default style
+const SAMPLE_PAINTING = new URL("samples/pagoda.temeraire.webp", BASE).href; // of the first one, in the default style
 
 class Page {
   constructor() {

@@ -6,8 +6,8 @@ import { stem } from "../ui/dom.js";
 
 /** Styles of the gallery that are shown first, as they differ most; the others follow by name. */
 const FIRST = [
-  "great-wave", "starry-night", "the-scream", "composition-vii", "water-lilies", "edtaonisl", "persian-vase", "the-kiss",
-  "udnie", "temeraire", "girl-with-cat", "two-women",
+  "temeraire", "starry-night", "the-scream", "composition-vii", "water-lilies", "great-wave", "edtaonisl", "persian-vase",
+  "the-kiss", "udnie", "girl-with-cat", "two-women",
 ];
 
 /** @typedef {import("../painters/painter.js").Painter} Painter */

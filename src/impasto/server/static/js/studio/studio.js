@@ -39,7 +39,7 @@ const LOSSLESS_PIXELS = 3_000_000; // larger paintings are kept in the history w
 
 /** @type {Settings} */
 export const DEFAULTS = {
-  styles: [{ id: "gallery:great-wave", weight: 1 }],
+  styles: [{ id: "gallery:temeraire", weight: 1 }],
   strength: 1,
   stroke: "auto",
   color: "style",
