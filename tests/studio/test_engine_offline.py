@@ -1,6 +1,7 @@
 """The static site in Chromium: on any host, in a folder, without a network."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,18 @@ def test_paints_without_a_network_after_one_visit(browser: "Browser") -> None:
         with pytest.raises(Exception, match=words):
             offline.paint(photo, network="base")
         assert offline.errors == []
+
+
+def test_paints_under_the_policy_of_the_docs(browser: "Browser") -> None:
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "static-page.md").read_text()
+    policy = re.search(r"^Content-Security-Policy: ([^`]*)", text, re.M)
+    assert policy
+    headers = ISOLATED | {"Content-Security-Policy": " ".join(policy[1].split())}
+    with visiting(browser, headers=headers) as (context, host):
+        page = EnginePage(context, host, threads=2)
+        assert page.paint(draw(64, 64)).shape == (64, 64, 4)
+        assert page.run(THREADS) == 2
+        assert page.errors == []
 
 
 def test_old_files_are_forgotten(browser: "Browser") -> None:

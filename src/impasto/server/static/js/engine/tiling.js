@@ -43,7 +43,7 @@ function isPhone() {
 export function mostPixels() {
   const memory = /** @type {any} */ (navigator).deviceMemory ?? (isPhone() ? 2 : 8);
   if (isPhone()) return (memory >= 8 ? 12 : 4) * MEGAPIXEL;
-  return (memory >= 8 ? 50 : 16) * MEGAPIXEL;
+  return memory >= 8 ? MAX_FINE_PIXELS : (memory >= 4 ? 16 : 8) * MEGAPIXEL;
 }
 
 /**
