@@ -1,6 +1,7 @@
 """Frames are read, painted and written in order; whatever ends the work, files stay in order."""
 
 import errno
+import itertools
 import os
 from collections.abc import Callable
 from fractions import Fraction
@@ -225,18 +226,22 @@ def test_a_disk_that_fills_up_keeps_what_was_painted(
     )
 
 
-def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "clip.mp4", sounds=["eng"])
-    left = [5]
+def interrupted_after(frames: int) -> Callable[[UInt8], UInt8]:
+    """Return a painter that changes nothing, and is interrupted in the frame after so many."""
+    left = itertools.count(frames, -1)
 
     def paint(frame: UInt8) -> UInt8:
-        left[0] -= 1
-        if left[0] < 0:
+        if next(left) == 0:
             raise KeyboardInterrupt
         return frame
 
+    return paint
+
+
+def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "clip.mp4", sounds=["eng"])
     with pytest.raises(VideoInterrupted) as raised:
-        paint_video(source, tmp_path / "out.mp4", paint)
+        paint_video(source, tmp_path / "out.mp4", interrupted_after(5))
     result = raised.value.result
     assert (result.width, result.height, result.frames, result.lost) == (64, 48, 5, 0)
     assert result.notes == []
@@ -247,16 +252,8 @@ def test_ctrl_c_keeps_what_is_painted(tmp_path: Path) -> None:
 
 def test_numbered_pictures_of_which_some_are_missing_are_no_output(tmp_path: Path) -> None:
     source, target = make_clip(tmp_path / "clip.mp4"), tmp_path / "out" / "%d.png"
-    left = [5]
-
-    def paint(frame: UInt8) -> UInt8:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return frame
-
     with pytest.raises(VideoInterrupted):
-        paint_video(source, target, paint)
+        paint_video(source, target, interrupted_after(5))
     assert len(matching(target)) == 5 and not exists(target, numbered=True)
     paint_video(source, target, unchanged)
     assert len(matching(target)) == 12 and exists(target, numbered=True)
