@@ -20,9 +20,9 @@ demo: $(VENV)/installed
 test: $(VENV)/installed check
 	$(BIN)/python -m pytest -n auto --cov=impasto
 
-# no exports, no processes, nothing that is slow; without coverage
+# no exports, processes or browsers, and nothing that is slow; without coverage
 test-fast: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not fuzz"
+	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not browser and not fuzz"
 
 # half a minute of hostile files; see tests/fuzz
 fuzz: $(VENV)/installed
