@@ -385,6 +385,33 @@ def test_video_without_a_server_is_explained(visit: Open) -> None:
     one.says("Cannot paint a video in the browser: a server does")
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "impasto.localhost"])
+def test_server_of_this_computer_is_called_so(visit: Open, host: str) -> None:
+    one = visit().serve(host).open()
+    assert one.text('[data-value="server"]') == "On this computer's server"
+    assert host not in one.text(".bar")
+    one.page.click("#help")
+    assert "They do not leave it" in one.text("#help-private")
+    assert "sent" not in one.text("#help-private")
+
+
+@pytest.mark.parametrize("host", ["studio.example.org", "127.0.0.1.example.org", "192.168.0.7"])
+def test_other_server_is_named(visit: Open, host: str) -> None:
+    one = visit().serve(host).open()
+    assert one.text('[data-value="server"]') == f"On {host}"
+    one.page.click("#help")
+    assert f"Photographs are sent to {host}" in one.text("#help-private")
+
+
+def test_webcam_is_never_said_to_be_painted_on_a_server(visit: Open) -> None:
+    one = visit().serve().open()
+    one.page.click("#tab-webcam")
+    assert one.text("#where") == "On this device"
+    assert one.page.locator("#where button").count() == 0
+    one.page.click("#tab-photo")
+    assert one.page.get_attribute('[data-value="server"]', "aria-checked") == "true"
+
+
 def test_no_request_leaves_the_machine(visit: Open) -> None:
     one = visit().open()
     one.drop(("tower.jpg", picture()))

@@ -18,7 +18,7 @@ import { bindTabs, select } from "./ui/tabs.js";
 import { learnDialog, optimizeDialog, VideoTab } from "./ui/tasks.js";
 import { Tray } from "./ui/tray.js";
 import { Webcam } from "./ui/webcam.js";
-import { showWhere } from "./ui/where.js";
+import { isLocal, serverName, showWhere } from "./ui/where.js";
 
 /** @typedef {import("./painters/painter.js").Painter} Painter */
 /** @typedef {import("./painters/painter.js").PainterInfo} PainterInfo */
@@ -57,6 +57,8 @@ class Page {
     this.server = null;
     /** @type {PainterInfo|null} */
     this.serverInfo = null;
+    /** @type {"device"|"server"} */
+    this.where = "device";
     /** @type {Promise<void>|undefined} */
     this._ready = undefined;
     /** Percent of the engine that is loaded, while it loads. @type {number|null} */
@@ -104,14 +106,8 @@ class Page {
   /** @param {"device"|"server"} where */
   async paintWhere(where) {
     const painter = where === "server" && this.server ? this.server : this.device;
-    const host = this.serverInfo?.name ?? null;
-    showWhere(where, host, (chosen) => {
-      localStorage.setItem("impasto.where", chosen);
-      this.paintWhere(chosen).catch(complain);
-    });
-    byId("help-private").textContent = where === "server"
-      ? `Photographs are sent to ${host} and painted there. To keep them here, choose “On this device”.`
-      : "Photographs are painted on this device. Nothing is uploaded.";
+    this.where = where;
+    this.showPlace();
     this.studio.stop();
     this.studio.painter = null;
     try {
@@ -128,6 +124,19 @@ class Page {
     } catch (error) {
       complain(error);
     }
+  }
+
+  /** Say where painting happens; the webcam is painted on this device, whatever was chosen. */
+  showPlace() {
+    const isWebcam = document.body.dataset.tab === "webcam";
+    const host = this.serverInfo?.name ?? "";
+    showWhere(isWebcam ? "device" : this.where, isWebcam ? null : host || null, (chosen) => {
+      localStorage.setItem("impasto.where", chosen);
+      this.paintWhere(chosen).catch(complain);
+    });
+    byId("help-private").textContent = this.where === "device" ? "Photographs are painted on this device. Nothing is uploaded."
+      : isLocal(host) ? "Photographs are painted by the impasto server on this computer. They do not leave it."
+      : `Photographs are sent to ${host} and painted there. To keep them here, choose “On this device”.`;
   }
 
   /** Load the engine of this device, once; says how far it is. */
@@ -290,6 +299,7 @@ class Page {
     document.body.dataset.tab = name;
     for (const one of ["photo", "webcam", "video"]) byId(`easel-${one}`).hidden = one !== name;
     if (name !== "webcam") this.webcam.stop();
+    this.showPlace();
     if (name === "photo") this.stage.layout();
   }
 
@@ -300,7 +310,7 @@ class Page {
       return;
     }
     if (this.studio.painter !== this.server) {
-      notify(`Videos are painted on ${this.serverInfo.name}, not on this device.`, {
+      notify(`Videos are painted on ${serverName(this.serverInfo.name)}, not in the browser.`, {
         action: "Send it there",
         act: () => { this.openTab("video"); this.video.open(file); },
       });
