@@ -272,6 +272,48 @@ def test_one_is_taken_out_and_all_are_stopped(visit: Open) -> None:
     )
 
 
+def test_cleared_queue_is_brought_back(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("broken.jpg", b"no picture"))
+    one.page.wait_for_selector("#strip .failed")
+    one.page.evaluate("stub.milliseconds = 1000")
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
+    one.page.wait_for_selector("#strip .painting")
+    one.page.click("#queue-stop")
+    tiles = one.page.locator("#strip li:not(.try)")
+    count = tiles.count()
+    paintings = one.page.locator("#strip button.shot").count()
+    state = one.text("#queue-state")
+    one.page.click("#tray-clear")
+    one.says(f"Cleared {paintings} paintings and 4 unpainted photographs.")
+    assert not one.page.locator("#tray").is_visible()
+    # the offer outlasts Help, Escape and the pointer
+    one.page.click("#help")
+    one.page.keyboard.press("Escape")
+    one.page.hover("#notices >> text=Cleared")
+    one.page.mouse.move(5, 400)
+    one.page.wait_for_timeout(3300)
+    one.page.click("text=Bring back")
+    one.page.wait_for_selector("#strip [aria-current]")
+    assert tiles.count() == count
+    assert one.text("#queue-state") == state
+    one.page.evaluate("stub.milliseconds = 0")
+    one.page.click("#queue-resume")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '4 of 5 painted · 1 failed'"
+    )
+
+
+def test_offer_to_bring_back_ends_with_the_next_painting(visit: Open) -> None:
+    one = visit().open()
+    one.painted()
+    one.page.click("#tray-clear")
+    one.says("Cleared 1 painting.")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    assert "Cleared" not in one.notices()
+
+
 def test_newest_choice_stops_the_one_before(visit: Open) -> None:
     one = visit().open()
     one.page.evaluate("stub.milliseconds = 600")
@@ -305,7 +347,7 @@ def test_reload_keeps_the_history(visit: Open) -> None:
     assert one.paints == []  # shown as it was kept, not painted again
     shots.last.click()
     one.page.wait_for_function(
-        "document.querySelector('#plate-title').textContent.includes('Wave')"
+        "document.querySelector('#plate-title').textContent.includes('Temeraire')"
     )
     one.page.locator("#strip .cross").first.click()
     one.says("Deleted from this browser")

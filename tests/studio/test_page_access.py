@@ -101,6 +101,10 @@ def test_place_of_painting_is_told_and_changed_by_the_keyboard(visit: Open) -> N
     one.page.keyboard.press("Enter")
     one.page.keyboard.press("Escape")
     assert fold.get_attribute("aria-expanded") == "false"
+    one.page.keyboard.press("Enter")
+    for _ in range(2):
+        one.page.keyboard.press("Tab")
+    assert not one.page.locator("#where-choice").is_visible()
 
 
 def test_phone_has_a_sheet(visit: Open) -> None:

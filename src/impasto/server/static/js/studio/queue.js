@@ -112,10 +112,18 @@ export class Queue extends EventTarget {
     if (!this._running) this._run();
   }
 
-  /** Forget all; what is painted stays in the history. */
+  /** Forget all; what is painted stays in the history. Returns what was forgotten. */
   clear() {
     this.stop();
+    const { items } = this;
     this.items = [];
+    this._changed();
+    return items;
+  }
+
+  /** Put back what was forgotten. @param {QueueItem[]} items */
+  restore(items) {
+    this.items = [...items, ...this.items];
     this._changed();
   }
 

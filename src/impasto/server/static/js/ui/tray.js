@@ -26,8 +26,9 @@ export class Tray {
     this.studio = studio;
     this.queue = queue;
     this.onVideo = onVideo;
-    /** @type {Map<string, HTMLElement>} */
-    this._items = new Map();
+    /** Take the offer to bring back away. */
+    this._forgetCleared = () => {};
+    studio.addEventListener("kept", () => this._forgetCleared());
     studio.addEventListener("history", () => this.render());
     queue.addEventListener("change", () => this.render());
     queue.addEventListener("done", () =>
@@ -144,12 +145,24 @@ export class Tray {
   }
 
   async _clear() {
-    const entries = [...this.studio.entries];
-    this.queue.clear();
-    await this.studio.forgetAll();
-    notify(`Deleted ${entries.length} from this browser.`, {
+    const { studio, queue } = this;
+    this._forgetCleared();
+    await studio.saving;
+    const entries = [...studio.entries];
+    const { entryId } = studio;
+    const items = queue.clear();
+    const open = items.filter(({ state }) => state !== "done").length;
+    await studio.forgetAll();
+    const parts = [entries.length && count(entries.length, "painting"), open && count(open, "unpainted photograph")];
+    this._forgetCleared = notify(`Cleared ${parts.filter(Boolean).join(" and ")}.`, {
       action: "Bring back",
-      act: async () => { for (const entry of entries) await this.studio.keep(entry); },
+      act: async () => {
+        queue.restore(items);
+        for (const entry of entries) await studio.keep(entry);
+        if (entries.some(({ id, photoId }) => id === entryId && photoId === studio.photo?.id)) studio.entryId ??= entryId;
+        this.render();
+      },
+      stays: true,
     });
   }
 
@@ -170,6 +183,9 @@ export class Tray {
     notify(`Saved ${files.length} paintings in impasto.zip.`);
   }
 }
+
+/** A number of things: "1 painting", "2 paintings". @param {number} number @param {string} thing */
+const count = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
 /** @param {string} label @param {() => void} act @param {boolean} [always] */
 function cross(label, act, always = false) {

@@ -66,9 +66,11 @@ export function showWhere(where, host, choose) {
   };
   fold.addEventListener("click", () => open(!box.classList.contains("open")));
   close = () => open(false);
-  box.onfocusout = ({ relatedTarget }) => {
-    if (relatedTarget instanceof Node && !box.contains(relatedTarget)) close();
-  };
+  for (const part of /** @type {HTMLElement[]} */ ([fold, group])) {
+    part.addEventListener("focusout", ({ relatedTarget }) => {
+      if (relatedTarget instanceof Node && !box.contains(relatedTarget)) open(false);
+    });
+  }
   box.onkeydown = (event) => {
     if (event.key === "Escape" && box.classList.contains("open")) {
       event.preventDefault();
