@@ -314,6 +314,54 @@ def test_offer_to_bring_back_ends_with_the_next_painting(visit: Open) -> None:
     assert "Cleared" not in one.notices()
 
 
+def test_double_click_on_stop_only_stops(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("b.jpg", picture()))
+    one.page.wait_for_selector("#queue-zip")
+    one.page.evaluate("stub.milliseconds = 800")
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(4)])
+    one.page.wait_for_selector("#queue-stop")
+    one.page.wait_for_timeout(700)
+    box = one.page.locator("#queue-stop").bounding_box()
+    assert box
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    one.page.mouse.click(*middle)
+    one.page.wait_for_timeout(200)
+    kept = one.page.locator("#strip button.shot").count()
+    one.page.mouse.click(*middle)
+    one.page.wait_for_timeout(300)
+    assert one.page.locator("#strip button.shot").count() == kept
+    assert "stopped" in one.text("#queue-state")
+    assert "Saved" not in one.notices()
+    one.page.wait_for_timeout(600)
+    one.page.mouse.click(*middle)  # Go on is where Stop was
+    one.page.wait_for_selector("#queue-stop")
+
+
+def test_batch_is_painted_in_another_style(visit: Open) -> None:
+    one = visit().open()
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
+    one.says("3 photographs are painted.")
+    assert "Download these 3" in one.notices()
+    assert one.page.locator("#queue-again").is_hidden()
+    one.page.locator("#strip .cross").nth(1).click(force=True)
+    one.page.wait_for_selector("#queue-zip >> text=Download these 2")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    before = len(one.paints)
+    one.page.click("text=Paint all 3 in this style")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '3 of 3 painted'"
+    )
+    again = one.paints[before:]
+    assert [paint["styles"][0]["id"] for paint in again] == ["gallery:udnie"] * 3
+    assert one.page.locator("#queue-again").is_hidden()
+    with one.page.expect_download() as info:
+        one.page.click("#queue-zip")
+    with zipfile.ZipFile(info.value.path()) as archive:
+        assert sorted(archive.namelist()) == [f"photo{n}.udnie.jpg" for n in range(3)]
+
+
 def test_newest_choice_stops_the_one_before(visit: Open) -> None:
     one = visit().open()
     one.page.evaluate("stub.milliseconds = 600")

@@ -15,6 +15,8 @@ import { writeSettings, zip } from "../studio/metadata.js";
 /** @type {Record<string, string>} */
 const STATES = { waiting: "Waiting", painting: "Painting", failed: "Failed", stopped: "Stopped", done: "Done" };
 
+const SETTLE = 600; // milliseconds
+
 export class Tray {
   /**
    * @param {Studio} studio
@@ -32,9 +34,13 @@ export class Tray {
     studio.addEventListener("history", () => this.render());
     queue.addEventListener("change", () => this.render());
     queue.addEventListener("done", () =>
-      notify(`${queue.done.length} photographs are painted.`, { action: "Download all", act: () => { this.downloadAll().catch(complain); } }));
-    byId("queue-stop").addEventListener("click", () => { queue.stop(); speak("Stopped"); });
-    byId("queue-resume").addEventListener("click", () => queue.resume());
+      notify(`${queue.done.length} photographs are painted.`, {
+        action: `Download these ${this._painted.length}`, act: () => { this.downloadAll().catch(complain); },
+      }));
+    byId("queue-stop").addEventListener("click", () => { this._settle(); queue.stop(); speak("Stopped"); });
+    byId("queue-resume").addEventListener("click", () => { this._settle(); queue.resume(); });
+    byId("queue-again").addEventListener("click", () => { this._settle(); queue.again(); });
+    studio.addEventListener("settings", () => this._showState());
     byId("queue-zip").addEventListener("click", () => this.downloadAll().catch(complain));
     byId("tray-clear").addEventListener("click", () => this._clear());
     setInterval(() => this.queue.left && this._showState(), 1000);
@@ -82,10 +88,47 @@ export class Tray {
     const text = parts.join(" · ");
     const box = byId("queue-state");
     if (box.textContent !== text) box.textContent = text;
+    if (queue.left === 0 && !byId("queue-stop").hidden) this._settle();
+    const hadFocus = document.activeElement?.closest("#queue-stop");
     byId("queue-stop").hidden = queue.left === 0;
     byId("queue-resume").hidden = queue.left > 0 || stopped + failed === 0;
-    byId("queue-zip").hidden = done < 2;
+    if (hadFocus && queue.left === 0) byId("queue-resume").focus();
     byId("tray-clear").hidden = queue.left > 0;
+    this._showOffers();
+  }
+
+  /** What can be done with the photographs that the queue painted. */
+  _showOffers() {
+    const { queue } = this;
+    const number = this._painted.length;
+    const zipped = byId("queue-zip"), again = byId("queue-again");
+    zipped.hidden = number < 2;
+    if (zipped.dataset.number !== String(number)) {
+      zipped.dataset.number = String(number);
+      zipped.setAttribute("aria-label", `Download these ${number}`);
+      zipped.replaceChildren(icon("download"), h("span", {}, h("span", { class: "long" }, "Download these "), String(number)));
+    }
+    const all = queue.done.length;
+    again.hidden = queue.left > 0 || all < 2 || !queue.hasOtherStyle;
+    if (again.dataset.number !== String(all)) {
+      again.dataset.number = String(all);
+      again.setAttribute("aria-label", `Paint all ${all} in this style`);
+      again.replaceChildren(`Paint all ${all}`, h("span", { class: "long" }, " in this style"));
+    }
+  }
+
+  /** Take no click for a moment: buttons move, and the second click of two would hit another one. */
+  _settle() {
+    const { classList } = byId("tray-actions");
+    classList.add("settling");
+    clearTimeout(this._settling);
+    this._settling = setTimeout(() => classList.remove("settling"), SETTLE);
+  }
+
+  /** Paintings of the queue that are still in the history. */
+  get _painted() {
+    const ids = new Set(this.queue.done.map(({ entryId }) => entryId));
+    return this.studio.entries.filter(({ id }) => ids.has(id));
   }
 
   /** @param {QueueItem} item */
@@ -168,11 +211,9 @@ export class Tray {
 
   /** All that the queue painted, as one ZIP file. */
   async downloadAll() {
-    const ids = new Set(this.queue.done.map(({ entryId }) => entryId));
-    const entries = this.studio.entries.filter(({ id }) => ids.has(id));
     const names = new Set();
     const files = [];
-    for (const entry of entries) {
+    for (const entry of this._painted) {
       const wanted = readableName(this.studio, entry);
       let name = `${wanted}.jpg`;
       for (let n = 2; names.has(name); n++) name = `${wanted}-${n}.jpg`;
