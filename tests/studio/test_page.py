@@ -307,8 +307,11 @@ def test_cleared_queue_is_brought_back(visit: Open) -> None:
 def test_offer_to_bring_back_ends_with_the_next_painting(visit: Open) -> None:
     one = visit().open()
     one.painted()
+    one.pick(("a.jpg", picture()), ("b.jpg", picture()))
+    one.says("2 photographs are painted.")
     one.page.click("#tray-clear")
-    one.says("Cleared 1 painting.")
+    one.says("Cleared 3 paintings.")
+    assert "Download these" not in one.notices()  # they are gone
     one.page.click('[data-id="gallery:udnie"]')
     one.painted()
     assert "Cleared" not in one.notices()
@@ -491,6 +494,114 @@ def test_other_server_is_named(visit: Open, host: str) -> None:
     assert one.text('[data-value="server"]') == f"On {host}"
     one.page.click("#help")
     assert f"Photographs are sent to {host}" in one.text("#help-private")
+
+
+def test_recording_that_is_shown_is_outlined(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#tab-webcam")
+    one.page.click("#cam-start")
+    one.page.wait_for_function("Number(document.querySelector('.live canvas').dataset.frames) > 5")
+    assert one.text("#cam-stop") == "Stop webcam"
+    one.page.click("#cam-record")
+    one.page.wait_for_timeout(1200)
+    one.page.click("#cam-record")
+    one.page.click("#strip li:first-child .shot:has(.clip)")
+    one.page.wait_for_selector("#strip li:first-child [aria-current]")
+    assert one.page.locator("#strip [aria-current]").count() == 1
+    one.page.click("#tab-photo")
+    one.page.wait_for_selector("#strip li:nth-child(2) [aria-current]")
+    assert one.page.locator("#strip [aria-current]").count() == 1
+
+
+def test_message_on_painting_first_ends_with_the_download(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 1000")
+    one.page.click('[data-id="gallery:udnie"]')
+    with one.page.expect_download():
+        one.page.click("#download")
+        one.says("Painting the full size first")
+    assert one.notices() == ""
+
+
+def test_picture_is_offered_as_a_style_in_plain_words(visit: Open) -> None:
+    one = visit().open()
+    assert one.text("#add-style") == "Style from a picture"
+    one.page.fill("#search", "nothing like this")
+    assert "choose “Style from a picture”" in one.text("#nothing")
+
+
+def test_weak_strength_is_told_beside_the_painting(visit: Open) -> None:
+    one = visit().open()
+    assert "strength" not in one.text("#plate-detail")
+    one.page.fill("#strength", "60")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    assert "strength 60 %" in one.text("#plate-detail")
+
+
+def test_mask_is_left_by_one_button_called_done(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#mask")
+    assert one.page.get_by_role("button", name="Done").count() == 1
+    one.page.click("#mask")
+    assert one.page.locator("#masktools").is_hidden()
+
+
+def test_caption_uses_the_room_beside_a_square_photograph(visit: Open) -> None:
+    one = visit(size=(1440, 900)).open()
+    one.pick(("square.jpg", picture(300, 300)))
+    one.page.click('[data-id="gallery:great-wave"]')
+    one.painted()
+    assert one.page.evaluate(
+        "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)"
+        "(document.querySelector('#plate-title'))"
+    )
+    left = one.page.evaluate("document.querySelector('#caption').getBoundingClientRect().left")
+    one.page.evaluate("document.querySelector('#plate-detail').textContent = 'words '.repeat(99)")
+    assert left == one.page.evaluate(
+        "document.querySelector('#caption').getBoundingClientRect().left"
+    )
+
+
+def test_no_line_is_drawn_at_the_edge(visit: Open) -> None:
+    one = visit().open()
+    line = "getComputedStyle(document.querySelector('.divider'), '::before').display"
+    assert one.page.evaluate(line) == "none"
+    one.page.focus("#compare")
+    one.page.keyboard.press("ArrowRight")
+    assert one.page.evaluate(line) != "none"
+    one.page.keyboard.press("End")
+    assert one.page.evaluate(line) == "none"
+
+
+def test_tiles_are_told_apart_and_have_their_room_at_once(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 1500")
+    one.pick(*[(f"photo{n}.jpg", picture(90, 60, n)) for n in range(3)])
+    one.page.wait_for_selector("#strip .waiting img")
+    covered = one.page.evaluate("""() => {
+        const shot = document.querySelector("#strip .waiting");
+        return shot.querySelector(".word").offsetHeight / shot.offsetHeight;
+    }""")
+    assert covered < 0.4
+    assert (
+        one.page.evaluate("getComputedStyle(document.querySelector('#strip .waiting img')).opacity")
+        == "1"
+    )
+    one.page.evaluate("stub.milliseconds = 0")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '3 of 3 painted'"
+    )
+    widths = one.page.evaluate("""() => {
+        const shots = [...document.querySelectorAll("#strip .shot")];
+        return shots.map((shot) => {
+            const before = shot.offsetWidth;
+            shot.querySelector("img").removeAttribute("src"); // as before it is read
+            return [before, shot.offsetWidth];
+        });
+    }""")
+    assert len(widths) == 4
+    assert [before for before, _ in widths] == [after for _, after in widths]
 
 
 def test_webcam_is_never_said_to_be_painted_on_a_server(visit: Open) -> None:

@@ -124,6 +124,19 @@ def test_phone_has_a_sheet(visit: Open) -> None:
     assert one.text("#plate-title") == "The Scream"
 
 
+def test_tap_on_a_small_tile_shows_it(visit: Open) -> None:
+    one = visit(size=(390, 844), has_touch=True, is_mobile=True).open()
+    one.pick(*[(f"photo{n}.jpg", picture(60, 90, n)) for n in range(3)])
+    one.says("3 photographs are painted.")
+    shots = one.page.locator("#strip .shot")
+    for shot in (1, 2, 2):  # the last one shows its cross already
+        box = shots.nth(shot).bounding_box()
+        assert box
+        one.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        one.page.wait_for_selector(f"#strip li:nth-child({shot + 1}) [aria-current]")
+    assert shots.count() == 4
+
+
 def test_touch_moves_the_slider(visit: Open) -> None:
     one = visit(size=(390, 844), has_touch=True, is_mobile=True).open()
     box = one.page.locator("#frame").bounding_box()

@@ -43,6 +43,7 @@ class Page {
       onVideo: (entry) => { this.openTab("video"); this.video.show(entry); },
       samples: SAMPLES,
     });
+    this.video.onShow = (id) => this.tray.showClip(id);
     this.intake = new Intake(this.studio, this.queue, {
       showPhoto: () => this.openTab("photo"),
       openClip: (file) => this.openClip(file),
@@ -235,16 +236,17 @@ class Page {
     const { photo, full } = studio;
     const who = styles.length === 1 ? styles[0].detail : "a mix";
     const { width, height } = full ?? photo ?? { width: 0, height: 0 };
+    const strength = studio.settings.strength < 1 ? `strength ${Math.round(100 * studio.settings.strength)} %` : "";
     const size = width ? `${width}\u00a0×\u00a0${height}` : "";
     const state = this.loading !== null && !studio.busy
       ? `Getting ready to paint… ${this.loading} %`
       : this.stage.busyWords || size;
-    byId("plate-detail").textContent = [who, state].filter(Boolean).join(" · ");
+    byId("plate-detail").textContent = [who, strength, state].filter(Boolean).join(" · ");
     byId("after").setAttribute("aria-label", `${photo?.name ?? "The photograph"} painted in the style of ${styles.map(({ title }) => title).join(" and ")}`);
   }
 
   showMaskButton() {
-    const text = this.stage.masking ? "Done" : this.studio.mask ? "Change the mask" : "Paint only a part";
+    const text = this.stage.masking ? "Leave the mask" : this.studio.mask ? "Change the mask" : "Paint only a part";
     const label = byId("mask").querySelector("span");
     if (label) label.textContent = text;
   }
@@ -299,6 +301,7 @@ class Page {
     document.body.dataset.tab = name;
     for (const one of ["photo", "webcam", "video"]) byId(`easel-${one}`).hidden = one !== name;
     if (name !== "webcam") this.webcam.stop();
+    if (name !== "video") this.tray.showClip(null);
     this.showPlace();
     if (name === "photo") this.stage.layout();
   }

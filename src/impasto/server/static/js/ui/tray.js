@@ -3,6 +3,7 @@
 import { readableName } from "./output.js";
 import { byId, h, icon, saveFile, urlOf, words } from "./dom.js";
 import { complain, notify, speak } from "./notices.js";
+import { sizeOf } from "../studio/canvas.js";
 import { writeSettings, zip } from "../studio/metadata.js";
 
 /** @typedef {import("../studio/studio.js").Studio} Studio */
@@ -28,15 +29,20 @@ export class Tray {
     this.studio = studio;
     this.queue = queue;
     this.onVideo = onVideo;
+    /** The clip that is shown. @type {string|null} */
+    this._clip = null;
+    this._closeDone = () => {};
     /** Take the offer to bring back away. */
     this._forgetCleared = () => {};
     studio.addEventListener("kept", () => this._forgetCleared());
     studio.addEventListener("history", () => this.render());
     queue.addEventListener("change", () => this.render());
-    queue.addEventListener("done", () =>
-      notify(`${queue.done.length} photographs are painted.`, {
+    queue.addEventListener("done", () => {
+      this._closeDone = notify(`${queue.done.length} photographs are painted.`, {
         action: `Download these ${this._painted.length}`, act: () => { this.downloadAll().catch(complain); },
-      }));
+      });
+    });
+    queue.addEventListener("change", () => { if (queue.left || !queue.items.length) this._closeDone(); });
     byId("queue-stop").addEventListener("click", () => { this._settle(); queue.stop(); speak("Stopped"); });
     byId("queue-resume").addEventListener("click", () => { this._settle(); queue.resume(); });
     byId("queue-again").addEventListener("click", () => { this._settle(); queue.again(); });
@@ -113,7 +119,7 @@ export class Tray {
     if (again.dataset.number !== String(all)) {
       again.dataset.number = String(all);
       again.setAttribute("aria-label", `Paint all ${all} in this style`);
-      again.replaceChildren(`Paint all ${all}`, h("span", { class: "long" }, " in this style"));
+      again.replaceChildren(h("span", {}, `Paint all ${all}`, h("span", { class: "long" }, " in this style")));
     }
   }
 
@@ -134,7 +140,7 @@ export class Tray {
   /** @param {QueueItem} item */
   _queued(item) {
     const share = item.state === "painting" ? item.progress : 0;
-    const image = item.thumb ? h("img", { src: urlOf(item.thumb), alt: "" }) : null;
+    const image = item.thumb ? thumb(item.thumb) : null;
     const box = h(
       "div",
       { class: `shot ${item.state}`, tabindex: "0", title: item.error || item.name, role: "group",
@@ -148,13 +154,13 @@ export class Tray {
 
   /** @param {Entry} entry */
   _shot(entry) {
-    const current = entry.id === this.studio.entryId;
+    const current = entry.id === (this._clip ?? this.studio.entryId);
     const title = readableName(this.studio, entry);
     const button = h(
       "button",
       { class: "shot", "aria-current": current ? "true" : null, "aria-label": `Show ${title}`, title, on: { click: () => this._show(entry) } },
-      h("img", { src: urlOf(entry.thumb), alt: "" }),
-      entry.kind === "video" && h("span", { class: "word", style: { background: "none", color: "#fff" } }, icon("video")),
+      thumb(entry.thumb),
+      entry.kind === "video" && h("span", { class: "clip" }, icon("video")),
     );
     return h("li", { "data-id": entry.id }, button, cross(`Delete ${title}`, () => this._forget(entry)));
   }
@@ -179,6 +185,12 @@ export class Tray {
   _show(entry) {
     if (entry.kind === "video") this.onVideo(entry);
     else this.studio.show(entry).catch(complain);
+  }
+
+  /** Outline a clip, in place of the painting. @param {string|null} id */
+  showClip(id) {
+    this._clip = id;
+    this.render();
   }
 
   /** @param {Entry} entry */
@@ -223,6 +235,12 @@ export class Tray {
     saveFile(await zip(files), "impasto.zip");
     notify(`Saved ${files.length} paintings in impasto.zip.`);
   }
+}
+
+/** A picture whose room is there before it is read. @param {Blob} picture */
+function thumb(picture) {
+  const { width, height } = sizeOf(picture) ?? {};
+  return h("img", { src: urlOf(picture), alt: "", width, height, decoding: "sync" });
 }
 
 /** A number of things: "1 painting", "2 paintings". @param {number} number @param {string} thing */
