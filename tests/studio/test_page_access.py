@@ -137,6 +137,22 @@ def test_tap_on_a_small_tile_shows_it(visit: Open) -> None:
     assert shots.count() == 4
 
 
+@pytest.mark.parametrize("width", [360, 844, 1010, 1280, 1440])
+def test_words_of_the_search_are_not_cut(visit: Open, width: int) -> None:
+    page = visit(size=(width, 390 if width == 844 else 760)).open().page
+    needed, room = page.evaluate("""() => {
+        const input = document.getElementById("search");
+        const style = getComputedStyle(input);
+        const words = document.createElement("span");
+        Object.assign(words.style, {font: style.font, position: "fixed", whiteSpace: "nowrap"});
+        words.textContent = input.placeholder;
+        document.body.append(words);
+        const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        return [words.offsetWidth, input.clientWidth - padding];
+    }""")
+    assert needed <= room
+
+
 def test_touch_moves_the_slider(visit: Open) -> None:
     one = visit(size=(390, 844), has_touch=True, is_mobile=True).open()
     box = one.page.locator("#frame").bounding_box()
