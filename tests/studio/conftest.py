@@ -45,6 +45,17 @@ ISOLATION = {
 STUB = Path(__file__).parent / "stub_painter.js"
 TIMEOUT = 20_000  # milliseconds
 START_SECONDS = 180
+# a server that paints as the stub does, in place of js/painters/server.js
+STUB_SERVER = """
+import { createBrowserPainter } from "./browser.js";
+export async function findServerPainter() {
+  const painter = createBrowserPainter();
+  const info = await painter.info();
+  const features = { video: true, train: true, optimize: true };
+  const served = { ...info, where: "server", name: "HOST", features };
+  return Object.assign(painter, { where: "server", authorized: true, info: async () => served });
+}
+"""
 # nothing is painted, and all that was painted is kept
 DONE = "document.querySelector('#thread').hidden && !document.body.dataset.saving"
 
@@ -175,6 +186,16 @@ class Visit:
         """Open the page, and wait until it can paint and nothing is in work."""
         self.page.goto(self.url + query)
         return self.rest()
+
+    def serve(self, host: str = "127.0.0.1") -> "Visit":
+        """Let the stub paint as a server on a host, as where `impasto serve` serves the page."""
+        self.page.route(
+            "**/js/painters/server.js",
+            lambda route: route.fulfill(
+                content_type="text/javascript", body=STUB_SERVER.replace("HOST", host)
+            ),
+        )
+        return self
 
     def rest(self, timeout: float = TIMEOUT) -> "Visit":
         """Wait until nothing is painted."""

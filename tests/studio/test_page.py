@@ -272,6 +272,99 @@ def test_one_is_taken_out_and_all_are_stopped(visit: Open) -> None:
     )
 
 
+def test_cleared_queue_is_brought_back(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("broken.jpg", b"no picture"))
+    one.page.wait_for_selector("#strip .failed")
+    one.page.evaluate("stub.milliseconds = 1000")
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
+    one.page.wait_for_selector("#strip .painting")
+    one.page.click("#queue-stop")
+    tiles = one.page.locator("#strip li:not(.try)")
+    count = tiles.count()
+    paintings = one.page.locator("#strip button.shot").count()
+    state = one.text("#queue-state")
+    one.page.click("#tray-clear")
+    one.says(f"Cleared {paintings} paintings and 4 unpainted photographs.")
+    assert not one.page.locator("#tray").is_visible()
+    # the offer outlasts Help, Escape and the pointer
+    one.page.click("#help")
+    one.page.keyboard.press("Escape")
+    one.page.hover("#notices >> text=Cleared")
+    one.page.mouse.move(5, 400)
+    one.page.wait_for_timeout(3300)
+    one.page.click("text=Bring back")
+    one.page.wait_for_selector("#strip [aria-current]")
+    assert tiles.count() == count
+    assert one.text("#queue-state") == state
+    one.page.evaluate("stub.milliseconds = 0")
+    one.page.click("#queue-resume")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '4 of 5 painted · 1 failed'"
+    )
+
+
+def test_offer_to_bring_back_ends_with_the_next_painting(visit: Open) -> None:
+    one = visit().open()
+    one.painted()
+    one.pick(("a.jpg", picture()), ("b.jpg", picture()))
+    one.says("2 photographs are painted.")
+    one.page.click("#tray-clear")
+    one.says("Cleared 3 paintings.")
+    assert "Download these" not in one.notices()  # they are gone
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    assert "Cleared" not in one.notices()
+
+
+def test_double_click_on_stop_only_stops(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("b.jpg", picture()))
+    one.page.wait_for_selector("#queue-zip")
+    one.page.evaluate("stub.milliseconds = 800")
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(4)])
+    one.page.wait_for_selector("#queue-stop")
+    one.page.wait_for_timeout(700)
+    box = one.page.locator("#queue-stop").bounding_box()
+    assert box
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    one.page.mouse.click(*middle)
+    one.page.wait_for_timeout(200)
+    kept = one.page.locator("#strip button.shot").count()
+    one.page.mouse.click(*middle)
+    one.page.wait_for_timeout(300)
+    assert one.page.locator("#strip button.shot").count() == kept
+    assert "stopped" in one.text("#queue-state")
+    assert "Saved" not in one.notices()
+    one.page.wait_for_timeout(600)
+    one.page.mouse.click(*middle)  # Go on is where Stop was
+    one.page.wait_for_selector("#queue-stop")
+
+
+def test_batch_is_painted_in_another_style(visit: Open) -> None:
+    one = visit().open()
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
+    one.says("3 photographs are painted.")
+    assert "Download these 3" in one.notices()
+    assert one.page.locator("#queue-again").is_hidden()
+    one.page.locator("#strip .cross").nth(1).click(force=True)
+    one.page.wait_for_selector("#queue-zip >> text=Download these 2")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    before = len(one.paints)
+    one.page.click("text=Paint all 3 in this style")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '3 of 3 painted'"
+    )
+    again = one.paints[before:]
+    assert [paint["styles"][0]["id"] for paint in again] == ["gallery:udnie"] * 3
+    assert one.page.locator("#queue-again").is_hidden()
+    with one.page.expect_download() as info:
+        one.page.click("#queue-zip")
+    with zipfile.ZipFile(info.value.path()) as archive:
+        assert sorted(archive.namelist()) == [f"photo{n}.udnie.jpg" for n in range(3)]
+
+
 def test_newest_choice_stops_the_one_before(visit: Open) -> None:
     one = visit().open()
     one.page.evaluate("stub.milliseconds = 600")
@@ -305,7 +398,7 @@ def test_reload_keeps_the_history(visit: Open) -> None:
     assert one.paints == []  # shown as it was kept, not painted again
     shots.last.click()
     one.page.wait_for_function(
-        "document.querySelector('#plate-title').textContent.includes('Wave')"
+        "document.querySelector('#plate-title').textContent.includes('Temeraire')"
     )
     one.page.locator("#strip .cross").first.click()
     one.says("Deleted from this browser")
@@ -383,6 +476,141 @@ def test_video_without_a_server_is_explained(visit: Open) -> None:
     one = visit().open()
     one.drop(("clip.mp4", b"\0" * 100))
     one.says("Cannot paint a video in the browser: a server does")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "impasto.localhost"])
+def test_server_of_this_computer_is_called_so(visit: Open, host: str) -> None:
+    one = visit().serve(host).open()
+    assert one.text('[data-value="server"]') == "On this computer's server"
+    assert host not in one.text(".bar")
+    one.page.click("#help")
+    assert "They do not leave it" in one.text("#help-private")
+    assert "sent" not in one.text("#help-private")
+
+
+@pytest.mark.parametrize("host", ["studio.example.org", "127.0.0.1.example.org", "192.168.0.7"])
+def test_other_server_is_named(visit: Open, host: str) -> None:
+    one = visit().serve(host).open()
+    assert one.text('[data-value="server"]') == f"On {host}"
+    one.page.click("#help")
+    assert f"Photographs are sent to {host}" in one.text("#help-private")
+
+
+def test_recording_that_is_shown_is_outlined(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#tab-webcam")
+    one.page.click("#cam-start")
+    one.page.wait_for_function("Number(document.querySelector('.live canvas').dataset.frames) > 5")
+    assert one.text("#cam-stop") == "Stop webcam"
+    one.page.click("#cam-record")
+    one.page.wait_for_timeout(1200)
+    one.page.click("#cam-record")
+    one.page.click("#strip li:first-child .shot:has(.clip)")
+    one.page.wait_for_selector("#strip li:first-child [aria-current]")
+    assert one.page.locator("#strip [aria-current]").count() == 1
+    one.page.click("#tab-photo")
+    one.page.wait_for_selector("#strip li:nth-child(2) [aria-current]")
+    assert one.page.locator("#strip [aria-current]").count() == 1
+
+
+def test_message_on_painting_first_ends_with_the_download(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 1000")
+    one.page.click('[data-id="gallery:udnie"]')
+    with one.page.expect_download():
+        one.page.click("#download")
+        one.says("Painting the full size first")
+    assert one.notices() == ""
+
+
+def test_picture_is_offered_as_a_style_in_plain_words(visit: Open) -> None:
+    one = visit().open()
+    assert one.text("#add-style") == "Style from a picture"
+    one.page.fill("#search", "nothing like this")
+    assert "choose “Style from a picture”" in one.text("#nothing")
+
+
+def test_weak_strength_is_told_beside_the_painting(visit: Open) -> None:
+    one = visit().open()
+    assert "strength" not in one.text("#plate-detail")
+    one.page.fill("#strength", "60")
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    assert "strength 60 %" in one.text("#plate-detail")
+
+
+def test_mask_is_left_by_one_button_called_done(visit: Open) -> None:
+    one = visit().open()
+    one.page.click("#mask")
+    assert one.page.get_by_role("button", name="Done").count() == 1
+    one.page.click("#mask")
+    assert one.page.locator("#masktools").is_hidden()
+
+
+def test_caption_uses_the_room_beside_a_square_photograph(visit: Open) -> None:
+    one = visit(size=(1440, 900)).open()
+    one.pick(("square.jpg", picture(300, 300)))
+    one.page.click('[data-id="gallery:great-wave"]')
+    one.painted()
+    assert one.page.evaluate(
+        "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)"
+        "(document.querySelector('#plate-title'))"
+    )
+    left = one.page.evaluate("document.querySelector('#caption').getBoundingClientRect().left")
+    one.page.evaluate("document.querySelector('#plate-detail').textContent = 'words '.repeat(99)")
+    assert left == one.page.evaluate(
+        "document.querySelector('#caption').getBoundingClientRect().left"
+    )
+
+
+def test_no_line_is_drawn_at_the_edge(visit: Open) -> None:
+    one = visit().open()
+    line = "getComputedStyle(document.querySelector('.divider'), '::before').display"
+    assert one.page.evaluate(line) == "none"
+    one.page.focus("#compare")
+    one.page.keyboard.press("ArrowRight")
+    assert one.page.evaluate(line) != "none"
+    one.page.keyboard.press("End")
+    assert one.page.evaluate(line) == "none"
+
+
+def test_tiles_are_told_apart_and_have_their_room_at_once(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate("stub.milliseconds = 1500")
+    one.pick(*[(f"photo{n}.jpg", picture(90, 60, n)) for n in range(3)])
+    one.page.wait_for_selector("#strip .waiting img")
+    covered = one.page.evaluate("""() => {
+        const shot = document.querySelector("#strip .waiting");
+        return shot.querySelector(".word").offsetHeight / shot.offsetHeight;
+    }""")
+    assert covered < 0.4
+    assert (
+        one.page.evaluate("getComputedStyle(document.querySelector('#strip .waiting img')).opacity")
+        == "1"
+    )
+    one.page.evaluate("stub.milliseconds = 0")
+    one.page.wait_for_function(
+        "document.querySelector('#queue-state').textContent === '3 of 3 painted'"
+    )
+    widths = one.page.evaluate("""() => {
+        const shots = [...document.querySelectorAll("#strip .shot")];
+        return shots.map((shot) => {
+            const before = shot.offsetWidth;
+            shot.querySelector("img").removeAttribute("src"); // as before it is read
+            return [before, shot.offsetWidth];
+        });
+    }""")
+    assert len(widths) == 4
+    assert [before for before, _ in widths] == [after for _, after in widths]
+
+
+def test_webcam_is_never_said_to_be_painted_on_a_server(visit: Open) -> None:
+    one = visit().serve().open()
+    one.page.click("#tab-webcam")
+    assert one.text("#where") == "On this device"
+    assert one.page.locator("#where button").count() == 0
+    one.page.click("#tab-photo")
+    assert one.page.get_attribute('[data-value="server"]', "aria-checked") == "true"
 
 
 def test_no_request_leaves_the_machine(visit: Open) -> None:

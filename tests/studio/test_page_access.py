@@ -62,6 +62,51 @@ def test_nothing_scrolls_sideways(visit: Open, width: int) -> None:
     assert one.page.evaluate(FITS)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "studio.example.org"])
+@pytest.mark.parametrize("width", [320, 360, 390, 430, 768])
+def test_header_of_a_server_fits(visit: Open, width: int, host: str) -> None:
+    one = visit(size=(width, 740), has_touch=True, is_mobile=True).serve(host).open()
+    for where in ("server", "device"):
+        assert one.page.evaluate(FITS)
+        assert one.page.evaluate("innerWidth") == width
+        right = 0.0
+        for name in ("tab-photo", "tab-webcam", "tab-video", "where", "open"):
+            box = one.page.locator(f"#{name}").bounding_box()
+            assert box
+            assert right <= box["x"]
+            right = box["x"] + box["width"]
+        assert right <= width
+        one.page.tap("#where-fold")
+        assert one.page.locator("#where [aria-checked=true]").get_attribute("data-value") == where
+        menu = one.page.locator("#where-choice").bounding_box()
+        assert menu
+        assert menu["x"] >= 0
+        assert menu["x"] + menu["width"] <= width
+        one.page.tap('[data-value="device"]')
+        one.page.wait_for_selector('body[data-ready="device"]')
+        one.rest()
+
+
+def test_place_of_painting_is_told_and_changed_by_the_keyboard(visit: Open) -> None:
+    one = visit(size=(390, 844), has_touch=True, is_mobile=True).serve().open()
+    fold = one.page.locator("#where-fold")
+    assert fold.get_attribute("aria-label") == ("Where painting happens: On this computer's server")
+    fold.focus()
+    one.page.keyboard.press("Enter")
+    assert fold.get_attribute("aria-expanded") == "true"
+    one.page.keyboard.press("Tab")
+    one.page.keyboard.press("ArrowLeft")
+    one.page.wait_for_selector('body[data-ready="device"]')
+    assert one.page.evaluate("document.activeElement.id") == "where-fold"
+    one.page.keyboard.press("Enter")
+    one.page.keyboard.press("Escape")
+    assert fold.get_attribute("aria-expanded") == "false"
+    one.page.keyboard.press("Enter")
+    for _ in range(2):
+        one.page.keyboard.press("Tab")
+    assert not one.page.locator("#where-choice").is_visible()
+
+
 def test_phone_has_a_sheet(visit: Open) -> None:
     one = visit(size=(390, 844), has_touch=True, is_mobile=True).open()
     panel = one.page.locator("#panel")
@@ -77,6 +122,35 @@ def test_phone_has_a_sheet(visit: Open) -> None:
     one.page.tap("#ptab-styles")
     one.page.tap('[data-id="gallery:the-scream"]')
     assert one.text("#plate-title") == "The Scream"
+
+
+def test_tap_on_a_small_tile_shows_it(visit: Open) -> None:
+    one = visit(size=(390, 844), has_touch=True, is_mobile=True).open()
+    one.pick(*[(f"photo{n}.jpg", picture(60, 90, n)) for n in range(3)])
+    one.says("3 photographs are painted.")
+    shots = one.page.locator("#strip .shot")
+    for shot in (1, 2, 2):  # the last one shows its cross already
+        box = shots.nth(shot).bounding_box()
+        assert box
+        one.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        one.page.wait_for_selector(f"#strip li:nth-child({shot + 1}) [aria-current]")
+    assert shots.count() == 4
+
+
+@pytest.mark.parametrize("width", [360, 844, 1010, 1280, 1440])
+def test_words_of_the_search_are_not_cut(visit: Open, width: int) -> None:
+    page = visit(size=(width, 390 if width == 844 else 760)).open().page
+    needed, room = page.evaluate("""() => {
+        const input = document.getElementById("search");
+        const style = getComputedStyle(input);
+        const words = document.createElement("span");
+        Object.assign(words.style, {font: style.font, position: "fixed", whiteSpace: "nowrap"});
+        words.textContent = input.placeholder;
+        document.body.append(words);
+        const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        return [words.offsetWidth, input.clientWidth - padding];
+    }""")
+    assert needed <= room
 
 
 def test_touch_moves_the_slider(visit: Open) -> None:

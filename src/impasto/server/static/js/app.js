@@ -18,7 +18,7 @@ import { bindTabs, select } from "./ui/tabs.js";
 import { learnDialog, optimizeDialog, VideoTab } from "./ui/tasks.js";
 import { Tray } from "./ui/tray.js";
 import { Webcam } from "./ui/webcam.js";
-import { showWhere } from "./ui/where.js";
+import { isLocal, serverName, showWhere } from "./ui/where.js";
 
 /** @typedef {import("./painters/painter.js").Painter} Painter */
 /** @typedef {import("./painters/painter.js").PainterInfo} PainterInfo */
@@ -43,6 +43,7 @@ class Page {
       onVideo: (entry) => { this.openTab("video"); this.video.show(entry); },
       samples: SAMPLES,
     });
+    this.video.onShow = (id) => this.tray.showClip(id);
     this.intake = new Intake(this.studio, this.queue, {
       showPhoto: () => this.openTab("photo"),
       openClip: (file) => this.openClip(file),
@@ -57,6 +58,8 @@ class Page {
     this.server = null;
     /** @type {PainterInfo|null} */
     this.serverInfo = null;
+    /** @type {"device"|"server"} */
+    this.where = "device";
     /** @type {Promise<void>|undefined} */
     this._ready = undefined;
     /** Percent of the engine that is loaded, while it loads. @type {number|null} */
@@ -104,14 +107,8 @@ class Page {
   /** @param {"device"|"server"} where */
   async paintWhere(where) {
     const painter = where === "server" && this.server ? this.server : this.device;
-    const host = this.serverInfo?.name ?? null;
-    showWhere(where, host, (chosen) => {
-      localStorage.setItem("impasto.where", chosen);
-      this.paintWhere(chosen).catch(complain);
-    });
-    byId("help-private").textContent = where === "server"
-      ? `Photographs are sent to ${host} and painted there. To keep them here, choose “On this device”.`
-      : "Photographs are painted on this device. Nothing is uploaded.";
+    this.where = where;
+    this.showPlace();
     this.studio.stop();
     this.studio.painter = null;
     try {
@@ -128,6 +125,19 @@ class Page {
     } catch (error) {
       complain(error);
     }
+  }
+
+  /** Say where painting happens; the webcam is painted on this device, whatever was chosen. */
+  showPlace() {
+    const isWebcam = document.body.dataset.tab === "webcam";
+    const host = this.serverInfo?.name ?? "";
+    showWhere(isWebcam ? "device" : this.where, isWebcam ? null : host || null, (chosen) => {
+      localStorage.setItem("impasto.where", chosen);
+      this.paintWhere(chosen).catch(complain);
+    });
+    byId("help-private").textContent = this.where === "device" ? "Photographs are painted on this device. Nothing is uploaded."
+      : isLocal(host) ? "Photographs are painted by the impasto server on this computer. They do not leave it."
+      : `Photographs are sent to ${host} and painted there. To keep them here, choose “On this device”.`;
   }
 
   /** Load the engine of this device, once; says how far it is. */
@@ -226,16 +236,17 @@ class Page {
     const { photo, full } = studio;
     const who = styles.length === 1 ? styles[0].detail : "a mix";
     const { width, height } = full ?? photo ?? { width: 0, height: 0 };
+    const strength = studio.settings.strength < 1 ? `strength ${Math.round(100 * studio.settings.strength)} %` : "";
     const size = width ? `${width}\u00a0×\u00a0${height}` : "";
     const state = this.loading !== null && !studio.busy
       ? `Getting ready to paint… ${this.loading} %`
       : this.stage.busyWords || size;
-    byId("plate-detail").textContent = [who, state].filter(Boolean).join(" · ");
+    byId("plate-detail").textContent = [who, strength, state].filter(Boolean).join(" · ");
     byId("after").setAttribute("aria-label", `${photo?.name ?? "The photograph"} painted in the style of ${styles.map(({ title }) => title).join(" and ")}`);
   }
 
   showMaskButton() {
-    const text = this.stage.masking ? "Done" : this.studio.mask ? "Change the mask" : "Paint only a part";
+    const text = this.stage.masking ? "Leave the mask" : this.studio.mask ? "Change the mask" : "Paint only a part";
     const label = byId("mask").querySelector("span");
     if (label) label.textContent = text;
   }
@@ -290,6 +301,8 @@ class Page {
     document.body.dataset.tab = name;
     for (const one of ["photo", "webcam", "video"]) byId(`easel-${one}`).hidden = one !== name;
     if (name !== "webcam") this.webcam.stop();
+    if (name !== "video") this.tray.showClip(null);
+    this.showPlace();
     if (name === "photo") this.stage.layout();
   }
 
@@ -300,7 +313,7 @@ class Page {
       return;
     }
     if (this.studio.painter !== this.server) {
-      notify(`Videos are painted on ${this.serverInfo.name}, not on this device.`, {
+      notify(`Videos are painted on ${serverName(this.serverInfo.name)}, not in the browser.`, {
         action: "Send it there",
         act: () => { this.openTab("video"); this.video.open(file); },
       });

@@ -108,6 +108,12 @@ export function encode(canvas, type, quality) {
   });
 }
 
+/** @type {WeakMap<Blob, {width: number, height: number}>} */
+const sizes = new WeakMap();
+
+/** The size of a thumbnail that was made here. @param {Blob} thumb */
+export const sizeOf = (thumb) => sizes.get(thumb);
+
 /**
  * A small picture of a picture, for lists.
  * @param {CanvasImageSource & {width: number, height: number}} source
@@ -115,5 +121,7 @@ export function encode(canvas, type, quality) {
  */
 export async function thumbnail(source, longest = 240) {
   const { width, height } = fit(source.width, source.height, longest);
-  return encode(drawn(source, width, height), "image/jpeg", 0.85);
+  const blob = await encode(drawn(source, width, height), "image/jpeg", 0.85);
+  sizes.set(blob, { width, height });
+  return blob;
 }

@@ -17,6 +17,7 @@ import { strokeOf, targetSide } from "./studio.js";
  * @property {number} progress  0..1
  * @property {string} error
  * @property {Blob|null} thumb
+ * @property {string} photoId  The same for all paintings of one photograph.
  * @property {string|null} entryId  The painting in the history.
  * @property {AbortController} control
  */
@@ -55,12 +56,33 @@ export class Queue extends EventTarget {
 
   /** @param {(File|Blob & {name?: string})[]} files */
   add(files) {
-    for (const file of files) {
-      this.items.push({
-        id: crypto.randomUUID(), file, name: file.name ?? "photograph", settings: structuredClone(this.studio.settings),
-        state: "waiting", progress: 0, error: "", thumb: null, entryId: null, control: new AbortController(),
-      });
-    }
+    for (const file of files) this._push(file, file.name ?? "photograph");
+    this._start();
+  }
+
+  /** Whether another style is chosen now than the one that the queue painted with. */
+  get hasOtherStyle() {
+    const chosen = JSON.stringify(this.studio.settings.styles);
+    return this.done.some(({ settings }) => JSON.stringify(settings.styles) !== chosen);
+  }
+
+  /** Paint the photographs that are done once more, with the settings as they are now. */
+  again() {
+    const { done } = this;
+    this.items = this.items.filter(({ state }) => state !== "done");
+    for (const { file, name, photoId } of done) this._push(file, name, photoId);
+    this._start();
+  }
+
+  /** @param {File|Blob} file @param {string} name @param {string} [photoId] */
+  _push(file, name, photoId = crypto.randomUUID()) {
+    this.items.push({
+      id: crypto.randomUUID(), file, name, photoId, settings: structuredClone(this.studio.settings),
+      state: "waiting", progress: 0, error: "", thumb: null, entryId: null, control: new AbortController(),
+    });
+  }
+
+  _start() {
     this._shown ??= this.studio.photo;
     this._changed();
     this._preview();
@@ -112,10 +134,18 @@ export class Queue extends EventTarget {
     if (!this._running) this._run();
   }
 
-  /** Forget all; what is painted stays in the history. */
+  /** Forget all; what is painted stays in the history. Returns what was forgotten. */
   clear() {
     this.stop();
+    const { items } = this;
     this.items = [];
+    this._changed();
+    return items;
+  }
+
+  /** Put back what was forgotten. @param {QueueItem[]} items */
+  restore(items) {
+    this.items = [...items, ...this.items];
     this._changed();
   }
 
@@ -179,7 +209,7 @@ export class Queue extends EventTarget {
     bitmap.close();
     /** @type {import("./archive.js").Entry} */
     const entry = {
-      id: item.id, time: Date.now(), kind: "picture", name: item.name, photoId: item.id, photo: item.file,
+      id: item.id, time: Date.now(), kind: "picture", name: item.name, photoId: item.photoId, photo: item.file,
       painting: await encode(canvas, "image/jpeg", 0.95), thumb: item.thumb, settings: item.settings,
     };
     await studio.keep(entry);

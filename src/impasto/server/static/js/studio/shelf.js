@@ -157,7 +157,7 @@ export class Shelf extends EventTarget {
 /** @param {OwnStyle} kept @returns {ShelfStyle} */
 function shelved({ key, title, kind, source, preview }) {
   const name = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "own";
-  const detail = kind === "file" ? "Style file" : "Your picture";
+  const detail = kind === "file" ? "Style file" : "From your picture";
   return { id: `own:${key}`, name, title, detail, kind, preview, source };
 }
 

@@ -81,7 +81,7 @@ export class Gallery {
     }
     const nothing = byId("nothing");
     nothing.hidden = this._visible.length > 0;
-    nothing.textContent = `No style matches “${this.search.value}”. Any picture can be one: use Your picture.`;
+    nothing.textContent = `No style matches “${this.search.value}”. Any picture can be one: choose “Style from a picture”.`;
     this._roam();
   }
 

@@ -7,21 +7,23 @@ const SECONDS = 7;
 /**
  * Show one sentence; returns a function that takes it away.
  * @param {string} text
- * @param {{action?: string, act?: () => void, problem?: boolean}} [options]  A button beside it.
+ * @param {{action?: string, act?: () => void, problem?: boolean, stays?: boolean}} [options]  A button beside it;
+ *   `stays`: until it is closed.
  */
-export function notify(text, { action, act, problem = false } = {}) {
+export function notify(text, { action, act, problem = false, stays = false } = {}) {
   const box = byId("notices");
   for (const old of box.querySelectorAll("p")) if (old.textContent === text) old.parentElement?.remove();
   const close = () => notice.remove();
   const notice = h(
     "div",
-    { class: problem ? "notice problem" : "notice" },
+    { class: problem ? "notice problem" : "notice", "data-stays": stays },
     h("p", {}, text),
     action && act && h("button", { class: "act", on: { click: () => { close(); act(); } } }, action),
     h("button", { "aria-label": "Close this message", on: { click: close } }, icon("close")),
   );
   box.append(notice);
-  while (box.children.length > 3) box.firstElementChild?.remove();
+  while (box.children.length > 3) (box.querySelector(".notice:not([data-stays])") ?? box.firstElementChild)?.remove();
+  if (stays) return close;
   const seconds = problem || action ? 2 * SECONDS : SECONDS;
   let timer = setTimeout(close, seconds * 1000);
   notice.addEventListener("pointerenter", () => clearTimeout(timer));

@@ -39,8 +39,8 @@ export function settingsToWrite(studio, settings) {
 async function finished(studio) {
   if (!studio.full || (!studio.exact && studio.painter)) {
     if (!studio.busy) studio.repaint();
-    notify("Painting the full size first…");
-    await studio.idle;
+    const close = notify("Painting the full size first…", { stays: true });
+    await studio.idle.finally(close);
   }
   const { full, fullSettings } = studio;
   if (!full || !fullSettings || !studio.photo) throw new Error("cannot save the painting: it was not painted to the end; try again");

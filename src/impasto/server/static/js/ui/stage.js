@@ -55,6 +55,7 @@ export class Stage {
   split(percent) {
     const value = clamp(percent, 0, 100);
     this.frame.style.setProperty("--split", `${value}%`);
+    this.frame.classList.toggle("edge", value === 0 || value === 100);
     this.frame.classList.toggle("comparing", value > 8 && value < 92);
     this.compare.value = String(Math.round(value));
     this.compare.setAttribute("aria-valuetext", `${Math.round(value)} % photograph`);

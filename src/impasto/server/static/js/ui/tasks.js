@@ -39,6 +39,8 @@ export class VideoTab {
     this.studio = studio;
     /** @type {ServerPainter|null} */
     this.server = null;
+    /** Called with the clip that is shown, by its id in the history. @type {(id: string|null) => void} */
+    this.onShow = () => {};
     this.box = h("div", { class: "live" });
     this.pick = h("input", { type: "file", accept: "video/*,.gif", hidden: true });
     this.pick.addEventListener("change", () => { if (this.pick.files?.[0]) this.open(this.pick.files[0]); this.pick.value = ""; });
@@ -47,6 +49,7 @@ export class VideoTab {
   }
 
   showBlank() {
+    this.onShow(null);
     this.box.replaceChildren(
       h("div", { class: "blank" }, h("p", { class: "blank-title" }, "Paint a video"), h("p", {}, "Choose a style on the right, then drop a clip anywhere.")),
       h("div", { class: "live-tools" }, h("button", { class: "primary", on: { click: () => this.pick.click() } }, icon("video"), "Choose a video")),
@@ -55,6 +58,7 @@ export class VideoTab {
 
   /** @param {File} file */
   open(file) {
+    this.onShow(null);
     const video = player(file, file.name);
     this.box.replaceChildren(video, h("div", { class: "live-tools" },
       h("button", { class: "primary", id: "video-paint", on: { click: () => this.paint(file) } }, icon("brush"), "Paint this video"),
@@ -88,6 +92,7 @@ export class VideoTab {
 
   /** @param {Entry} entry */
   show(entry) {
+    this.onShow(entry.id);
     const video = player(entry.painting, entry.name);
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) video.autoplay = true;
     this.box.replaceChildren(video, h("div", { class: "live-tools" },

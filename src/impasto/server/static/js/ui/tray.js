@@ -3,6 +3,7 @@
 import { readableName } from "./output.js";
 import { byId, h, icon, saveFile, urlOf, words } from "./dom.js";
 import { complain, notify, speak } from "./notices.js";
+import { sizeOf } from "../studio/canvas.js";
 import { writeSettings, zip } from "../studio/metadata.js";
 
 /** @typedef {import("../studio/studio.js").Studio} Studio */
@@ -15,6 +16,8 @@ import { writeSettings, zip } from "../studio/metadata.js";
 /** @type {Record<string, string>} */
 const STATES = { waiting: "Waiting", painting: "Painting", failed: "Failed", stopped: "Stopped", done: "Done" };
 
+const SETTLE = 600; // milliseconds
+
 export class Tray {
   /**
    * @param {Studio} studio
@@ -26,14 +29,24 @@ export class Tray {
     this.studio = studio;
     this.queue = queue;
     this.onVideo = onVideo;
-    /** @type {Map<string, HTMLElement>} */
-    this._items = new Map();
+    /** The clip that is shown. @type {string|null} */
+    this._clip = null;
+    this._closeDone = () => {};
+    /** Take the offer to bring back away. */
+    this._forgetCleared = () => {};
+    studio.addEventListener("kept", () => this._forgetCleared());
     studio.addEventListener("history", () => this.render());
     queue.addEventListener("change", () => this.render());
-    queue.addEventListener("done", () =>
-      notify(`${queue.done.length} photographs are painted.`, { action: "Download all", act: () => { this.downloadAll().catch(complain); } }));
-    byId("queue-stop").addEventListener("click", () => { queue.stop(); speak("Stopped"); });
-    byId("queue-resume").addEventListener("click", () => queue.resume());
+    queue.addEventListener("done", () => {
+      this._closeDone = notify(`${queue.done.length} photographs are painted.`, {
+        action: `Download these ${this._painted.length}`, act: () => { this.downloadAll().catch(complain); },
+      });
+    });
+    queue.addEventListener("change", () => { if (queue.left || !queue.items.length) this._closeDone(); });
+    byId("queue-stop").addEventListener("click", () => { this._settle(); queue.stop(); speak("Stopped"); });
+    byId("queue-resume").addEventListener("click", () => { this._settle(); queue.resume(); });
+    byId("queue-again").addEventListener("click", () => { this._settle(); queue.again(); });
+    studio.addEventListener("settings", () => this._showState());
     byId("queue-zip").addEventListener("click", () => this.downloadAll().catch(complain));
     byId("tray-clear").addEventListener("click", () => this._clear());
     setInterval(() => this.queue.left && this._showState(), 1000);
@@ -81,16 +94,53 @@ export class Tray {
     const text = parts.join(" · ");
     const box = byId("queue-state");
     if (box.textContent !== text) box.textContent = text;
+    if (queue.left === 0 && !byId("queue-stop").hidden) this._settle();
+    const hadFocus = document.activeElement?.closest("#queue-stop");
     byId("queue-stop").hidden = queue.left === 0;
     byId("queue-resume").hidden = queue.left > 0 || stopped + failed === 0;
-    byId("queue-zip").hidden = done < 2;
+    if (hadFocus && queue.left === 0) byId("queue-resume").focus();
     byId("tray-clear").hidden = queue.left > 0;
+    this._showOffers();
+  }
+
+  /** What can be done with the photographs that the queue painted. */
+  _showOffers() {
+    const { queue } = this;
+    const number = this._painted.length;
+    const zipped = byId("queue-zip"), again = byId("queue-again");
+    zipped.hidden = number < 2;
+    if (zipped.dataset.number !== String(number)) {
+      zipped.dataset.number = String(number);
+      zipped.setAttribute("aria-label", `Download these ${number}`);
+      zipped.replaceChildren(icon("download"), h("span", {}, h("span", { class: "long" }, "Download these "), String(number)));
+    }
+    const all = queue.done.length;
+    again.hidden = queue.left > 0 || all < 2 || !queue.hasOtherStyle;
+    if (again.dataset.number !== String(all)) {
+      again.dataset.number = String(all);
+      again.setAttribute("aria-label", `Paint all ${all} in this style`);
+      again.replaceChildren(h("span", {}, `Paint all ${all}`, h("span", { class: "long" }, " in this style")));
+    }
+  }
+
+  /** Take no click for a moment: buttons move, and the second click of two would hit another one. */
+  _settle() {
+    const { classList } = byId("tray-actions");
+    classList.add("settling");
+    clearTimeout(this._settling);
+    this._settling = setTimeout(() => classList.remove("settling"), SETTLE);
+  }
+
+  /** Paintings of the queue that are still in the history. */
+  get _painted() {
+    const ids = new Set(this.queue.done.map(({ entryId }) => entryId));
+    return this.studio.entries.filter(({ id }) => ids.has(id));
   }
 
   /** @param {QueueItem} item */
   _queued(item) {
     const share = item.state === "painting" ? item.progress : 0;
-    const image = item.thumb ? h("img", { src: urlOf(item.thumb), alt: "" }) : null;
+    const image = item.thumb ? thumb(item.thumb) : null;
     const box = h(
       "div",
       { class: `shot ${item.state}`, tabindex: "0", title: item.error || item.name, role: "group",
@@ -104,13 +154,13 @@ export class Tray {
 
   /** @param {Entry} entry */
   _shot(entry) {
-    const current = entry.id === this.studio.entryId;
+    const current = entry.id === (this._clip ?? this.studio.entryId);
     const title = readableName(this.studio, entry);
     const button = h(
       "button",
       { class: "shot", "aria-current": current ? "true" : null, "aria-label": `Show ${title}`, title, on: { click: () => this._show(entry) } },
-      h("img", { src: urlOf(entry.thumb), alt: "" }),
-      entry.kind === "video" && h("span", { class: "word", style: { background: "none", color: "#fff" } }, icon("video")),
+      thumb(entry.thumb),
+      entry.kind === "video" && h("span", { class: "clip" }, icon("video")),
     );
     return h("li", { "data-id": entry.id }, button, cross(`Delete ${title}`, () => this._forget(entry)));
   }
@@ -137,6 +187,12 @@ export class Tray {
     else this.studio.show(entry).catch(complain);
   }
 
+  /** Outline a clip, in place of the painting. @param {string|null} id */
+  showClip(id) {
+    this._clip = id;
+    this.render();
+  }
+
   /** @param {Entry} entry */
   async _forget(entry) {
     await this.studio.forget(entry.id);
@@ -144,22 +200,32 @@ export class Tray {
   }
 
   async _clear() {
-    const entries = [...this.studio.entries];
-    this.queue.clear();
-    await this.studio.forgetAll();
-    notify(`Deleted ${entries.length} from this browser.`, {
+    const { studio, queue } = this;
+    this._forgetCleared();
+    await studio.saving;
+    const entries = [...studio.entries];
+    const { entryId } = studio;
+    const items = queue.clear();
+    const open = items.filter(({ state }) => state !== "done").length;
+    await studio.forgetAll();
+    const parts = [entries.length && count(entries.length, "painting"), open && count(open, "unpainted photograph")];
+    this._forgetCleared = notify(`Cleared ${parts.filter(Boolean).join(" and ")}.`, {
       action: "Bring back",
-      act: async () => { for (const entry of entries) await this.studio.keep(entry); },
+      act: async () => {
+        queue.restore(items);
+        for (const entry of entries) await studio.keep(entry);
+        if (entries.some(({ id, photoId }) => id === entryId && photoId === studio.photo?.id)) studio.entryId ??= entryId;
+        this.render();
+      },
+      stays: true,
     });
   }
 
   /** All that the queue painted, as one ZIP file. */
   async downloadAll() {
-    const ids = new Set(this.queue.done.map(({ entryId }) => entryId));
-    const entries = this.studio.entries.filter(({ id }) => ids.has(id));
     const names = new Set();
     const files = [];
-    for (const entry of entries) {
+    for (const entry of this._painted) {
       const wanted = readableName(this.studio, entry);
       let name = `${wanted}.jpg`;
       for (let n = 2; names.has(name); n++) name = `${wanted}-${n}.jpg`;
@@ -170,6 +236,15 @@ export class Tray {
     notify(`Saved ${files.length} paintings in impasto.zip.`);
   }
 }
+
+/** A picture whose room is there before it is read. @param {Blob} picture */
+function thumb(picture) {
+  const { width, height } = sizeOf(picture) ?? {};
+  return h("img", { src: urlOf(picture), alt: "", width, height, decoding: "sync" });
+}
+
+/** A number of things: "1 painting", "2 paintings". @param {number} number @param {string} thing */
+const count = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
 /** @param {string} label @param {() => void} act @param {boolean} [always] */
 function cross(label, act, always = false) {

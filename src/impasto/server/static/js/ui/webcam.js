@@ -31,7 +31,7 @@ export class Webcam {
     this.start_ = h("button", { class: "primary", id: "cam-start", on: { click: () => this.start() } }, icon("camera"), "Start the webcam");
     this.snap_ = h("button", { class: "outline", id: "cam-snap", on: { click: () => this.snap().catch(complain) } }, icon("camera"), "Take a photograph");
     this.record_ = h("button", { class: "outline", id: "cam-record", "aria-pressed": "false", on: { click: () => this.record() } });
-    this.stop_ = h("button", { class: "quiet", id: "cam-stop", on: { click: () => this.stop() } }, icon("stop"), "Stop");
+    this.stop_ = h("button", { class: "quiet", id: "cam-stop", on: { click: () => this.stop() } }, icon("stop"), "Stop webcam");
     this.blank = h("div", { class: "blank" }, h("p", { class: "blank-title" }, "Paint yourself"), h("p", {}, "The webcam is painted on this device. No picture leaves it."));
     this.tools = h("div", { class: "live-tools" });
     this.box = h("div", { class: "live mirrored" }, this.video, this.canvas, this.blank, this.tools);
