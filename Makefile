@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast fuzz check check-js format clean
+.PHONY: demo test test-fast test-browser fuzz check check-js format clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -16,9 +16,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo/demo.py
 
-# everything but fuzzing
+# everything but fuzzing and browsers
 test: $(VENV)/installed check
-	$(BIN)/python -m pytest -n auto --cov=impasto
+	$(BIN)/python -m pytest -n auto --cov=impasto -m "not fuzz and not browser"
+
+# the page in a Chromium of the system
+test-browser: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2 -m browser
 
 # no exports, processes or browsers, and nothing that is slow; without coverage
 test-fast: $(VENV)/installed
