@@ -148,7 +148,7 @@ def test_hdr_is_shown_in_order_and_neutral(transfer: int) -> None:
     shown = coding.to_srgb(grays)[0].astype(int)
     assert np.ptp(shown, axis=1).max() <= 1 and (np.diff(shown[:, 1]) >= 0).all()
     assert shown[0, 1] == 0 and shown[-1, 1] == 255
-    # as Chromium 156 shows them
+    # as Chromium 150 shows them
     levels = np.array([32, 64, 96, 128, 160, 192, 224])
     expected = {16: [5, 30, 70, 132, 213, 255, 255], 18: [14, 43, 71, 99, 135, 189, 228]}[transfer]
     assert np.abs(shown[levels, 1] - expected).max() <= 1
@@ -170,7 +170,7 @@ def test_hdr_colors_are_those_of_chromium(primaries: int, expected: list[list[in
 
 
 def test_television_is_as_on_a_screen_in_png_and_srgb_elsewhere() -> None:
-    """As Chromium 156 shows PNG and AVIF files that say BT.709."""
+    """As Chromium 150 shows PNG and AVIF files that say BT.709."""
     in_png = from_cicp(1, 1, is_png=True)
     assert in_png is not None and from_cicp(1, 1) is None
     grays = np.array([32, 64, 96, 128, 160, 192, 224], np.uint8)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from fastapi import File, Form, UploadFile
+from fastapi import Depends, File, Form, UploadFile
 
 from impasto.errors import MaskError
 from impasto.images.formats import DEFAULT_QUALITY
@@ -225,6 +225,31 @@ def parse_stroke(text: str) -> float | None:
             f" {MAX_STROKE:g}, or auto",
         )
     return stroke
+
+
+class OrderFields:
+    """All fields that say how to paint: styles, masks, and all others."""
+
+    def __init__(
+        self,
+        styles: Annotated[StyleFields, Depends()],
+        masks: Annotated[MaskFields, Depends()],
+        paint: Annotated[PaintFields, Depends()],
+    ) -> None:
+        self._styles, self._masks, self.paint = styles, masks, paint
+
+    async def read(self, max_pixels: int, wrap: Wrap = "none") -> "Order":
+        """Read the files of a request.
+
+        Args:
+            max_pixels: of a picture.
+            wrap: sides that meet.
+
+        Raises:
+            Problem: a file is too large, or a field is wrong.
+        """
+        styles, masks = await self._styles.read(max_pixels), await self._masks.read(max_pixels)
+        return Order(styles, masks, self.paint, wrap)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from impasto.server.middleware import HttpMiddleware
 from impasto.server.problems import Problem
 from impasto.server.settings import ServerSettings, is_loopback
 from impasto.server.studio import Studio
@@ -36,7 +37,7 @@ GUARDED = re.compile(r"/(v1/.*|v1|metrics|docs|docs/.*|openapi\.json)")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 
-class AccessGuard:
+class AccessGuard(HttpMiddleware):
     """Checks the host, the origin and the token of each request.
 
     Args:
@@ -45,15 +46,13 @@ class AccessGuard:
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
-        self._app, self._settings = app, settings
+        super().__init__(app)
+        self._settings = settings
         token = settings.token or ""
         self._cookie = hmac.new(token.encode(), b"cookie of impasto", hashlib.sha256).hexdigest()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         headers = Headers(scope=scope)
         try:
             self._check_host(headers)
@@ -157,7 +156,7 @@ async def _send_empty(send: Send, status: int, headers: dict[str, str]) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-class AnswerHeaders:
+class AnswerHeaders(HttpMiddleware):
     """Adds headers of security and an id to every answer, and counts it.
 
     Args:
@@ -166,13 +165,11 @@ class AnswerHeaders:
     """
 
     def __init__(self, app: ASGIApp, studio: Studio) -> None:
-        self._app, self._studio = app, studio
+        super().__init__(app)
+        self._studio = studio
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         began, status = time.perf_counter(), 499  # of a client that hung up
         request_id = _request_id(Headers(scope=scope))
 

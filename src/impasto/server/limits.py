@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from impasto.server.middleware import HttpMiddleware
 from impasto.server.studio import Studio
 
 IDLE_SECONDS = 30.0  # that a client may send nothing in the middle of a request
@@ -18,7 +19,7 @@ UPLOADS_PER_PLACE, CROWD_SECONDS = 4, 1.0
 ENTERING = 8  # requests for work that are looked at before the loop looks at all others
 
 
-class BodyGuard:
+class BodyGuard(HttpMiddleware):
     """Counts the bytes of a request while they come, and refuses too many, or too slow ones.
 
     Refused requests are read further for a while, so that clients that send on get their answer.
@@ -29,13 +30,11 @@ class BodyGuard:
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app, self._max_bytes = app, max_bytes
+        super().__init__(app)
+        self._max_bytes = max_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         body = _Body(scope, receive, send, self._max_bytes)
         await self._app(scope, body.receive, body.send)
 
@@ -110,7 +109,7 @@ def _too_slow() -> HTTPException:
     return HTTPException(408, "the request comes too slowly; send it again")
 
 
-class AdmissionGuard:
+class AdmissionGuard(HttpMiddleware):
     """Refuses work for which there is no place, before its body is read.
 
     Uploads that have just begun count too, so a crowd is refused at once, and cheaply. Those that
@@ -123,13 +122,14 @@ class AdmissionGuard:
     """
 
     def __init__(self, app: ASGIApp, studio: Studio, paths: Sequence[str]) -> None:
-        self._app, self._studio, self._paths = app, studio, paths
+        super().__init__(app)
+        self._studio, self._paths = studio, paths
         self._begun: dict[str, dict[object, float]] = {lane.name: {} for lane in studio.lanes}
         self._entrance = asyncio.Semaphore(ENTERING)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         async with self._entrance:

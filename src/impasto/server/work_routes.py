@@ -13,7 +13,7 @@ from impasto.errors import VideoError
 from impasto.inference.wrapping import Wrap
 from impasto.models.network import NetworkChoice
 from impasto.server.answers import accepted, answer, key_of, wants_job
-from impasto.server.fields import MaskFields, Order, PaintFields, StyleFields
+from impasto.server.fields import Order, OrderFields
 from impasto.server.jobs import Job, Kind, Result
 from impasto.server.problems import Problem, shorten
 from impasto.server.recipes import (
@@ -33,7 +33,6 @@ from impasto.video.formats import CodecName, Preset, VideoOptions, parse_span
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
 from impasto.video.temporal.optical_flow import opencv
 
-FRAME_PIXELS = 500_000  # of a frame, as estimated before it is seen
 VIDEO_SECONDS = 60.0  # of a video, as estimated before it is seen
 PREDICT_PIXELS = 512 * 512
 SECONDS_PER_ITERATION = 1.0  # of an optimization
@@ -84,9 +83,7 @@ Image = Annotated[UploadFile, File(description="The photo: JPEG, PNG, WebP, AVIF
 async def stylize(
     request: Request,
     image: Image,
-    styles: Annotated[StyleFields, Depends()],
-    masks: Annotated[MaskFields, Depends()],
-    fields: Annotated[PaintFields, Depends()],
+    fields: Annotated[OrderFields, Depends()],
     size: Annotated[
         int | None,
         Form(
@@ -109,15 +106,10 @@ async def stylize(
     async with studio.reading:
         studio.check_room("stylize", key)
         photo, pixels = await read_picture(image, studio.settings.max_pixels)
-        order = Order(
-            await styles.read(studio.settings.max_pixels),
-            await masks.read(studio.settings.max_pixels),
-            fields,
-            wrap,
-        )
+        order = await fields.read(studio.settings.max_pixels, wrap)
         digest = await _digest(order, photo, size, format)
     work = StylizeWork(studio, photo, order, size, format, pixels)
-    seconds = studio.estimate(fields.network, pixels)
+    seconds = studio.estimate(fields.paint.network, pixels)
     job = _submit(studio, "stylize", work, seconds, prefer, key, digest)
     return accepted(job) if wants_job(prefer) else await answer(request, studio, job)
 
@@ -132,9 +124,7 @@ async def stylize(
 async def paint_video(
     request: Request,
     video: Annotated[UploadFile, File(description="A video, or an animated GIF or WebP.")],
-    styles: Annotated[StyleFields, Depends()],
-    masks: Annotated[MaskFields, Depends()],
-    fields: Annotated[PaintFields, Depends()],
+    fields: Annotated[OrderFields, Depends()],
     start: Annotated[
         str | None, Form(max_length=20, description="Begin here: seconds, or h:m:s.")
     ] = None,
@@ -148,11 +138,11 @@ async def paint_video(
 ) -> Response:
     """Paint a video; always a job."""
     studio = studio_of(request)
-    stroke = None if fields.stroke is None else max(MIN_VIDEO_STROKE, fields.stroke)
+    stroke = None if fields.paint.stroke is None else max(MIN_VIDEO_STROKE, fields.paint.stroke)
     options = VideoOptions(
         parse_span(start or None, end or None),
         codec=codec,
-        quality=fields.quality,
+        quality=fields.paint.quality,
         preset=preset,
         threads=studio.settings.threads,
         max_pixels=studio.settings.max_pixels,
@@ -164,11 +154,7 @@ async def paint_video(
         opencv()
     async with studio.reading:
         studio.check_room("video", key)
-        order = Order(
-            await styles.read(studio.settings.max_pixels),
-            await masks.read(studio.settings.max_pixels),
-            fields,
-        )
+        order = await fields.read(studio.settings.max_pixels)
         taken = await take_video(video)
         digest = await _digest(order, None, taken.digest, options, format, steady, flow)
     work = VideoWork(studio, taken, order, options, format, steady, flow)
@@ -236,9 +222,7 @@ async def make_style(
 async def optimize(
     request: Request,
     image: Image,
-    styles: Annotated[StyleFields, Depends()],
-    masks: Annotated[MaskFields, Depends()],
-    fields: Annotated[PaintFields, Depends()],
+    fields: Annotated[OrderFields, Depends()],
     size: Annotated[int, Form(ge=16, le=4096, description="Shorter side, pixels.")] = 512,
     steps: Annotated[int, Form(ge=1, le=2000, description="Iterations at each scale.")] = 100,
     format: Annotated[PictureFormat, Form()] = "png",
@@ -253,11 +237,7 @@ async def optimize(
     async with studio.reading:
         studio.check_room("optimize", key)
         photo, _ = await read_picture(image, studio.settings.max_pixels)
-        order = Order(
-            await styles.read(studio.settings.max_pixels),
-            await masks.read(studio.settings.max_pixels),
-            fields,
-        )
+        order = await fields.read(studio.settings.max_pixels)
         digest = await _digest(order, photo, size, steps, format)
     work = OptimizeWork(photo, order, size, steps, format, studio.settings.threads)
     seconds = steps * SECONDS_PER_ITERATION

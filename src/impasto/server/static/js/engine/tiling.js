@@ -30,9 +30,14 @@ const PAINT_COST = 1.3;
  * @returns {Limits}
  */
 export function chooseLimits(settings) {
-  const memory = /** @type {any} */ (navigator).deviceMemory ?? (isPhone() ? 2 : 8); // gigabytes
+  const memory = gigabytes();
   const maxPixels = settings.maxPixels ?? (memory >= 8 ? 4 : memory >= 4 ? 2 : 1) * MEGAPIXEL;
   return { maxPixels, tile: settings.tile ?? (memory >= 4 ? TILE_SIDE : SMALL_TILE_SIDE) };
+}
+
+/** Memory of this device, as far as the browser tells. */
+function gigabytes() {
+  return /** @type {any} */ (navigator).deviceMemory ?? (isPhone() ? 2 : 8);
 }
 
 function isPhone() {
@@ -41,7 +46,7 @@ function isPhone() {
 
 /** Returns how many pixels a photograph may have on this device. */
 export function mostPixels() {
-  const memory = /** @type {any} */ (navigator).deviceMemory ?? (isPhone() ? 2 : 8);
+  const memory = gigabytes();
   if (isPhone()) return (memory >= 8 ? 12 : 4) * MEGAPIXEL;
   return memory >= 8 ? MAX_FINE_PIXELS : (memory >= 4 ? 16 : 8) * MEGAPIXEL;
 }

@@ -138,26 +138,18 @@ export function learnDialog(studio, server, style) {
   const body = h("div", {},
     h("p", {}, `“${style.title}” can be used already. Learning takes minutes and comes closer to its brushwork.`),
     h("div", { class: "field" }, h("label", { for: "learn-minutes" }, "Time to learn"), out, minutes),
-    h("div", { class: "row" }, h("button", { class: "primary", on: { click: run } }, icon("learn"), "Learn this style")));
+    h("div", { class: "row" }, h("button", { class: "primary", on: { click: () => run() } }, icon("learn"), "Learn this style")));
   const dialog = openDialog("Learn a style", preview, body);
-  async function run() {
-    const progress = new Progress();
-    dialog.addEventListener("close", () => progress.control.abort(), { once: true });
-    body.replaceChildren(progress.words, progress.bar, progress.stop);
-    try {
-      const file = await server.learn(source, style.title, Number(minutes.value), {
-        ...progress.job,
-        onPreview: (image) => { preview.src = image; preview.alt = "A painting in the style so far"; },
-      });
-      const learned = await studio.shelf.add(file, `${style.title}, learned.safetensors`, server, style.preview instanceof Blob ? style.preview : null);
-      dialog.close();
-      studio.choose(learned.id);
-      notify(`“${style.title}” is learned.`, { action: "Save the style file", act: () => saveFile(file, `${style.name}.safetensors`) });
-    } catch (error) {
-      complain(error);
-      dialog.close();
-    }
-  }
+  const run = () => runIn(dialog, body, async (job) => {
+    const file = await server.learn(source, style.title, Number(minutes.value), {
+      ...job,
+      onPreview: (image) => { preview.src = image; preview.alt = "A painting in the style so far"; },
+    });
+    const learned = await studio.shelf.add(file, `${style.title}, learned.safetensors`, server, style.preview instanceof Blob ? style.preview : null);
+    dialog.close();
+    studio.choose(learned.id);
+    notify(`“${style.title}” is learned.`, { action: "Save the style file", act: () => saveFile(file, `${style.name}.safetensors`) });
+  });
 }
 
 /**
@@ -177,29 +169,38 @@ export function optimizeDialog(studio, server, style) {
   const body = h("div", {},
     h("p", {}, "Optimization paints one picture slowly, pixel by pixel. It takes minutes and comes closest to the style."),
     h("div", { class: "field" }, h("label", { for: "optimize-steps" }, "Steps"), out, steps),
-    h("div", { class: "row" }, h("button", { class: "primary", on: { click: run } }, icon("brush"), "Optimize")));
+    h("div", { class: "row" }, h("button", { class: "primary", on: { click: () => run() } }, icon("brush"), "Optimize")));
   const dialog = openDialog("Optimize the painting", preview, body);
-  async function run() {
-    const progress = new Progress();
-    dialog.addEventListener("close", () => progress.control.abort(), { once: true });
-    body.replaceChildren(progress.words, progress.bar, progress.stop);
-    try {
-      if (!photo) return;
-      const settings = structuredClone(studio.settings);
-      const result = await server.optimize(photo.blob, source, { steps: Number(steps.value), strength: settings.strength }, {
-        ...progress.job,
-        onPreview: (image) => { preview.src = image; preview.alt = "The painting so far"; },
-      });
-      /** @type {Entry} */
-      const entry = { id: crypto.randomUUID(), time: Date.now(), kind: "picture", name: photo.name, photoId: photo.id, photo: photo.blob,
-        painting: result, thumb: await thumbnail(await decode(result)), settings };
-      await studio.keep(entry);
-      dialog.close();
-      await studio.show(entry);
-    } catch (error) {
-      complain(error);
-      dialog.close();
-    }
+  const run = () => runIn(dialog, body, async (job) => {
+    const settings = structuredClone(studio.settings);
+    const result = await server.optimize(photo.blob, source, { steps: Number(steps.value), strength: settings.strength }, {
+      ...job,
+      onPreview: (image) => { preview.src = image; preview.alt = "The painting so far"; },
+    });
+    /** @type {Entry} */
+    const entry = { id: crypto.randomUUID(), time: Date.now(), kind: "picture", name: photo.name, photoId: photo.id, photo: photo.blob,
+      painting: result, thumb: await thumbnail(await decode(result)), settings };
+    await studio.keep(entry);
+    dialog.close();
+    await studio.show(entry);
+  });
+}
+
+/**
+ * Do a long task in a dialog: its progress takes the place of the form, and closing the dialog stops it.
+ * @param {HTMLDialogElement} dialog
+ * @param {HTMLElement} form
+ * @param {(job: JobControl) => Promise<void>} work
+ */
+async function runIn(dialog, form, work) {
+  const progress = new Progress();
+  dialog.addEventListener("close", () => progress.control.abort(), { once: true });
+  form.replaceChildren(progress.words, progress.bar, progress.stop);
+  try {
+    await work(progress.job);
+  } catch (error) {
+    complain(error);
+    dialog.close();
   }
 }
 
