@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto.server.run import DRAIN_SECONDS
 from impasto.server.site import SiteFile, site_files
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             timer.cancel()
             process.terminate()
-            process.wait(30)
+            process.wait(DRAIN_SECONDS + 30)  # it finishes what it paints
 
 
 class Visit:

@@ -353,6 +353,7 @@ def test_batch_is_painted_in_another_style(visit: Open) -> None:
     one.painted()
     before = len(one.paints)
     one.page.click("text=Paint all 3 in this style")
+    one.page.wait_for_function(f"stub.paints.length === {before + 3}")
     one.page.wait_for_function(
         "document.querySelector('#queue-state').textContent === '3 of 3 painted'"
     )
