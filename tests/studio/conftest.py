@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.server.run import DRAIN_SECONDS
 from impasto.server.site import SiteFile, site_files
 
 if TYPE_CHECKING:
@@ -144,6 +143,8 @@ def real_host() -> Iterator[SiteHost]:
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real `impasto serve`."""
     pytest.importorskip("fastapi")
+    from impasto.server.run import DRAIN_SECONDS
+
     log = tmp_path_factory.mktemp("serve") / "log"
     command = [sys.executable, "-m", "impasto", "serve", "--port", "0", "--no-open", "--json"]
     with (
