@@ -103,7 +103,7 @@ def main() -> None:
 def stylized(stylizer: Stylizer, photo: UInt8, style: Style, color: Color) -> tuple[UInt8, float]:
     """A painting, and the share of its pixels whose new colors were beyond 0..255."""
     work = build_pipeline(stylizer, ArrayRows(photo), parse_settings(style, color=color))
-    return work.rows.to_array(), work.clipped_fraction
+    return work.rows.to_array(), work.beyond_fraction
 
 
 def apart(painted: UInt8, photo: UInt8) -> float:

@@ -15,9 +15,9 @@ PAINTED = FileResult(
     ("changes", "line"),
     [
         ({}, "a.udnie.jpg (640x480, 1.235 s)"),
-        ({"clipped_fraction": 0.0004}, "a.udnie.jpg (640x480, 1.235 s)"),
+        ({"beyond_fraction": 0.0004}, "a.udnie.jpg (640x480, 1.235 s)"),
         (
-            {"clipped_fraction": 0.0312},
+            {"beyond_fraction": 0.0312},
             "a.udnie.jpg (640x480, 1.235 s, 3.1 % of pixels were made paler to fit the color range,"
             " with the same light and hue)",
         ),

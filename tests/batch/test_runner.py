@@ -44,7 +44,7 @@ def test_each_input_has_one_result_in_order(small: Stylizer, tmp_path: Path) -> 
     assert (painted.source, painted.target) == (paths[0], tmp_path / "a.udnie.png")
     assert (painted.style, painted.network, painted.engine) == ("udnie", "small", small.engine.name)
     assert (painted.width, painted.height, painted.error) == (30, 20, None)
-    assert painted.seconds > 0 and painted.clipped_fraction is None and painted.clip is None
+    assert painted.seconds > 0 and painted.beyond_fraction is None and painted.clip is None
     assert broken.source == paths[1] and "no picture" in str(broken.error)
     assert kept.skipped and (tmp_path / "c.udnie.png").read_bytes() == b"mine"
     assert np.array_equal(
@@ -194,7 +194,7 @@ def test_records(small: Stylizer, tmp_path: Path) -> None:
     assert list(painted.record()) == [
         *("input", "output", "style", "network", "engine", "width", "height", "seconds", "beyond")
     ]
-    assert painted.record()["beyond"] == round(painted.clipped_fraction or 0, 5)
+    assert painted.record()["beyond"] == round(painted.beyond_fraction or 0, 5)
     (kept,) = run_plan(plan, small)
     assert kept.record() == {
         "input": str(path),

@@ -75,7 +75,7 @@ def test_colors_are_those_of_the_photograph(exact: Stylizer, scene: UInt8) -> No
     for mode in ("histogram", "linear-cholesky", "linear-pca", "linear-mkl"):
         work = build_pipeline(exact, ArrayRows(scene), parse_settings("starry-night", color=mode))
         assert np.abs(work.rows.to_array().mean((0, 1)) - scene.mean((0, 1))).max() < 6
-        assert 0 <= work.clipped_fraction < 0.4
+        assert 0 <= work.beyond_fraction < 0.4
     bright = painted(exact, scene, parse_settings("starry-night", color="luminance")) @ LUMA
     assert np.abs(bright - plain @ LUMA).mean() < 2
 

@@ -18,7 +18,6 @@ from impasto.video.formats import EXTENSIONS_WRITTEN, is_same_file, written_suff
 from impasto.video.image_sequences import is_pattern
 
 MAX_NAME_BYTES = 255  # on nearly all file systems
-EXISTS = "exists; --overwrite replaces it"  # said of every output that is kept
 _PART_OF_CLIP = re.compile(r"\.part(-\d+)?$")  # what an interrupted run leaves: clip.udnie.part.mp4
 EARLIER_PAINTING = "left out, as the name is that of a painting; to paint it, rename it"
 

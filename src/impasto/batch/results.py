@@ -7,7 +7,7 @@ from typing import Any
 from impasto.batch.log import failure_record
 
 KEPT = "the output exists, perhaps painted with other options; --overwrite replaces it"
-MIN_CLIPPED_FRACTION = 0.0005  # of pixels made paler, to be mentioned
+MIN_BEYOND_FRACTION = 0.0005  # of pixels made paler, to be mentioned
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FileResult:
         width: pixels across.
         height: pixels down.
         seconds: from the beginning of reading to the end of writing.
-        clipped_fraction: share of pixels, 0..1, that were made paler to fit the color range; None
+        beyond_fraction: share of pixels, 0..1, that were made paler to fit the color range; None
             where no color mode applies.
         clip: frames and speed of a video; None for a picture.
         notes: what else a user may want to know, one sentence each.
@@ -60,7 +60,7 @@ class FileResult:
     width: int = 0
     height: int = 0
     seconds: float = 0.0
-    clipped_fraction: float | None = None
+    beyond_fraction: float | None = None
     clip: ClipTiming | None = None
     notes: tuple[str, ...] = ()
     error: Exception | None = None
@@ -94,8 +94,8 @@ class FileResult:
                 "lost": self.clip.lost,
                 "stroke": self.clip.stroke,
             }
-        if self.clipped_fraction is not None:
-            record["beyond"] = round(self.clipped_fraction, 5)
+        if self.beyond_fraction is not None:
+            record["beyond"] = round(self.beyond_fraction, 5)
         return record
 
     def describe(self) -> str:
@@ -106,7 +106,7 @@ class FileResult:
         if self.skipped:
             return f"{self.target} kept: {record['skipped']}"
         line = f"{self.width}x{self.height}, {record['seconds']} s"
-        if (self.clipped_fraction or 0) >= MIN_CLIPPED_FRACTION:
+        if (self.beyond_fraction or 0) >= MIN_BEYOND_FRACTION:
             percent = f"{100 * record['beyond']:.1f} %"
             line += (
                 f", {percent} of pixels were made paler to fit the color range, with the same light"

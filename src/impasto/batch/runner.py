@@ -257,7 +257,7 @@ class _Run:
             width=painted.width,
             height=painted.height,
             seconds=time.perf_counter() - item.begun,
-            clipped_fraction=painted.clipped_fraction if task.settings.color.changes else None,
+            beyond_fraction=painted.beyond_fraction if task.settings.color.changes else None,
             notes=painted.notes,
         )
         return self._success(task, result, task.settings.stroke)

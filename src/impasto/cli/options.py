@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from impasto.batch.notes import mask_size_note
-from impasto.batch.outputs import EXISTS
 from impasto.cli import console
 from impasto.engines import base
 from impasto.errors import OutputError
@@ -433,7 +432,7 @@ def check_target(option: str, target: Path, suffixes: Iterable[str], overwrite: 
             f"cannot write {option} {target}: {seen}; use {' '.join(sorted(suffixes))}"
         )
     if target.exists() and not overwrite:
-        raise typer.BadParameter(f"{option} {target} {EXISTS}")
+        raise typer.BadParameter(f"{option} {target} exists; --overwrite replaces it")
     if reason := unwritable_reason(target):
         raise typer.BadParameter(f"cannot write {option} {target}: {reason}")
 

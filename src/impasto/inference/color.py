@@ -313,9 +313,9 @@ def clip_to_gamut(colors: Float32) -> tuple[UInt8, int]:
     highest = np.maximum(np.maximum(red, green), blue)
     outside = (lowest < -0.5) | (highest > 255.5)
     if outside.any():
-        clipped = colors[outside]
-        gray = (clipped @ LUMA.astype(np.float32)).clip(0, 255)[:, None]
-        chrominance = clipped - gray
+        beyond = colors[outside]
+        gray = (beyond @ LUMA.astype(np.float32)).clip(0, 255)[:, None]
+        chrominance = beyond - gray
         # Each channel may move so far from gray, divided by its chrominance. The least of the three
         # scales all channels, which keeps their proportion: the hue.
         room = np.where(chrominance > 0, 255 - gray, gray) / np.abs(chrominance).clip(1e-6)
@@ -341,8 +341,8 @@ def keep_color(painted: UInt8, photo: UInt8, color: Color) -> tuple[UInt8, float
     if not color.changes:
         return painted, 0.0
     change = fit_recoloring(color.mode, measure_palette(painted), measure_palette(photo))
-    result, clipped = recolor(painted, photo, change, color.amount)
-    return result, clipped / (painted.shape[0] * painted.shape[1])
+    result, beyond = recolor(painted, photo, change, color.amount)
+    return result, beyond / (painted.shape[0] * painted.shape[1])
 
 
 def recolor_style(picture: UInt8, photo: UInt8, color: Color) -> UInt8:

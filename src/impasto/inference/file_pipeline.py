@@ -38,14 +38,14 @@ class PaintedFile:
     Attributes:
         width: pixels across.
         height: pixels down.
-        clipped_fraction: share of pixels, 0..1, whose new colors were outside of the color range
+        beyond_fraction: share of pixels, 0..1, whose new colors were outside of the color range
             and were made paler.
         notes: what else a user may want to know, one sentence each.
     """
 
     width: int
     height: int
-    clipped_fraction: float
+    beyond_fraction: float
     notes: tuple[str, ...] = ()
 
 
@@ -275,7 +275,7 @@ class FilePainting:
 
 
 def _painted(styled: StylizedRows) -> PaintedFile:
-    return PaintedFile(styled.rows.width, styled.rows.height, styled.clipped_fraction)
+    return PaintedFile(styled.rows.width, styled.rows.height, styled.beyond_fraction)
 
 
 def _annotate(write: Callable[[], PaintedFile], notes: tuple[str, ...]) -> PaintedFile:

@@ -57,13 +57,13 @@ class StylizedRows:
         return f"StylizedRows({self.rows.width}x{self.rows.height})"
 
     @property
-    def clipped_fraction(self) -> float:
+    def beyond_fraction(self) -> float:
         """Share of pixels, 0..1, that were made paler to fit 0..255; known once all rows are read.
 
         Chrominance is reduced, and luminance and hue stay (see `impasto.inference.color`).
         """
-        clipped = sum(painting.clipped_pixels for painting in self._recolored)
-        return clipped / max(1, len(self._recolored) * self.rows.height * self.rows.width)
+        beyond = sum(painting.beyond_pixels for painting in self._recolored)
+        return beyond / max(1, len(self._recolored) * self.rows.height * self.rows.width)
 
 
 def build_pipeline(
@@ -205,7 +205,7 @@ class RecoloredRows(RowSource):
         amount: share of the change to apply, 0..1.
 
     Attributes:
-        clipped_pixels: number of pixels, of those read so far, whose new colors were outside 0..255
+        beyond_pixels: number of pixels, of those read so far, whose new colors were outside 0..255
             and were made paler.
     """
 
@@ -214,7 +214,7 @@ class RecoloredRows(RowSource):
     ) -> None:
         super().__init__(painting.height, painting.width)
         self._painting, self._photo, self._change, self._amount = painting, photo, change, amount
-        self.clipped_pixels = 0
+        self.beyond_pixels = 0
 
     def reopen(self) -> "RecoloredRows":
         """Return the same painting, read from its first row; it counts by itself."""
@@ -224,11 +224,11 @@ class RecoloredRows(RowSource):
 
     def bands(self) -> Iterator[UInt8]:
         """Recolor all rows, from the top down."""
-        self.clipped_pixels = 0
+        self.beyond_pixels = 0
         for top, bottom in _bands(self):
             painted, photo = self._painting.rows(top, bottom), self._photo.rows(top, bottom)
-            band, clipped = recolor(painted, photo, self._change, self._amount)
-            self.clipped_pixels += clipped
+            band, beyond = recolor(painted, photo, self._change, self._amount)
+            self.beyond_pixels += beyond
             yield band
 
 
