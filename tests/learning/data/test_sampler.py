@@ -1,5 +1,8 @@
 """What steps draw: the same always, and the same if other processes make it ahead."""
 
+import gc
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,35 @@ def test_other_processes_draw_the_same_ahead(draws: BatchSampler) -> None:
         assert made.fresh.keys() == fresh.keys()
         assert all(torch.equal(made.fresh[number], view) for number, view in fresh.items())
     assert [Path(name).name for name in made.broken] == ["broken.jpg"]
+
+
+class _BelongsHere:
+    """Stands for the threads of an engine: whoever ends them in another process ends that process."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.cycle = self
+
+    def __del__(self) -> None:
+        if os.getpid() != self.process:
+            os._exit(1)
+
+
+@dataclass(frozen=True)
+class _Collecting(BatchSampler):
+    """Collects garbage before each draw."""
+
+    def draw(self, step: int, crop: int) -> TrainingBatch:
+        gc.collect()
+        return super().draw(step, crop)
+
+
+def test_other_processes_leave_garbage_of_this_one_alone(draws: BatchSampler) -> None:
+    sampler = _Collecting(**vars(draws))
+    gc.disable()
+    try:
+        _BelongsHere()
+        loader = prefetch_batches(sampler, 0, 64, processes=1)
+        assert_same(next(loader), sampler.draw(0, 64))
+    finally:
+        gc.enable()

@@ -3,6 +3,7 @@
 Other processes draw ahead where a GPU would wait.
 """
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_all_start_methods
@@ -171,4 +172,11 @@ def prefetch_batches(
         # forking is quicker, and safe here: the processes never touch the GPU
         multiprocessing_context="fork" if "fork" in get_all_start_methods() else None,
     )
-    return iter(loader)
+    # What awaits collection here must not be collected there: the threads of an engine (`std::thread`) do not exist
+    # after a fork, and who ends them ends the process. Frozen objects stay out of the collector's sight, as Python's
+    # documentation of gc.freeze advises.
+    gc.freeze()
+    try:
+        return iter(loader)
+    finally:
+        gc.unfreeze()
