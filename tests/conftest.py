@@ -26,6 +26,17 @@ EXPORTED = "impasto.learning.conversion.onnx_export.export_module"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what paints with the large network as slow."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and any(
+            isinstance(value, str) and value == "large" for value in call.params.values()
+        ):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept between runs is kept for these tests alone, and for each of several workers."""
@@ -57,12 +68,7 @@ def exported_in_earnest(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         monkeypatch.setattr(EXPORTED, exports.in_earnest)
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(name, marks=[pytest.mark.slow] if name == "large" else []) for name in SHIPPED
-    ],
-)
+@pytest.fixture(scope="session", params=SHIPPED)
 def stylizer(request: pytest.FixtureRequest) -> Stylizer:
     """A stylizer of each network that ships, in the precision that this machine takes by
     default."""

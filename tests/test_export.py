@@ -22,6 +22,8 @@ from impasto.models.noise import noise_at
 from impasto.models.style import Style
 from impasto.stylizer import Stylizer
 
+pytestmark = pytest.mark.slow
+
 ENGINES = base.available_engines()
 
 

@@ -21,6 +21,8 @@ from impasto.models.network import NETWORKS, NOISE, load_shipped
 from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def exact() -> Stylizer:

@@ -74,6 +74,7 @@ def test_threads_may_call_the_function_too() -> None:
     assert equal(painted, alone) == len(photos)
 
 
+@pytest.mark.slow
 def test_a_stylizer_that_has_painted_can_be_pickled() -> None:
     stylizer = Stylizer("small")
     painted = stylizer.stylize(photo(48, 64), "udnie")

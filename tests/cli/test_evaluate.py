@@ -375,6 +375,7 @@ def test_styles_in_a_folder_are_found_by_their_source(run: Run, place: Path) -> 
     assert results(place)["base@mine"]["J"] == results(place)["base@gallery"]["J"]
 
 
+@pytest.mark.slow
 def test_without_a_folder_the_stylizer_gets_the_painting(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,6 +391,7 @@ def test_without_a_folder_the_stylizer_gets_the_painting(
     )
 
 
+@pytest.mark.slow
 def test_fid_and_lpips_with_the_weights_they_need(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,7 @@ def test_recoloring_a_gallery_style_before_says_what_to_do(impasto: Run, picture
     assert done.code == 2 and "it has no picture that could be recolored" in done.err
 
 
+@pytest.mark.slow
 def test_style_pictures_that_say_little_are_told(impasto: Run, picture: Path) -> None:
     tiny, flat = picture.with_name("tiny.png"), picture.with_name("flat.png")
     Image.fromarray(photo(40, 50)).save(tiny)

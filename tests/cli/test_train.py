@@ -84,6 +84,7 @@ def test_two_styles_of_one_picture_paint_side_by_side(
     }
 
 
+@pytest.mark.slow
 def test_nothing_to_go_on_with(train: Train, photo_file: Path) -> None:
     train(photo_file, "-o", "new/one.safetensors", "--resume")
     before = Path("new/one.safetensors").read_bytes()
@@ -209,6 +210,7 @@ def test_a_style_file_is_learned_anew_in_place(
     assert style.metadata["base.gallery"] == load_shipped("base").gallery
 
 
+@pytest.mark.slow
 def test_a_style_file_is_learned_anew_into_another(train: Train, photo_file: Path) -> None:
     train(photo_file)
     made_for_another(Path("photo.safetensors"))

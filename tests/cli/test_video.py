@@ -77,6 +77,7 @@ def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) 
     assert (done.code, done.errors) == (0, [f"--size applies to pictures only; ignored for {clip}"])
 
 
+@pytest.mark.slow
 def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
     """Larger strokes are painted on reduced frames, and the scene stays as sharp as it is."""
     source = make_clip(tmp_path / "clip.mp4", EVEN[:4], (192, 256), pictures=pan(4, 192, 256, 1, 0))
@@ -111,6 +112,7 @@ def test_every_frame_by_itself(impasto: Run, clip: Path) -> None:
     assert (done.code, "choose one" in done.only_error()) == (2, True)
 
 
+@pytest.mark.slow
 def test_strokes_go_with_what_moves(
     impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +189,7 @@ def test_the_name_of_a_painting(name: str, expected: str) -> None:
     assert painting_name(Path(name), "s", is_clip=True) == expected
 
 
+@pytest.mark.slow
 def test_animations_stay_animations(impasto: Run, tmp_path: Path) -> None:
     frames = [Image.fromarray(scene(70, 80, 4 * number)) for number in range(3)]
     for suffix in ("gif", "webp"):
@@ -300,6 +303,7 @@ def test_bad_videos_are_one_line_each_and_the_others_go_on(impasto: Run, clip: P
         assert reason in line
 
 
+@pytest.mark.slow
 def test_a_video_of_one_pixel(impasto: Run, tmp_path: Path) -> None:
     pixel = [np.full((1, 1, 3), 90, np.uint8)] * 3
     source = make_clip(tmp_path / "clip.mp4", EVEN[:3], (1, 1), pix_fmt="yuv444p", pictures=pixel)
@@ -308,6 +312,7 @@ def test_a_video_of_one_pixel(impasto: Run, tmp_path: Path) -> None:
     assert [frame.shape for frame in frames_of(tmp_path / "out.mp4")] == [(1, 1, 3)] * 3
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(
     impasto: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_engines_agree(stylizer: Stylizer, scene: UInt8) -> None:
             assert np.abs(painted[0] - painted[1]).max() <= 1
 
 
+@pytest.mark.slow
 def test_small_pictures_of_many_sizes_share_one_graph(
     scene: UInt8, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +205,7 @@ def test_openvino_leaves_the_stack_for_signals_alone() -> None:
 # What is compiled is kept
 
 
+@pytest.mark.slow
 def test_what_is_compiled_is_kept_for_the_next_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

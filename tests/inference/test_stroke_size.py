@@ -103,6 +103,7 @@ def test_stroke_1_is_the_network_s(exact: Stylizer, large: UInt8) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stroke", [0.3, 3])
 def test_strength_leads_to_the_photograph(exact: Stylizer, large: UInt8, stroke: float) -> None:
     assert np.array_equal(exact.stylize(large, "starry-night", 0, stroke), large)
@@ -118,6 +119,7 @@ def test_any_size_is_kept(exact: Stylizer, shape: tuple[int, int], stroke: float
     assert exact.stylize(photo(*shape), "udnie", stroke=stroke).shape == (*shape, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stroke", [0.6, 2.5])
 def test_bands_and_tiles_show_no_borders(
     exact: Stylizer, large: UInt8, stroke: float, monkeypatch: pytest.MonkeyPatch

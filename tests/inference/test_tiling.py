@@ -15,7 +15,10 @@ from impasto.models.network import MULTIPLE, NETWORKS, Network
 from impasto.stylizer import Stylizer
 from inference.test_tiled_statistics import busy, other_kind
 
-SIZES = [(301, 420), (257, 263), (1, 2000), (700, 30)]
+SIZES = [
+    (257, 263),
+    *(pytest.param(*size, marks=pytest.mark.slow) for size in [(301, 420), (1, 2000), (700, 30)]),
+]
 
 
 @pytest.fixture
@@ -93,6 +96,7 @@ def test_no_seams(stylizer: Stylizer, scene: UInt8) -> None:
         assert across.mean() < 1.5 * within.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("strength", [0.0, 0.05, 0.6])
 def test_strength_and_mixes(

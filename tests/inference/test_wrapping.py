@@ -11,6 +11,8 @@ from impasto.inference.settings import parse_settings
 from impasto.inference.wrapping import paint_wrapped
 from impasto.stylizer import Stylizer
 
+pytestmark = pytest.mark.slow
+
 
 def panorama(height: int, width: int) -> UInt8:
     """A picture whose sides meet, both ways."""

@@ -119,6 +119,7 @@ def test_large_fields_and_many(tight: Running, picture: bytes) -> None:
     assert "cannot mix 17 files" in detail_of(answer)
 
 
+@pytest.mark.slow
 def test_a_crowd_is_refused_and_slow_clients_keep_nobody_out(
     tight: Running, picture: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

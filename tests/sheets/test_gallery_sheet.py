@@ -15,6 +15,7 @@ from impasto.sheets.gallery_sheet import paint_style_sheet, preview_sheet, style
 from impasto.stylizer import Stylizer
 
 
+@pytest.mark.slow
 def test_a_photograph_in_each_style(tmp_path: Path) -> None:
     Image.fromarray(photo(48, 64)).save(tmp_path / "photo.png")
     styles = [gallery_style("udnie"), gallery_style("great-wave")]

@@ -65,6 +65,7 @@ def test_engines_paint_what_pytorch_paints(
     assert np.abs(got - expected).max() < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", base.ENGINES)
 def test_noise_comes_through(name: str, tiny_network: TransformerNetwork) -> None:
     if name not in base.available_engines():

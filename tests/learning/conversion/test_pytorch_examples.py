@@ -25,6 +25,8 @@ from impasto.models.style import Style, read_style
 from impasto.stylizer import Stylizer
 from learning.tiny import johnson, pictures, texture
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, Any]
 
 

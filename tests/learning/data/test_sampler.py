@@ -111,7 +111,7 @@ def test_other_processes_draw_the_same_ahead(draws: BatchSampler) -> None:
 
 
 class _BelongsHere:
-    """Stands for the threads of an engine: whoever ends them in another process ends that process."""
+    """Stands for the threads of an engine: who ends them in another process ends that process."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -131,6 +131,7 @@ class _Collecting(BatchSampler):
         return super().draw(step, crop)
 
 
+@pytest.mark.slow
 def test_other_processes_leave_garbage_of_this_one_alone(draws: BatchSampler) -> None:
     sampler = _Collecting(**vars(draws))
     gc.disable()

@@ -176,6 +176,7 @@ def test_minutes_are_kept() -> None:
     assert of.seconds < 0.02 * 60 * 1.2 + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -106,6 +106,7 @@ def flicker(trainer: Trainer) -> float:
     return float((one - other).square().mean() / one.var())
 
 
+@pytest.mark.slow
 def test_strokes_learn_to_stay_where_only_noise_moves() -> None:
     runs = [
         train(tiny_trainer(steps=30, weights=LossWeights(stability=weight)), 30)

@@ -45,6 +45,7 @@ def contrast(frame: UInt8) -> float:
     return float(np.abs(np.diff(frame.astype(int), axis=1)).mean())
 
 
+@pytest.mark.slow
 def test_what_is_painted_goes_with_what_moves(exact: Stylizer) -> None:
     frames = pan(6, 96, 128, 3, 1)
     held, moved = exact.prepare("starry-night"), FlowStyle(exact.prepare("starry-night"))
