@@ -50,8 +50,9 @@ def path_of(properties: Mapping[str, str]) -> Path:
         properties.get("architecture") or properties.get(pytorch_examples.KIND) or "{}"
     )
     sizes = [*found.pop("widths", ()), found.pop("blocks", 0)]
-    if not found.pop("up_blocks", ()):  # none and the smaller filter need no words
+    if not found.pop("up_blocks", ()):  # none, the smaller filter and no detail need no words
         found.pop("smoothing", None)
+        found.pop("detail", None)
     more = [f"{key}{int(value)}" for key, value in found.items() if not isinstance(value, dict)]
     return ASSETS / f"{'-'.join(map(str, [kind, *sizes, *more]))}.onnx"
 

@@ -123,6 +123,7 @@ def test_what_a_graph_says(tiny_network: TransformerNetwork, tiny_graph: bytes) 
         "last": 3,
         "up_blocks": [],
         "smoothing": 3,
+        "detail": 0.0,
     }
     graph = onnx.load_model_from_string(tiny_graph).graph
     assert tuple(node.name for node in graph.input) == INPUTS[:2]

@@ -108,6 +108,28 @@ def test_a_last_convolution_of_one_position_is_smoothed_as_a_larger_one_is(
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_photograph_gives_half_of_the_luma_that_the_filter_keeps_out() -> None:
+    torch.manual_seed(0)
+    network = TransformerNetwork(replace(ARCHITECTURE, smoothing=5, detail=0.5)).eval()
+    plain = TransformerNetwork(replace(ARCHITECTURE, smoothing=5)).eval()
+    plain.load_state_dict(network.state_dict())
+    embedding, image = random_embedding(network)[None], 0.4 + 0.2 * pictures(1)
+    scale, shift = embedding[:, network.pixels_start :].split(3, 1)
+    scale[:], shift[:] = torch.tensor([0.0, 0.2, -0.1]), 0.5
+    network.out.weight.data *= 1e-3  # so that nothing is clamped
+    plain.out.weight.data *= 1e-3
+    luma = (torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1) * image).sum(1, keepdim=True)
+    line = torch.tensor([1.0, 3, 4, 3, 1]) / 12
+    kept = F.conv2d(luma, torch.outer(line, line)[None, None])
+    expected = 0.5 * (luma[..., 2:-2, 2:-2] - kept) * (1 - scale.view(1, 3, 1, 1))
+    with torch.no_grad():
+        added = (network(image, embedding) - plain(image, embedding))[..., 2:-2, 2:-2]
+        photo = network(image, network.photo_embedding(like=embedding[0])[None])
+    assert added.abs().max() > 0.01
+    torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(photo, image, rtol=0, atol=1e-6)
+
+
 def noisy_network(seed: int = 0) -> TransformerNetwork:
     torch.manual_seed(seed)
     return TransformerNetwork(replace(ARCHITECTURE, noise=True)).eval()

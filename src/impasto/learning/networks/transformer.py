@@ -25,6 +25,7 @@ NOISY_BLOCKS = (0, 2)  # residual blocks before which noise is added
 # By pixels a side, filters along a line that are 0 at the highest frequency. Of a mesh along both
 # diagonals, 0.3 periods a pixel down and across, they leave an eighth and a five-hundredth.
 SMOOTHING = {3: (1, 2, 1), 5: (1, 3, 4, 3, 1)}
+LUMA = (0.299, 0.587, 0.114)
 COLORS = 3
 PIXEL_CHANNELS = 4 * COLORS  # channels of 2x2 pixels, unshuffled
 
@@ -42,6 +43,8 @@ class Architecture:
         up_blocks: residual blocks on the way up, at each level above the coarsest, from coarse to
             fine; empty for none. With them, noise is added at each of these levels too.
         smoothing: pixels a side of the filter that follows, see `SMOOTHING`.
+        detail: share of the photograph's luma that is added to the painting, of what that filter
+            keeps out. A wide filter blurs outlines too, and these bring them back.
     """
 
     widths: tuple[int, ...]
@@ -50,12 +53,13 @@ class Architecture:
     last: Literal[1, 3] = 3
     up_blocks: tuple[int, ...] = ()
     smoothing: Literal[3, 5] = 3
+    detail: float = 0.0
 
 
 ARCHITECTURES = {
     # for pictures: sees forms at 1/16, and repaints them on the way up
     "large": Architecture(
-        (32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1), smoothing=5
+        (32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1), smoothing=5, detail=0.5
     ),
     "base": Architecture((16, 32, 64), blocks=4, noise=True),  # quick and good
     "small": Architecture((8, 24, 48), blocks=3, noise=True, last=1),  # for video and live use
@@ -209,6 +213,10 @@ class TransformerNetwork(nn.Module):
         self.register_buffer(
             "smoothing", _smoothing_kernel(architecture.smoothing), persistent=False
         )
+        if architecture.detail:
+            self.detail: Tensor
+            kernel = architecture.detail * _detail_kernel(self.smoothing)
+            self.register_buffer("detail", kernel, persistent=False)
         # index in the embedding of scales and then shifts of the photograph's colors
         self.pixels_start = self.embedding_size
         self.embedding_size += 2 * COLORS
@@ -276,6 +284,10 @@ class TransformerNetwork(nn.Module):
         # pixels stay unshuffled to the end: nothing is computed at full size, where engines take
         # longer for fewer products
         x = self._to_pixels(x) + photo * _repeat_per_pixel(scale) + _repeat_per_pixel(shift)
+        if self.architecture.detail:
+            # none where the photograph itself is added: it has its detail
+            detail = F.conv2d(_pad(photo, "reflect"), self.detail)
+            x = x + detail * (1 - _repeat_per_pixel(scale))
         clamped = x.clamp(0, 1)
         return F.pixel_shuffle(clamped + self.LEAK * (x - clamped) if self.training else clamped, 2)
 
@@ -441,4 +453,25 @@ def _smoothing_kernel(taps: int) -> Tensor:
     one = torch.einsum("tfi,ugj->tufgij", line, line).reshape(4, 4, 3, 3)
     return torch.einsum("cd,tfij->ctdfij", torch.eye(COLORS), one).reshape(
         PIXEL_CHANNELS, PIXEL_CHANNELS, 3, 3
+    )
+
+
+def _detail_kernel(smoothing: Tensor) -> Tensor:
+    """Make the kernel of the luma that a filter keeps out of unshuffled pixels.
+
+    Args:
+        smoothing: kernel of the filter, (12, 12, 3, 3).
+
+    Returns:
+        (12, 12, 3, 3): the same for each color.
+    """
+    kept_out = -smoothing
+    kept_out[:, :, 1, 1] += torch.eye(PIXEL_CHANNELS)
+    luma = torch.tensor(LUMA).repeat_interleave(PIXEL_CHANNELS // COLORS)
+    # of each color alone: the filter mixes none
+    return (
+        (luma.view(-1, 1, 1, 1) * kept_out)
+        .unflatten(0, (COLORS, -1))
+        .sum(0)
+        .repeat(COLORS, 1, 1, 1)
     )
