@@ -44,7 +44,7 @@ def test_json(paint: Paint, photo_file: Path) -> None:
         "input": str(photo_file),
         "output": str(photo_file.with_name("photo.starry-night.jpg")),
         "style": "starry-night",
-        "network": "base",
+        "network": "large",
         "width": 64,
         "height": 48,
     }

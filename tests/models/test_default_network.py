@@ -31,8 +31,17 @@ def mixes(*styles: Style | str | PictureSource) -> list[Mix]:
 
 
 def test_pictures_take_the_first_network() -> None:
-    assert choose_network(mixes("starry-night", "great-wave:0.5,udnie:0.5")) == "base"
-    assert choose_network(mixes(photo(40, 50))) == "base"  # any picture
+    assert choose_network(mixes("starry-night", "great-wave:0.5,udnie:0.5")) == "large"
+
+
+def test_any_picture_takes_base_in_any_company() -> None:
+    assert choose_network(mixes(photo(40, 50))) == "base"
+    assert choose_network(mixes("starry-night", photo(40, 50))) == "base"
+    assert choose_network([find_mix([("starry-night", 0.5), (photo(40, 50), 0.5)])]) == "base"
+
+
+def test_clips_take_base() -> None:
+    assert choose_network(mixes("starry-night"), CLIP_ORDER) == "base"
 
 
 @pytest.mark.parametrize(
@@ -79,4 +88,4 @@ def test_a_gallery_may_lack_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_other_network_is_itself() -> None:
     for network in (*NETWORKS, "networks/old.safetensors"):
         assert resolve_network(network, mixes("great-wave")) == network
-    assert resolve_network(AUTO, mixes("great-wave")) == "base"
+    assert resolve_network(AUTO, mixes("great-wave")) == "large"

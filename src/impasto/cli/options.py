@@ -63,9 +63,9 @@ Color = Annotated[
     ),
 ]
 NETWORK_HELP = (
-    "Choose the network: base; large, which is slower and nearer to the manner of a style, and"
-    " keeps less of the subject; small, the fastest, for video; or a network file, such as one of"
-    " an older gallery."
+    "Choose the network: large, which is slow and comes nearest to a style; base, which keeps more"
+    " of the photograph; small, the fastest, for video; or a network file, such as one of an older"
+    " gallery."
 )
 Network = Annotated[
     str,
@@ -83,7 +83,8 @@ DefaultNetwork = Annotated[
         "--network",
         "-n",
         metavar="auto|base|large|small|FILE",
-        help=f"{NETWORK_HELP} auto is the first of base, large and small that has every style.",
+        help=f"{NETWORK_HELP} auto takes large for styles of the gallery, and base for videos and"
+        " for pictures as styles.",
         rich_help_panel=COMMON,
     ),
 ]

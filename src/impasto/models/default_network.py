@@ -8,8 +8,10 @@ from impasto.models.network import Network, NetworkName, load_shipped, network_p
 from impasto.models.style import Style
 
 AUTO = "auto"  # in place of the name of a network: the first of an order that has all styles
-# `large` is nearer to the manner of a style and keeps less of the subject: it is asked for by name
-PICTURE_ORDER: Sequence[NetworkName] = ("base", "large", "small")
+# Blind judges preferred `large` where a style was trained, and `base` where it is predicted from a
+# picture; see "Gallery 8" of docs/explanation/training-history.md.
+PICTURE_ORDER: Sequence[NetworkName] = ("large", "base", "small")
+PREDICTED_ORDER: Sequence[NetworkName] = ("base", "large", "small")
 CLIP_ORDER: Sequence[NetworkName] = ("base", "small", "large")  # videos have many frames
 FALLBACK: NetworkName = "base"
 
@@ -28,7 +30,8 @@ def choose_network(
 
     Args:
         mixes: all styles of a run.
-        order: names of networks that ship, in the order of preference.
+        order: names of networks that ship, in the order of preference. If a style is a picture,
+            `PREDICTED_ORDER` stands for `PICTURE_ORDER`.
 
     Returns:
         The first network for which every style has an embedding, or is a picture, whose style is
@@ -38,6 +41,8 @@ def choose_network(
         NetworkError: the file of a network is broken.
     """
     styles = [style for mix in mixes for style, _ in mix.parts if not style.own]
+    if order == PICTURE_ORDER and any(style.pixels is not None for style in styles):
+        order = PREDICTED_ORDER
     if styles:
         for name in order:
             # a gallery of another version, or that a user trained, has fewer networks

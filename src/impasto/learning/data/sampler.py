@@ -172,9 +172,9 @@ def prefetch_batches(
         # forking is quicker, and safe here: the processes never touch the GPU
         multiprocessing_context="fork" if "fork" in get_all_start_methods() else None,
     )
-    # What awaits collection here must not be collected there: the threads of an engine (`std::thread`) do not exist
-    # after a fork, and who ends them ends the process. Frozen objects stay out of the collector's sight, as Python's
-    # documentation of gc.freeze advises.
+    # What awaits collection here must not be collected there: the threads of an engine
+    # (`std::thread`) do not exist after a fork, and who ends them ends the process. Frozen objects
+    # stay out of the collector's sight, as Python's documentation of gc.freeze advises.
     gc.freeze()
     try:
         return iter(loader)
