@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from impasto.api import (
         list_styles,
         load_style,
+        read_settings,
         stylize,
         stylize_files,
         stylize_video,
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "list_styles",
     "load_style",
+    "read_settings",
     "stylize",
     "stylize_files",
     "stylize_video",
@@ -58,6 +60,7 @@ _MODULES = {
     "VideoResult": "impasto.video.frame_pipeline",
     "list_styles": "impasto.api",
     "load_style": "impasto.api",
+    "read_settings": "impasto.api",
     "stylize": "impasto.api",
     "stylize_files": "impasto.api",
     "stylize_video": "impasto.api",

@@ -3,18 +3,22 @@
 Each parses what it is given and calls the recipe that the command line calls too.
 """
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from impasto.errors import TrainingError, check_number
+from impasto.files import file_digest
+from impasto.images.embedded import xmp_packet
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import PictureSource, to_picture
 from impasto.inference.color import Color
 from impasto.inference.masks import MaskSource
+from impasto.inference.record import make_record, read_record
 from impasto.inference.regions import RegionSource
 from impasto.inference.settings import parse_settings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
@@ -99,7 +103,8 @@ def stylize(
 
     Returns:
         A PIL image as large as the photo or as `size` says: RGB, or RGBA where the photo is
-        transparent.
+        transparent. Its `info["xmp"]` holds the settings; a file has them only if it is saved so:
+        `painting.save("a.jpg", xmp=painting.info["xmp"])`.
 
     Raises:
         PictureError: the photo cannot be read or is a video, or the array is not an image.
@@ -114,7 +119,35 @@ def stylize(
     """
     settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
     loaded = stylizer or _stylizer(resolve_network(network, settings.mixes))
-    return loaded.paint_picture(to_picture(photo), settings, size).to_pil()
+    picture = to_picture(photo)
+    painting = loaded.paint_picture(picture, settings, size).to_pil()
+    source = (os.fspath(photo), file_digest(Path(photo))) if isinstance(photo, str | Path) else None
+    resized = None if painting.size == (picture.width, picture.height) else painting.size
+    painting.info["xmp"] = xmp_packet(make_record(settings, loaded, source, resized))
+    return painting
+
+
+def read_settings(painting: str | Path) -> dict[str, Any] | None:
+    """Read the settings that a picture was painted with.
+
+    Args:
+        painting: a picture file by `stylize_files`, the command line, or the page of the server.
+
+    Returns:
+        A dict with `styles` (a list of dicts with `id`, `weight` and `title`), `strength`,
+        `stroke`, `color`, `network` and so on; None if the file has no settings. A file may hold
+        anything, so check what you use.
+
+    Raises:
+        PictureError: the file is missing, unreadable, no picture, or broken.
+
+    Example:
+        >>> next(stylize_files("photo.jpg", "great-wave")).target.name
+        'photo.great-wave.jpg'
+        >>> read_settings("photo.great-wave.jpg")["styles"][0]["title"]
+        'The Great Wave off Kanagawa'
+    """
+    return read_record(painting)
 
 
 def stylize_files(
@@ -130,6 +163,7 @@ def stylize_files(
     size: int | None = None,
     wrap: str = "none",
     quality: int = DEFAULT_QUALITY,
+    embed_settings: bool = True,
     overwrite: bool = False,
     report: str | Path | None = None,
     network: str | Path = AUTO,
@@ -156,6 +190,8 @@ def stylize_files(
         size: pixels of the painting's shorter side; videos and smaller photos keep their size.
         wrap: as of `stylize`; for pictures only.
         quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
+        embed_settings: write into each painted picture the settings that it was made with, for
+            `read_settings`. They hold names of files, and never their folders.
         overwrite: replace outputs that exist.
         report: a file of JSON lines, one for each input; the same report resumes a run.
         network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
@@ -189,7 +225,7 @@ def stylize_files(
     ]
     video_stroke = None if stroke is None else max(1.0, stroke)
     options = runner.BatchOptions(
-        FileOptions(size, quality),
+        FileOptions(size, quality, embed_settings=embed_settings),
         VideoOptions(quality=quality, stroke=video_stroke),
         overwrite=overwrite,
         report=None if report is None else Path(report),

@@ -84,6 +84,21 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def file_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file's bytes in hexadecimal; None where it cannot be read."""
+    try:
+        state = path.stat()
+        return _file_digest(path, state.st_mtime_ns, state.st_size)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, modified: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class CarefulFile:
     """A file without a buffer whose `write` writes all bytes.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pictures import save
+from pictures import photo, save
 
 from impasto.batch.inputs import InputFile
 from impasto.batch.outputs import (
@@ -21,7 +21,11 @@ from impasto.batch.outputs import (
     plan_files,
 )
 from impasto.errors import OutputError
+from impasto.images.image import Picture
+from impasto.images.writing import write
+from impasto.inference.record import make_record
 from impasto.inference.settings import parse_settings
+from impasto.stylizer import Stylizer
 
 UDNIE, WAVE = parse_settings("udnie"), parse_settings("great-wave")
 
@@ -62,6 +66,15 @@ def test_paintings_of_earlier_runs() -> None:
         Path("c.udnie.jpg"),
     ]
     assert find_earlier_paintings(paths) == {Path("a.udnie.jpg"), Path("b.gif.udnie.jpg")}
+
+
+def test_paintings_in_other_styles_are_known_by_their_settings(tmp_path: Path) -> None:
+    paths = save(tmp_path, "a.jpg", "a.tulip.jpg", "a.small.png", "b.tulip.jpg", "a.broken.jpg")
+    record = make_record(UDNIE, Stylizer("small"), None)
+    for path in (paths[1], paths[3]):
+        write(path, Picture(photo(20, 30), settings=record))
+    paths[4].write_bytes(b"no picture")
+    assert find_earlier_paintings(paths) == {paths[1]}
 
 
 def tasks(plan: BatchPlan) -> list[tuple[str, str]]:

@@ -38,6 +38,7 @@ def test_version(impasto: Run) -> None:
         "compare",
         "import",
         "export",
+        "info",
     ],
 )
 def test_help(impasto: Run, verb: str) -> None:
@@ -100,8 +101,8 @@ def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
     assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
     verbs = re.findall(r"^│ (\w+)", "".join([*listed.values()][1:]), re.MULTILINE)
     assert verbs == [
-        *("stylize", "webcam", "serve", "compare", "optimize", "styles", "train", "import"),
-        *("export", "evaluate", "benchmark", "doctor"),
+        *("stylize", "webcam", "serve", "compare", "info", "optimize", "styles", "train"),
+        *("import", "export", "evaluate", "benchmark", "doctor"),
     ]
 
 

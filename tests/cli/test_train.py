@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Outcome, Run
+from commands import Outcome, Run, python
 from pictures import UInt8
 from PIL import Image
 
@@ -226,3 +226,23 @@ def test_a_style_that_remembers_nothing(impasto: Run, tmp_path: Path) -> None:
     done = impasto("train", tmp_path / "a.safetensors", "--overwrite")
     assert done.code == 1
     assert "does not remember the picture" in done.only_error()
+
+
+@pytest.mark.slow
+@pytest.mark.export
+@pytest.mark.process
+def test_torchrun_trains_a_gallery(photo_file: Path) -> None:
+    """Two processes train, and one of them writes and reports."""
+    pytest.importorskip("torch")
+    folder = photo_file.parent / "gallery"
+    done = python(
+        *("-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "impasto", "train"),
+        *(str(photo_file), "--gallery", str(folder), "--network", "small", "--steps", "2"),
+        *("--crop", "64", "--style-size", "64", "--batch", "2"),
+    )
+    assert done.code == 0, done.err
+    (line,) = done.out.splitlines()
+    assert line.startswith(f"{folder} (small: 2 steps")
+    assert read_style(folder / "styles" / "photo.safetensors").embeddings["small"].size
+    assert done.err.count("2 steps are too few") == 1
+    assert [path.name for path in photo_file.parent.glob("gallery*")] == ["gallery"]

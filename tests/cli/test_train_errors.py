@@ -26,6 +26,13 @@ def test_steps_and_minutes(impasto: Run, photo_file: Path) -> None:
     )
 
 
+def test_several_processes_do_not_learn_one_style(
+    impasto: Run, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "several processes train a gallery together" in impasto("train", photo_file).usage()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--steps", "0"], ["--minutes", "0"], ["--crop", "1"], ["--perceptual", "vgg"]],

@@ -1,6 +1,7 @@
 """The bar of training: the time left is seen in narrow terminals too."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -34,6 +35,18 @@ def test_the_time_left_comes_first_and_losses_where_there_is_room(
     assert all(text in printed for text in shown), printed
     assert "…" not in printed
     assert not any(text in printed for text in left_out)
+
+
+def test_a_process_that_does_not_show_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=80, _environ={})
+    monkeypatch.setattr(console, "stderr", terminal)
+    with TrainingProgressBar("training", tmp_path / "log", is_shown=False) as bar:
+        bar.step(QUARTER)
+    assert screen.getvalue() == ""
+    assert not (tmp_path / "log").exists()
 
 
 def test_hours_and_the_start() -> None:

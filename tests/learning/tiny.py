@@ -17,6 +17,7 @@ from impasto.learning.networks.johnson import Johnson
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.predictor import new_predictor
 from impasto.learning.networks.transformer import Architecture, TransformerNetwork
+from impasto.learning.training.ranks import SINGLE, Ranks
 from impasto.learning.training.settings import TrainingSettings
 from impasto.learning.training.trainer import Trainer
 
@@ -126,6 +127,7 @@ def tiny_trainer(
     styles: Sequence[UInt8] | None = None,
     perceptual: PerceptualNetwork | None = None,
     noise: bool = False,
+    ranks: Ranks = SINGLE,
     **settings: Any,
 ) -> Trainer:
     """A run that always begins the same: two styles, batches of two crops of 64 pixels, six
@@ -141,6 +143,7 @@ def tiny_trainer(
         Textures(),
         perceptual or tiny_perceptual(),
         TrainingSettings(**options),
+        ranks=ranks,
     )
 
 
@@ -263,7 +266,7 @@ def inception_tensors(seed: int = 0, fid: bool = True) -> dict[str, Tensor]:
     return tensors
 
 
-def tiny_predicting_trainer(folder: Path, **settings: Any) -> Trainer:
+def tiny_predicting_trainer(folder: Path, ranks: Ranks = SINGLE, **settings: Any) -> Trainer:
     """One that has a style predictor too, and three pictures to learn prediction from, which it
     writes into a folder."""
     for seed in range(3):
@@ -285,6 +288,7 @@ def tiny_predicting_trainer(folder: Path, **settings: Any) -> Trainer:
         TrainingSettings(**options),
         predictor,
         art,
+        ranks=ranks,
     )
 
 

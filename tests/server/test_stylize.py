@@ -1,6 +1,8 @@
 """POST /v1/stylize: the same painting as the package makes, from all kinds of styles and masks."""
 
+import hashlib
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +14,10 @@ from PIL import Image
 from impasto.inference.file_pipeline import FileOptions, stylize_bytes
 from impasto.inference.masks import parse_mask
 from impasto.inference.predictor import predict_style
+from impasto.inference.record import read_record
 from impasto.inference.regions import Region
 from impasto.inference.settings import parse_settings
-from impasto.models.gallery import memory_style
+from impasto.models.gallery import gallery_style, memory_style
 from impasto.models.mix import find_mix
 from impasto.models.network import load_shipped
 from impasto.paths import home
@@ -47,6 +50,49 @@ def post(client: httpx.Client, picture: bytes, data: Any = None, **files: Any) -
         values = value if isinstance(value, list) else [value]
         given += [(name, (f"{name}.png", one)) for one in values]
     return client.post("/v1/stylize", data=STYLE if data is None else data, files=given)
+
+
+def record_of(answer: httpx.Response, folder: Path) -> dict[str, Any] | None:
+    """Read the settings in a painting."""
+    (folder / "painting.png").write_bytes(answer.content)
+    return read_record(folder / "painting.png")
+
+
+def test_the_painting_holds_its_settings(
+    client: httpx.Client, picture: bytes, tmp_path: Path
+) -> None:
+    files = {"style_image": png(photo(50, 60)), "mask": png(photo(50, 60))}
+    files |= {"region_mask": png(photo(40, 50))}
+    fields = {"strength": "0.5", "mask_invert": "true", "region_style": "great-wave"}
+    record = record_of(post(client, picture, fields, **files), tmp_path)
+    assert record is not None
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    (style,), (region,) = record["styles"], record["regions"]
+    assert (style["file"], style["sha256"]) == ("style_image.png", hashes["style_image"])
+    assert record["mask"] == {"file": "mask.png", "sha256": hashes["mask"], "inverted": True}
+    assert region["mask"] == {"file": "region_mask.png", "sha256": hashes["region_mask"]}
+    assert (record["name"], record["strength"]) == ("photo.png", 0.5)
+    assert record["photo_sha256"] == hashlib.sha256(picture).hexdigest()
+
+
+def test_a_style_file_is_named_in_the_painting(
+    client: httpx.Client, picture: bytes, tmp_path: Path
+) -> None:
+    gallery_style("great-wave").save(tmp_path / "mine.safetensors")
+    data = (tmp_path / "mine.safetensors").read_bytes()
+    files = [("image", ("a.png", picture)), ("style_file", ("C:/x/mine.safetensors", data))]
+    record = record_of(client.post("/v1/stylize", files=files), tmp_path)
+    assert record is not None
+    (style,) = record["styles"]
+    assert (style["file"], style["id"]) == ("mine.safetensors", "file:great-wave")
+    assert style["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_settings_are_left_out_on_demand(
+    client: httpx.Client, picture: bytes, tmp_path: Path
+) -> None:
+    answer = post(client, picture, STYLE | {"embed_settings": "false"})
+    assert record_of(answer, tmp_path) is None
 
 
 def test_the_painting_is_that_of_the_package(

@@ -12,6 +12,7 @@ from impasto.batch.inputs import InputFailure, InputFile, find_files
 from impasto.errors import ImpastoError, OutputError, PictureError, VideoError
 from impasto.files import unwritable_reason
 from impasto.images.formats import WRITABLE
+from impasto.inference.record import read_record
 from impasto.inference.settings import StylizeSettings
 from impasto.models.gallery import gallery_names
 from impasto.video.formats import EXTENSIONS_WRITTEN, is_same_file, written_suffix
@@ -250,7 +251,11 @@ def painting_name(path: Path, style: str, is_clip: bool = False, full: bool = Fa
 
 
 def find_earlier_paintings(paths: Iterable[Path]) -> set[Path]:
-    """Find the paths that an earlier run painted from another path, in a gallery style."""
+    """Find the paths that an earlier run painted from another path.
+
+    They have the name of a gallery style, as in `photo.starry-night.jpg`, or that of another style
+    and settings in the file.
+    """
     paths = list(paths)
     photos = {path.with_suffix("") for path in paths} | set(paths)
     names = {f".{name}" for name in gallery_names()}
@@ -258,8 +263,17 @@ def find_earlier_paintings(paths: Iterable[Path]) -> set[Path]:
     return {
         path
         for path, stem in stems.items()
-        if stem.suffix in names and path.with_name(stem.stem) in photos
+        if stem.suffix
+        and path.with_name(stem.stem) in photos
+        and (stem.suffix in names or _has_settings(path))
     }
+
+
+def _has_settings(path: Path) -> bool:
+    try:
+        return read_record(path) is not None
+    except PictureError:  # no picture, or broken: that is reported when it is painted
+        return False
 
 
 def check_task(task: FileTask, protected: Collection[Path] = ()) -> ImpastoError | None:

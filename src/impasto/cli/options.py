@@ -196,6 +196,16 @@ Memory = Annotated[
     ),
 ]
 
+EmbedSettings = Annotated[
+    bool,
+    typer.Option(
+        "--settings/--no-settings",
+        help="Pictures: write the settings into each painting, with names of files but not of"
+        " folders; impasto info reads them.",
+        rich_help_panel=PICTURES,
+    ),
+]
+
 # Video
 
 Start = Annotated[

@@ -17,7 +17,7 @@ from impasto.errors import PictureError
 from impasto.files import os_reason, write_atomically
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import MAX_PIXELS
-from impasto.inference.file_pipeline import FileOptions, stylize_bytes
+from impasto.inference.file_pipeline import STANDARD_INPUT, FileOptions, stylize_bytes
 from impasto.inference.settings import StylizeSettings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
 from impasto.stylizer import Stylizer
@@ -73,6 +73,7 @@ def stylize(
     quality: options.Quality = DEFAULT_QUALITY,
     max_pixels: options.MaxPixels = None,
     memory: options.Memory = None,
+    embed_settings: options.EmbedSettings = True,
     start: options.Start = None,
     end: options.End = None,
     fps: options.Fps = None,
@@ -172,7 +173,8 @@ def stylize(
     """
     limit = max_pixels or MAX_PIXELS
     clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke)
-    pictures = FileOptions(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
+    limit_bytes = None if memory is None else int(1e9 * memory)
+    pictures = FileOptions(size, quality, max_pixels, limit_bytes, embed_settings)
     if flow:
         if not steady:
             raise typer.BadParameter("--flow and --no-steady: choose one")
@@ -381,7 +383,7 @@ def _pipe(
         )
     (settings,) = styles
     if texts[0] == STANDARD:
-        name, data = "standard input", sys.stdin.buffer.read()
+        name, data = STANDARD_INPUT, sys.stdin.buffer.read()
     else:
         name, data = texts[0], Path(texts[0]).read_bytes()
     suffix = Path(output or "").suffix

@@ -1,5 +1,6 @@
 """impasto train: learn a style from a picture, or a gallery from several."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -212,7 +213,9 @@ def train(
     resumed = {
         name for name in NETWORKS if resume and has_checkpoint(checkpoint_path(target, name))
     }
-    with TrainingProgressBar("training", tensorboard) as bar:
+    # of several processes that train together, the first one reports; see `ranks`
+    is_first = os.environ.get("RANK", "0") == "0"
+    with TrainingProgressBar("training", tensorboard, is_first) as bar:
         common: dict[str, Any] = {
             "minutes": minutes or DEFAULT_MINUTES,
             "steps": steps,
@@ -284,6 +287,9 @@ def _check_options(
         f"--color {'|'.join(MODES[1:])}": color_photo and not (mode and mode.changes),
         "--color goes with a single style; the pictures of a gallery are learned as they are": (
             mode and gallery is not None
+        ),
+        "several processes train a gallery together; give --gallery, or start one process": (
+            gallery is None and os.environ.get("WORLD_SIZE", "1") != "1"
         ),
         "give --steps or --minutes, not both": steps is not None and minutes is not None,
     }

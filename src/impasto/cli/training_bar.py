@@ -21,19 +21,20 @@ class TrainingProgressBar:
     Args:
         label: text of the bar before the first step.
         tensorboard: folder for a TensorBoard log; None for none.
+        is_shown: whether this process shows the run; another one may.
 
     Raises:
         TrainingError: a log is asked for, and TensorBoard is missing.
     """
 
-    def __init__(self, label: str, tensorboard: Path | None = None) -> None:
-        self._bar = _bar()
+    def __init__(self, label: str, tensorboard: Path | None = None, is_shown: bool = True) -> None:
+        self._bar = _bar(is_shown)
         self._label = label
         self._task = self._bar.add_task(label, total=1.0)
         self._last_line = time.monotonic()
         self._runs: set[str] = set()
         self._log: Any = None
-        if tensorboard:
+        if tensorboard and is_shown:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError as error:
@@ -74,14 +75,14 @@ class TrainingProgressBar:
         self._bar.update(self._task, completed=fraction, description=description)
 
 
-def _bar() -> rich.progress.Progress:
+def _bar(is_shown: bool) -> rich.progress.Progress:
     """Return a short bar with a text beside it on stderr, which vanishes when done."""
     return rich.progress.Progress(
         rich.progress.BarColumn(BAR_WIDTH),
         rich.progress.TextColumn("{task.description}", markup=False),
         console=console.stderr,
         transient=True,
-        disable=not console.stderr.is_terminal,
+        disable=not (is_shown and console.stderr.is_terminal),
     )
 
 

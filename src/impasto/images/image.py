@@ -27,6 +27,8 @@ class Picture:
             dates, place, author and the like. It leaves out the tags that stop being true of the
             decoded pixels: orientation, thumbnail, size, color space.
         dpi: dots per inch across and down, if the file states them.
+        settings: of a painting, the settings that it was made with, as JSON; they are written into
+            its file.
 
     Raises:
         PictureError: an array has another shape or type, or no pixels.
@@ -36,6 +38,7 @@ class Picture:
     alpha: UInt8 | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
+    settings: str | None = None
 
     def __post_init__(self) -> None:
         shape, kind = self.rgb.shape, self.rgb.dtype

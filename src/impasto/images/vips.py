@@ -16,6 +16,7 @@ from PIL import Image
 from impasto.errors import PictureError
 from impasto.files import atomic_write, os_reason
 from impasto.images.color_profiles import scale_levels, to_srgb, white_level
+from impasto.images.embedded import MAX_XMP_BYTES, PNG_KEYWORD, xmp_packet
 from impasto.images.exif import build_exif
 from impasto.images.formats import FULL_CHROMA_QUALITY
 from impasto.images.image import Header, UInt8
@@ -159,7 +160,12 @@ def _reason(error: BaseException) -> str:
 
 
 def write(
-    path: Path, picture: RowSource, alpha: RowSource | None, header: Header, quality: int
+    path: Path,
+    picture: RowSource,
+    alpha: RowSource | None,
+    header: Header,
+    quality: int,
+    settings: str | None = None,
 ) -> None:
     """Write a picture atomically, row by row as it is produced.
 
@@ -169,6 +175,7 @@ def write(
         alpha: alpha, as by `VipsRows(..., alpha=True)`; JPEG shows clear parts as white.
         header: its EXIF and dots per inch are written; TIFF takes dots per inch only.
         quality: 1 (small) to 100 (fine), for JPEG.
+        settings: of a painting, as in `Picture`.
 
     Raises:
         PictureError: a side is longer than the format allows, or the folder or disk does not
@@ -178,7 +185,9 @@ def write(
     pyvips = vips()
     try:
         with atomic_write(path) as file:
-            saver = _Saver(pyvips, Path(file.name), path.suffix.lower(), picture, header, quality)
+            saver = _Saver(
+                pyvips, Path(file.name), path.suffix.lower(), picture, header, quality, settings
+            )
             saver.run(_join_alpha(picture, alpha, path))
     except OSError as error:
         raise PictureError(f"cannot write {path}: {os_reason(error)}") from error
@@ -212,10 +221,17 @@ class _Saver:
     """
 
     def __init__(
-        self, pyvips: Any, file: Path, suffix: str, picture: RowSource, header: Header, quality: int
+        self,
+        pyvips: Any,
+        file: Path,
+        suffix: str,
+        picture: RowSource,
+        header: Header,
+        quality: int,
+        settings: str | None,
     ) -> None:
         self._pyvips, self._file, self._suffix, self._quality = pyvips, str(file), suffix, quality
-        self._picture, self._header = picture, header
+        self._picture, self._header, self._settings = picture, header, settings
         self._error: Exception | None = None
 
     def run(self, rows: Iterator[UInt8]) -> None:
@@ -257,6 +273,9 @@ class _Saver:
         image = image.copy(xres=dpi[0] / _MM_PER_INCH, yres=dpi[1] / _MM_PER_INCH)
         if exif := build_exif(header.exif, header.dpi, image.width, image.height):
             image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        if self._settings and len(packet := xmp_packet(self._settings)) <= MAX_XMP_BYTES:
+            image.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
+            image.set_type(pyvips.GValue.gstr_type, f"png-comment-0-{PNG_KEYWORD}", self._settings)
         if self._suffix in (".tif", ".tiff"):
             large = image.width * image.height * image.bands > BIG_TIFF_BYTES
             image.tiffsave(self._file, bigtiff=large, resunit="inch")

@@ -8,12 +8,15 @@ from PIL import Image
 
 from impasto.errors import PictureError, one_line
 from impasto.files import os_reason, write_atomically
+from impasto.images.embedded import MAX_XMP_BYTES, XMP_TAG, png_chunks, xmp_packet
 from impasto.images.exif import build_exif
 from impasto.images.formats import (
     AVIF,
     DEFAULT_QUALITY,
     FULL_CHROMA_QUALITY,
     JPEG,
+    PNG,
+    TIFF,
     WEBP,
     WRITERS,
     Format,
@@ -137,5 +140,20 @@ def _metadata(format: Format, picture: Picture) -> dict[str, Any]:
         exif = build_exif(picture.exif, picture.dpi, picture.width, picture.height)
     if exif is not None and format is JPEG and len(exif) > _MAX_SEGMENT_BYTES:
         exif = None
-    fields = {"exif": exif, "dpi": picture.dpi}
+    fields = {"exif": exif, "dpi": picture.dpi, **_embed(format, picture.settings, exif)}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _embed(format: Format, settings: str | None, exif: bytes | None) -> dict[str, Any]:
+    """Return the options of Pillow that write settings; a packet too long for JPEG is left out."""
+    if settings is None or not format.exif:
+        return {}
+    if format is PNG:
+        return {"pnginfo": png_chunks(settings)}
+    packet = xmp_packet(settings)
+    if format is TIFF:
+        tags = Image.Exif()
+        tags.load(exif or b"")
+        tags[XMP_TAG] = packet
+        return {"exif": tags}
+    return {} if format is JPEG and len(packet) > MAX_XMP_BYTES else {"xmp": packet}

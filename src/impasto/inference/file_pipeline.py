@@ -1,5 +1,6 @@
 """Paint picture files: in memory, or, if they are huge, row by row from file to file."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from impasto.errors import PictureError, check_number
+from impasto.files import file_digest
 from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
@@ -18,6 +20,7 @@ from impasto.inference import tile_grid
 from impasto.inference.masks import ALPHA
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.pipeline import StylizedRows, build_pipeline, reduced_copy
+from impasto.inference.record import make_record
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import Advance
 
@@ -29,6 +32,7 @@ MEMORY_RETRIES = 3  # in smaller tiles, where memory does not suffice
 ALPHA_MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, as a mask
 # of a file of more than `MAX_PIXELS`; no photograph and no scan has more, a decompression bomb has
 MAX_PIXELS_PER_BYTE = 200
+STANDARD_INPUT = "standard input"  # name of a photo that has none
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class FileOptions:
             memory, and decompression bombs.
         memory: bytes that the process may use in all, as far as smaller tiles help; None: as many
             as are free.
+        embed_settings: write into each painting the settings that it was made with.
 
     Raises:
         ArgumentError: `size` or `quality` is out of range.
@@ -71,6 +76,7 @@ class FileOptions:
     quality: int = DEFAULT_QUALITY
     max_pixels: int | None = None
     memory: int | None = None
+    embed_settings: bool = True
 
     def __post_init__(self) -> None:
         if self.size is not None:
@@ -147,7 +153,12 @@ def stylize_bytes(
     photo = at_size(photo, height, width, _alpha_rows(picture.alpha))
     styled = build_pipeline(model, photo, settings, picture.alpha, advance)
     alpha = _resized_alpha(picture.alpha, height, width)
-    painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha)
+    record = None
+    if options.embed_settings:
+        source = None if name == STANDARD_INPUT else (name, hashlib.sha256(data).hexdigest())
+        resized = None if picture.rgb.shape[:2] == (height, width) else (width, height)
+        record = make_record(settings, model, source, resized, (suffix, options.quality))
+    painting = replace(picture, rgb=styled.rows.to_array(), alpha=alpha, settings=record)
     return writing.encode(painting, suffix, options.quality), suffix
 
 
@@ -204,6 +215,7 @@ class FilePainting:
         while True:
             try:
                 with tile_grid.limit_tiles(limits):
+                    self._limits = limits
                     write = self._paint(model, settings, advance)
             except (MemoryError, RuntimeError) as error:
                 if retries == MEMORY_RETRIES or not _lacks_memory(error):
@@ -247,7 +259,8 @@ class FilePainting:
 
         def write() -> PaintedFile:
             alpha = _resized_alpha(picture.alpha, height, width)
-            painting = replace(picture, rgb=rgb, alpha=alpha)
+            record = self._record(model, settings, width, height)
+            painting = replace(picture, rgb=rgb, alpha=alpha, settings=record)
             writing.write(self._target, painting, self._options.quality)
             return _painted(styled)
 
@@ -270,8 +283,27 @@ class FilePainting:
         else:
             photo = at_size(photo, height, width)
         styled = build_pipeline(model, photo, settings, alpha, advance)
-        vips.write(self._target, styled.rows, alpha_rows, header, self._options.quality)
+        record = self._record(model, settings, width, height)
+        vips.write(self._target, styled.rows, alpha_rows, header, self._options.quality, record)
         return _painted(styled)
+
+    def _record(
+        self, model: LoadedNetwork, settings: StylizeSettings, width: int, height: int
+    ) -> str | None:
+        """Make the record that is written into the painting, if it is."""
+        options, header, limits = self._options, self._header, self._limits
+        if not options.embed_settings:
+            return None
+        resized = None if (width, height) == (header.width, header.height) else (width, height)
+        is_reduced = limits != tile_grid.MAX_LIMITS and width * height > limits.max_pixels
+        return make_record(
+            settings,
+            model,
+            (self._source.name, file_digest(self._source)),
+            resized,
+            (self._target.suffix, options.quality),
+            limits.tile if is_reduced else None,
+        )
 
 
 def _painted(styled: StylizedRows) -> PaintedFile:

@@ -48,12 +48,14 @@ class Mask:
             photograph is unknown (see `with_alpha`).
         inverted: whether the values are read as 1 - value.
         file: path of the file that the mask was read from, if it was.
+        digest: SHA-256 of that file, if it is not on disk.
     """
 
     name: str
     pixels: UInt8 | None = None
     inverted: bool = False
     file: Path | None = None
+    digest: str | None = None
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", {self.size[0]}x{self.size[1]} pixels"

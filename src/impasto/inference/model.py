@@ -11,6 +11,7 @@ import numpy as np
 
 from impasto.engines import base
 from impasto.errors import RemadeStyleWarning, StyleError, check_number
+from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
 from impasto.inference.frozen_norm import freeze_norms
@@ -79,6 +80,11 @@ class LoadedNetwork:
     def engine(self) -> base.Engine:
         """The engine that runs this network, loaded when first asked for."""
         return self._engine(self.network)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads that engines compute with."""
+        return self._options[1] or available_cores()
 
     def _engine(
         self,

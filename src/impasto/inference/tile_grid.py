@@ -35,6 +35,7 @@ class TileLimits(NamedTuple):
         return TileLimits(min(self.max_pixels // 4, tile * tile), tile)
 
 
+MAX_LIMITS = TileLimits(MAX_UNTILED_PIXELS, TILE_SIDE)  # where memory is not short
 _limits: ContextVar[TileLimits | None] = ContextVar("limits", default=None)
 
 

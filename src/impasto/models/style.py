@@ -48,6 +48,7 @@ class Style:
         file: the file that it was read from, so that messages can name it.
         pixels: uint8 (H, W, 3), for a style that consists of a picture alone, and is predicted for
             any network.
+        digest: SHA-256 of the file that it was read from, if that is not on disk.
 
     Raises:
         StyleError: the name cannot be part of a file name, as it is of the names of paintings.
@@ -61,6 +62,7 @@ class Style:
     remembered: bytes | None = None
     file: Path | None = field(default=None, compare=False)
     pixels: UInt8 | None = field(default=None, compare=False)
+    digest: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name or "\\" in self.name or CONTROL.search(self.name):

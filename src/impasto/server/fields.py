@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import Depends, File, Form, UploadFile
@@ -159,12 +160,21 @@ class MaskParts:
             mask = replace(parse_mask(picture.to_pil()), inverted=True)
         elif self.upload is not None:
             mask = parse_mask(self.upload.data)
-        return mask, [Region(upload.data, mix) for upload, mix in self.regions]
+        if mask and self.upload is not None:
+            mask = _name_mask(mask, self.upload)
+        return mask, [
+            Region(_name_mask(parse_mask(upload.data), upload), mix) for upload, mix in self.regions
+        ]
 
     @property
     def uploads(self) -> list[Upload]:
         """All files, in order."""
         return [*([self.upload] if self.upload else []), *(upload for upload, _ in self.regions)]
+
+
+def _name_mask(mask: Mask, upload: Upload) -> Mask:
+    """Let a mask know the file that it was read from, for the settings in a painting."""
+    return replace(mask, file=Path(upload.name), digest=upload.digest)
 
 
 def _named_mask(name: str, inverted: bool) -> Mask:
@@ -200,8 +210,16 @@ class PaintFields:
             Form(description="The network; auto is the first that has every style."),
         ] = None,
         quality: Quality = DEFAULT_QUALITY,
+        embed_settings: Annotated[
+            bool,
+            Form(
+                description="Write these settings into a painted picture; `impasto info` reads"
+                " them."
+            ),
+        ] = True,
     ) -> None:
         self.strength, self.network, self.quality = strength, network, quality
+        self.embed_settings = embed_settings
         self.color: Color | None = parse_color(color, color_when) if color else None
         self.stroke = parse_stroke(stroke)
 
@@ -287,7 +305,15 @@ class Order:
         regions = [repr(mix) for _, mix in masks.regions]
         facts = (
             *(fields.strength, fields.network, fields.quality, fields.color, fields.stroke),
-            *(self.wrap, names, styles.weights, masks.named, masks.inverted, regions),
+            *(
+                fields.embed_settings,
+                self.wrap,
+                names,
+                styles.weights,
+                masks.named,
+                masks.inverted,
+                regions,
+            ),
         )
         digest = hashlib.sha256(repr(facts).encode())
         for upload in (*styles.uploads, *masks.uploads):

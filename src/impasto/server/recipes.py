@@ -72,7 +72,10 @@ class StylizeWork:
         job.check()
         wanted = self.order.fields.network or self.studio.settings.network
         network = str(resolve_network(wanted, settings.mixes, PICTURE_ORDER))
-        options = FileOptions(self.size, self.order.fields.quality, self.studio.settings.max_pixels)
+        fields, max_pixels = self.order.fields, self.studio.settings.max_pixels
+        options = FileOptions(
+            self.size, fields.quality, max_pixels, embed_settings=fields.embed_settings
+        )
         data, suffix = stylize_bytes(
             self.photo.data,
             self.photo.name,

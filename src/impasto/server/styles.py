@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from fastapi import UploadFile
@@ -53,7 +54,8 @@ class StyleParts:
 
 def _picture_style(upload: Upload) -> Style:
     style = memory_style(upload.data)
-    return Style(style_name(upload.stem), {}, {}, pixels=style.pixels)
+    name, file = style_name(upload.stem), Path(upload.name)
+    return Style(name, {}, {}, file=file, pixels=style.pixels, digest=upload.digest)
 
 
 def mix_of(pairs: Iterable[tuple[Style, float | None]]) -> Mix:

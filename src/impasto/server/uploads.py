@@ -48,6 +48,11 @@ class Upload:
         """The name without its suffix."""
         return PurePosixPath(self.name).stem
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its bytes, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class VideoUpload:
@@ -157,7 +162,14 @@ def read_style_upload(upload: Upload) -> Style:
         except StyleError as error:
             raise StyleError(str(error).replace(str(path), upload.name)) from error
     return Style(
-        style.name, style.embeddings, style.hashes, style.metadata, style.own, style.remembered
+        style.name,
+        style.embeddings,
+        style.hashes,
+        style.metadata,
+        style.own,
+        style.remembered,
+        file=Path(upload.name),
+        digest=upload.digest,
     )
 
 

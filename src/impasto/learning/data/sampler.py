@@ -61,6 +61,8 @@ class BatchSampler:
         art: gives views; None where prediction is not learned.
         predicted: photographs of a batch that are painted in styles predicted from views.
         alone: share of the others that are painted in styles as they are predicted.
+        rank: number of the process among those that share each batch.
+        ranks: count of these processes. All make the same draws, and keep every so manieth row.
     """
 
     seed: int
@@ -71,9 +73,19 @@ class BatchSampler:
     art: StyleCrops | None
     predicted: int
     alone: float
+    rank: int = 0
+    ranks: int = 1
+
+    @property
+    def share(self) -> slice:
+        """The rows of a batch that this process keeps."""
+        return slice(self.rank, None, self.ranks)
 
     def draw(self, step: int, crop: int) -> TrainingBatch:
-        """Draw the batch of a step, on crops of this size; `fresh` stays empty."""
+        """Draw this process's share of a step's batch, on crops of this size.
+
+        `fresh` stays empty.
+        """
         rng = np.random.default_rng([self.seed, step])
         numbers = rng.integers(self.content.pool, size=self.batch)
         rows = (
@@ -84,8 +96,11 @@ class BatchSampler:
         views = self._window(step).start + rng.integers(
             VIEW_WINDOW * max(1, self.predicted), size=self.predicted
         )
+        numbers, rows, alone = numbers[self.share], rows[self.share], alone[self.share]
+        # each process reads views of its own, as reading one costs a third of a step
+        views = views[self.share] // self.ranks * self.ranks + self.rank
         photos = np.stack([self.content.crop(int(number), crop) for number in numbers])
-        noise = self.noise(step, self.batch, crop) if self.takes_noise else None
+        noise = self.noise(step, len(numbers), crop) if self.takes_noise else None
         broken = sorted(self.content.broken | (self.art.broken if self.art else set()))
         tensor = torch.from_numpy
         return TrainingBatch(
@@ -113,7 +128,8 @@ class BatchSampler:
         new = range(window.stop, coming.stop)
         done, share = (len(new) * (step % VIEW_STRIDE + more) // VIEW_STRIDE for more in (0, 1))
         numbers = [*window, *new[:share]] if first else new[done:share]
-        return {number: self.view(number) for number in numbers}
+        own = (number for number in numbers if number % self.ranks == self.rank)
+        return {number: self.view(number) for number in own}
 
     def view(self, number: int) -> Tensor:
         """Read a view of art, uint8 (side, side, 3)."""
@@ -129,14 +145,15 @@ class BatchSampler:
         return self._window(step).start
 
     def noise(self, step: int, count: int, crop: int) -> Tensor:
-        """Cut noise for the photographs of a step, each from another place of the shared noise.
+        """Cut noise for this process's photographs of a step, each from another place of it.
 
         Returns:
             (count, 1, S / 2, S / 2) for crops of S pixels.
         """
         # 2: other draws of the step are from the first two numbers, and from 1
         rng = np.random.default_rng([self.seed, step, 2])
-        corners = 2 * rng.integers(NOISE_SIDE, size=(count, 2))
+        corners = 2 * rng.integers(NOISE_SIDE, size=(count * self.ranks, 2))
+        corners = corners[self.share]
         return torch.from_numpy(
             np.concatenate([noise_at(crop, crop, int(top), int(left)) for top, left in corners])
         )

@@ -283,7 +283,7 @@ class Batches:
         return draw
 
 
-def move_photos(photos: Tensor, seed: int, step: int) -> tuple[Tensor, tuple[int, int]]:
+def move_photos(photos: Tensor, sampler: BatchSampler, step: int) -> tuple[Tensor, tuple[int, int]]:
     """Move the photographs of a step by some pixels in a circle, and add noise.
 
     The pixels that leave on one side come in on the other. So the statistics of normalization stay
@@ -291,7 +291,7 @@ def move_photos(photos: Tensor, seed: int, step: int) -> tuple[Tensor, tuple[int
 
     Args:
         photos: (B, 3, S, S) in 0..1.
-        seed: of the run.
+        sampler: draws the batches of the run.
         step: number of the step. Photographs move in odd steps only, as most of the flicker of a
             film is where nothing moves.
 
@@ -299,14 +299,14 @@ def move_photos(photos: Tensor, seed: int, step: int) -> tuple[Tensor, tuple[int
         The photographs, and by how many pixels they moved (down, right).
     """
     # 1: other draws of the step are from the first two numbers, and from 2
-    rng = np.random.default_rng([seed, step, 1])
+    rng = np.random.default_rng([sampler.seed, step, 1])
     max_shift = MAX_SHIFT * (step % 2)
     down, right = (int(by) for by in rng.integers(-max_shift, max_shift + 1, size=2))
     # on the device, as a GPU makes noise quickly
     generator = torch.Generator(photos.device).manual_seed(int(rng.integers(1 << 62)))
-    grain = rng.uniform(0, MAX_NOISE) * torch.randn(
-        photos.shape, generator=generator, device=photos.device
-    )
+    shape = sampler.ranks * len(photos), *photos.shape[1:]
+    grain = torch.randn(shape, generator=generator, device=photos.device)[sampler.share]
+    grain = rng.uniform(0, MAX_NOISE) * grain
     moved = (photos.roll((down, right), (2, 3)) + grain).clamp(0, 1)
     return moved.contiguous(memory_format=torch.channels_last), (down, right)
 

@@ -22,6 +22,9 @@ LENGTHS = {"steps", "iterations", "minutes"}
 """Settings that may change when a run goes on: it may become longer or shorter."""
 
 
+_DEFAULTS = {"ranks": 1}  # settings of checkpoints that lack them
+
+
 def checkpoint_path(target: Path, network: str) -> Path:
     """Tell where the checkpoint of a run is, beside the file or folder that the run writes."""
     return target.with_name(f"{target.name}.{network}.checkpoint")
@@ -122,6 +125,7 @@ def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """List the settings that differ, with their values in `old`."""
+    old, new = _DEFAULTS | dict(old), _DEFAULTS | dict(new)
     names = (new.keys() | old.keys()) - LENGTHS
     return ", ".join(
         f"{name} {old.get(name)}" for name in sorted(names) if old.get(name) != new.get(name)

@@ -17,6 +17,7 @@ from impasto.learning.networks.predictor import HIDDEN, StylePredictor, new_pred
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.paintings import Painting, read_painting
+from impasto.learning.training.ranks import SINGLE, Ranks, join_ranks
 from impasto.learning.training.recipe import (
     OnResult,
     RunOptions,
@@ -72,6 +73,7 @@ def train_gallery(
 ) -> list[Style]:
     """Train one fresh network for all pictures, and write it with a style for each.
 
+    Under `torchrun` or `accelerate launch`, all processes train together, and the first one writes.
     The arguments that `train_style` has too mean the same.
 
     Args:
@@ -102,7 +104,8 @@ def train_gallery(
         on_result: called at the end of the run of each network.
 
     Returns:
-        The styles that were written last: `photo`, then one for each picture.
+        The styles that were written last: `photo`, then one for each picture. Empty in processes
+        that do not write.
 
     Raises:
         PictureError, StyleError: a picture or style file cannot be read.
@@ -120,23 +123,26 @@ def train_gallery(
         predictor_rate=predictor_rate,
         **learning_rates(learning_rate, "continued" if start else "fresh"),
     )
-    set_cores(threads)
-    facts = catalog or {}
-    paintings = [
-        read_painting(path, style_size, facts.get(path.name), keep=keep_pictures)
-        for path in map(Path, pictures)
-    ]
-    content, losses = load_inputs(photos, seed, perceptual, precision, on_progress)
-    crops = StyleCrops(list(art), seed) if art else None
-    options = RunOptions(folder, resume, preview_every, on_progress, on_result)
-    styles: list[Style] = []
-    for name in names:
-        trainer = start_gallery(name, paintings, content, losses, settings, start, crops)
-        stop = run_to_end(trainer, name, options)
-        card = describe_training(trainer, style_size)
-        styles, parity = write_gallery(trainer, name, paintings, folder, card)
-        finish(trainer, name, options, parity, stop)
-    return styles
+    with join_ranks() as ranks:
+        set_cores(threads, ranks)
+        facts = catalog or {}
+        paintings = [
+            read_painting(path, style_size, facts.get(path.name), keep=keep_pictures)
+            for path in map(Path, pictures)
+        ]
+        content, losses = load_inputs(photos, seed, perceptual, precision, on_progress)
+        crops = StyleCrops(list(art), seed) if art else None
+        options = RunOptions(folder, resume, preview_every, on_progress, on_result)
+        styles: list[Style] = []
+        for name in names:
+            trainer = start_gallery(name, paintings, content, losses, settings, start, crops, ranks)
+            stop = run_to_end(trainer, name, options)
+            parity: Mapping[str, float] = {}
+            if ranks.is_first:
+                card = describe_training(trainer, style_size)
+                styles, parity = write_gallery(trainer, name, paintings, folder, card)
+            finish(trainer, name, options, parity, stop)
+        return styles
 
 
 def start_gallery(
@@ -147,6 +153,7 @@ def start_gallery(
     settings: TrainingSettings,
     start: Path | None = None,
     art: StyleCrops | None = None,
+    ranks: Ranks = SINGLE,
 ) -> Trainer:
     """Start a run of one network with an embedding for each painting.
 
@@ -162,6 +169,7 @@ def start_gallery(
         start: folder of the gallery that the run goes on from; None for a fresh network.
         art: pictures to train a predictor on; the predictor of `start` goes on learning in any
             case.
+        ranks: processes that train together.
 
     Raises:
         TrainingError: the gallery in `start` has no style for this network.
@@ -179,7 +187,10 @@ def start_gallery(
     if art and not predictor:
         predictor = new_predictor(mean, _pictures_to_fit(art), HIDDEN)
     pictures = [painting.pixels for painting in paintings]
-    trainer = Trainer(network, embeddings, pictures, content, perceptual, settings, predictor, art)
+    trainer = Trainer(
+        *(network, embeddings, pictures, content, perceptual, settings, predictor, art),
+        ranks=ranks,
+    )
     trainer.history = history
     return trainer
 

@@ -15,6 +15,7 @@ import torch
 from impasto.images.image import Picture, UInt8
 from impasto.images.writing import write
 from impasto.learning.tensors import to_tensor
+from impasto.learning.training.ranks import SINGLE, Ranks
 from impasto.learning.training.trainer import Trainer
 from impasto.progress import OnProgress, Progress
 
@@ -67,8 +68,10 @@ def keep_training(
         TrainingError: a loss is not finite, or the checkpoint cannot be written.
     """
     saved = shown = time.monotonic()
+    ranks = getattr(trainer, "ranks", SINGLE)
+    checkpoint = checkpoint if ranks.is_first else None
     try:
-        with _interrupts_between_steps() as check_interrupt:
+        with _interrupts_between_steps(ranks) as check_interrupt:
             while trainer.fraction < 1:
                 trainer.train_step()
                 if on_progress:
@@ -110,11 +113,12 @@ class PreviewFile:
 
 
 @contextlib.contextmanager
-def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
+def _interrupts_between_steps(ranks: Ranks) -> Iterator[Callable[[], None]]:
     """Delay Ctrl-C and SIGTERM until the function that is yielded is called.
 
     So they never cut a step in two: half a step's weights would be saved as those of a whole step.
-    A second interrupt comes through at once.
+    A second interrupt comes through at once. Where several processes train together, all stop
+    after the same step: the first after which all know that one of them was interrupted.
     """
     pending: int | None = None
     handlers: dict[int, Any] = {}
@@ -128,11 +132,11 @@ def _interrupts_between_steps() -> Iterator[Callable[[], None]]:
         nonlocal pending
         if pending is not None:
             interrupt(number)
-        pending = number
+        pending, ranks.stop_asked = number, True
 
     def check() -> None:
-        if pending is not None:
-            interrupt(pending)
+        if ranks.stop_agreed or (ranks.count == 1 and pending is not None):
+            interrupt(signal.SIGINT if pending is None else pending)
 
     # Another handler, or none (in the background), is a choice of the calling program, and stays.
     # Only the main thread may set a handler.

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.errors import TrainingError
-from impasto.hardware import available_cores
 from impasto.images.image import Picture
 from impasto.learning.data.photos import ContentImages
 from impasto.learning.networks.perceptual import PerceptualNetwork
@@ -16,6 +15,7 @@ from impasto.learning.training.checkpoints import (
 )
 from impasto.learning.training.inputs import load_content, load_losses, set_threads
 from impasto.learning.training.loop import PreviewFile, keep_training, preview_sheet
+from impasto.learning.training.ranks import SINGLE, Ranks
 from impasto.learning.training.trainer import Trainer
 from impasto.models.style import SUFFIX
 from impasto.progress import OnProgress, Progress
@@ -90,9 +90,9 @@ def load_inputs(
     return load_content(photos, seed), load_losses(perceptual, precision, report)
 
 
-def set_cores(threads: int | None) -> None:
+def set_cores(threads: int | None, ranks: Ranks = SINGLE) -> None:
     """Let PyTorch compute with so many threads; by default with the cores of this process."""
-    set_threads(threads or available_cores())
+    set_threads(threads or ranks.cores)
 
 
 def run_to_end(trainer: Trainer, network: str, options: RunOptions) -> Stop | None:
@@ -108,8 +108,10 @@ def run_to_end(trainer: Trainer, network: str, options: RunOptions) -> Stop | No
     """
     on_progress, target = options.on_progress, options.target
 
+    is_first = trainer.ranks.is_first
+
     def report(progress: Progress) -> None:
-        if on_progress:
+        if on_progress and is_first:
             on_progress(replace(progress, name=network))
 
     checkpoint = checkpoint_path(target, network) if target else None
@@ -117,8 +119,10 @@ def run_to_end(trainer: Trainer, network: str, options: RunOptions) -> Stop | No
     if is_resumed and checkpoint:
         trainer.load(checkpoint)
         report(trainer.progress)
+    else:
+        trainer.ranks.check_step(trainer.step, trainer.device)
     preview = None
-    if target:
+    if target and is_first:
         path = target.with_name(f"{target.name.removesuffix(SUFFIX)}.preview.jpg")
         preview = PreviewFile(path, lambda: Picture(preview_sheet(trainer)), is_resumed)
     shows = preview.write if preview and options.preview_every else None
@@ -141,7 +145,7 @@ def finish(
     """Tell the result of a run, then remove its checkpoints, or raise the reason for its stop."""
     target = options.target
     checkpoint = checkpoint_path(target, network) if target else None
-    if options.on_result:
+    if options.on_result and trainer.ranks.is_first:
         options.on_result(
             TrainingResult(
                 network,
@@ -155,5 +159,5 @@ def finish(
         )
     if stop:
         raise stop
-    if checkpoint:
+    if checkpoint and trainer.ranks.is_first:
         remove_checkpoints(checkpoint)

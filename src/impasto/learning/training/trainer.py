@@ -6,7 +6,6 @@ ends in the same weights.
 """
 
 import copy
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from impasto.errors import TrainingError
 from impasto.learning.data.photos import ContentImages
 from impasto.learning.data.sampler import BatchSampler
 from impasto.learning.data.style_crops import StyleCrops
@@ -42,6 +40,7 @@ from impasto.learning.training.content_weight import (
     ContentWeight,
     log_compress,
 )
+from impasto.learning.training.ranks import SINGLE, Ranks
 from impasto.learning.training.settings import TrainingSettings
 from impasto.learning.training.weights import LearningWeights, learning_parameters
 from impasto.progress import Progress
@@ -67,6 +66,7 @@ class Trainer:
         art: pictures that prediction is learned from.
         content_targets: cached by runs on the same content by the same perceptual network, and
             added to.
+        ranks: processes that share each batch.
 
     Attributes:
         step: steps done.
@@ -89,8 +89,9 @@ class Trainer:
         predictor: StylePredictor | None = None,
         art: StyleCrops | None = None,
         content_targets: ContentCache | None = None,
+        ranks: Ranks = SINGLE,
     ) -> None:
-        self.settings, self.content, self.art = settings, content, art
+        self.settings, self.content, self.art, self.ranks = settings, content, art, ranks
         self.device = best_device()
         self.objective = Objective(
             perceptual.to(self.device), settings.weights, settings.even_content
@@ -99,13 +100,12 @@ class Trainer:
         self.network.requires_grad_(settings.whole_network)
         self.predictor = predictor.to(self.device) if predictor else None
         self.styles = GalleryStyles(embeddings, styles, self.objective, self.predictor, self.device)
-        self.weights = LearningWeights(
-            learning_parameters(self.embeddings, self.network, self.predictor), settings
-        )
+        learning = learning_parameters(self.embeddings, self.network, self.predictor)
+        ranks.copy_first(learning.values())
+        self.weights = LearningWeights(learning, settings)
         self.start = self.embeddings.detach().clone()
-        self.update_scale = 1.0
-        self.content_weight = ContentWeight()
-        self.step, self.seconds = 0, 0.0
+        self.update_scale, self.content_weight = 1.0, ContentWeight()
+        self.step, self.seconds, self._late_seconds = 0, 0.0, 0.0
         self.history = ""
         self.running: dict[str, float] = {}
         self._step_objective = self._compiled()
@@ -125,6 +125,8 @@ class Trainer:
 
     def _batches(self, content_targets: ContentCache | None) -> Batches:
         settings, predictor, art = self.settings, self.predictor, self.art
+        predicted = round(settings.batch * settings.predicted) if predictor and art else 0
+        self.ranks.check_batch(settings.batch, predicted)
         sampler = BatchSampler(
             settings.seed,
             settings.batch,
@@ -132,8 +134,10 @@ class Trainer:
             self.content,
             self.network.architecture.noise,
             art,
-            round(settings.batch * settings.predicted) if predictor and art else 0,
+            predicted,
             settings.alone,
+            self.ranks.rank,
+            self.ranks.count,
         )
         return Batches(
             sampler,
@@ -159,9 +163,8 @@ class Trainer:
     @property
     def progress(self) -> Progress:
         """Where the run stands; losses are running means over about 50 steps."""
-        losses = dict(self.running)
+        losses, step, steps = dict(self.running), self.step, self.settings.steps
         loss = losses.pop("total", None)
-        step, steps = self.step, self.settings.steps
         return Progress(self.fraction, self.seconds, "", step, steps, losses=losses, loss=loss)
 
     # A step
@@ -178,12 +181,18 @@ class Trainer:
         terms = self._loss_terms(batch, pictures)
         content = self.content_weight.scale * terms["content"]
         loss = self.objective.total({**terms, "content": content}).mean()
-        norm = self.weights.compute_gradients(loss)
-        self._check_finite(terms, loss.item(), norm.item())
+        self.weights.compute_gradients(loss)
+        means = {name: term.mean() for name, term in terms.items()} | {"total": loss}
+        now = time.perf_counter()
+        losses, seconds = self.ranks.average(
+            self.weights.parameters.values(), means, self.seconds + self._late_seconds + now - start
+        )
+        self.weights.clip_gradients(self.step, losses)
         self.weights.update(self.step, self.fraction)
-        self.step += 1
-        self._record(terms, loss.item())
-        self.seconds += time.perf_counter() - start
+        self.step, self.seconds = self.step + 1, seconds
+        self._record(losses)
+        # counted with the next step, as other processes do not know it
+        self._late_seconds = time.perf_counter() - now
 
     def paint(self, photos: Tensor, embeddings: Tensor, noise: Tensor | None = None) -> Tensor:
         """Paint photographs by the network, in the type of the perceptual network.
@@ -223,24 +232,13 @@ class Trainer:
 
         See `impasto.learning.losses.terms.instability`.
         """
-        moved, (down, right) = move_photos(batch.photos, self.settings.seed, self.step)
+        moved, (down, right) = move_photos(batch.photos, self.batches.sampler, self.step)
         again = self.paint(moved, batch.embeddings, batch.noise)
         border = min(WRAP_BORDER, moved.shape[-1] // 4)
         return instability(pictures, again.roll((-down, -right), (2, 3)), border=border)
 
-    def _check_finite(self, terms: Mapping[str, Tensor], loss: float, norm: float) -> None:
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            values = ", ".join(f"{name} {value.mean().item():.3g}" for name, value in terms.items())
-            raise TrainingError(
-                f"step {self.step} gave a loss or gradient that is not finite ({values}, "
-                f"gradient {norm:.3g}); the state before it is kept; "
-                "try a lower --learning-rate or another --seed"
-            )
-
-    def _record(self, terms: Mapping[str, Tensor], loss: float) -> None:
+    def _record(self, losses: Mapping[str, float]) -> None:
         """Move the running means of the losses, and the weight of the content."""
-        losses = {name: value.mean().item() for name, value in terms.items()}
-        losses["total"] = loss
         decay = min(RUNNING_MEAN_DECAY, 1 - 1 / self.step)
         self.running = {
             name: decay * self.running.get(name, 0.0) + (1 - decay) * value
@@ -340,11 +338,13 @@ class Trainer:
             # checkpoints of older versions lack it: then it stays as the run has begun
             self.update_scale = state.get("update_scale", self.update_scale)
             self.content_weight.load_state(state)
+        self.ranks.check_step(self.step, self.device)
 
     def _conditions(self) -> dict[str, Any]:
         """Describe what must be the same for a run to go on."""
         return asdict(self.settings) | {
             "content": self.content.description,
             "perceptual": self.objective.perceptual.identity,
+            "ranks": self.ranks.count,
             **({"art": self.art.description} if self.art else {}),
         }

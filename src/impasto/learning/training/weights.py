@@ -1,11 +1,13 @@
 """The weights that learn in a run, with their optimizers and running means."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from impasto.errors import TrainingError
 from impasto.learning.training.muon import Muon
 from impasto.learning.training.settings import TrainingSettings
 
@@ -54,16 +56,31 @@ class LearningWeights:
             )
         return optimizers
 
-    def compute_gradients(self, loss: Tensor) -> Tensor:
-        """Compute the gradients of a loss, and shorten them to `settings.clip`.
-
-        Returns:
-            The norm of all gradients before they are shortened.
-        """
+    def compute_gradients(self, loss: Tensor) -> None:
+        """Compute the gradients of a loss."""
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()
-        return nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.clip)
+
+    def clip_gradients(self, step: int, losses: Mapping[str, float]) -> None:
+        """Shorten the gradients to `settings.clip`.
+
+        Args:
+            step: number of the step.
+            losses: of this step, the total among them.
+
+        Raises:
+            TrainingError: a loss or gradient is not finite.
+        """
+        parameters = self.parameters.values()
+        norm = nn.utils.clip_grad_norm_(parameters, self.settings.clip).item()
+        if not (math.isfinite(losses["total"]) and math.isfinite(norm)):
+            values = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+            raise TrainingError(
+                f"step {step} gave a loss or gradient that is not finite ({values}, "
+                f"gradient {norm:.3g}); the state before it is kept; "
+                "try a lower --learning-rate or another --seed"
+            )
 
     def update(self, step: int, fraction: float) -> None:
         """Move the weights by one step, at the learning rate of this moment, and their means."""

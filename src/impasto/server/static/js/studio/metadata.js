@@ -183,13 +183,20 @@ function settingsOf(packet) {
   return match ? unescapeXml(match[1]) : null;
 }
 
-/** @param {Uint8Array} bytes @returns {string|null} */
+/** Unpack text, as large PNG files of the command line have it. @param {Uint8Array} packed */
+function inflate(packed) {
+  const stream = new Blob([/** @type {BlobPart} */ (packed)]).stream();
+  return new Response(stream.pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
+/** @param {Uint8Array} bytes @returns {string|Promise<string>|null} */
 function findJson(bytes) {
   if (isPng(bytes)) {
     for (const { kind, data } of chunks(bytes, 8, true)) {
-      if (kind !== "iTXt") continue;
+      if (kind !== "iTXt" && kind !== "zTXt") continue;
       const end = data.indexOf(0);
-      if (text.decode(data.subarray(0, end)) === PNG_KEYWORD) return text.decode(data.subarray(end + 5));
+      if (text.decode(data.subarray(0, end)) !== PNG_KEYWORD) continue;
+      return kind === "iTXt" ? text.decode(data.subarray(end + 5)) : inflate(data.subarray(end + 2));
     }
   } else if (isWebp(bytes)) {
     for (const { kind, data } of chunks(bytes, 12, false)) if (kind === "XMP ") return settingsOf(text.decode(data));
@@ -214,7 +221,7 @@ function findJson(bytes) {
  */
 export async function readSettings(blob) {
   try {
-    const json = findJson(new Uint8Array(await blob.arrayBuffer()));
+    const json = await findJson(new Uint8Array(await blob.arrayBuffer()));
     const settings = json ? JSON.parse(json) : null;
     return settings && Array.isArray(settings.styles) ? settings : null;
   } catch {
