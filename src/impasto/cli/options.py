@@ -65,7 +65,7 @@ Color = Annotated[
 NETWORK_HELP = (
     "Choose the network: base; large, which is slower and nearer to the manner of a style, and"
     " keeps less of the subject; small, the fastest, for video; or a network file, such as one of"
-    " an older gallery."
+    " an older gallery, or one on the Hub: hf:user/repo/networks/base."
 )
 Network = Annotated[
     str,
