@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import folder_paths
@@ -265,25 +266,26 @@ class LearnStyle(io.ComfyNode):
         from impasto.learning.training.style import train_style
 
         target = free_path(name)
-        preview = target.with_name(f"{target.stem}.preview.jpg")
+        # A run that is cancelled leaves nothing. ComfyUI runs nodes without gradients.
+        with TemporaryDirectory() as folder, torch.inference_mode(False), torch.enable_grad():
+            output = Path(folder) / target.name
+            preview = output.with_name(f"{target.stem}.preview.jpg")
 
-        def report(progress: Progress) -> None:
-            picture = Image.open(preview) if preview.is_file() else None
-            show_progress(progress.fraction, 1.0, picture)
+            def report(progress: Progress) -> None:
+                picture = Image.open(preview) if preview.is_file() else None
+                show_progress(progress.fraction, 1.0, picture)
 
-        # ComfyUI runs nodes without gradients
-        with torch.inference_mode(False), torch.enable_grad():
             style = train_style(
                 to_bytes(to_array(image)[0]),
-                name=target.stem,
                 minutes=minutes,
                 network=network,
                 seed=seed,
                 threads=torch.get_num_threads(),
-                output=target,
+                output=output,
                 preview_every=PREVIEW_SECONDS,
                 on_progress=report,
             )
+        style.save(target)
         return io.NodeOutput(find_mix(style))
 
 

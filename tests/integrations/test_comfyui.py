@@ -247,6 +247,10 @@ def test_a_style_is_learned_and_kept(comfy: Comfy) -> None:
     assert comfy.pack.style_files() == ["my-tulip-2.safetensors", "my-tulip.safetensors"]
     assert style.name == "my-tulip-2"
     assert comfy.progress[-1][:2] == (1.0, 1.0)
+    comfy.cancelled = True
+    with pytest.raises(Interrupted):
+        comfy.pack.LearnStyle.execute(tensor(photo(96, 96)), "rose", 1.0, "small", 0)
+    assert len(list((comfy.models / "impasto").iterdir())) == 2
     learned = impasto.load_style(comfy.models / "impasto" / "my-tulip.safetensors")
     assert learned.picture is not None
 
