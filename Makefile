@@ -33,8 +33,8 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed check-js
-	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
-	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples integrations
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples integrations
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -46,8 +46,8 @@ check-js:
 	else npx --no-install tsc --noEmit --project tsconfig.json; fi
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples
-	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples integrations
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples integrations
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import Outcome, Run, surroundings
+from hub_server import HubServer, serve_hub
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
@@ -115,3 +116,24 @@ def impasto(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Outcome(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    """A stand-in for the Hugging Face Hub, with which the real client talks, and a fresh cache;
+    nobody is logged in."""
+    pytest.importorskip("huggingface_hub")
+    from huggingface_hub import constants
+
+    with serve_hub() as server:
+        for name, value in {
+            "ENDPOINT": server.address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": server.address
+            + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(tmp_path / "hub"),
+            "HF_TOKEN_PATH": str(tmp_path / "token"),
+            "HF_HUB_DISABLE_XET": True,  # whose uploads go to another server
+        }.items():
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield server

@@ -52,11 +52,12 @@ def load_style(source: str | Path | PictureSource) -> Style:
     """Load a style by gallery name, from a style file, or from any picture.
 
     Args:
-        source: a gallery name, the path of a style file (.safetensors), or a picture in any form
-            that a photo of `stylize` may have.
+        source: a gallery name, the path of a style file (.safetensors), one on the Hugging Face
+            Hub ("hf:user/repo/style"), or a picture in any form that a photo of `stylize` may have.
 
     Raises:
         StyleError: the style is unknown, or the file is broken.
+        HubError: the style cannot be fetched from the Hub.
 
     Example:
         >>> load_style("great-wave").name
@@ -84,8 +85,8 @@ def stylize(
     Args:
         photo: a path, the bytes of an image file, a binary file object, a PIL image, or a uint8
             array: gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
-        style: a gallery name, a mix "starry-night:0.7,great-wave:0.3", a style file, any picture
-            (as `photo`), a `Style` or a `Mix`.
+        style: a gallery name, a mix "starry-night:0.7,great-wave:0.3", a style file, also on the
+            Hugging Face Hub ("hf:user/repo/style"), any picture (as `photo`), a `Style` or a `Mix`.
         strength: 0 (the photo) to 1 (the full style).
         stroke: size of the strokes, 0.25 to 16; 1 is the network's own size.
         color: whose colors the painting has: "style", "luminance", "histogram",

@@ -60,6 +60,10 @@ class LostCheckpointWarning(UserWarning):
     """The last checkpoint of a run is broken or missing; the run resumes from the one before."""
 
 
+class HubError(ImpastoError):
+    """The Hugging Face Hub cannot be reached, refuses, or does not have what a name says."""
+
+
 class OutputError(ImpastoError):
     """An output file, folder or report cannot be written as asked."""
 

@@ -16,6 +16,7 @@ from impasto import hardware
 from impasto.engines import base
 from impasto.engines.base import Float32
 from impasto.errors import ArgumentError, NetworkError, StyleError
+from impasto.hub import is_reference
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.prepared_style import MARGIN
 from impasto.models.mix import find_mix
@@ -124,7 +125,8 @@ def _find_network_alone(spec: str) -> Network | None:
     if spec in NETWORKS:
         return load_shipped(spec)
     try:
-        return find_network(spec) if spec.lower().endswith(SUFFIX) else None
+        is_file = spec.lower().endswith(SUFFIX) or is_reference(spec)
+        return find_network(spec) if is_file else None
     except NetworkError:  # it may be a style file
         return None
 

@@ -99,11 +99,17 @@ def panels(text: str) -> dict[str, str]:
 def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
     listed = panels(impasto("--help").out)
     assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
-    verbs = re.findall(r"^│ (\w+)", "".join([*listed.values()][1:]), re.MULTILINE)
+    verbs = re.findall(r"^│ (\w+(?: \w+)?)", "".join([*listed.values()][1:]), re.MULTILINE)
     assert verbs == [
-        *("stylize", "webcam", "serve", "compare", "info", "optimize", "styles", "train"),
-        *("import", "export", "evaluate", "benchmark", "doctor"),
+        *("stylize", "webcam", "serve", "compare", "info", "optimize", "styles", "styles push"),
+        *("styles pull", "train", "import", "export", "evaluate", "benchmark", "doctor"),
     ]
+
+
+def test_verbs_of_two_words(impasto: Run) -> None:
+    assert "impasto styles push [OPTIONS]" in impasto("styles", "push", "-h").out
+    assert "impasto styles [OPTIONS]" in impasto("styles", "-h").out
+    assert "see `impasto styles pull --help`" in impasto("styles", "pull").usage()
 
 
 def test_common_options_come_first(impasto: Run) -> None:

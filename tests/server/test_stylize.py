@@ -211,6 +211,7 @@ def test_an_empty_field_is_as_one_that_is_left_out(client: httpx.Client, picture
 WRONG = [
     ({"style": "stary-night"}, "did you mean starry-night"),
     ({"style": "/etc/passwd"}, "no style is called '/etc/passwd'"),
+    ({"style": "hf:you/styles/tulip"}, "no style is called 'hf'"),
     ({"style": "great-wave:x"}, "is no weight"),
     ({"style": "great-wave:0"}, "weights of a mix must be positive"),
     ({"style": ",".join(["great-wave"] * 17)}, "cannot mix 17 styles"),
@@ -223,6 +224,7 @@ WRONG = [
     (STYLE | {"stroke": "wide"}, "cannot use 'wide' as stroke"),
     (STYLE | {"network": "huge"}, "cannot use network 'huge'"),
     (STYLE | {"network": "/etc/passwd"}, "cannot use network"),
+    (STYLE | {"network": "hf:you/styles/networks/base"}, "cannot use network"),
     (STYLE | {"mask_name": "/etc/passwd"}, "as a mask"),
     (STYLE | {"region_style": "great-wave"}, "0 region masks with 1 region styles"),
     (STYLE | {"style_weights": "1,2"}, "there are 2 for 1 styles"),

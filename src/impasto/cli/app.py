@@ -22,6 +22,8 @@ from impasto.cli import (
     raise_interrupts,
     serve,
     styles,
+    styles_pull,
+    styles_push,
     stylize,
     train,
     webcam,
@@ -44,6 +46,12 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:
             console.fail("interrupted")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb; those of two words, such as `styles push`, are verbs of their own."""
+        if (verb := " ".join(args[:2])) in self.commands:
+            args = [verb, *args[2:]]
+        return super().resolve_command(ctx, args)
 
 
 class _Verb(TyperCommand):
@@ -129,6 +137,8 @@ VERBS = (
     (info.info, PAINT, "Show the settings in a painting, and the command that repeats it."),
     (optimize.optimize, PAINT, "Paint one photograph slowly, by optimization (needs PyTorch)."),
     (styles.styles, LEARN, "List the styles, or show them on a sheet."),
+    (styles_push.styles_push, LEARN, "Upload styles to the Hugging Face Hub."),
+    (styles_pull.styles_pull, LEARN, "Fetch styles from the Hugging Face Hub."),
     (train.train, LEARN, "Learn a style from a picture (needs PyTorch)."),
     (import_checkpoint.import_, LEARN, "Make a style of a checkpoint of another program."),
     (export.export, LEARN, "Export a style as a network for other programs."),
@@ -137,4 +147,5 @@ VERBS = (
     (doctor.doctor, MEASURE, "Check the installation."),
 )
 for verb, panel, line in VERBS:
-    app.command(verb.__name__.rstrip("_"), cls=_Verb, short_help=line, rich_help_panel=panel)(verb)
+    name = verb.__name__.rstrip("_").replace("_", " ")
+    app.command(name, cls=_Verb, short_help=line, rich_help_panel=panel)(verb)

@@ -14,6 +14,7 @@ from impasto.batch.inputs import find_paths
 from impasto.cli import EXIT_SOME_FAILED, console, options
 from impasto.errors import TrainingError
 from impasto.hardware import available_cores
+from impasto.hub import is_reference
 from impasto.images.formats import DEFAULT_QUALITY, WRITABLE
 from impasto.inference.color import Color, parse_color
 from impasto.inference.pipeline import check_recolorable
@@ -330,7 +331,8 @@ def _painter(
             optimizer.check(settings)
         console.note(f"{name} optimizes the features of {optimizer.perceptual.identity}")
         return optimizer
-    if name not in NETWORKS and not name.lower().endswith(NETWORK_SUFFIX):
+    is_file = name.lower().endswith(NETWORK_SUFFIX) or is_reference(name)
+    if name not in NETWORKS and not is_file:
         raise typer.BadParameter(
             f"--networks: cannot paint with {name!r}: no such network; use {PAINTER_NAMES}"
         )

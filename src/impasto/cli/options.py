@@ -65,7 +65,7 @@ Color = Annotated[
 NETWORK_HELP = (
     "Choose the network: large, which is slow and comes nearest to a style; base, which keeps more"
     " of the photograph; small, the fastest, for video; or a network file, such as one of an older"
-    " gallery."
+    " gallery, or one on the Hub: hf:user/repo/networks/base."
 )
 Network = Annotated[
     str,

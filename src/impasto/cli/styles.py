@@ -1,5 +1,6 @@
 """impasto styles: list styles, show one in detail, or show all on a sheet."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,14 @@ from rich.text import Text
 
 from impasto.cli import console, options
 from impasto.errors import PictureError, StyleError
+from impasto.hub import (
+    Reference,
+    find_reference,
+    is_reference,
+    list_fetched,
+    list_files,
+    parse_reference,
+)
 from impasto.images.formats import WRITABLE
 from impasto.images.image import Picture
 from impasto.images.writing import write
@@ -33,10 +42,18 @@ def styles(
         list[str] | None,
         typer.Argument(
             metavar="STYLE",
-            help="Gallery names, style files, pictures, or folders of style files. [default: the"
-            " gallery]",
+            help="Gallery names, style files, pictures, folders of style files, or hf:user/repo on"
+            " the Hugging Face Hub. [default: the gallery]",
         ),
     ] = None,
+    pulled: Annotated[
+        bool,
+        typer.Option(
+            "--pulled",
+            help="List the styles that were fetched from the Hugging Face Hub, with their names.",
+            rich_help_panel=options.COMMON,
+        ),
+    ] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -73,12 +90,21 @@ def styles(
       impasto styles --sheet gallery.jpg --photo photo.jpg
 
       impasto styles my-styles/ tulip.jpg --sheet mine.png --photo photo.jpg
+
+      impasto styles hf:user/repo
+
+    `impasto styles push` and `impasto styles pull` share styles on the Hugging Face Hub.
     """
     if photo and not sheet:
         raise typer.BadParameter(
             f"--photo {photo} needs a file for the sheet; give --sheet gallery.png"
         )
-    selected = [style for name in names or gallery_names() for style in _find_styles(name)]
+    if pulled and names:
+        raise typer.BadParameter("--pulled lists all styles that were fetched; give no STYLE")
+    if pulled:
+        selected = _pulled_styles()
+    else:
+        selected = [style for name in names or gallery_names() for style in _find_styles(name)]
     if sheet:
         options.check_target("--sheet", sheet, WRITABLE, overwrite)
         _write_sheet(selected, sheet, photo, network, json)
@@ -92,7 +118,10 @@ def styles(
 
 
 def _find_styles(name: str) -> list[Style]:
-    """Find a style, or those of a folder, or of the gallery that a folder is."""
+    """Find a style, or those of a folder, of the gallery that a folder is, or of a repository."""
+    if is_reference(name) and not (repository := parse_reference(name, whole=True)).path:
+        references = [one for one in list_files(repository) if not one.in_networks]
+        return [find_style(str(reference)) for reference in references]
     folder = Path(name)
     if not folder.is_dir():
         return [find_style(name)]
@@ -108,11 +137,21 @@ def _find_styles(name: str) -> list[Style]:
     return [read_style(file) for file in files]
 
 
+def _pulled_styles() -> list[Style]:
+    """Read the styles in the cache of the Hub."""
+    found = []
+    for path in list_fetched():
+        with contextlib.suppress(StyleError):  # a network, or a file of another program
+            found.append(read_style(path))
+    return found
+
+
 def record(style: Style) -> dict[str, Any]:
     """Return all facts of a style file.
 
     These are `name`, `title`, `artist`, `year`, `source` and so on; by network its hash, C, S, J
-    and so on; and as `picture` the size of the picture that the file remembers.
+    and so on; as `picture` the size of the picture that the file remembers; and as `hub` the name
+    of a file that is of the Hugging Face Hub.
     """
     # files keep no order
     metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_fact_order)}
@@ -129,7 +168,13 @@ def record(style: Style) -> dict[str, Any]:
         facts["picture"] = f"{width}x{height}"
     if file := preview_file(style):
         facts["preview"] = str(file)
+    if reference := _reference(style):
+        facts["hub"] = str(reference)
     return {"name": style.name, **facts, "networks": networks}
+
+
+def _reference(style: Style) -> Reference | None:
+    return find_reference(style.file) if style.file else None
 
 
 def _fact_order(key: str) -> tuple[int, str]:
@@ -153,7 +198,9 @@ def _print_table(selected: Sequence[Style]) -> None:
     for style in selected:
         keys = ("title", "artist", "year", *(f"{network}.J" for network in NETWORKS))
         values = (style.metadata.get(key, "") for key in keys)
-        table.add_row(*map(Text, (style.name, *values)))  # brackets in them are no markup
+        table.add_row(
+            *map(Text, (str(_reference(style) or style.name), *values))
+        )  # brackets in them are no markup
     # in a pipe, a row stays a line
     Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 

@@ -36,8 +36,9 @@ def stylize(
         typer.Option(
             "--style",
             "-s",
-            help="Paint in this style: a gallery name, any picture, a style file, or a mix"
-            " a:0.7,b:0.3. Repeat it to paint every input in several styles.",
+            help="Paint in this style: a gallery name, any picture, a style file, one on"
+            " the Hugging Face Hub (hf:user/repo/style), or a mix a:0.7,b:0.3. Repeat it to paint"
+            " every input in several styles.",
             rich_help_panel=options.COMMON,
         ),
     ],

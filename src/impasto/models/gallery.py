@@ -7,6 +7,7 @@ from pathlib import Path
 
 from impasto.errors import PictureError, StyleError
 from impasto.files import describe_missing
+from impasto.hub import fetch, is_reference, parse_reference
 from impasto.images.detection import FileKind, detect_kind, kind_of, read_start
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
@@ -79,15 +80,19 @@ def find_style(spec: str | Path | PictureSource | Style) -> Style:
     """Find one style.
 
     Args:
-        spec: a name in the gallery; the path of a style file, or of any picture; a picture in
-            memory, as for `impasto.images.reading.to_picture`; or a `Style`. From a picture, a
-            network's predictor makes the style.
+        spec: a name in the gallery; the path of a style file, or of any picture; a style file on
+            the Hugging Face Hub: "hf:user/repo/style"; a picture in memory, as for
+            `impasto.images.reading.to_picture`; or a `Style`. From a picture, a network's predictor
+            makes the style.
 
     Raises:
         StyleError: there is no such style, or the file or picture is broken.
+        HubError: the style cannot be fetched from the Hub.
     """
     if isinstance(spec, Style):
         return spec
+    if isinstance(spec, str) and is_reference(spec):
+        return hub_style(spec)
     if not isinstance(spec, str | os.PathLike):
         return memory_style(spec)
     path = expand_home(spec)
@@ -104,6 +109,20 @@ def find_style(spec: str | Path | PictureSource | Style) -> Style:
     ):
         return picture_style(path)
     return gallery_style(os.fspath(spec))
+
+
+def hub_style(spec: str) -> Style:
+    """Load a style from the Hub; see `impasto.hub`.
+
+    Raises:
+        StyleError: the file is broken or no style.
+        HubError: the file cannot be fetched.
+    """
+    path = fetch(parse_reference(spec))
+    try:
+        return read_style(path)
+    except StyleError as error:  # a path in a cache says little
+        raise StyleError(str(error).replace(str(path), spec)) from error
 
 
 def memory_style(source: PictureSource) -> Style:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from impasto.errors import StyleError
 from impasto.files import describe_missing, is_url
+from impasto.hub import PREFIX, is_reference
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource
 from impasto.models.gallery import find_style
@@ -114,6 +115,8 @@ def _parse_part(part: str) -> tuple[Style, float | None]:
     """Parse `name:weight`, or `name` with no weight; a colon may belong to a path."""
     if is_url(part) and not os.path.isfile(part):  # noqa: PTH113  # `Path` raises at long names
         raise StyleError(f"cannot read {describe_missing(part)}")
+    if is_reference(part) and ":" not in part.removeprefix(PREFIX):
+        return find_style(part), None
     name, _, weight = part.rpartition(":")
     # a file whose name holds a colon is one style
     if not name or os.path.isfile(expand_home(part)):  # noqa: PTH113

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import NetworkError
+from impasto.hub import fetch, is_reference, parse_reference
 from impasto.models import validation
 from impasto.paths import GALLERY, PACKAGE, expand_home
 from impasto.tensor_files import read_safetensors, write_safetensors
@@ -205,14 +206,23 @@ def load_shipped(name: str) -> Network:
 def find_network(spec: str | Path) -> Network:
     """Find a network by the name of one that ships, or by the path of a network file.
 
+    A file may be on the Hugging Face Hub: "hf:user/repo/networks/base".
+
     Raises:
         NetworkError: there is no such network, or the file is broken or of another kind.
+        HubError: the file cannot be fetched from the Hub.
     """
     if not isinstance(spec, str | Path):
         raise NetworkError(
             f"cannot use an object of type {type(spec).__name__} as a network; give a name:"
             f" {', '.join(NETWORKS)}, or the path of a network file"
         )
+    if isinstance(spec, str) and is_reference(spec):
+        path = fetch(parse_reference(spec))
+        try:
+            return read_network(path)
+        except NetworkError as error:  # a path in a cache says little
+            raise NetworkError(str(error).replace(str(path), spec)) from error
     if isinstance(spec, Path) or spec.lower().endswith(SUFFIX):
         return read_network(expand_home(spec))
     return load_shipped(spec)
