@@ -159,7 +159,7 @@ def test_the_network_suits_pictures_or_videos(
     paint(comfy, tensor(scene), network="auto")
     paint(comfy, tensor(scene, scene), network="auto")
     paint(comfy, tensor(scene), network="large")
-    assert asked == ["base", "base", "large"]
+    assert asked == ["large", "base", "large"]
 
 
 def test_channels_of_pictures(comfy: Comfy, scene: UInt8) -> None:
