@@ -120,14 +120,15 @@ export class Intake {
     const settings = { ...structuredClone(DEFAULTS), ...known(written) };
     if (missing.length) settings.styles = studio.settings.styles;
     Object.assign(studio.settings, settings);
-    const asPhoto = { action: "Paint this picture itself", act: () => { studio.openPhoto(file, file.name).catch(complain); } };
     if (entry && entry.photoId !== studio.photo?.id) await studio.openPhoto(entry.photo, entry.name, { id: entry.photoId, paint: false });
     studio.change({});
-    if (missing.length) {
-      notify(`The settings are restored, but the style “${missing[0].title}” is not on this device.`, asPhoto);
-    } else {
-      notify("The settings of this painting are restored.", asPhoto);
-    }
+    const isHere = studio.photo?.id === written.photo;
+    const photo = isHere ? "The photograph is open." : `Open the photograph they belong to${written.name ? `, ${written.name}` : ""}.`;
+    const style = missing.length ? ` Only the style “${missing[0].title}” is not in this browser.` : "";
+    notify(`The settings of ${file.name} are back.${style} ${photo}`, {
+      ...(isHere ? {} : { action: "Open the photograph", act: () => this.choose() }),
+      more: ["Paint this picture itself", () => { studio.openPhoto(file, file.name).catch(complain); }],
+    });
   }
 
   /** Use files as styles. @param {File[]} files */
