@@ -257,14 +257,14 @@ def test_queue_goes_on_after_a_broken_picture(visit: Open) -> None:
 
 def test_one_is_taken_out_and_all_are_stopped(visit: Open) -> None:
     one = visit().open()
-    one.page.evaluate("stub.milliseconds = 1000")
+    one.page.evaluate("stub.milliseconds = 2500")
     one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(10)])
     one.page.wait_for_selector("#strip .painting")
     one.page.click('[aria-label="Take photo5.jpg out of the queue"]')
     one.page.click("#queue-stop")
     one.page.wait_for_function("stub.stopped === 1")
     count = len(one.paints)
-    time.sleep(1.2)
+    time.sleep(2.7)
     assert len(one.paints) == count
     assert "9 stopped" in one.text("#queue-state")
     one.page.evaluate("stub.milliseconds = 0")
@@ -278,7 +278,7 @@ def test_cleared_queue_is_brought_back(visit: Open) -> None:
     one = visit().open()
     one.pick(("a.jpg", picture()), ("b.jpg", picture()), ("broken.jpg", b"no picture"))
     one.page.wait_for_selector("#strip .failed")
-    one.page.evaluate("stub.milliseconds = 1000")
+    one.page.evaluate("stub.milliseconds = 4000")
     one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
     one.page.wait_for_selector("#strip .painting")
     one.page.click("#queue-stop")
@@ -520,7 +520,7 @@ def test_recording_that_is_shown_is_outlined(visit: Open) -> None:
 
 def test_message_on_painting_first_ends_with_the_download(visit: Open) -> None:
     one = visit().open()
-    one.page.evaluate("stub.milliseconds = 1000")
+    one.page.evaluate("stub.milliseconds = 3000")
     one.page.click('[data-id="gallery:udnie"]')
     with one.page.expect_download():
         one.page.click("#download")

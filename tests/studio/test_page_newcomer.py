@@ -109,7 +109,7 @@ def test_label_names_what_is_shown(visit: Open) -> None:
     one = visit().open()
     one.pick(("tower.jpg", picture(150, 90)))
     one.painted()
-    one.page.evaluate("stub.milliseconds = 1200")
+    one.page.evaluate("stub.milliseconds = 3000")
     one.page.click('[data-id="gallery:composition-vii"]')
     one.titled("Painting Composition VII…")
     label = one.page.get_attribute("#after", "aria-label")
@@ -300,6 +300,9 @@ def test_own_style_tells_what_can_be_done_with_it(visit: Open) -> None:
     assert one.page.locator("#extra").is_hidden()
     one.pick(("tulip.png", picture(format="PNG")), target="#pick-style")
     one.says("“tulip” is a style now")
+    one.page.click("text=Come nearer to the picture")
+    assert "Use the learned style again for any photograph" in one.text("#task-dialog")
+    one.page.keyboard.press("Escape")
     words = one.text("#extra")
     for part in ("Learn this style", "minutes", "any photograph", "this one photograph"):
         assert part in words

@@ -13,7 +13,7 @@ import { bindKeys, bindSliders, stepOf } from "./ui/keys.js";
 import { bindMenu } from "./ui/menu.js";
 import { complain, notify, speak } from "./ui/notices.js";
 import { bindOutput, copy, download } from "./ui/output.js";
-import { showOwnStyle } from "./ui/own_style.js";
+import { learnOffer, showOwnStyle } from "./ui/own_style.js";
 import { bindPanel } from "./ui/panel.js";
 import { showPlate } from "./ui/plate.js";
 import { Stage } from "./ui/stage.js";
@@ -55,7 +55,7 @@ class Page {
     this.intake = new Intake(this.studio, this.queue, {
       showPhoto: () => this.openTab("photo"),
       openClip: (file) => this.openClip(file),
-      learnOffer: () => this.showExtra(),
+      learnOffer: (style) => learnOffer(this.studio, style, this.ownStylePage),
     });
     this.webcam = new Webcam(this.studio, () => this.readyDevice(), {
       openPicture: (blob, name) => { this.openTab("photo"); this.studio.openPhoto(blob, name).catch(complain); },
@@ -266,7 +266,11 @@ class Page {
   }
 
   showExtra() {
-    showOwnStyle(this.studio, { server: this.server, features: this.serverInfo?.features, remove: (id) => this.gallery.remove(id) });
+    showOwnStyle(this.studio, this.ownStylePage);
+  }
+
+  get ownStylePage() {
+    return { server: this.server, features: this.serverInfo?.features, remove: (/** @type {string} */ id) => this.gallery.remove(id) };
   }
 
   /** @param {string} name */

@@ -14,7 +14,7 @@ export class Intake {
   /**
    * @param {Studio} studio
    * @param {Queue} queue
-   * @param {{showPhoto: () => void, openClip: (file: File) => void, learnOffer: (id: string) => void}} page
+   * @param {{showPhoto: () => void, openClip: (file: File) => void, learnOffer: (style: import("../studio/shelf.js").ShelfStyle) => {action?: string, act?: () => void}}} page
    */
   constructor(studio, queue, page) {
     this.studio = studio;
@@ -146,8 +146,7 @@ export class Intake {
         });
         const isStill = chosen === studio.settings.styles; // no other was chosen meanwhile
         if (isStill) studio.choose(style.id);
-        notify(`“${style.title}” is a style now.`, isStill ? {} : { action: "Use it", act: () => studio.choose(style.id) });
-        if (style.kind === "picture") this.page.learnOffer(style.id);
+        notify(`“${style.title}” is a style now.`, isStill ? this.page.learnOffer(style) : { action: "Use it", act: () => studio.choose(style.id) });
       } catch (error) {
         complain(error);
       }

@@ -9,9 +9,27 @@ import { learnDialog, slowDialog } from "./tasks.js";
 /** @typedef {import("../painters/server.js").ServerPainter} ServerPainter */
 
 /**
+ * @typedef {Object} Page
+ * @property {ServerPainter|null} server
+ * @property {{train: boolean, optimize: boolean}} [features]
+ * @property {(id: string) => Promise<void>} remove
+ */
+
+/**
+ * A button beside the message on a fresh style, where it can be learned.
+ * @param {Studio} studio
+ * @param {ShelfStyle} style
+ * @param {Page} page
+ */
+export function learnOffer(studio, style, { server, features }) {
+  if (style.kind !== "picture" || !server || studio.painter !== server || !features?.train) return {};
+  return { action: "Come nearer to the picture", act: () => learnDialog(studio, server, style) };
+}
+
+/**
  * Show the buttons for the style that is chosen, if it is an own one.
  * @param {Studio} studio
- * @param {{server: ServerPainter|null, features: {train: boolean, optimize: boolean}|undefined, remove: (id: string) => Promise<void>}} page
+ * @param {Page} page
  */
 export function showOwnStyle(studio, { server, features, remove }) {
   const box = byId("extra");
