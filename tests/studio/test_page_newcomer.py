@@ -17,7 +17,10 @@ def box(one: Visit, selector: str) -> dict[str, float]:
     """Return where an element is."""
     found = one.page.locator(selector).first.bounding_box()
     assert found
-    return {**found, "bottom": found["y"] + found["height"], "right": found["x"] + found["width"]}
+    x, y, width, height = (found[key] for key in ("x", "y", "width", "height"))
+    return {
+        "x": x, "y": y, "width": width, "height": height, "right": x + width, "bottom": y + height,
+    }  # fmt: skip
 
 
 def focused(one: Visit) -> str:
@@ -379,12 +382,16 @@ def test_all_settings_are_seen_below_half_of_the_phone(visit: Open) -> None:
     one.page.wait_for_timeout(400)
     assert box(one, "#panel")["y"] >= 422
     assert box(one, "#frame")["height"] > 0.42 * 844
-    for name in ("strength", "stroke", "color", "size", "network", "mask"):
-        assert box(one, f"#{name}")["bottom"] <= 844
+    for own in (False, True):
+        if own:
+            one.pick(("tulip.png", picture(format="PNG")), target="#pick-style")
+            one.page.wait_for_selector("#extra >> text=Remove style")
+        for name in ("strength", "stroke", "color", "size", "network", "mask"):
+            assert box(one, f"#{name}")["bottom"] <= 844
     one.page.tap("#mix-start")
     assert one.page.locator('[data-id="gallery:udnie"]').is_visible()
     one.page.tap('[data-id="gallery:udnie"]')
-    one.titled("The Fighting Temeraire and Udnie")
+    one.titled("tulip and Udnie")
 
 
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)])

@@ -21,7 +21,7 @@ export function notify(text, { action, act, more, problem = false, stays = false
   const close = () => notice.remove();
   const notice = h(
     "div",
-    { class: problem ? "notice problem" : "notice", "data-stays": stays, "data-since": since },
+    { class: ["notice", problem && "problem", more && "two"].filter(Boolean).join(" "), "data-stays": stays, "data-since": since },
     h("p", {}, text),
     action && act && h("button", { class: "act", on: { click: () => { close(); act(); } } }, action),
     more && h("button", { class: "act", on: { click: () => { close(); more[1](); } } }, more[0]),
