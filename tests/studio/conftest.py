@@ -278,6 +278,12 @@ class Visit:
             arg=f"{width}\u00a0\u00d7\u00a0{height}",
         )
 
+    def titled(self, title: str) -> None:
+        """Wait until the label beside the painting names a style."""
+        self.page.wait_for_function(
+            "(title) => document.querySelector('#plate-title').textContent === title", arg=title
+        )
+
     def text(self, selector: str) -> str:
         """The text of an element."""
         return self.page.inner_text(selector)

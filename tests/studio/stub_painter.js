@@ -1,5 +1,5 @@
 // Paints by tinting, in no time: what tests of the page use in place of the engine.
-// `globalThis.stub` counts what was asked, and sets how long a painting takes.
+// `globalThis.stub` counts what was asked, and sets how long a painting takes. `stub.gate` keeps it from being ready.
 
 const stub = (globalThis.stub = Object.assign({ milliseconds: 0, paints: [], stopped: 0, fail: "" }, globalThis.stub));
 
@@ -22,6 +22,7 @@ class StubPainter {
   }
 
   async ready(onProgress) {
+    await stub.gate;
     onProgress?.({ done: 1, total: 1 });
   }
 

@@ -148,7 +148,7 @@ def test_video_is_painted_by_the_server(served: Visit, tmp_path: Path) -> None:
         assert sum(1 for _ in painted.decode(video=0)) == 5
 
 
-@pytest.mark.parametrize("task", ["Learn", "Optimize"])
+@pytest.mark.parametrize("task", ["Learn this style", "Paint this photograph slowly"])
 def test_slow_tasks_show_progress_and_stop(served: Visit, task: str) -> None:
     pytest.importorskip("torch")
     one = served

@@ -6,19 +6,23 @@ import { Queue } from "./studio/queue.js";
 import { Shelf } from "./studio/shelf.js";
 import { DEFAULTS, Studio, targetSide } from "./studio/studio.js";
 import { Controls } from "./ui/controls.js";
-import { byId, fillTrack, h, icon, placeIcons, saveFile } from "./ui/dom.js";
+import { byId, fillTrack, placeIcons } from "./ui/dom.js";
 import { Gallery } from "./ui/gallery.js";
 import { Intake } from "./ui/intake.js";
-import { bindKeys } from "./ui/keys.js";
+import { bindKeys, bindSliders, stepOf } from "./ui/keys.js";
+import { bindMenu } from "./ui/menu.js";
 import { complain, notify, speak } from "./ui/notices.js";
 import { bindOutput, copy, download } from "./ui/output.js";
+import { learnOffer, showOwnStyle } from "./ui/own_style.js";
 import { bindPanel } from "./ui/panel.js";
+import { showPlate } from "./ui/plate.js";
 import { Stage } from "./ui/stage.js";
 import { bindTabs, select } from "./ui/tabs.js";
-import { learnDialog, optimizeDialog, VideoTab } from "./ui/tasks.js";
+import { VideoTab } from "./ui/tasks.js";
+import { bindTheme } from "./ui/theme.js";
 import { Tray } from "./ui/tray.js";
 import { Webcam } from "./ui/webcam.js";
-import { isLocal, serverName, showWhere } from "./ui/where.js";
+import { isLocal, placeName, showWhere } from "./ui/where.js";
 
 /** @typedef {import("./painters/painter.js").Painter} Painter */
 /** @typedef {import("./painters/painter.js").PainterInfo} PainterInfo */
@@ -36,7 +40,11 @@ class Page {
     this.studio = new Studio(this.shelf);
     this.queue = new Queue(this.studio);
     this.stage = new Stage(this.studio);
-    this.gallery = new Gallery(this.studio);
+    this.panel = bindPanel();
+    this.gallery = new Gallery(this.studio, {
+      onChoose: () => this.panel.open(false),
+      onPickSecond: () => { this.panel.showStyles(); this.panel.open(true); },
+    });
     this.controls = new Controls(this.studio, this.gallery);
     this.video = new VideoTab(this.studio);
     this.tray = new Tray(this.studio, this.queue, {
@@ -47,10 +55,10 @@ class Page {
     this.intake = new Intake(this.studio, this.queue, {
       showPhoto: () => this.openTab("photo"),
       openClip: (file) => this.openClip(file),
-      learnOffer: () => this.showExtra(),
+      learnOffer: (style) => learnOffer(this.studio, style, this.ownStylePage),
     });
     this.webcam = new Webcam(this.studio, () => this.readyDevice(), {
-      openPicture: (blob, name) => { this.openTab("photo"); this.webcam.stop(); this.studio.openPhoto(blob, name).catch(complain); },
+      openPicture: (blob, name) => { this.openTab("photo"); this.studio.openPhoto(blob, name).catch(complain); },
     });
     /** @type {Painter} */
     this.device = createBrowserPainter(BASE);
@@ -78,7 +86,7 @@ class Page {
     this.server = await findServerPainter(BASE);
     if (this.server && !this.server.authorized) {
       this.server = null;
-      notify("This server asks for a token: open the address that “impasto serve” printed. Until then, this device paints.");
+      notify("This server asks for a token: open the address that “impasto serve” printed. Until then, this browser paints.");
     }
     if (this.server) this.serverInfo = await this.server.info();
     byId("tab-video").hidden = !this.serverInfo?.features.video;
@@ -95,7 +103,7 @@ class Page {
       if (last) return await this.studio.show(last);
       const [sample] = SAMPLES;
       const [photo, painting] = await Promise.all([sample.photo, SAMPLE_PAINTING].map(async (url) => (await fetch(url)).blob()));
-      await this.studio.openPhoto(photo, sample.name, { paint: false, id: sample.id });
+      await this.studio.openPhoto(photo, sample.name, { paint: false, id: sample.id, isExample: true });
       const { styles, strength } = this.studio.settings;
       if (styles.length === 1 && styles[0].id === DEFAULTS.styles[0].id && strength === 1) await this.studio.showPainted(painting);
       this.stage.reveal();
@@ -110,24 +118,26 @@ class Page {
     this.where = where;
     this.showPlace();
     this.studio.stop();
-    this.studio.painter = null;
+    this.studio.setPainter(null);
     try {
       if (painter === this.device) await this.readyDevice();
       const info = await painter.info();
-      this.studio.painter = painter;
+      this.studio.setPainter(painter);
       this.studio.maxPixels = info.maxPixels;
       this.checkSize();
       this.controls.offer(info);
-      byId("about").textContent = `Painting by ${info.backend ?? "the engine"}${info.threads ? `, ${info.threads} ${info.threads === 1 ? "thread" : "threads"}` : ""}; pictures up to ${Math.round(info.maxPixels / 1e6)} megapixels.`;
+      byId("about").textContent = `Photographs of up to ${Math.round(info.maxPixels / 1e6)} megapixels are painted here${info.threads ? `, on ${info.threads} processor ${info.threads === 1 ? "core" : "cores"}` : ""}${info.backend ? ` (by ${info.backend})` : ""}.`;
       document.body.dataset.ready = where;
       this.showExtra();
       if (!this.studio.full) this.studio.repaint();
     } catch (error) {
+      this.studio.cancel();
+      this.studio.setPainter(null); // what waits for one ends
       complain(error);
     }
   }
 
-  /** Say where painting happens; the webcam is painted on this device, whatever was chosen. */
+  /** Say where painting happens; the webcam is painted in this browser, whatever was chosen. */
   showPlace() {
     const isWebcam = document.body.dataset.tab === "webcam";
     const host = this.serverInfo?.name ?? "";
@@ -135,9 +145,9 @@ class Page {
       localStorage.setItem("impasto.where", chosen);
       this.paintWhere(chosen).catch(complain);
     });
-    byId("help-private").textContent = this.where === "device" ? "Photographs are painted on this device. Nothing is uploaded."
+    byId("help-private").textContent = this.where === "device" ? "Photographs are painted in this browser. Nothing is uploaded."
       : isLocal(host) ? "Photographs are painted by the impasto server on this computer. They do not leave it."
-      : `Photographs are sent to ${host} and painted there. To keep them here, choose “On this device”.`;
+      : `Photographs are sent to ${host} and painted there. To keep them here, choose “In this browser”.`;
   }
 
   /** Load the engine of this device, once; says how far it is. */
@@ -178,7 +188,7 @@ class Page {
       if (target instanceof HTMLInputElement && target.type === "range") fillTrack(target);
     });
     for (const range of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("input[type=range]"))) fillTrack(range);
-    for (const name of ["painting", "busy", "settings", "photo", "mask"]) studio.addEventListener(name, () => this.showPlate());
+    for (const name of ["painting", "busy", "settings", "photo", "mask", "painter"]) studio.addEventListener(name, () => this.showPlate());
     this.shelf.addEventListener("change", () => this.showPlate());
     studio.addEventListener("settings", () => this.showExtra());
     studio.addEventListener("problem", (event) => complain(/** @type {CustomEvent} */ (event).detail));
@@ -188,32 +198,36 @@ class Page {
     byId("mask").addEventListener("click", () => {
       if (this.stage.masking) this.stage.endMask();
       else this.stage.startMask();
-      panel.open(false);
+      this.panel.open(false);
     });
     bindTabs(/** @type {HTMLElement} */ (document.querySelector(".tabs")), (tab) => this.showTab(tab.id.replace("tab-", "")));
-    const panel = bindPanel();
+    bindSliders();
+    bindMenu();
+    bindTheme();
     const help = /** @type {HTMLDialogElement} */ (byId("help-dialog"));
     byId("help").addEventListener("click", () => help.showModal());
     help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
+    // elsewhere, what is shown is not the painting
+    const onPhoto = (/** @type {() => void} */ act) => () => { if (document.body.dataset.tab === "photo") act(); };
     bindKeys(
       {
         o: () => this.intake.choose(),
-        z: () => byId("zoom").click(),
-        m: () => byId("mask").click(),
-        s: () => byId("download").click(),
+        z: onPhoto(() => byId("zoom").click()),
+        m: onPhoto(() => byId("mask").click()),
+        s: onPhoto(() => byId("download").click()),
         "/": () => byId("search").focus(),
         "?": () => help.showModal(),
         arrowright: () => this.gallery.step(1),
         arrowleft: () => this.gallery.step(-1),
-        arrowup: () => this.controls.strengthen(1),
-        arrowdown: () => this.controls.strengthen(-1),
+        arrowup: (event) => this.controls.strengthen(stepOf(event)),
+        arrowdown: (event) => this.controls.strengthen(-stepOf(event)),
         e: () => this.stage.masking && this.stage.pick("keep"),
         b: () => this.stage.masking && this.stage.pick("paint"),
-        g: () => this.stage.masking && this.stage.pick("gradient"),
+        f: () => this.stage.masking && this.stage.pick("fade"),
         i: () => this.stage.masking && this.stage.invert(),
         "ctrl+z": () => this.stage.masking && this.stage.undo(),
-        "ctrl+c": () => copy(studio).catch(complain),
-        "ctrl+s": () => download(studio).catch(complain),
+        "ctrl+c": onPhoto(() => copy(studio).catch(complain)),
+        "ctrl+s": onPhoto(() => download(studio).catch(complain)),
         escape: () => this.escape(),
       },
       { hold: (held) => this.stage.hold(held) },
@@ -222,31 +236,20 @@ class Page {
   }
 
   escape() {
+    const { activeElement } = document;
+    if (activeElement instanceof HTMLElement && activeElement.closest("#grid")) activeElement.blur();
     if (this.gallery.picksSecond) this.gallery.pickSecond(false);
     else if (this.stage.masking) this.stage.endMask();
-    else if (this.studio.busy) this.studio.stop();
+    else if (this.studio.busy) this.studio.cancel();
     else this.stage.zoom(false);
   }
 
-  /** The label beside the painting, as in a museum. */
   showPlate() {
-    const { studio, shelf } = this;
-    const styles = studio.settings.styles.map(({ id }) => shelf.find(id)).filter((style) => style !== undefined);
-    byId("plate-title").textContent = styles.map(({ title }) => title).join(" and ") || " ";
-    const { photo, full } = studio;
-    const who = styles.length === 1 ? styles[0].detail : "a mix";
-    const { width, height } = full ?? photo ?? { width: 0, height: 0 };
-    const strength = studio.settings.strength < 1 ? `strength ${Math.round(100 * studio.settings.strength)} %` : "";
-    const size = width ? `${width}\u00a0×\u00a0${height}` : "";
-    const state = this.loading !== null && !studio.busy
-      ? `Getting ready to paint… ${this.loading} %`
-      : this.stage.busyWords || size;
-    byId("plate-detail").textContent = [who, strength, state].filter(Boolean).join(" · ");
-    byId("after").setAttribute("aria-label", `${photo?.name ?? "The photograph"} painted in the style of ${styles.map(({ title }) => title).join(" and ")}`);
+    showPlate(this.studio, { busyWords: this.stage.busyWords, loading: this.loading });
   }
 
   showMaskButton() {
-    const text = this.stage.masking ? "Leave the mask" : this.studio.mask ? "Change the mask" : "Paint only a part";
+    const text = this.stage.masking ? "Close the mask tools" : this.studio.mask ? "Change the mask" : "Paint only a part";
     const label = byId("mask").querySelector("span");
     if (label) label.textContent = text;
   }
@@ -257,36 +260,17 @@ class Page {
     if (!photo || photo.width * photo.height <= maxPixels) return;
     const side = targetSide(photo, null, maxPixels);
     const scale = side / Math.max(photo.width, photo.height);
-    const where = this.studio.painter === this.server ? `the server paints` : "this device paints";
+    const where = this.studio.painter === this.server ? "the server paints" : "this browser paints";
     notify(`The photograph has ${Math.round((photo.width * photo.height) / 1e6)} megapixels, and ${where} up to ${Math.round(maxPixels / 1e6)}. ` +
       `It is painted at ${Math.round(photo.width * scale)} × ${Math.round(photo.height * scale)}.`);
   }
 
-  /** Buttons for own styles: save, learn, optimize, remove. */
   showExtra() {
-    const box = byId("extra");
-    const style = this.shelf.find(this.studio.settings.styles[0].id);
-    const own = style && style.kind !== "gallery" && this.studio.settings.styles.length === 1;
-    box.hidden = !own;
-    if (!own || !style) return box.replaceChildren();
-    const features = this.studio.painter === this.server ? this.serverInfo?.features : null;
-    const button = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ act) =>
-      h("button", { class: "outline small", on: { click: act } }, icon(name), text);
-    const { server } = this;
-    box.replaceChildren(
-      button("save", "Save style file", () => this.saveStyle(style).catch(complain)),
-      ...(features?.train && server && style.kind === "picture" ? [button("learn", "Learn", () => learnDialog(this.studio, server, style))] : []),
-      ...(features?.optimize && server && style.kind === "picture" ? [button("brush", "Optimize", () => optimizeDialog(this.studio, server, style))] : []),
-      button("close", "Remove style", () => this.gallery.remove(style.id).catch(complain)),
-    );
+    showOwnStyle(this.studio, this.ownStylePage);
   }
 
-  /** @param {import("./studio/shelf.js").ShelfStyle} style */
-  async saveStyle(style) {
-    if (!this.studio.painter) return;
-    const file = await this.shelf.file(this.studio.painter, style);
-    if (!file) throw new Error("cannot save the style: this painter does not write style files");
-    saveFile(file, `${style.name}.safetensors`);
+  get ownStylePage() {
+    return { server: this.server, features: this.serverInfo?.features, remove: (/** @type {string} */ id) => this.gallery.remove(id) };
   }
 
   /** @param {string} name */
@@ -300,7 +284,10 @@ class Page {
   showTab(name) {
     document.body.dataset.tab = name;
     for (const one of ["photo", "webcam", "video"]) byId(`easel-${one}`).hidden = one !== name;
-    if (name !== "webcam") this.webcam.stop();
+    if (name !== "webcam" && this.webcam.stream) {
+      this.webcam.stop();
+      notify("The webcam is stopped.", { action: "Start it again", act: () => { this.openTab("webcam"); this.webcam.start(); } });
+    }
     if (name !== "video") this.tray.showClip(null);
     this.showPlace();
     if (name === "photo") this.stage.layout();
@@ -313,7 +300,7 @@ class Page {
       return;
     }
     if (this.studio.painter !== this.server) {
-      notify(`Videos are painted on ${serverName(this.serverInfo.name)}, not in the browser.`, {
+      notify(`Videos are painted ${placeName("server", this.serverInfo.name).replace("On", "on")}, not in the browser.`, {
         action: "Send it there",
         act: () => { this.openTab("video"); this.video.open(file); },
       });

@@ -76,7 +76,7 @@ export class WorkerClient {
   /** @param {string} reason */
   fail(reason) {
     for (const id of [...this.pending.keys()]) {
-      const message = `cannot paint on this device: ${reason}; reload the page`;
+      const message = `cannot paint in this browser: ${reason}; reload the page`;
       this.settle(id)?.reject(new Error(message));
     }
   }

@@ -119,7 +119,7 @@ export class Engine {
       const difference = largestDifference(painted, expected);
       if (difference > MAX_DIFFERENCE[this.runtime.backend]) {
         throw new Error(
-          `cannot paint on this device: its test painting is off by ${difference} levels;` +
+          `cannot paint in this browser: its test painting is off by ${difference} levels;` +
             " use another browser",
         );
       }
@@ -206,7 +206,7 @@ export class Engine {
         Math.round(pixels / 1e6),
       );
       throw new Error(
-        `cannot paint ${size} megapixels on this device: ${most} are the most; choose a smaller size`,
+        `cannot paint ${size} megapixels in this browser: ${most} are the most; choose a smaller size`,
       );
     }
     const styles = job.parts.map(({ id, weight }) => `${id}:${weight}`).join();

@@ -121,7 +121,7 @@ export async function paintTiled(picture, prepared, limits, watch) {
     const most = Math.floor(limits.maxPixels / MEGAPIXEL);
     throw new Error(
       `cannot paint ${Math.round(pixels / MEGAPIXEL)} megapixels in this style here: it brings its` +
-        ` own network, which takes ${most} on this device; choose a smaller size`,
+        ` own network, which takes ${most} in this browser; choose a smaller size`,
     );
   }
   const share = MEASURE_COST / (MEASURE_COST + PAINT_COST);

@@ -188,7 +188,7 @@ export class ServerPainter {
    * @returns {import("./painter.js").LivePainter}
    */
   live() {
-    throw new Error("cannot paint the camera on a server: it would be too slow; paint on this device");
+    throw new Error("cannot paint the camera on a server: it would be too slow; paint in this browser");
   }
 
   /**
@@ -325,7 +325,7 @@ export class ServerPainter {
         response = await fetch(new URL(path, this.base), { ...init, headers });
       } catch (error) {
         if (error instanceof DOMException) throw error;
-        throw new Error(`cannot reach ${this.base.hostname}: the server does not answer; start it again, or paint on this device`);
+        throw new Error(`cannot reach ${this.base.hostname}: the server does not answer; start it again, or paint in this browser`);
       }
       if (response.ok) return response;
       if (response.status === 503 && attempt < RETRIES) {

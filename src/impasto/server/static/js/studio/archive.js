@@ -1,4 +1,4 @@
-/** What the page keeps in this browser over a reload: paintings of the visit and own styles (IndexedDB). */
+/** What the page keeps in this browser over a reload: paintings and own styles (IndexedDB). */
 
 const NAME = "impasto";
 const MAX_ENTRIES = 60;

@@ -10,6 +10,7 @@ import { strokeOf, targetSide } from "./studio.js";
 /**
  * @typedef {Object} QueueItem
  * @property {string} id
+ * @property {number} time  Later ones stand further left in the strip: of one choice of files, the first.
  * @property {File|Blob} file
  * @property {string} name
  * @property {Settings} settings
@@ -56,7 +57,8 @@ export class Queue extends EventTarget {
 
   /** @param {(File|Blob & {name?: string})[]} files */
   add(files) {
-    for (const file of files) this._push(file, file.name ?? "photograph");
+    const now = Date.now();
+    files.forEach((file, place) => this._push(file, file.name ?? "photograph", now - place));
     this._start();
   }
 
@@ -70,14 +72,15 @@ export class Queue extends EventTarget {
   again() {
     const { done } = this;
     this.items = this.items.filter(({ state }) => state !== "done");
-    for (const { file, name, photoId } of done) this._push(file, name, photoId);
+    const now = Date.now();
+    done.forEach(({ file, name, photoId }, place) => this._push(file, name, now - place, photoId));
     this._start();
   }
 
-  /** @param {File|Blob} file @param {string} name @param {string} [photoId] */
-  _push(file, name, photoId = crypto.randomUUID()) {
+  /** @param {File|Blob} file @param {string} name @param {number} time @param {string} [photoId] */
+  _push(file, name, time, photoId = crypto.randomUUID()) {
     this.items.push({
-      id: crypto.randomUUID(), file, name, photoId, settings: structuredClone(this.studio.settings),
+      id: crypto.randomUUID(), time, file, name, photoId, settings: structuredClone(this.studio.settings),
       state: "waiting", progress: 0, error: "", thumb: null, entryId: null, control: new AbortController(),
     });
   }
@@ -209,7 +212,7 @@ export class Queue extends EventTarget {
     bitmap.close();
     /** @type {import("./archive.js").Entry} */
     const entry = {
-      id: item.id, time: Date.now(), kind: "picture", name: item.name, photoId: item.photoId, photo: item.file,
+      id: item.id, time: item.time, kind: "picture", name: item.name, photoId: item.photoId, photo: item.file,
       painting: await encode(canvas, "image/jpeg", 0.95), thumb: item.thumb, settings: item.settings,
     };
     await studio.keep(entry);

@@ -27,6 +27,7 @@ import { Mask } from "./mask.js";
  * @property {ImageBitmap} bitmap
  * @property {number} width
  * @property {number} height
+ * @property {boolean} isExample  Whether the page opened it by itself; until the user changes something, its painting is not kept.
  */
 
 const SHOWN = 2048; // longest side of what the page shows; files are written at full size
@@ -69,7 +70,7 @@ export function targetSide({ width, height }, size, maxPixels) {
 }
 
 /**
- * Dispatches "photo", "settings", "painting", "busy", "history", "mask" and "problem" (a CustomEvent with the error).
+ * Dispatches "photo", "settings", "painting", "busy", "history", "mask", "painter" and "problem" (a CustomEvent with the error).
  */
 export class Studio extends EventTarget {
   /** @param {Shelf} shelf */
@@ -96,6 +97,10 @@ export class Studio extends EventTarget {
     this.exact = true;
     /** Settings of `full`. @type {Settings|null} */
     this.fullSettings = null;
+    /** Settings of `after`; null while only the photograph is shown. @type {Settings|null} */
+    this.shownSettings = null;
+    /** What was at full size before the newest choice, which is not shown yet. @type {Pick<Studio, "full"|"fullSettings"|"exact">|null} */
+    this._replaced = null;
     /** Painted all over, for previews of a mask. @type {HTMLCanvasElement|null} */
     this.unmasked = null;
     /** @type {(Progress & {preview: boolean})|null} */
@@ -122,15 +127,15 @@ export class Studio extends EventTarget {
    * Show a photograph and paint it.
    * @param {Blob} blob
    * @param {string} name
-   * @param {{paint?: boolean, id?: string}} [options]
+   * @param {{paint?: boolean, id?: string, isExample?: boolean}} [options]
    */
-  async openPhoto(blob, name, { paint = true, id = crypto.randomUUID() } = {}) {
+  async openPhoto(blob, name, { paint = true, id = crypto.randomUUID(), isExample = false } = {}) {
     const bitmap = await decode(blob, name);
     const before = await reduced(bitmap, SHOWN);
     this.stop();
-    this.photo = { id, name, blob, bitmap, width: bitmap.width, height: bitmap.height };
+    this.photo = { id, name, blob, bitmap, width: bitmap.width, height: bitmap.height, isExample };
     this.before = before;
-    this.after = this.full = this.fullSettings = this.unmasked = this.mask = null;
+    this.after = this.full = this.fullSettings = this.shownSettings = this._replaced = this.unmasked = this.mask = null;
     this.entryId = null;
     this._emit("mask");
     this._emit("photo");
@@ -147,6 +152,7 @@ export class Studio extends EventTarget {
    */
   change(change, { live = false } = {}) {
     Object.assign(this.settings, change);
+    if (this.photo) this.photo.isExample = false;
     this._emit("settings");
     this.repaint({ full: !live });
   }
@@ -167,9 +173,11 @@ export class Studio extends EventTarget {
 
   /** Paint: a preview first, then, if `full`, the full size. @param {{full?: boolean}} [options] */
   repaint({ full = true } = {}) {
-    if (!this.photo || !this.painter) return;
-    this._wanted = { full };
+    if (!this.photo) return;
+    if (this.full) this._replaced = { full: this.full, fullSettings: this.fullSettings, exact: this.exact };
     this.full = this.fullSettings = null;
+    if (!this.painter) return; // the next painter paints what has no full size
+    this._wanted = { full };
     if (this._running && this.busy && !this.busy.preview) this._running.abort();
     if (!this._pumping) this.idle = this._pump();
   }
@@ -178,6 +186,28 @@ export class Studio extends EventTarget {
   stop() {
     this._wanted = null;
     this._running?.abort();
+  }
+
+  /** Stop, and take back what was chosen but is not shown: what one sees, reads and saves stays the same. */
+  cancel() {
+    this.stop();
+    if (!this.shownSettings) return;
+    Object.assign(this, this._replaced);
+    this._replaced = null;
+    this.settings = structuredClone(this.shownSettings);
+    this._emit("settings");
+    this._emit("painting");
+  }
+
+  /** @param {Painter|null} painter */
+  setPainter(painter) {
+    this.painter = painter;
+    this._emit("painter");
+  }
+
+  /** Whether the painting shown is in the styles that are chosen. */
+  get showsChoice() {
+    return Boolean(this.shownSettings) && styleKey(this.shownSettings ?? {}) === styleKey(this.settings);
   }
 
   async _pump() {
@@ -189,7 +219,7 @@ export class Studio extends EventTarget {
         await this._paintOnce(full);
       } catch (error) {
         if (!isAbort(error)) {
-          this._wanted = null;
+          this.cancel();
           this.dispatchEvent(new CustomEvent("problem", { detail: error }));
         }
       }
@@ -222,6 +252,8 @@ export class Studio extends EventTarget {
     if (this.photo !== photo) return;
     this.unmasked = fromData(data);
     this.after = this._masked(this.unmasked);
+    this.shownSettings = settings;
+    this._replaced = null;
     this._emit("painting");
   }
 
@@ -234,12 +266,14 @@ export class Studio extends EventTarget {
     const shown = await reduced(data, SHOWN);
     if (this.photo !== photo || this._wanted) return;
     this.full = shown.width === data.width ? shown : fromData(data);
-    this.fullSettings = settings;
+    this.fullSettings = this.shownSettings = settings;
+    this._replaced = null;
     this.exact = true;
     this.after = shown;
     if (!mask) this.unmasked = this.after;
     this._emit("painting");
     this._setBusy(null);
+    if (photo.isExample) return;
     const { full, after } = this;
     // not awaited: writing a large painting takes a while, and the next one need not wait for it
     this.saving = this.saving.then(() => this._record(photo, { ...settings, masked: Boolean(mask) }, full, after)).catch((error) => {
@@ -302,6 +336,7 @@ export class Studio extends EventTarget {
   /** Make a mask, if there is none. */
   startMask() {
     if (this.photo && !this.mask) {
+      this.photo.isExample = false;
       this.mask = new Mask(this.photo.width, this.photo.height);
       this.unmasked = this.after;
       this._emit("mask");
@@ -320,7 +355,7 @@ export class Studio extends EventTarget {
   maskChanged(done) {
     if (this.unmasked && this.mask) {
       this.after = this._masked(this.unmasked);
-      this.full = null;
+      this.full = this._replaced = null;
       this._emit("painting");
     }
     this._emit("mask");
@@ -334,7 +369,7 @@ export class Studio extends EventTarget {
     return this.mask.blend(this.before, painting, width, height);
   }
 
-  // ---- the history of the visit
+  // ---- the history
 
   async loadHistory() {
     this.entries = await loadEntries();
@@ -343,16 +378,17 @@ export class Studio extends EventTarget {
 
   /** @param {Photo} photo @param {Settings & {masked: boolean}} settings @param {HTMLCanvasElement} painting @param {HTMLCanvasElement} shown */
   async _record(photo, settings, painting, shown) {
-    const last = this.entries.at(-1);
-    const same = last && last.id === this.entryId && last.photoId === photo.id && styleKey(last.settings) === styleKey(settings);
-    const id = same ? last.id : crypto.randomUUID();
+    // the same painting once more takes its place; a mask is told by its painting alone
+    const same = this.entries.find((entry) => entry.kind === "picture" && entry.photoId === photo.id &&
+      settingsKey(entry.settings) === settingsKey(settings) && (!settings.masked || entry.id === this.entryId));
+    const id = same?.id ?? crypto.randomUUID();
     if (this.photo === photo) this.entryId = id;
     const lossless = painting.width * painting.height <= LOSSLESS_PIXELS;
     const [blob, thumb] = await Promise.all([
       lossless ? encode(painting, "image/png") : encode(painting, "image/jpeg", 0.95),
       thumbnail(shown),
     ]);
-    await this.keep({ id, time: Date.now(), kind: "picture", name: photo.name, photoId: photo.id, photo: photo.blob, painting: blob, thumb, settings });
+    await this.keep({ id, time: same?.time ?? Date.now(), kind: "picture", name: photo.name, photoId: photo.id, photo: photo.blob, painting: blob, thumb, settings });
   }
 
   /** Keep a painting in the history. @param {Entry} entry */
@@ -386,7 +422,7 @@ export class Studio extends EventTarget {
     this.exact = entry.painting.type === "image/png" || Boolean(entry.settings.masked);
     const bitmap = await decode(entry.painting, entry.name);
     this.full = drawn(bitmap, bitmap.width, bitmap.height);
-    this.fullSettings = structuredClone(this.settings);
+    this.fullSettings = this.shownSettings = structuredClone(this.settings);
     this.after = await reduced(bitmap, SHOWN);
     this.unmasked = this.after;
     this.entryId = entry.id;
@@ -402,6 +438,7 @@ export class Studio extends EventTarget {
   async showPainted(painting) {
     const bitmap = await decode(painting);
     this.after = drawn(bitmap, bitmap.width, bitmap.height);
+    this.shownSettings = structuredClone(this.settings);
     this.unmasked = this.after;
     this._emit("painting");
   }
@@ -432,4 +469,6 @@ export function known(record) {
 /** @param {Record<string, any>} settings */
 const styleKey = (settings) => settings.styles.map((/** @type {any} */ { id }) => id).join("+");
 
-
+/** What tells two paintings of one photograph apart. @param {Record<string, any>} settings */
+const settingsKey = (settings) =>
+  JSON.stringify([...Object.entries(DEFAULTS).map(([key, value]) => settings[key] ?? value), Boolean(settings.masked), Boolean(settings.slow)]);

@@ -1,6 +1,6 @@
 /** The settings beside the gallery: mix, strength, strokes, colors, size, network. */
 
-import { byId, fillTrack, h, icon, input, urlOf } from "./dom.js";
+import { byId, clamp, fillTrack, h, icon, input, urlOf } from "./dom.js";
 
 /** @typedef {import("../studio/studio.js").Studio} Studio */
 /** @typedef {import("../painters/painter.js").PainterInfo} PainterInfo */
@@ -14,14 +14,14 @@ const COLORS = {
   style: "Of the style",
   none: "Of the style",
   luminance: "Of the photograph",
-  histogram: "Matched: histogram",
-  "linear-cholesky": "Matched: Cholesky",
-  "linear-pca": "Matched: main axes",
-  "linear-mkl": "Matched: least change",
+  "linear-mkl": "Mood of the photograph",
+  "linear-pca": "Mood, second way",
+  "linear-cholesky": "Mood, third way (may tint)",
+  histogram: "Mood, strongest (may break)",
 };
 
 /** @type {Record<string, string>} */
-const NETWORKS = { small: "Small, fastest", base: "Base", large: "Large, closest" };
+const NETWORKS = { small: "Fastest", base: "Normal", large: "Slow, nearest to the style" };
 
 const SIZES = [512, 1024, 2048, 4096];
 
@@ -65,9 +65,9 @@ export class Controls {
     this._showMix();
   }
 
-  /** Stronger or weaker by the keyboard. @param {number} step */
-  strengthen(step) {
-    const strength = Math.min(1, Math.max(0, Math.round(this.studio.settings.strength * 20 + step) / 20));
+  /** Stronger or weaker by the keyboard. @param {number} percent */
+  strengthen(percent) {
+    const strength = clamp(Math.round(100 * this.studio.settings.strength) + percent, 0, 100) / 100;
     this.studio.change({ strength });
   }
 

@@ -7,9 +7,13 @@ import { speak } from "./notices.js";
 /** @typedef {import("../studio/shelf.js").ShelfStyle} ShelfStyle */
 
 export class Gallery {
-  /** @param {Studio} studio */
-  constructor(studio) {
+  /**
+   * @param {Studio} studio
+   * @param {{onChoose: () => void, onPickSecond: () => void}} page
+   */
+  constructor(studio, page) {
     this.studio = studio;
+    this.page = page;
     this.grid = byId("grid");
     this.search = input("search");
     this.picksSecond = false;
@@ -17,8 +21,10 @@ export class Gallery {
     studio.addEventListener("settings", () => this._mark());
     this.search.addEventListener("input", () => this._filter());
     this.search.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") { this.search.value = ""; this._filter(); this.search.blur(); }
-      if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); this._focus(this._visible[0]); }
+      const visible = this._visible;
+      if (event.key === "Escape") { this._clearSearch(); this.search.blur(); }
+      if (event.key === "Enter" && visible.length === 1) { event.preventDefault(); this.search.blur(); this._choose(visible[0], event.shiftKey); }
+      else if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); this._focus(visible[0]); }
     });
     this.grid.addEventListener("click", (event) => this._click(event));
     this.grid.addEventListener("keydown", (event) => this._key(event));
@@ -29,7 +35,15 @@ export class Gallery {
   pickSecond(on) {
     this.picksSecond = on;
     byId("mix-hint").hidden = !on;
-    if (on) speak("Choose the second style");
+    if (!on) return;
+    this._clearSearch();
+    this.page.onPickSecond();
+    speak("Choose the second style");
+  }
+
+  _clearSearch() {
+    this.search.value = "";
+    this._filter();
   }
 
   render() {
@@ -112,7 +126,9 @@ export class Gallery {
   /** @param {MouseEvent} event */
   _click(event) {
     const tile = /** @type {HTMLElement} */ (event.target).closest(".tile");
-    if (tile) this._choose(/** @type {HTMLElement} */ (tile), event.shiftKey);
+    if (!tile) return;
+    this._choose(/** @type {HTMLElement} */ (tile), event.shiftKey);
+    /** @type {HTMLElement} */ (tile).blur(); // the keys of the page work on
   }
 
   /** @param {HTMLElement} tile @param {boolean} mixes */
@@ -124,6 +140,8 @@ export class Gallery {
     } else {
       this.studio.choose(id);
     }
+    this.page.onChoose();
+    tile.scrollIntoView({ block: "nearest", inline: "nearest" });
     speak(`${this.studio.shelf.find(id)?.title ?? "Style"} chosen`);
   }
 

@@ -14,7 +14,7 @@ export class Intake {
   /**
    * @param {Studio} studio
    * @param {Queue} queue
-   * @param {{showPhoto: () => void, openClip: (file: File) => void, learnOffer: (id: string) => void}} page
+   * @param {{showPhoto: () => void, openClip: (file: File) => void, learnOffer: (style: import("../studio/shelf.js").ShelfStyle) => {action?: string, act?: () => void}}} page
    */
   constructor(studio, queue, page) {
     this.studio = studio;
@@ -120,14 +120,15 @@ export class Intake {
     const settings = { ...structuredClone(DEFAULTS), ...known(written) };
     if (missing.length) settings.styles = studio.settings.styles;
     Object.assign(studio.settings, settings);
-    const asPhoto = { action: "Paint this picture itself", act: () => { studio.openPhoto(file, file.name).catch(complain); } };
     if (entry && entry.photoId !== studio.photo?.id) await studio.openPhoto(entry.photo, entry.name, { id: entry.photoId, paint: false });
     studio.change({});
-    if (missing.length) {
-      notify(`The settings are restored, but the style “${missing[0].title}” is not on this device.`, asPhoto);
-    } else {
-      notify("The settings of this painting are restored.", asPhoto);
-    }
+    const isHere = studio.photo?.id === written.photo;
+    const photo = isHere ? "The photograph is open." : `Open the photograph they belong to${written.name ? `, ${written.name}` : ""}.`;
+    const style = missing.length ? ` Only the style “${missing[0].title}” is not in this browser.` : "";
+    notify(`The settings of ${file.name} are back.${style} ${photo}`, {
+      ...(isHere ? {} : { action: "Open the photograph", act: () => this.choose() }),
+      more: ["Paint this picture itself", () => { studio.openPhoto(file, file.name).catch(complain); }],
+    });
   }
 
   /** Use files as styles. @param {File[]} files */
@@ -145,8 +146,7 @@ export class Intake {
         });
         const isStill = chosen === studio.settings.styles; // no other was chosen meanwhile
         if (isStill) studio.choose(style.id);
-        notify(`“${style.title}” is a style now.`, isStill ? {} : { action: "Use it", act: () => studio.choose(style.id) });
-        if (style.kind === "picture") this.page.learnOffer(style.id);
+        notify(`“${style.title}” is a style now.`, isStill ? this.page.learnOffer(style) : { action: "Use it", act: () => studio.choose(style.id) });
       } catch (error) {
         complain(error);
       }

@@ -38,8 +38,9 @@ export function settingsToWrite(studio, settings) {
 /** The painting at its exact size; waits until it is painted. @param {Studio} studio */
 async function finished(studio) {
   if (!studio.full || (!studio.exact && studio.painter)) {
-    if (!studio.busy) studio.repaint();
     const close = notify("Painting the full size first…", { stays: true });
+    if (!studio.painter) await new Promise((next) => studio.addEventListener("painter", next, { once: true }));
+    if (!studio.busy) studio.repaint();
     await studio.idle.finally(close);
   }
   const { full, fullSettings } = studio;
@@ -73,6 +74,7 @@ export async function download(studio) {
   const type = /** @type {HTMLSelectElement} */ (byId("format")).value;
   const file = await makeFile(studio, type);
   saveFile(file, file.name);
+  notify(`Saved ${file.name}.`);
 }
 
 /** @param {Studio} studio */

@@ -12,10 +12,10 @@ const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 const HINTS = {
   keep: "Brush over what should stay as in the photograph.",
   paint: "Brush over what should be painted.",
-  gradient: "Drag from where the photograph stays to where it is painted.",
+  fade: "Drag a line from where the photograph stays to where it is painted. Between, one passes into the other.",
 };
 
-/** Gradients by name, from the photograph to the painting. @type {Record<string, {x: number, y: number}[]>} */
+/** Soft passages by name, from the photograph to the painting. @type {Record<string, {x: number, y: number}[]>} */
 const PRESETS = {
   right: [{ x: 0, y: 0 }, { x: 1, y: 0 }],
   left: [{ x: 1, y: 0 }, { x: 0, y: 0 }],
@@ -55,6 +55,7 @@ export class Stage {
   split(percent) {
     const value = clamp(percent, 0, 100);
     this.frame.style.setProperty("--split", `${value}%`);
+    this.frame.style.setProperty("--at", String(value / 100));
     this.frame.classList.toggle("edge", value === 0 || value === 100);
     this.frame.classList.toggle("comparing", value > 8 && value < 92);
     this.compare.value = String(Math.round(value));
@@ -97,7 +98,9 @@ export class Stage {
     const scale = Math.min(width / photo.width, height / photo.height);
     this.frame.style.width = `${Math.round(photo.width * scale)}px`;
     this.frame.style.height = `${Math.round(photo.height * scale)}px`;
-    /** @type {HTMLElement} */ (easel.parentElement).style.setProperty("--frame-w", `${Math.round(photo.width * scale)}px`);
+    const wall = /** @type {HTMLElement} */ (easel.parentElement);
+    wall.style.setProperty("--frame-w", `${Math.round(photo.width * scale)}px`);
+    wall.style.setProperty("--frame-x", `${Math.round(easel.offsetLeft + (width - photo.width * scale) / 2)}px`);
     if (this._zoomed) this._placeZoom();
   }
 
@@ -202,7 +205,7 @@ export class Stage {
       moved = true;
       if (this.masking) {
         this._maskStroke(from, at, "move");
-        if (this.tool !== "gradient") from = at;
+        if (this.tool !== "fade") from = at;
       } else if (this._zoomed) {
         const w = parseFloat(frame.style.getPropertyValue("--w"));
         const hgt = parseFloat(frame.style.getPropertyValue("--h"));
@@ -272,7 +275,7 @@ export class Stage {
   pick(tool) {
     this.tool = tool;
     byId("mask-hint").textContent = HINTS[tool];
-    for (const name of ["keep", "paint", "gradient"]) {
+    for (const name of ["keep", "paint", "fade"]) {
       byId(`mask-${name}`).setAttribute("aria-pressed", String(name === tool));
     }
   }
@@ -295,7 +298,7 @@ export class Stage {
   }
 
   _listenToMaskTools() {
-    for (const name of ["keep", "paint", "gradient"]) byId(`mask-${name}`).addEventListener("click", () => this.pick(name));
+    for (const name of ["keep", "paint", "fade"]) byId(`mask-${name}`).addEventListener("click", () => this.pick(name));
     const preset = /** @type {HTMLSelectElement} */ (byId("mask-preset"));
     preset.addEventListener("change", () => {
       this._changeMask((mask) => {
@@ -325,7 +328,7 @@ export class Stage {
     const { mask } = this.studio;
     if (!mask) return;
     if (phase === "start") mask.remember();
-    if (this.tool === "gradient") {
+    if (this.tool === "fade") {
       if (Math.hypot(to.x - from.x, to.y - from.y) > 0.01) mask.gradient(from, to);
     } else {
       mask.brush(from, to, Number(input("mask-size").value) / 100, this.tool === "paint");
@@ -347,7 +350,7 @@ export class Stage {
     const dot = byId("brushdot");
     const at = this._at(event);
     const side = Math.max(this.frame.clientWidth, this.frame.clientHeight);
-    const size = this.tool === "gradient" ? 14 : (Number(input("mask-size").value) / 100) * side;
+    const size = this.tool === "fade" ? 14 : (Number(input("mask-size").value) / 100) * side;
     dot.hidden = at.x < 0 || at.y < 0 || at.x > 1 || at.y > 1;
     Object.assign(dot.style, { left: `${100 * at.x}%`, top: `${100 * at.y}%`, width: `${size}px`, height: `${size}px` });
   }

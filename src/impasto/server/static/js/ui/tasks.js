@@ -62,7 +62,7 @@ export class VideoTab {
     const video = player(file, file.name);
     this.box.replaceChildren(video, h("div", { class: "live-tools" },
       h("button", { class: "primary", id: "video-paint", on: { click: () => this.paint(file) } }, icon("brush"), "Paint this video"),
-      h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another one")));
+      h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another video")));
   }
 
   /** @param {File} file */
@@ -97,7 +97,7 @@ export class VideoTab {
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) video.autoplay = true;
     this.box.replaceChildren(video, h("div", { class: "live-tools" },
       h("button", { class: "primary", on: { click: () => saveFile(entry.painting, entry.name) } }, icon("download"), "Download"),
-      this.server && h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another one")));
+      this.server && h("button", { class: "quiet", on: { click: () => this.showBlank() } }, "Another video")));
   }
 }
 
@@ -136,7 +136,7 @@ export function learnDialog(studio, server, style) {
   const out = h("output", { for: "learn-minutes" }, "5 minutes");
   minutes.addEventListener("input", () => (out.textContent = minutes.value === "1" ? "1 minute" : `${minutes.value} minutes`));
   const body = h("div", {},
-    h("p", {}, `“${style.title}” can be used already. Learning takes minutes and comes closer to its brushwork.`),
+    h("p", {}, `“${style.title}” can be used already. Learning comes nearer to your picture. Use the learned style again for any photograph.`),
     h("div", { class: "field" }, h("label", { for: "learn-minutes" }, "Time to learn"), out, minutes),
     h("div", { class: "row" }, h("button", { class: "primary", on: { click: () => run() } }, icon("learn"), "Learn this style")));
   const dialog = openDialog("Learn a style", preview, body);
@@ -152,27 +152,29 @@ export function learnDialog(studio, server, style) {
   });
 }
 
+/** How long to paint, in words, and its steps. */
+const EFFORTS = [["Shortest", 60], ["Normal", 120], ["Longer: twice the time", 240], ["Longest: four times", 480]];
+
 /**
  * Optimize the pixels of the photograph in the style of an own picture.
  * @param {Studio} studio
  * @param {ServerPainter} server
  * @param {import("../studio/shelf.js").ShelfStyle} style
  */
-export function optimizeDialog(studio, server, style) {
+export function slowDialog(studio, server, style) {
   const { photo } = studio;
   if (!photo || !style.source) return;
   const { source } = style;
   const preview = h("img", { class: "task-picture", src: urlOf(photo.blob), alt: "The photograph" });
-  const steps = h("input", { type: "range", id: "optimize-steps", min: 20, max: 500, step: 20, value: 100 });
-  const out = h("output", { for: "optimize-steps" }, "100");
-  steps.addEventListener("input", () => (out.textContent = steps.value));
+  const steps = h("select", { id: "slow-steps" }, ...EFFORTS.map(([words, number]) => h("option", { value: number }, String(words))));
+  steps.value = String(EFFORTS[1][1]);
   const body = h("div", {},
-    h("p", {}, "Optimization paints one picture slowly, pixel by pixel. It takes minutes and comes closest to the style."),
-    h("div", { class: "field" }, h("label", { for: "optimize-steps" }, "Steps"), out, steps),
-    h("div", { class: "row" }, h("button", { class: "primary", on: { click: () => run() } }, icon("brush"), "Optimize")));
-  const dialog = openDialog("Optimize the painting", preview, body);
+    h("p", {}, `This one photograph is painted pixel by pixel, as near to “${style.title}” as possible. It takes minutes; the time left is shown once it has begun. For other photographs, learn the style instead.`),
+    h("div", { class: "field" }, h("label", { for: "slow-steps" }, "Time to take"), steps),
+    h("div", { class: "row" }, h("button", { class: "primary", on: { click: () => run() } }, icon("brush"), "Paint slowly")));
+  const dialog = openDialog("Paint this photograph slowly", preview, body);
   const run = () => runIn(dialog, body, async (job) => {
-    const settings = structuredClone(studio.settings);
+    const settings = { ...structuredClone(studio.settings), slow: true };
     const result = await server.optimize(photo.blob, source, { steps: Number(steps.value), strength: settings.strength }, {
       ...job,
       onPreview: (image) => { preview.src = image; preview.alt = "The painting so far"; },

@@ -1,4 +1,4 @@
-/** The strip below the painting: what was painted in this visit, and what waits in the queue. */
+/** The strip below the painting: what was painted in this browser, and what waits in the queue. */
 
 import { readableName } from "./output.js";
 import { byId, h, icon, saveFile, urlOf, words } from "./dom.js";
@@ -35,7 +35,7 @@ export class Tray {
     /** Take the offer to bring back away. */
     this._forgetCleared = () => {};
     studio.addEventListener("kept", () => this._forgetCleared());
-    studio.addEventListener("history", () => this.render());
+    for (const name of ["history", "photo"]) studio.addEventListener(name, () => this.render());
     queue.addEventListener("change", () => this.render());
     queue.addEventListener("done", () => {
       this._closeDone = notify(`${queue.done.length} photographs are painted.`, {
@@ -63,9 +63,13 @@ export class Tray {
 
   _render() {
     const open = this.queue.items.filter(({ state }) => state !== "done");
-    const items = [...open.map((item) => this._queued(item)), ...[...this.studio.entries].reverse().map((entry) => this._shot(entry))];
+    // a painting stands where its photograph waited
+    const placed = [
+      ...open.map((item) => ({ time: item.time, show: () => this._queued(item) })),
+      ...this.studio.entries.map((entry) => ({ time: entry.time, show: () => this._shot(entry) })),
+    ].sort((a, b) => b.time - a.time);
+    const items = [...placed.map(({ show }) => show()), ...this._samplesToTry()];
     byId("tray").hidden = items.length === 0;
-    items.push(...this._samplesToTry());
     const strip = byId("strip");
     const focused = document.activeElement?.closest?.("li")?.dataset.id;
     strip.replaceChildren(...items);
@@ -86,7 +90,7 @@ export class Tray {
     const failed = queue.items.filter(({ state }) => state === "failed").length;
     const stopped = queue.items.filter(({ state }) => state === "stopped").length;
     const left = queue.secondsLeft;
-    byId("tray-title").textContent = queue.left ? "Queue" : "This visit";
+    byId("tray-title").textContent = queue.left ? "Queue" : total || this.studio.entries.length ? "Your paintings" : "Photographs to try";
     const parts = total ? [`${done} of ${total} painted`] : [];
     if (queue.left && left !== null) parts.push(`about ${words(left)} left`);
     if (failed) parts.push(`${failed} failed`);
@@ -96,10 +100,11 @@ export class Tray {
     if (box.textContent !== text) box.textContent = text;
     if (queue.left === 0 && !byId("queue-stop").hidden) this._settle();
     const hadFocus = document.activeElement?.closest("#queue-stop");
+    byId("queue-turn").hidden = total === 0; // its place is kept, so that no button comes where another one was
     byId("queue-stop").hidden = queue.left === 0;
     byId("queue-resume").hidden = queue.left > 0 || stopped + failed === 0;
     if (hadFocus && queue.left === 0) byId("queue-resume").focus();
-    byId("tray-clear").hidden = queue.left > 0;
+    byId("tray-clear").style.visibility = queue.left > 0 || total + this.studio.entries.length === 0 ? "hidden" : "";
     this._showOffers();
   }
 
@@ -155,12 +160,13 @@ export class Tray {
   /** @param {Entry} entry */
   _shot(entry) {
     const current = entry.id === (this._clip ?? this.studio.entryId);
-    const title = readableName(this.studio, entry);
+    const { strength = 1 } = entry.settings;
+    const title = readableName(this.studio, entry) + (strength < 1 ? `, strength ${Math.round(100 * strength)} %` : "");
     const button = h(
       "button",
       { class: "shot", "aria-current": current ? "true" : null, "aria-label": `Show ${title}`, title, on: { click: () => this._show(entry) } },
       thumb(entry.thumb),
-      entry.kind === "video" && h("span", { class: "clip" }, icon("video")),
+      entry.kind === "video" && h("span", { class: "clip" }, icon("play")),
     );
     return h("li", { "data-id": entry.id }, button, cross(`Delete ${title}`, () => this._forget(entry)));
   }
@@ -223,6 +229,7 @@ export class Tray {
 
   /** All that the queue painted, as one ZIP file. */
   async downloadAll() {
+    this._closeDone();
     const names = new Set();
     const files = [];
     for (const entry of this._painted) {

@@ -1,4 +1,4 @@
-/** The webcam, painted on this device; snapshots and recordings. */
+/** The webcam, painted in this browser; snapshots and recordings. */
 
 import { drawn, thumbnail } from "../studio/canvas.js";
 import { byId, h, icon, saveFile } from "./dom.js";
@@ -32,9 +32,10 @@ export class Webcam {
     this.snap_ = h("button", { class: "outline", id: "cam-snap", on: { click: () => this.snap().catch(complain) } }, icon("camera"), "Take a photograph");
     this.record_ = h("button", { class: "outline", id: "cam-record", "aria-pressed": "false", on: { click: () => this.record() } });
     this.stop_ = h("button", { class: "quiet", id: "cam-stop", on: { click: () => this.stop() } }, icon("stop"), "Stop webcam");
-    this.blank = h("div", { class: "blank" }, h("p", { class: "blank-title" }, "Paint yourself"), h("p", {}, "The webcam is painted on this device. No picture leaves it."));
+    this.blank = h("div", { class: "blank" }, h("p", { class: "blank-title" }, "Paint yourself"), h("p", {}, "The webcam is painted in this browser. No picture leaves it."));
+    this.waiting = h("div", { class: "live-wait", role: "status" });
     this.tools = h("div", { class: "live-tools" });
-    this.box = h("div", { class: "live mirrored" }, this.video, this.canvas, this.blank, this.tools);
+    this.box = h("div", { class: "live mirrored" }, this.video, this.waiting, this.canvas, this.blank, this.tools);
     byId("easel-webcam").append(this.box);
     /** @type {MediaStream|null} */
     this.stream = null;
@@ -51,21 +52,21 @@ export class Webcam {
     if (!navigator.mediaDevices?.getUserMedia) {
       return complain(new Error("cannot use the webcam: browsers allow it on secure pages only (https or localhost)"));
     }
-    /** @type {HTMLButtonElement} */ (this.start_).disabled = true;
+    this._show("Starting the camera…");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" } });
     } catch (error) {
       const name = error instanceof DOMException ? error.name : "";
       const reason = name === "NotAllowedError" ? "the browser did not allow it; allow it in the address bar"
         : name === "NotFoundError" ? "there is none; plug one in" : "another program may be using it; close that and try again";
-      this.start_.disabled = false;
+      this._show();
       return complain(new Error(`cannot use the webcam: ${reason}`));
     }
-    this.start_.disabled = false;
     this.video.srcObject = this.stream;
     try {
       await this.video.play();
-      this._show();
+      this._setAspect(this.video.videoWidth, this.video.videoHeight);
+      this._show("Getting ready to paint…");
       await this._run();
     } catch (error) {
       complain(error);
@@ -87,7 +88,7 @@ export class Webcam {
     const painter = await this.devicePainter();
     const { stream } = this;
     let frames = 0, since = performance.now();
-    this.rate.textContent = "Getting ready…";
+    this.rate.textContent = "";
     while (stream && this.stream === stream) {
       if (document.hidden) { await new Promise((next) => setTimeout(next, 300)); continue; }
       this.live ??= await this._makeLive(painter);
@@ -124,11 +125,17 @@ export class Webcam {
     if (this.canvas.width !== painted.width || this.canvas.height !== painted.height) {
       this.canvas.width = painted.width;
       this.canvas.height = painted.height;
-      this.canvas.style.setProperty("--aspect", String(painted.width / painted.height));
+      this._setAspect(painted.width, painted.height);
     }
+    if (this.canvas.hidden) this._show();
     this.canvas.getContext("2d")?.drawImage(painted, 0, 0);
     painted.close();
     this.canvas.dataset.frames = String(Number(this.canvas.dataset.frames ?? 0) + 1);
+  }
+
+  /** The room of the picture, which its words take until it comes. @param {number} width @param {number} height */
+  _setAspect(width, height) {
+    if (width && height) this.box.style.setProperty("--aspect", String(width / height));
   }
 
   /** @param {Painter} painter */
@@ -199,12 +206,20 @@ export class Webcam {
     this.record_.replaceChildren(h("span", { class: "dot" }), on ? `Stop recording, ${seconds} s` : "Record");
   }
 
-  _show() {
+  /** Show what there is; while the picture is to come, words in its place. @param {string} [waiting] */
+  _show(waiting = "") {
     const on = Boolean(this.stream);
-    this.canvas.hidden = !on;
-    this.blank.hidden = on;
-    this.tools.replaceChildren(...(on ? [this.snap_, this.record_, this.side, this.stop_, this.rate] : [this.start_]));
-    this._showRecord(null);
-    delete this.canvas.dataset.frames;
+    this.waiting.textContent = waiting;
+    this.waiting.hidden = !waiting;
+    this.canvas.hidden = !on || Boolean(waiting);
+    this.blank.hidden = on || Boolean(waiting);
+    const tools = on ? [this.snap_, this.record_, this.side, this.stop_, this.rate] : [this.start_];
+    this.start_.disabled = Boolean(waiting);
+    for (const button of [this.snap_, this.record_]) button.disabled = Boolean(waiting);
+    if (this.tools.firstChild !== tools[0]) this.tools.replaceChildren(...tools);
+    if (waiting || !on) {
+      this._showRecord(null);
+      delete this.canvas.dataset.frames;
+    }
   }
 }
