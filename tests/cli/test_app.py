@@ -100,7 +100,8 @@ def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
     assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
     verbs = re.findall(r"^│ (\w+)", "".join([*listed.values()][1:]), re.MULTILINE)
     assert verbs == [
-        *("stylize", "webcam", "serve", "compare", "optimize", "styles", "train", "import"),
+        *("stylize", "webcam", "serve", "compare", "optimize", "report"),
+        *("styles", "train", "import"),
         *("export", "evaluate", "benchmark", "doctor"),
     ]
 

@@ -44,6 +44,15 @@ class InputFile:
         return is_clip(self.path)
 
 
+class NamedFile(InputFile):
+    """A file of which only the name is known, or matters, as another job paints it."""
+
+    @cached_property
+    def is_clip(self) -> bool:
+        """Tell by the suffix whether the file is a video; an animation counts as a picture."""
+        return self.path.suffix.lower() in EXTENSIONS_READ
+
+
 def find_files(
     inputs: Iterable[str],
     as_sequence: bool = False,

@@ -19,6 +19,7 @@ from impasto.cli import (
     optimize,
     options,
     raise_interrupts,
+    report,
     serve,
     styles,
     stylize,
@@ -136,3 +137,12 @@ VERBS = (
 )
 for verb, panel, line in VERBS:
     app.command(verb.__name__.rstrip("_"), cls=_Verb, short_help=line, rich_help_panel=panel)(verb)
+
+reports = typer.Typer(name="report", no_args_is_help=True, rich_markup_mode="markdown")
+reports.callback()(lambda: None)  # with one verb alone, typer would drop its name
+reports.command("merge", cls=_Verb, short_help="Put reports together.")(report.merge)
+app.add_typer(
+    reports,
+    help="Put reports of batches together, and say what is missing.",
+    rich_help_panel=PAINT,
+)

@@ -12,6 +12,7 @@ from impasto.batch.inputs import STANDARD, read_list
 from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload, run_plan
+from impasto.batch.shards import parse_shard
 from impasto.cli import EXIT_SOME_FAILED, console, options, video
 from impasto.errors import PictureError
 from impasto.files import os_reason, write_atomically
@@ -108,6 +109,16 @@ def stylize(
             rich_help_panel=options.BATCHES,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="NUMBER/COUNT",
+            help="Paint one of COUNT parts of the inputs; jobs 1 to COUNT paint all. The report of"
+            " part 3/64 is FILE with .003-of-064 before its suffix.",
+            rich_help_panel=options.BATCHES,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -168,8 +179,11 @@ def stylize(
 
       find . -name '*.jpg' -print0 | impasto stylize --list - --style great-wave -o painted/
 
+      impasto stylize holiday/ --style great-wave -o painted/ --report report.jsonl --shard 3/64
+
       impasto stylize - --style great-wave < photo.jpg > painted.jpg
     """
+    part = parse_shard(shard) if shard else None
     limit = max_pixels or MAX_PIXELS
     clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke)
     pictures = FileOptions(size, quality, max_pixels, None if memory is None else int(1e9 * memory))
@@ -191,14 +205,18 @@ def stylize(
             "there is nothing to paint; name pictures, videos or folders, or give a --list of them"
         )
     if STANDARD in texts or output == STANDARD:
+        if part:
+            raise typer.BadParameter("--shard takes files; - is one picture")
         _pipe(stylizers[0], texts, output, styles, pictures)
         return
-    plan = plan_files(texts, styles, output)
+    plan = plan_files(texts, styles, output, part)
     preload(plan, styles, *stylizers)
     _note_plan(context, plan, clips, stroke)
     if dry_run:
         _print_plan(plan, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if plan.failures else 0)
+    if part and report:
+        report = part.report_path(report)
     batch = BatchOptions(pictures, clips, steady, flow, overwrite, minutes, report)
     if not _run(plan, stylizers, batch, json):
         raise typer.Exit(EXIT_SOME_FAILED)
