@@ -12,6 +12,7 @@ from pictures import names, save
 
 from impasto.batch.inputs import NamedFile
 from impasto.batch.outputs import plan_files
+from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, stylize_files
 from impasto.batch.shards import Shard, parse_report_name, parse_shard
 from impasto.errors import ArgumentError
@@ -108,7 +109,7 @@ def test_shards_paint_everything_once_each_with_a_report(small: Stylizer, tmp_pa
     paths = save(tmp_path, *[f"in/{number}.png" for number in range(5)])
     paths[1].write_text("no picture")
     options = BatchOptions(report=tmp_path / "report.jsonl")
-    results = []
+    results: list[FileResult] = []
     for number in (1, 2, 3, 4):
         results += stylize_files(
             [tmp_path / "in"], UDNIE, small, tmp_path / "out", options, shard=Shard(number, 4)
