@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from impasto.batch.inputs import find_files, read_list
+from impasto.batch.inputs import find_files
 from impasto.batch.report_merge import MergedReport, find_reports, merge_reports, write_report
 from impasto.cli import EXIT_SOME_FAILED, console, options
 
@@ -60,7 +60,7 @@ def merge(
     if output and output.exists() and not overwrite:
         raise typer.BadParameter(f"-o {output} exists; --overwrite replaces it")
     files = find_reports(reports)
-    texts = [*(inputs or []), *(read_list(str(list_file)) if list_file else [])]
+    texts = [*(inputs or []), *options.listed_inputs(list_file)]
     wanted = None
     if texts:
         found, failures = find_files(texts)
