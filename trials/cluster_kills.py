@@ -18,16 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from shard_kills import ROOT, STYLE, make_small
+from batch_kills import ROOT
+from shard_kills import STYLE, make_small
 
 from impasto.images.reading import read
 
 FILE = ROOT / "docs" / "explanation" / "measured" / "cluster.json"
-CHUNK = 256
 
 
 def main() -> None:
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2, help="of the comparison of speeds")
     given = parser.parse_args()
+    warnings.simplefilter("ignore")  # Pillow's, of broken files
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         broken = make_small(folder / "in", given.pictures)
@@ -59,8 +61,9 @@ def start_cluster(workers: int) -> tuple["subprocess.Popen[bytes]", str]:
         port = probe.getsockname()[1]
     code = "from ray.scripts.scripts import main; main()"
     command = [sys.executable, "-c", code, "start", "--head", "--block", f"--port={port}"]
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # `ray start` would ask for a token where there is one
     command += [f"--num-cpus={workers}", "--include-dashboard=false", "--disable-usage-stats"]
-    command += ["--node-ip-address=127.0.0.1", f"--object-store-memory={200 << 20}"]
+    command += [f"--object-store-memory={200 << 20}"]
     cluster = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=64)
     parser.add_argument("--kills", type=int, default=10)
     given = parser.parse_args()
+    warnings.simplefilter("ignore")  # Pillow's, of broken files
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         broken = make_small(folder / "in", given.pictures)
@@ -118,7 +120,7 @@ def trial(folder: Path, count: int, jobs: int, kills: int, broken: set[str]) -> 
         "jobs that the report named as unfinished": len(before["unfinished_shards"]),
         "of these, killed": len(set(again) & set(killed)),
         "inputs named as missing then": len(before["missing_inputs"]),
-        "missing at the end": [len(after[name]) for name in MISSING],
+        "shards and inputs missing at the end": sum(len(after[name]) for name in MISSING),
         "paintings, all of them read again": len(painted),
         "painted twice": sum(path.stat().st_mtime_ns != when for path, when in seen.items()),
         "records of the merged report": len(rows),

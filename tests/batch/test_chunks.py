@@ -14,7 +14,7 @@ from pictures import names, save
 fsspec = pytest.importorskip("fsspec")
 
 from impasto.batch.chunks import ChunkPainter, Job, cut, installed_version
-from impasto.batch.object_store import address_lister
+from impasto.batch.object_store import address_lister, fetch
 from impasto.batch.outputs import BatchPlan, plan_files
 from impasto.batch.results import FileResult, parse_record
 from impasto.batch.runner import BatchOptions
@@ -158,6 +158,35 @@ def test_a_chunk_with_a_report_is_not_painted_again(small: Stylizer, tmp_path: P
     again = paint(small, plan, str(tmp_path / "reports"))
     assert [result.record() for result in again] == [result.record() for result in results]
     assert not names(tmp_path / "out")
+
+
+def test_a_picture_that_kills_its_workers_fails_and_the_others_are_painted(
+    small: Stylizer, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that lacks memory: the system kills the process, and Ray starts another."""
+    data = store.cat_file("/in/a.png")
+    for name in ("b", "d"):
+        store.pipe_file(f"/in/{name}.png", data)
+    lister = address_lister("memory://out/")
+    plan = plan_files(["memory://in/"], [UDNIE], "memory://out/", list_address=lister)
+    real = fetch
+
+    def deadly(source: str, target: Path) -> None:
+        real(source, target)
+        if source.endswith(("b.png", "d.png")):
+            raise SystemExit  # nothing handles it, so the chunk ends as with its process
+
+    monkeypatch.setattr("impasto.batch.object_store.fetch", deadly)
+    (chunk,), styles = cut(plan.tasks, 9, "memory://reports", "run")
+    worker = painter(small, plan, styles)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            worker.paint(chunk)
+    results = {result.source.name: result for result in worker.paint(chunk)}
+    assert [name for name, result in results.items() if result.error] == ["b.png", "d.png"]
+    assert "cannot paint memory://in/d.png: its worker died twice" in str(results["d.png"].error)
+    assert sorted(store.find("/out")) == ["/out/a.udnie.png", "/out/x/c.udnie.png"]
+    assert store.find("/reports") == ["/reports/run-000000.jsonl"]
 
 
 def test_records_become_results_again() -> None:

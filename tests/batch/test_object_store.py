@@ -104,15 +104,18 @@ def test_reports_are_written_and_read_in_any_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert list(object_store.read_texts(place)) == []
-    assert object_store.read_text(f"{place}/a") is None
-    object_store.write_text(f"{place}/b", "ü\n")
-    object_store.write_text(f"{place}/a", "1")
-    object_store.write_text(f"{place}/below/c", "2")
+    assert object_store.read_text(f"{place}/a.jsonl") is None
+    object_store.write_text(f"{place}/b.jsonl", "ü\n")
+    object_store.write_text(f"{place}/a.jsonl", "1")
+    object_store.write_text(f"{place}/below/c.jsonl", "2")
     assert list(object_store.read_texts(place)) == ["1", "ü\n"]
-    assert object_store.read_text(f"{place}/b") == "ü\n"
-    assert object_store.list_outputs(place) == {f"{place}/{name}" for name in ("a", "b", "below/c")}
+    assert object_store.read_text(f"{place}/b.jsonl") == "ü\n"
+    object_store.write_text(f"{place}/a.begun", "3")
+    assert list(object_store.read_texts(place)) == ["1", "ü\n"]
+    files = ("a.jsonl", "a.begun", "b.jsonl", "below/c.jsonl")
+    assert object_store.list_outputs(place) == {f"{place}/{name}" for name in files}
     for _ in range(2):
-        object_store.remove_folder(place)
+        object_store.remove(place)
     assert list(object_store.read_texts(place)) == []
 
 
@@ -140,7 +143,7 @@ def test_errors_of_a_store_are_one_line_with_the_address(
     with pytest.raises(OutputError, match="Access Denied"):
         object_store.write_text("memory://x/a", "")
     with pytest.raises(OutputError, match="Access Denied"):
-        object_store.remove_folder("memory://x")
+        object_store.remove("memory://x")
 
 
 def test_unknown_stores_and_missing_packages_name_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,11 @@ class Chunk:
     tasks: Sequence[PackedTask]
     report: str
 
+    @property
+    def mark(self) -> str:
+        """Return the place of the file that is there while the chunk is painted."""
+        return f"{self.report}.begun"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -137,7 +142,9 @@ class ChunkPainter:
     def paint(self, chunk: Chunk) -> list[FileResult]:
         """Paint a chunk and write its report, unless it has one.
 
-        A chunk has a report if its node or the answer was lost after it was painted.
+        A chunk has a report if its node or the answer was lost after it was painted. If its node
+        was lost before, its tasks are painted one by one. A picture whose node is lost again then
+        fails, as it would kill one worker after another.
 
         Returns:
             One result a task, in order.
@@ -147,19 +154,40 @@ class ChunkPainter:
         """
         if (report := object_store.read_text(chunk.report)) is not None:
             return [parse_record(json.loads(line)) for line in report.splitlines()]
+        if (begun := object_store.read_text(chunk.mark)) is None:
+            object_store.write_text(chunk.mark, "")
+            results = self._paint(chunk.tasks)
+        else:
+            results = list(self._paint_one_by_one(chunk, [int(text) for text in begun.split()]))
+        lines = "".join(f"{json.dumps(result.record())}\n" for result in results)
+        object_store.write_text(chunk.report, lines)
+        object_store.remove(chunk.mark)
+        return results
+
+    def _paint_one_by_one(self, chunk: Chunk, lost: Sequence[int]) -> Iterator[FileResult]:
+        """Paint the tasks but those numbered `lost`; the mark tells which one is in work."""
+        for number, task in enumerate(chunk.tasks):
+            if number in lost:
+                error = PictureError(
+                    f"cannot paint {task.source}: its worker died twice, perhaps for lack of"
+                    " memory; paint it by itself, with a smaller --size"
+                )
+                yield FileResult(Path(task.source), Path(task.target), error=error)
+            else:
+                object_store.write_text(chunk.mark, " ".join(map(str, [*lost, number])))
+                yield from self._paint([task])
+
+    def _paint(self, tasks: Sequence[PackedTask]) -> list[FileResult]:
         with (
             TemporaryDirectory(prefix="impasto-") as folder,
             ThreadPoolExecutor(2 * TRANSFERS) as transfers,
         ):
-            results = list(self._paint(chunk, Path(folder), transfers))
-        lines = "".join(f"{json.dumps(result.record())}\n" for result in results)
-        object_store.write_text(chunk.report, lines)
-        return results
+            return list(self._results(tasks, Path(folder), transfers))
 
-    def _paint(
-        self, chunk: Chunk, folder: Path, transfers: ThreadPoolExecutor
+    def _results(
+        self, tasks: Sequence[PackedTask], folder: Path, transfers: ThreadPoolExecutor
     ) -> Iterator[FileResult]:
-        job, local = self._job, _LocalTasks(chunk.tasks, self._job.styles, folder, transfers)
+        job, local = self._job, _LocalTasks(tasks, self._job.styles, folder, transfers)
         plan = BatchPlan(local, protected=job.protected)
         pending: deque[Future[FileResult]] = deque()
         with closing(run_plan(plan, job.stylizers[0], job.options, None, job.stylizers[1])) as run:  # type: ignore[type-var]  # a generator

@@ -1,7 +1,7 @@
 """Files in object stores (s3://, gs://, ...) by fsspec, beside those on disks."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -52,7 +52,7 @@ def address_lister(output: str) -> ListAddress:
             return [_named(text)]
         store, path = open_store(text)
         try:
-            keys = store.glob(path) if _has_magic(text) else store.find(path)
+            keys = store.glob(path) if _has_magic(text) else _find(store, path)
         except Exception as error:  # each store has errors of its own
             raise _failure("list", text, error) from error
         parent = path.rstrip("/") + "/"
@@ -151,14 +151,14 @@ def write_text(target: str, text: str) -> None:
 
 
 def read_texts(folder: str) -> Iterator[str]:
-    """Yield the contents of the files right below a folder or prefix, by name; none if missing.
+    """Yield the contents of the reports right below a folder or prefix, by name.
 
     Raises:
         PictureError: they cannot be read.
     """
     store, path = open_store(folder)
     try:
-        keys = sorted(store.find(path, maxdepth=1))
+        keys = [key for key in sorted(_find(store, path, maxdepth=1)) if key.endswith(".jsonl")]
         contents = store.cat(keys) if keys else {}
     except Exception as error:
         raise _failure("read", folder, error) from error
@@ -195,24 +195,31 @@ def list_outputs(folder: str) -> set[str]:
         }
     store, path = open_store(folder)
     try:
-        keys: Iterable[str] = store.find(path)
+        keys = _find(store, path)
     except Exception as error:
         raise _failure("list", folder, error) from error
     return {address(Path(store.unstrip_protocol(key))) for key in keys}
 
 
-def remove_folder(folder: str) -> None:
-    """Remove a folder or prefix with all below it, if it exists.
+def _find(store: Any, path: str, **options: Any) -> list[str]:
+    """List all keys below a prefix as they are now, and not as an earlier listing saw them."""
+    store.invalidate_cache()
+    return list(store.find(path, **options))
+
+
+def remove(place: str) -> None:
+    """Remove a file, a folder or a prefix, with all below it, if it exists.
 
     Raises:
         OutputError: it cannot be removed.
     """
-    store, path = open_store(folder)
+    store, path = open_store(place)
     try:
-        if store.exists(path):
-            store.rm(path, recursive=True)
+        store.rm(path, recursive=True)
+    except FileNotFoundError:
+        return
     except Exception as error:
-        raise OutputError(str(_failure("remove", folder, error))) from error
+        raise OutputError(str(_failure("remove", place, error))) from error
 
 
 def _failure(verb: str, path: str, error: Exception) -> PictureError:

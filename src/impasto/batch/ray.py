@@ -189,7 +189,7 @@ def run_on_cluster(
             yield _logged(log, FileResult(Path(text), text=text, error=error))
         todo = list(plan.tasks)
         if options.overwrite:
-            object_store.remove_folder(reports)
+            object_store.remove(reports)
         else:
             _remember(log, plan, reports)
             existing = object_store.list_outputs(output)
@@ -265,7 +265,7 @@ def _connected(cluster: ClusterOptions) -> Iterator[int]:
     except Exception as error:  # ray.init has errors of many kinds
         raise ImpastoError(
             f"cannot reach the Ray cluster {cluster.address}: {one_line(error)}; start one by `ray"
-            " start --head`, or use the cluster local"
+            " start --head`, set RAY_AUTH_MODE=token if it asks for one, or use the cluster local"
         ) from error
     try:
         yield cluster.actors or max(1, int(cores) // cluster.threads)
