@@ -35,7 +35,8 @@ from impasto.stylizer import Stylizer
 
 FILE = ROOT / "docs" / "explanation" / "measured" / "batch-cost.json"
 SIZES = ((512, 384), (1024, 768), (2048, 1536))
-PICTURES = 12  # of each size, after as many that warm up
+WARM_UP = 2  # pictures
+PICTURES = 6  # of each size, after those
 OBJECTS = 2 * MAX_CHUNK
 LISTED = 200_000
 STYLE = parse_settings("starry-night")
@@ -84,14 +85,14 @@ def painting(folder: Path) -> dict[str, Any]:
     """Measure reading, painting and writing of JPEG files."""
     record: dict[str, Any] = {}
     for width, height in SIZES:
-        paths = [folder / f"{width}-{number}.jpg" for number in range(2 * PICTURES)]
+        paths = [folder / f"{width}-{number}.jpg" for number in range(WARM_UP + PICTURES)]
         for number, path in enumerate(paths):
             photo(width, height, number).save(path, quality=90)
         for network in ("small", "base"):
             stylizer, out = Stylizer(network, threads=1), folder / f"{network}-{width}"
-            list(stylize_files(paths[:PICTURES], STYLE, stylizer, out))
+            list(stylize_files(paths[:WARM_UP], STYLE, stylizer, out))
             begun = time.process_time()
-            list(stylize_files(paths[PICTURES:], STYLE, stylizer, out))
+            list(stylize_files(paths[WARM_UP:], STYLE, stylizer, out))
             seconds = (time.process_time() - begun) / PICTURES
             record[f"{width}x{height}, {network}"] = round(seconds, 4)
     return record

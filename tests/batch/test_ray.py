@@ -240,6 +240,25 @@ def s3() -> Iterator[Any]:
 
 
 @with_ray
+def test_the_command_line_paints_a_column_of_a_parquet_file(
+    ray: Any, impasto: Run, tmp_path: Path
+) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    paths = save(tmp_path, "a.png", "b.png", "c.png")
+    paths[1].write_text("no picture")
+    parquet.write_table(arrow.table({"path": list(map(str, paths))}), tmp_path / "list.parquet")
+    done = impasto(
+        *("stylize", "--list", tmp_path / "list.parquet", "--column", "path", "-s", "udnie"),
+        *("-n", "small", "--cluster", "auto", "--actors", "1", "-o", tmp_path / "out", "--json"),
+    )
+    assert done.code == 1
+    assert sorted(record["input"] for record in done.records) == sorted(map(str, paths))
+    assert [record["input"] for record in done.records if "error" in record] == [str(paths[1])]
+    assert read(tmp_path / "out" / "a.udnie.png").width == 30
+
+
+@with_ray
 def test_nodes_with_another_version_end_the_run_with_a_clear_error(
     ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
