@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from commands import Run, surroundings
 from pictures import names, save
 
 from impasto.batch import ray as cluster_batch
+from impasto.batch.chunks import Job, cut, installed_version
 from impasto.batch.ray import ClusterOptions, plan_on_cluster, run_on_cluster, stylize_dataset
 from impasto.batch.runner import BatchOptions
 from impasto.errors import ArgumentError, ImpastoError
@@ -77,6 +79,39 @@ def test_what_is_done_needs_no_cluster_and_what_was_not_told_is(
     assert [
         result.repeated for result in stylize_dataset("*.none", "out", "udnie", report="r.jsonl")
     ] == [True]
+
+
+def test_actors_answer_with_results_or_with_the_error_that_ends_the_run(
+    small: Stylizer, tmp_path: Path
+) -> None:
+    pytest.importorskip("fsspec")
+    paths = save(tmp_path, "in/a.png", "in/b.png")
+    plan = plan_on_cluster([str(tmp_path / "in")], [UDNIE], str(tmp_path / "out"))
+    chunks, styles = cut(plan.tasks, 1, str(tmp_path / "reports"), "run")
+    job = pickle.dumps(Job((small, small), styles, BatchOptions(), ()))
+    batch = {"chunk": np.array([pickle.dumps(chunk) for chunk in chunks], dtype=object)}
+
+    def answers(version: str) -> list[Any]:
+        return list(map(pickle.loads, cluster_batch._Actor(job, version)(batch)["results"]))
+
+    assert [result.source for (result,) in answers(installed_version())] == paths
+    for error in answers("9.9.9"):
+        assert isinstance(error, ImpastoError) and "9.9.9" in str(error)
+    (tmp_path / "reports" / "run-000000.jsonl").unlink()
+    (tmp_path / "reports" / "run-000000.jsonl").mkdir()
+    failed, (done,) = answers(installed_version())
+    assert isinstance(failed, ImpastoError) and done.source == paths[1]
+
+
+def test_nothing_waits_for_a_cluster_that_is_not_there() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        server.listen()
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto", "local"):
+            cluster_batch._check_reachable(address)
+    with pytest.raises(OSError):
+        cluster_batch._check_reachable(f"127.0.0.1:{port}")
 
 
 def test_wrong_usage_is_one_line(impasto: Run, photo_file: Path) -> None:
@@ -256,6 +291,10 @@ def test_the_command_line_paints_a_column_of_a_parquet_file(
     assert sorted(record["input"] for record in done.records) == sorted(map(str, paths))
     assert [record["input"] for record in done.records if "error" in record] == [str(paths[1])]
     assert read(tmp_path / "out" / "a.udnie.png").width == 30
+    again = stylize_dataset(
+        tmp_path / "list.parquet", tmp_path / "out", "udnie", column="path", network="small"
+    )
+    assert sorted(result.skipped for result in again) == [False, True, True]
 
 
 @with_ray

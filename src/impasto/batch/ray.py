@@ -305,7 +305,7 @@ def _paint(
         batch_size=1,
         num_cpus=threads,
         compute=ray.data.ActorPoolStrategy(size=min(actors, len(chunks))),
-        fn_constructor_kwargs={"job": ray.put(pickle.dumps(job)), "version": installed_version()},
+        fn_constructor_kwargs={"job": pickle.dumps(job), "version": installed_version()},
         runtime_env={"env_vars": limits},
     )
     for row in painted.iter_rows():
@@ -321,12 +321,10 @@ class _Actor:
     Errors that end the run are answers too: Ray would wrap exceptions in its own, and try again.
     """
 
-    def __init__(self, job: Any, version: str) -> None:
-        import ray
-
+    def __init__(self, job: bytes, version: str) -> None:
         self._painter: ChunkPainter | ImpastoError
         try:
-            self._painter = ChunkPainter(ray.get(job), version)
+            self._painter = ChunkPainter(job, version)
         except ImpastoError as error:
             self._painter = error
 
