@@ -47,6 +47,7 @@ EXTRAS = {  # optional package: its purpose, and the command that installs it
     "pillow_heif": ("HEIC photographs", "pip install 'impasto[heic]'"),
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "fastapi": ("the page that paints, and the HTTP API", "pip install 'impasto[serve]'"),
+    "ray": ("batches on a cluster", "pip install 'impasto[cluster]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
 MODULES = {  # of packages whose module has another name
