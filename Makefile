@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser fuzz check check-js format clean
+.PHONY: demo test test-fast test-browser test-cluster fuzz check check-js format clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -16,17 +16,26 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed
 	$(BIN)/python examples/demo/demo.py
 
-# everything but fuzzing and browsers
+# everything but fuzzing, browsers and clusters
 test: $(VENV)/installed check
-	$(BIN)/python -m pytest -n auto --cov=impasto -m "not fuzz and not browser"
+	$(BIN)/python -m pytest -n auto --cov=impasto -m "not fuzz and not browser and not cluster"
 
 # the page in a Chromium of the system
 test-browser: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 -m browser
 
+# Ray and a server of S3 take hundreds of megabytes: only this target installs them
+$(VENV)/cluster: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster]' s3fs 'moto[server]'
+	touch $@
+
+# a Ray cluster of this machine, with files and with objects of S3
+test-cluster: $(VENV)/cluster
+	$(BIN)/python -m pytest -m cluster tests/batch
+
 # no exports, processes or browsers, and nothing that is slow; without coverage
 test-fast: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not browser and not fuzz"
+	$(BIN)/python -m pytest -n auto -m "not slow and not export and not process and not browser and not cluster and not fuzz"
 
 # half a minute of hostile files; see tests/fuzz
 fuzz: $(VENV)/installed

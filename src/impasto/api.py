@@ -167,6 +167,7 @@ def stylize_files(
     embed_settings: bool = True,
     overwrite: bool = False,
     report: str | Path | None = None,
+    shard: str | None = None,
     network: str | Path = AUTO,
     stylizer: Stylizer | None = None,
     on_progress: OnProgress | None = None,
@@ -195,6 +196,8 @@ def stylize_files(
             `read_settings`. They hold names of files, and never their folders.
         overwrite: replace outputs that exist.
         report: a file of JSON lines, one for each input; the same report resumes a run.
+        shard: paint this part of the inputs only, such as "3/64"; its report is a file of its own,
+            `report.003-of-064.jsonl`.
         network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
             first of these that has every style; for videos, "small" comes before "large".
         stylizer: paints in place of the one that `network` names.
@@ -207,13 +210,14 @@ def stylize_files(
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
         OutputError: the output does not fit the inputs, or cannot be written.
-        ArgumentError: `strength`, `stroke`, `size`, `wrap` or `quality` is out of range.
+        ArgumentError: `strength`, `stroke`, `size`, `wrap`, `quality` or `shard` is out of range.
 
     Example:
         >>> [result.target.name for result in stylize_files(["a.jpg", "b.jpg"], "great-wave")]
         ['a.great-wave.jpg', 'b.great-wave.jpg']
     """
     from impasto.batch import runner
+    from impasto.batch.shards import parse_shard
     from impasto.inference.file_pipeline import FileOptions
     from impasto.video.formats import VideoOptions
 
@@ -231,9 +235,10 @@ def stylize_files(
         overwrite=overwrite,
         report=None if report is None else Path(report),
     )
+    part = None if shard is None else parse_shard(shard)
     inputs = [paths] if isinstance(paths, str | Path) else paths
     return runner.stylize_files(
-        inputs, settings, painters[0], output, options, on_progress, painters[1]
+        inputs, settings, painters[0], output, options, on_progress, painters[1], part
     )
 
 

@@ -203,21 +203,26 @@ def _is_read_only(folder: Path) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
-_URL = re.compile(r"(https?|ftp|s3|gs):/+", re.IGNORECASE)
+_URL = re.compile(r"(https?|ftp|s3|gs|gcs|abfss?|az|hdfs|memory):/+", re.IGNORECASE)
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is an address on the web, which impasto does not download."""
+    """Tell whether a path is an address on the web or in an object store."""
     return bool(_URL.match(_posix(path)))
+
+
+def address(path: str | os.PathLike[str]) -> str:
+    """Write a path as text: an address with its two slashes, of which `Path` makes one."""
+    if not is_url(path):
+        return os.fspath(path)
+    return _URL.sub(lambda match: f"{match[1]}://", _posix(path), count=1)
 
 
 def describe_missing(path: str | os.PathLike[str]) -> str:
     """Name a file that does not exist, with the reason and the remedy: "a.jpg: REASON; REMEDY"."""
     if not is_url(path):
         return f"{os.fspath(path)}: there is no such file; check the name"
-    # `Path` makes one slash of two
-    address = _URL.sub(lambda match: f"{match[1]}://", _posix(path), count=1)
-    return f"{address}: impasto does not download; download it first, then name the file"
+    return f"{address(path)}: impasto does not download; download it first, then name the file"
 
 
 def _posix(path: str | os.PathLike[str]) -> str:

@@ -101,8 +101,9 @@ def test_verbs_are_listed_by_purpose(impasto: Run) -> None:
     assert list(listed) == ["Options", "Paint", "Styles and training", "Measure and check"]
     verbs = re.findall(r"^│ (\w+(?: \w+)?)", "".join([*listed.values()][1:]), re.MULTILINE)
     assert verbs == [
-        *("stylize", "webcam", "serve", "compare", "info", "optimize", "styles", "styles push"),
-        *("styles pull", "train", "import", "export", "evaluate", "benchmark", "doctor"),
+        *("stylize", "webcam", "serve", "compare", "info", "optimize", "report merge"),
+        *("styles", "styles push", "styles pull", "train", "import"),
+        *("export", "evaluate", "benchmark", "doctor"),
     ]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from impasto.cli.console import file_progress, printable
+from impasto.cli.console import file_progress, printable, run_progress
 from impasto.progress import Progress
 
 
@@ -32,6 +32,27 @@ def test_the_bar_shows_the_file_in_work() -> None:
     )
     show(Progress(0.0, 3, "b.jpg", unit="file"))
     assert (task.description, task.completed, task.total) == ("b.jpg", 0, 100)
+
+
+def test_the_progress_of_a_run_is_a_rate_in_its_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Bar(console=Console(file=io.StringIO()))
+    task = bar.add_task("udnie", total=400)
+    run_progress(bar, task)(Progress(0.25, 50, "udnie", 100, 400, "file"))
+    assert bar.tasks[0].description == "udnie, 2.0 a second"
+    assert not capsys.readouterr().err
+
+
+def test_without_a_bar_the_progress_of_a_run_is_a_line_now_and_then(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    bar = Bar(console=Console(file=io.StringIO()), disable=True)
+    show = run_progress(bar, bar.add_task("udnie", total=400))
+    for seconds, step in ((50, 100), (55, 200), (100, 300), (200, 400)):
+        show(Progress(step / 400, seconds, "udnie", step, 400, "file"))
+    assert capfd.readouterr().err.splitlines() == [
+        "100 of 400 done, 2.0 a second, 0:02:30 left",
+        "300 of 400 done, 3.0 a second, 0:00:33 left",
+    ]
 
 
 def test_a_name_stays_in_its_line() -> None:

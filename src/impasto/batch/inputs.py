@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from impasto.errors import PictureError
+from impasto.errors import PictureError, one_line
 from impasto.files import describe_missing, is_url, os_reason
 from impasto.images.detection import FileKind, detect_kind
 from impasto.images.formats import EXTENSIONS, WRITABLE
@@ -44,11 +44,25 @@ class InputFile:
         return is_clip(self.path)
 
 
+class NamedFile(InputFile):
+    """A file of which only the name is known, or matters, as another job paints it."""
+
+    @cached_property
+    def is_clip(self) -> bool:
+        """Tell by the suffix whether the file is a video; an animation counts as a picture."""
+        return self.path.suffix.lower() in EXTENSIONS_READ
+
+
+ListAddress = Callable[[str], list[InputFile]]
+"""Finds the files of an address in an object store. Raises PictureError where there are none."""
+
+
 def find_files(
     inputs: Iterable[str],
     as_sequence: bool = False,
     exclude: Path | None = None,
     unread: list[Path] | None = None,
+    list_address: ListAddress | None = None,
 ) -> tuple[list[InputFile], list[InputFailure]]:
     """Find the files that inputs name.
 
@@ -57,6 +71,7 @@ def find_files(
         as_sequence: take a folder as one input, the frames of a film.
         exclude: a folder whose files are no inputs, since paintings go there.
         unread: takes the pictures in folders whose formats impasto does not read.
+        list_address: finds the files of an address in an object store; None refuses addresses.
 
     Returns:
         The files, each once and in order, and the inputs that name none.
@@ -69,6 +84,8 @@ def find_files(
         try:
             if as_sequence and Path(text).is_dir():
                 matches = [InputFile(Path(text))]
+            elif list_address and is_url(text):
+                matches = list_address(text)
             else:
                 matches = _match(text, excluded, failures, unread)
         except (OSError, PictureError) as error:
@@ -171,3 +188,35 @@ def read_list(name: str) -> list[str]:
         raise PictureError(f"cannot read the list {name}: {os_reason(error)}") from error
     parts = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(part) for part in parts if part.strip()]
+
+
+def read_column(name: str, column: str) -> list[str]:
+    """Read inputs from a column of a Parquet file, or of a folder of such files.
+
+    Args:
+        name: path or address.
+        column: name of the column.
+
+    Raises:
+        PictureError: the file or the column cannot be read, or pyarrow is missing.
+    """
+    try:
+        from pyarrow import ArrowException, dataset
+    except ImportError as error:
+        raise PictureError(
+            f"cannot read the list {name}: pyarrow is missing ({error}); pip install"
+            " 'impasto[cluster]'"
+        ) from error
+    try:
+        data = dataset.dataset(name, format="parquet")
+        if column not in data.schema.names:
+            names = ", ".join(data.schema.names)
+            raise PictureError(
+                f"cannot read the list {name}: it has no column {column}; use one of {names}"
+            )
+        values = data.to_table(columns=[column])[column].to_pylist()
+    except (OSError, ArrowException, ValueError) as error:
+        raise PictureError(
+            f"cannot read the list {name}: {one_line(error)}; give a Parquet file"
+        ) from error
+    return [str(value) for value in values if value]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from impasto.batch.shards import Shard
 from impasto.errors import OutputError
 from impasto.files import os_reason
 
@@ -14,6 +15,11 @@ def failure_record(name: str, error: BaseException) -> dict[str, Any]:
     """Make the record of an input that failed: its name, and a message that contains it."""
     reason = (isinstance(error, OSError) and error.strerror) or str(error) or "out of memory"
     return {"input": name, "error": reason if name in reason else f"{name}: {reason}"}
+
+
+def is_mark(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record marks the end of a shard; all others are of inputs."""
+    return "shard" in record
 
 
 class RunLog:
@@ -35,6 +41,7 @@ class RunLog:
         self._file: IO[bytes] | None = None
         self._errors: dict[str, str] = {}  # last error of each input that failed last
         self._outputs: dict[str, set[str]] = {}  # outputs of each input that did not
+        self._mark: dict[str, Any] | None = None  # the last record, if it is a shard's mark
         if path is None:
             return
         try:
@@ -66,6 +73,9 @@ class RunLog:
         self._file = path.open("ab", buffering=0)
 
     def _remember(self, record: Mapping[str, Any]) -> None:
+        self._mark = dict(record) if is_mark(record) else None
+        if self._mark:
+            return
         name = record["input"]
         if "error" in record:
             self._outputs.pop(name, None)
@@ -86,6 +96,19 @@ class RunLog:
         self._remember(record)
         if self._file:  # in ASCII, as names of files may be in no encoding
             self._file.write(json.dumps(dict(record)).encode() + b"\n")
+
+    def finish(self, shard: Shard, inputs: int) -> None:
+        """Mark that a shard is finished, unless the report says so already.
+
+        The mark holds as long as it is the last line.
+
+        Args:
+            shard: the shard.
+            inputs: number of its inputs, with those that failed.
+        """
+        mark = {"shard": str(shard), "inputs": inputs}
+        if self._mark != mark:
+            self.add(mark)
 
     def close(self) -> None:
         """Close the file."""

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from impasto.batch.inputs import InputFailure, InputFile, find_files
+from impasto.batch.inputs import InputFailure, InputFile, ListAddress, NamedFile, find_files
+from impasto.batch.shards import Shard
 from impasto.errors import ImpastoError, OutputError, PictureError, VideoError
-from impasto.files import unwritable_reason
+from impasto.files import is_url, unwritable_reason
 from impasto.images.formats import WRITABLE
 from impasto.inference.record import read_record
 from impasto.inference.settings import StylizeSettings
@@ -56,6 +57,7 @@ class BatchPlan:
         protected: files of styles and masks, which no painting may replace.
         is_single: whether the run has one input, one style and one output file.
         unread: pictures in folders whose formats impasto does not read.
+        shard: the part of all inputs that `tasks` are of; None where they are of all.
     """
 
     tasks: Sequence[FileTask]
@@ -64,12 +66,15 @@ class BatchPlan:
     protected: Sequence[Path] = ()
     is_single: bool = False
     unread: Sequence[Path] = ()
+    shard: Shard | None = None
 
 
 def plan_files(
     inputs: Iterable[str | Path],
     styles: Sequence[StylizeSettings],
     output: str | Path | None = None,
+    shard: Shard | None = None,
+    list_address: ListAddress | None = None,
 ) -> BatchPlan:
     """Find all inputs and choose the output of each of them in each style.
 
@@ -78,6 +83,9 @@ def plan_files(
         styles: settings of the run, one of them per style.
         output: a file, numbered pictures (`frames/%05d.png`), or a folder: if it is one, ends in a
             slash, or there are several inputs or styles. None writes beside each input.
+        shard: plan this part of the inputs only. Their outputs have the names that they would have
+            without it. Inputs that name no file are in the plan of every shard.
+        list_address: finds the inputs of an address in an object store; None refuses addresses.
 
     Raises:
         OutputError: the output fits neither the inputs nor the styles, or cannot be written.
@@ -88,11 +96,20 @@ def plan_files(
     is_parted = max(len(texts), len(styles)) > 1 or any(Path(text).is_dir() for text in texts)
     folder = Path(output) if output and not as_sequence and is_folder(output, is_parted) else None
     unread: list[Path] = []
-    files, failures = find_files(texts, as_sequence, exclude=folder, unread=unread)
+    files, failures = find_files(texts, as_sequence, folder, unread, list_address)
+    own = {file.path for file in files if shard is None or shard.takes(file.path)}
+    if shard:  # many jobs that open all files would be a burden to a shared disk
+        files = [file if file.path in own else NamedFile(file.path, file.below) for file in files]
     several = max(len(files), len(texts), len(styles)) > 1 or folder is not None
     if output:
         _check_output(output, files, several, len(styles))
-        _check_writable(output, folder)
+        if is_url(output) and not list_address:
+            raise OutputError(
+                f"cannot write {output}: impasto writes to object stores from a cluster only; give"
+                " a folder, or --cluster"
+            )
+        if not is_url(output):
+            _check_writable(output, folder)
     targets = {
         settings.style.name: choose_targets(files, settings.style.name, output, several)
         for settings in styles
@@ -105,10 +122,11 @@ def plan_files(
     paths = [file.path for file in files]
     paintings = {path for path in paths if owners.get(path, path) != path}
     paintings |= find_earlier_paintings(paths)
+    own -= paintings
     tasks = [
         _task(file, targets[settings.style.name][file.path], settings, owners, named)
         for file in files
-        if file.path not in paintings
+        if file.path in own
         for settings in styles
     ]
     return BatchPlan(
@@ -119,6 +137,7 @@ def plan_files(
         protected=list(dict.fromkeys(file for settings in styles for file in settings.files)),
         is_single=not several,
         unread=sorted(unread),
+        shard=shard,
     )
 
 

@@ -1,10 +1,13 @@
 """The result of one input in one style."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from impasto.batch.log import failure_record
+from impasto.errors import PictureError
+from impasto.files import address
 
 KEPT = "the output exists, perhaps painted with other options; --overwrite replaces it"
 MIN_BEYOND_FRACTION = 0.0005  # of pixels made paler, to be mentioned
@@ -71,10 +74,12 @@ class FileResult:
     def record(self) -> dict[str, Any]:
         """Return the JSON record: of a failure, of a target that was kept, or of a painting."""
         if self.error is not None:
-            return failure_record(str(self.source) if self.text is None else self.text, self.error)
+            return failure_record(
+                address(self.source) if self.text is None else self.text, self.error
+            )
         record: dict[str, Any] = {
-            "input": str(self.source),
-            "output": str(self.target),
+            "input": address(self.source),
+            "output": address(self.target or ""),
             "style": self.style,
             "network": self.network,
         }
@@ -104,7 +109,7 @@ class FileResult:
         if self.error is not None:
             return str(record["error"])
         if self.skipped:
-            return f"{self.target} kept: {record['skipped']}"
+            return f"{record['output']} kept: {record['skipped']}"
         line = f"{self.width}x{self.height}, {record['seconds']} s"
         if (self.beyond_fraction or 0) >= MIN_BEYOND_FRACTION:
             percent = f"{100 * record['beyond']:.1f} %"
@@ -119,4 +124,28 @@ class FileResult:
             )
             if self.clip.stroke != 1:
                 line += f"; strokes {self.clip.stroke:g} times as large, see --stroke"
-        return f"{self.target} ({line})"
+        return f"{record['output']} ({line})"
+
+
+def parse_record(record: Mapping[str, Any]) -> FileResult:
+    """Make a result of its record in a report; the error becomes one of pictures."""
+    source = Path(record["input"])
+    if "error" in record:
+        return FileResult(source, error=PictureError(record["error"]))
+    clip = None
+    if "frames" in record:
+        names = ("frames", "lost", "first_seconds", "fps", "stroke")
+        clip = ClipTiming(*(record[name] for name in names))
+    return FileResult(
+        source,
+        Path(record["output"]),
+        record["style"],
+        record["network"],
+        record.get("engine", ""),
+        record.get("width", 0),
+        record.get("height", 0),
+        record.get("seconds", 0.0),
+        record.get("beyond"),
+        clip,
+        skipped="skipped" in record,
+    )

@@ -14,6 +14,7 @@ from impasto.batch.log import RunLog
 from impasto.batch.notes import mask_size_note, small_size_note
 from impasto.batch.outputs import BatchPlan, FileTask, check_task, plan_files
 from impasto.batch.results import ClipTiming, FileResult
+from impasto.batch.shards import Shard
 from impasto.errors import ImpastoError, PictureError, first_line
 from impasto.inference.file_pipeline import FileOptions, FilePainting, PaintedFile
 from impasto.inference.settings import StylizeSettings
@@ -61,6 +62,7 @@ def stylize_files(
     options: BatchOptions | None = None,
     on_progress: OnProgress | None = None,
     clip_stylizer: Stylizer | None = None,
+    shard: Shard | None = None,
 ) -> Iterator[FileResult]:
     """Paint pictures and videos, each in one or several styles.
 
@@ -72,6 +74,7 @@ def stylize_files(
         options: options of the run.
         on_progress: called with the progress of the file in work.
         clip_stylizer: the network of videos, animations and numbered pictures, if it is another.
+        shard: paint this part of the inputs only, with a report of its own.
 
     Returns:
         One result per input and style, as of `run_plan`.
@@ -82,8 +85,10 @@ def stylize_files(
         OutputError: the output or the report cannot be written as asked.
     """
     styles = [styles] if isinstance(styles, StylizeSettings) else styles
-    plan = plan_files(inputs, styles, output)
+    plan = plan_files(inputs, styles, output, shard)
     preload(plan, styles, stylizer, clip_stylizer)
+    if shard and options and options.report:
+        options = replace(options, report=shard.report_path(options.report))
     return run_plan(plan, stylizer, options, on_progress, clip_stylizer)
 
 
@@ -176,6 +181,7 @@ class _Run:
         minutes = math.inf if options.minutes is None else options.minutes
         self._end = time.monotonic() + 60 * minutes
         self._noted: set[str] = set()  # topics of the notes that are given once
+        self._is_cut = False  # whether a task was left for lack of time
 
     def _on_progress(self, progress: Progress) -> None:
         if self._report_progress is not None:
@@ -190,6 +196,9 @@ class _Run:
         for is_clip, tasks in itertools.groupby(self._plan.tasks, lambda task: task.is_clip):
             paint = self._clips if is_clip else self._pictures
             yield from paint(tasks)
+        if self._plan.shard and not self._is_cut:
+            inputs = {task.source for task in self._plan.tasks}
+            self._log.finish(self._plan.shard, len(inputs))
 
     # Pictures
 
@@ -218,7 +227,7 @@ class _Run:
             item: _Reading | FileResult
             if result := self._settled(task):
                 item = result
-            elif self._is_late:
+            elif self._is_late():
                 continue
             else:
                 begun, options = time.perf_counter(), self._options.pictures
@@ -280,7 +289,7 @@ class _Run:
         for task in tasks:
             if result := self._settled(task):
                 yield result
-            elif not self._is_late:
+            elif not self._is_late():
                 yield self._clip(task)
 
     def _clip(self, task: FileTask) -> FileResult:
@@ -320,9 +329,10 @@ class _Run:
 
     # Both
 
-    @property
     def _is_late(self) -> bool:
-        return time.monotonic() >= self._end
+        is_late = time.monotonic() >= self._end
+        self._is_cut |= is_late
+        return is_late
 
     def _stylizer(self, task: FileTask) -> Stylizer:
         return self._stylizers[task.is_clip]

@@ -2,10 +2,12 @@
 
 import io
 import json
+import math
 import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -24,6 +27,8 @@ from impasto import progress
 from impasto.batch.log import failure_record
 from impasto.errors import LostCheckpointWarning, RemadeStyleWarning
 from impasto.progress import OnProgress
+
+NOTE_SECONDS = 10  # between notes on the progress of a run, where no bar is shown
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -126,6 +131,22 @@ def file_progress(bar: Progress) -> OnProgress:
             bar.update(task, completed=state.step, total=state.steps, description=text)
         else:
             bar.update(task, completed=100 * state.fraction)
+
+    return show
+
+
+def run_progress(bar: Progress, task: TaskID) -> OnProgress:
+    """Return a callback that shows the pictures a second of a run: in its bar, or as notes."""
+    noted = -math.inf
+
+    def show(state: progress.Progress) -> None:
+        nonlocal noted
+        rate = f"{state.step / max(state.seconds, 1e-9):.1f} a second"
+        bar.update(task, description=f"{printable(state.name)}, {rate}")
+        if bar.disable and state.seconds - noted >= NOTE_SECONDS and state.step != state.steps:
+            noted = state.seconds
+            left = str(timedelta(seconds=round(state.seconds_left)))
+            note(f"{state.step} of {state.steps} done, {rate}, {left} left")
 
     return show
 

@@ -48,6 +48,7 @@ EXTRAS = {  # optional package: its purpose, and the command that installs it
     "pyvips": ("pictures of more than 100 megapixels", "pip install 'impasto[huge]'"),
     "fastapi": ("the page that paints, and the HTTP API", "pip install 'impasto[serve]'"),
     "huggingface_hub": ("styles on the Hugging Face Hub", "pip install 'impasto[hub]'"),
+    "ray": ("batches on a cluster", "pip install 'impasto[cluster]'"),
     "tensorboard": ("logs of training", "pip install 'impasto[tensorboard]'"),
 }
 MODULES = {  # of packages whose module has another name

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from impasto.batch.inputs import read_column, read_list
 from impasto.batch.notes import mask_size_note
 from impasto.cli import console
 from impasto.engines import base
 from impasto.errors import OutputError
-from impasto.files import unwritable_reason
+from impasto.files import address, unwritable_reason
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference.color import MODES, When, parse_color
 from impasto.inference.file_pipeline import MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
@@ -376,6 +377,21 @@ def _note_style_picture(style: Style) -> None:
             f"{style.file} has one tone all over and so shows no style; little of the photograph"
             " will be left"
         )
+
+
+def listed_inputs(list_file: Path | None, column: str | None = None) -> list[str]:
+    """Read the inputs that `--list` names, from a column of a Parquet file with `--column`.
+
+    Raises:
+        BadParameter: `--column` without `--list`.
+        PictureError: the list cannot be read.
+    """
+    if list_file is None:
+        if column is not None:
+            raise typer.BadParameter("--column names a column of a --list; give --list too")
+        return []
+    name = address(list_file)
+    return read_list(name) if column is None else read_column(name, column)
 
 
 def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:

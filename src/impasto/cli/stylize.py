@@ -1,25 +1,27 @@
 """impasto stylize: paint photographs and videos in a style."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from impasto.batch.clips import ClipInterrupted
-from impasto.batch.inputs import STANDARD, read_list
+from impasto.batch.inputs import STANDARD
 from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload, run_plan
-from impasto.cli import EXIT_SOME_FAILED, console, options, video
+from impasto.batch.shards import parse_shard
+from impasto.cli import EXIT_SOME_FAILED, cluster_options, console, options, video
+from impasto.cli.batch import print_results
 from impasto.errors import PictureError
-from impasto.files import os_reason, write_atomically
+from impasto.files import address, os_reason, write_atomically
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import MAX_PIXELS
 from impasto.inference.file_pipeline import STANDARD_INPUT, FileOptions, stylize_bytes
 from impasto.inference.settings import StylizeSettings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
+from impasto.progress import OnProgress
 from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, exists
 from impasto.video.temporal.optical_flow import opencv
@@ -92,6 +94,15 @@ def stylize(
             rich_help_panel=options.BATCHES,
         ),
     ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Read the inputs from this column of FILE, which is then a Parquet file.",
+            rich_help_panel=options.BATCHES,
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +121,18 @@ def stylize(
             rich_help_panel=options.BATCHES,
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="NUMBER/COUNT",
+            help="Paint one of COUNT parts of the inputs; jobs 1 to COUNT paint all. The report of"
+            " part 3/64 is FILE with .003-of-064 before its suffix.",
+            rich_help_panel=options.BATCHES,
+        ),
+    ] = None,
+    cluster: cluster_options.Cluster = None,
+    actors: cluster_options.Actors = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -170,8 +193,13 @@ def stylize(
 
       find . -name '*.jpg' -print0 | impasto stylize --list - --style great-wave -o painted/
 
+      impasto stylize holiday/ --style great-wave -o painted/ --report report.jsonl --shard 3/64
+
       impasto stylize - --style great-wave < photo.jpg > painted.jpg
     """
+    part = parse_shard(shard) if shard else None
+    nodes = cluster_options.parse(cluster, actors, threads, output, minutes, shard)
+    threads = nodes.threads if nodes else threads
     limit = max_pixels or MAX_PIXELS
     clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke)
     limit_bytes = None if memory is None else int(1e9 * memory)
@@ -188,22 +216,34 @@ def stylize(
     ]
     _note_mixes(styles)
     stylizers = _load_networks(network, styles, engine, threads, precision)
-    texts = [*(inputs or []), *(read_list(str(list_file)) if list_file else [])]
+    texts = [*(inputs or []), *options.listed_inputs(list_file, column)]
     if not texts:
         raise typer.BadParameter(
             "there is nothing to paint; name pictures, videos or folders, or give a --list of them"
         )
     if STANDARD in texts or output == STANDARD:
+        if part or nodes:
+            raise typer.BadParameter(
+                f"--{'shard' if part else 'cluster'} takes files; - is one picture"
+            )
         _pipe(stylizers[0], texts, output, styles, pictures)
         return
-    plan = plan_files(texts, styles, output)
+    plan = nodes.plan(texts, styles) if nodes else plan_files(texts, styles, output, part)
     preload(plan, styles, *stylizers)
     _note_plan(context, plan, clips, stroke)
     if dry_run:
         _print_plan(plan, overwrite, json)
         raise typer.Exit(EXIT_SOME_FAILED if plan.failures else 0)
+    if part and report:
+        report = part.report_path(report)
     batch = BatchOptions(pictures, clips, steady, flow, overwrite, minutes, report)
-    if not _run(plan, stylizers, batch, json):
+
+    def paint(progress: OnProgress) -> Iterator[FileResult]:
+        if nodes is None:
+            return run_plan(plan, stylizers[0], batch, progress, stylizers[1])
+        return nodes.run(plan, stylizers, batch, progress)
+
+    if not print_results(plan, batch, json, paint, is_cluster=nodes is not None):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -263,7 +303,7 @@ def _note_plan(
 
 def _list_some(paths: Sequence[Path]) -> str:
     more = len(paths) - MAX_NAMES
-    return ", ".join(map(str, paths[:MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(address, paths[:MAX_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _join(names: Sequence[str]) -> str:
@@ -279,90 +319,10 @@ def _print_plan(plan: BatchPlan, overwrite: bool, json: bool) -> None:
         action = "painted"
         if is_there:
             action = "replaced" if overwrite else "kept"
-        record = {"input": str(task.source), "output": str(task.target), "would be": action}
-        line = f"{task.source} -> {task.target}" + (f" ({action})" if is_there else "")
+        source, target = address(task.source), address(task.target)
+        record = {"input": source, "output": target, "would be": action}
+        line = f"{source} -> {target}" + (f" ({action})" if is_there else "")
         console.result(line, record, json)
-
-
-class _Summary:
-    """The results of a run: each is printed, and the failures are counted."""
-
-    def __init__(self, plan: BatchPlan, json: bool) -> None:
-        self._json = json
-        self._left = len(plan.tasks)
-        self._painted = self._kept = 0
-        self._failed: set[Path] = set()
-        self._failed_before: set[Path] = set()
-
-    def add(self, result: FileResult) -> None:
-        """Print a result, unless it is a failure that was reported before."""
-        if result.text is None:
-            self._left -= 1
-        if result.error is None:
-            self._kept += result.skipped
-            self._painted += not result.skipped
-            _print_result(result, self._json)
-        elif not result.repeated:
-            self._failed.add(result.source)
-            console.failed(result.record(), self._json)
-        elif result.source not in self._failed:
-            self._failed_before.add(result.source)
-
-    def conclude(self, batch: BatchOptions) -> bool:
-        """Print notes on what is not painted; return whether all inputs are painted or kept."""
-        if count := len(self._failed_before):
-            console.note(f"{count} inputs failed as in an earlier run; they are in {batch.report}")
-        if self._left:
-            console.note(
-                f"{self._left} inputs were not begun in {batch.minutes:g} minutes; the same command"
-                " resumes the run"
-            )
-        if self._painted and self._kept:
-            console.note(f"{self._painted} painted, {self._kept} kept")
-        return not (self._failed or self._failed_before or self._left)
-
-    def interrupt(self) -> None:
-        """Print a note on what an interrupted run of several files has done."""
-        done = self._painted + self._kept
-        if done and self._left:
-            console.note(f"{done} outputs are done, {self._left} are not; the same command goes on")
-
-
-def _run(
-    plan: BatchPlan, stylizers: tuple[Stylizer, Stylizer], batch: BatchOptions, json: bool
-) -> bool:
-    """Paint, and print one line per result; return whether all inputs are painted or kept."""
-    summary = _Summary(plan, json)
-    label = ", ".join(dict.fromkeys(task.settings.style.name for task in plan.tasks))
-    try:
-        with console.bar(unit=True) as bar:
-            task = bar.add_task(label, total=len(plan.tasks), visible=not plan.is_single)
-            progress = console.file_progress(bar)
-            for result in run_plan(plan, stylizers[0], batch, progress, stylizers[1]):
-                summary.add(result)
-                bar.advance(task, result.text is None)
-    except KeyboardInterrupt as stop:
-        if isinstance(stop, ClipInterrupted):
-            _note_partial_video(stop)
-        summary.interrupt()
-        raise
-    return summary.conclude(batch)
-
-
-def _note_partial_video(stop: ClipInterrupted) -> None:
-    """Print which file holds the part of a video that was painted before Ctrl-C."""
-    for note in stop.notes:
-        console.note(note)
-    console.note(
-        f"{stop.partial} holds the frames painted until then ({stop.frames}); the same command"
-        " paints this video anew"
-    )
-
-
-def _print_result(result: FileResult, json: bool) -> None:
-    for note in result.notes:
-        console.note(note)
-    console.result(result.describe(), result.record(), json)
 
 
 def _pipe(

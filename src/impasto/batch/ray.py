@@ -1,0 +1,340 @@
+"""Batches on a Ray cluster: paths go to actors, which read and write the pictures themselves."""
+
+import logging
+import math
+import os
+import pickle
+import secrets
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from json import loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from impasto.batch import object_store
+from impasto.batch.chunks import Chunk, ChunkPainter, Job, cut, installed_version
+from impasto.batch.inputs import read_column
+from impasto.batch.log import RunLog
+from impasto.batch.outputs import BatchPlan, FileTask, plan_files
+from impasto.batch.results import FileResult
+from impasto.batch.runner import BatchOptions, preload
+from impasto.errors import ImpastoError, check_number, one_line
+from impasto.files import address
+from impasto.hardware import available_cores
+from impasto.images.formats import DEFAULT_QUALITY
+from impasto.inference.color import Color
+from impasto.inference.file_pipeline import FileOptions
+from impasto.inference.masks import MaskSource
+from impasto.inference.regions import RegionSource
+from impasto.inference.settings import StylizeSettings, parse_settings
+from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
+from impasto.models.mix import StyleSource
+from impasto.progress import OnProgress, Progress
+from impasto.stylizer import Stylizer
+from impasto.video.formats import VideoOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LOCAL = "local"  # a cluster of this machine alone, which ends with the run
+MAX_CHUNK = 256  # tasks
+CHUNKS_PER_ACTOR = 4  # at least, where there are enough tasks, so that actors end together
+MAX_BLOCKS = 10_000  # of chunks, as Ray keeps books of each
+LOCAL_STORE = 200 << 20  # bytes of Ray's object store on this machine, which holds names only
+CONNECT_SECONDS = 10
+REPORTS = ".impasto"  # folder of the chunks' reports, below the output
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Where a run computes.
+
+    Attributes:
+        address: of a Ray cluster: "auto" (that which this machine belongs to), "local" (one of
+            this machine alone, which ends with the run), "HOST:PORT" or "ray://HOST:PORT".
+        actors: number of processes that paint; None for as many as the cluster has cores for.
+        threads: threads and cores of each of them.
+
+    Raises:
+        ArgumentError: a number is out of range.
+    """
+
+    address: str = "auto"
+    actors: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_number("threads", self.threads, "1 or more", 1, whole=True)
+        if self.actors is not None:
+            check_number("actors", self.actors, "1 or more", 1, whole=True)
+
+
+def stylize_dataset(
+    inputs: str | Path | Iterable[str | Path],
+    output: str | Path,
+    style: StyleSource,
+    *,
+    column: str | None = None,
+    strength: float = 1.0,
+    stroke: float | None = None,
+    color: str | Color | None = None,
+    mask: MaskSource | None = None,
+    regions: Sequence[RegionSource] = (),
+    size: int | None = None,
+    wrap: str = "none",
+    quality: int = DEFAULT_QUALITY,
+    overwrite: bool = False,
+    report: str | Path | None = None,
+    network: str | Path = AUTO,
+    cluster: ClusterOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[FileResult]:
+    """Paint many files on a Ray cluster, one result for each.
+
+    Every node reads its inputs and writes its paintings by itself, on a disk that all nodes share
+    or in an object store. An output that exists is kept, so a run can be resumed.
+
+    Args:
+        inputs: files, folders and globs, and addresses of objects and prefixes (s3://, gs://).
+        output: folder or address (s3://bucket/painted/) of the paintings.
+        style: as of `impasto.stylize`.
+        column: column that holds the inputs, where `inputs` are Parquet files.
+        strength: 0 (the photo) to 1 (the full style).
+        stroke: as of `impasto.stylize_files`.
+        color: as of `impasto.stylize`.
+        mask: as of `impasto.stylize`.
+        regions: as of `impasto.stylize`.
+        size: pixels of the painting's shorter side; videos and smaller photos keep their size.
+        wrap: as of `impasto.stylize`.
+        quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
+        overwrite: replace outputs that exist.
+        report: a file of JSON lines on this machine, one for each input.
+        network: as of `impasto.stylize_files`.
+        cluster: where to compute; by default the cluster that this machine belongs to.
+        on_progress: called with the number of files done.
+
+    Returns:
+        An iterator of `FileResult`, in the order in which they are done.
+
+    Raises:
+        ImpastoError: a style, an option, the output or the cluster cannot be used.
+    """
+    texts = [str(text) for text in ([inputs] if isinstance(inputs, str | Path) else inputs)]
+    if column is not None:
+        texts = [name for text in texts for name in read_column(text, column)]
+    settings = parse_settings(
+        style, strength, 1.0 if stroke is None else stroke, color, mask, regions, wrap
+    )
+    cluster = cluster or ClusterOptions()
+    stylizers = [
+        Stylizer(resolve_network(network, settings.mixes, order), threads=cluster.threads)
+        for order in (PICTURE_ORDER, CLIP_ORDER)
+    ]
+    video_stroke = None if stroke is None else max(1.0, stroke)
+    options = BatchOptions(
+        FileOptions(size, quality),
+        VideoOptions(quality=quality, stroke=video_stroke, threads=cluster.threads),
+        overwrite=overwrite,
+        report=None if report is None else Path(report),
+    )
+    plan = plan_on_cluster(texts, [settings], str(output))
+    preload(plan, [settings], *stylizers)
+    return run_on_cluster(
+        plan, str(output), (stylizers[0], stylizers[1]), options, cluster, on_progress
+    )
+
+
+def plan_on_cluster(
+    inputs: Sequence[str], styles: Sequence[StylizeSettings], output: str
+) -> BatchPlan:
+    """Plan a run as `plan_files` does; inputs and output may be addresses in object stores.
+
+    Raises:
+        OutputError: the output fits neither the inputs nor the styles, or cannot be written.
+    """
+    output = output.rstrip("/") + "/"
+    return plan_files(inputs, styles, output, list_address=object_store.address_lister(output))
+
+
+def run_on_cluster(
+    plan: BatchPlan,
+    output: str,
+    stylizers: tuple[Stylizer, Stylizer],
+    options: BatchOptions,
+    cluster: ClusterOptions,
+    on_progress: OnProgress | None = None,
+) -> Iterator[FileResult]:
+    """Do what a plan says on a Ray cluster.
+
+    Args:
+        plan: the files to paint.
+        output: folder or address of the paintings.
+        stylizers: the networks of pictures and of videos; actors load them anew.
+        options: options of the run.
+        cluster: where to compute.
+        on_progress: called with the number of files done, when a chunk of them is.
+
+    Yields:
+        One result per input and style, in the order in which they are done.
+
+    Raises:
+        ImpastoError: the cluster cannot be used, or a node has another version of impasto.
+    """
+    reports = f"{output.rstrip('/')}/{REPORTS}"
+    with closing(RunLog(options.report, fresh=options.overwrite)) as log:
+        for text, error in plan.failures:
+            yield _logged(log, FileResult(Path(text), text=text, error=error))
+        todo = list(plan.tasks)
+        if options.overwrite:
+            object_store.remove(reports)
+        else:
+            _remember(log, plan, reports)
+            existing = object_store.list_outputs(output)
+            done = [task for task in todo if address(task.target) in existing and not task.rival]
+            todo = [task for task in todo if address(task.target) not in existing or task.rival]
+            for task in done:
+                yield _logged(log, _kept(task, stylizers))
+        if not todo:
+            return
+        begun, finished, every = time.perf_counter(), 0, len(todo)
+        with _connected(cluster) as actors:
+            size = min(MAX_CHUNK, math.ceil(every / (CHUNKS_PER_ACTOR * actors)))
+            run = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+            chunks, styles = cut(todo, size, reports, run)
+            alone = replace(options, report=None)
+            job = Job(stylizers, styles, alone, tuple(plan.protected))
+            for results in _paint(chunks, job, actors, cluster.threads):
+                finished += len(results)
+                if on_progress:
+                    seconds = time.perf_counter() - begun
+                    name = plan.tasks[0].settings.style.name
+                    on_progress(
+                        Progress(finished / every, seconds, name, finished, every, unit="file")
+                    )
+                yield from (_logged(log, result) for result in results)
+
+
+def _remember(log: RunLog, plan: BatchPlan, reports: str) -> None:
+    """Add to the report what a run that was killed has done and not told of."""
+    targets = {address(task.target) for task in plan.tasks}
+    sources = {address(task.source) for task in plan.tasks}
+    for text in object_store.read_texts(reports):
+        for record in map(loads, text.splitlines()):
+            is_known = record["input"] in sources and record.get("output", "") in targets | {""}
+            if is_known and not log.has(record):
+                log.add(record)
+
+
+def _kept(task: FileTask, stylizers: tuple[Stylizer, Stylizer]) -> FileResult:
+    style, network = task.settings.style.name, stylizers[task.is_clip].network.name
+    return FileResult(task.source, task.target, style, network, skipped=True)
+
+
+def _logged(log: RunLog, result: FileResult) -> FileResult:
+    """Add a result to the report, unless it is there."""
+    if log.has(result.record()):
+        return replace(result, repeated=result.error is not None)
+    log.add(result.record())
+    return result
+
+
+@contextmanager
+def _connected(cluster: ClusterOptions) -> Iterator[int]:
+    """Connect to a cluster and yield the number of actors; a program that is connected stays so."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # of warnings that users cannot mend
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ImpastoError(
+            f"cannot use a cluster: Ray Data is missing ({error}); {object_store.INSTALL}"
+        ) from error
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if cluster.address == LOCAL:
+        quiet |= {"num_cpus": available_cores(), "object_store_memory": LOCAL_STORE}
+        quiet["include_dashboard"] = False
+    is_own = not ray.is_initialized()
+    try:
+        if is_own:
+            _check_reachable(cluster.address)
+            ray.init(cluster.address, **quiet)
+        cores = ray.cluster_resources().get("CPU", 1)
+    except Exception as error:  # ray.init has errors of many kinds
+        raise ImpastoError(
+            f"cannot reach the Ray cluster {cluster.address}: {one_line(error)}; start one by `ray"
+            " start --head`, set RAY_AUTH_MODE=token if it asks for one, or use the cluster local"
+        ) from error
+    try:
+        yield cluster.actors or max(1, int(cores) // cluster.threads)
+    except ray.exceptions.RayError as error:
+        reason = [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+        raise ImpastoError(
+            f"cannot paint on the cluster: {reason}; the same command goes on"
+        ) from error
+    finally:
+        if is_own:
+            ray.shutdown()
+
+
+def _check_reachable(place: str) -> None:
+    """Raise OSError if nothing answers at HOST:PORT, where Ray waits for many minutes."""
+    host, _, port = place.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+def _paint(
+    chunks: Sequence[Chunk], job: Job, actors: int, threads: int
+) -> Iterator[list[FileResult]]:
+    """Have actors paint chunks, and yield the results of each chunk when it is done."""
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    per_block = math.ceil(len(chunks) / MAX_BLOCKS)
+    rows = [{"chunk": pickle.dumps(chunk)} for chunk in chunks]
+    dataset = ray.data.from_items(rows, override_num_blocks=math.ceil(len(rows) / per_block))
+    # without a limit, libraries of numbers would start a thread per core in each actor
+    limits = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL")}
+    painted = dataset.map_batches(
+        _Actor,
+        batch_size=1,
+        num_cpus=threads,
+        compute=ray.data.ActorPoolStrategy(size=min(actors, len(chunks))),
+        fn_constructor_kwargs={"job": pickle.dumps(job), "version": installed_version()},
+        runtime_env={"env_vars": limits},
+    )
+    for row in painted.iter_rows():
+        results = pickle.loads(row["results"])
+        if isinstance(results, ImpastoError):
+            raise results
+        yield results
+
+
+class _Actor:
+    """A process of the cluster that paints chunks.
+
+    Errors that end the run are answers too: Ray would wrap exceptions in its own, and try again.
+    """
+
+    def __init__(self, job: bytes, version: str) -> None:
+        self._painter: ChunkPainter | ImpastoError
+        try:
+            self._painter = ChunkPainter(job, version)
+        except ImpastoError as error:
+            self._painter = error
+
+    def __call__(self, batch: "dict[str, np.ndarray[Any, Any]]") -> dict[str, list[bytes]]:
+        return {"results": [pickle.dumps(self._answer(chunk)) for chunk in batch["chunk"]]}
+
+    def _answer(self, chunk: bytes) -> list[FileResult] | ImpastoError:
+        if isinstance(self._painter, ImpastoError):
+            return self._painter
+        try:
+            return self._painter.paint(pickle.loads(chunk))
+        except ImpastoError as error:
+            return error
