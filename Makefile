@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser fuzz check check-js format clean
+.PHONY: demo test test-fast test-browser fuzz check check-js format site clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -33,8 +33,8 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed check-js
-	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples
-	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples website
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples website
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -46,8 +46,18 @@ check-js:
 	else npx --no-install tsc --noEmit --project tsconfig.json; fi
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples
-	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples website
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples website
+
+# the site: the studio, which paints in the browser, and the documentation; its builder has an environment of its own
+SITE_VENV := .venv-site
+$(SITE_VENV)/installed: website/requirements.txt
+	$(PYTHON) -m venv $(SITE_VENV)
+	$(SITE_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement website/requirements.txt
+	touch $@
+
+site: $(VENV)/installed $(SITE_VENV)/installed
+	$(BIN)/python -m website --zensical $(SITE_VENV)/bin/zensical
 
 clean:
-	rm -rf $(VENV) demo dist build
+	rm -rf $(SITE_VENV) $(VENV) demo dist build

@@ -1,6 +1,6 @@
 """Repaint photos and videos in the style of any picture, on an ordinary CPU.
 
-Example:
+Examples:
     >>> import impasto
     >>> impasto.stylize("photo.jpg", "starry-night").save("painting.jpg")
 """
