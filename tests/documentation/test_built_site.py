@@ -75,10 +75,10 @@ def test_the_studio_and_its_documentation_lead_to_each_other(page: "Page", url: 
     page.wait_for_selector("body[data-ready]", timeout=120_000)
     wall = background(page, "body")
     page.click("#documentation")
-    assert page.url == url + "docs/index.html"
+    page.wait_for_url(url + "docs/index.html")
     assert background(page, ".md-header") == wall
     page.click(".md-header .paint-link")
-    assert page.url.startswith(url + "index.html")
+    page.wait_for_url(url + "index.html")
 
 
 @pytest.mark.parametrize("path", PAGES)
