@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser fuzz check check-js format site clean
+.PHONY: demo test test-fast test-browser fuzz check check-js format site test-container clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -49,15 +49,20 @@ format: $(VENV)/installed
 	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples website
 	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples website
 
-# the site: the studio, which paints in the browser, and the documentation; its builder has an environment of its own
-SITE_VENV := .venv-site
-$(SITE_VENV)/installed: website/requirements.txt
-	$(PYTHON) -m venv $(SITE_VENV)
-	$(SITE_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement website/requirements.txt
+# programs for the site, the container and a release, which the package and its tests do not need
+TOOLS := .venv-tools
+$(TOOLS)/installed: scripts/requirements.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
 	touch $@
 
-site: $(VENV)/installed $(SITE_VENV)/installed
-	$(BIN)/python -m website --zensical $(SITE_VENV)/bin/zensical
+# the site: the studio, which paints in the browser, and the documentation, in build/site
+site: $(VENV)/installed $(TOOLS)/installed
+	$(BIN)/python -m website --zensical $(TOOLS)/bin/zensical
+
+# the steps of the Containerfile in a fresh environment; downloads what the image has
+test-container: $(VENV)/installed $(TOOLS)/installed
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/python trials/container.py
 
 clean:
-	rm -rf $(SITE_VENV) $(VENV) demo dist build
+	rm -rf $(TOOLS) $(VENV) demo dist build
