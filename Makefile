@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser fuzz check check-js format site test-container clean
+.PHONY: demo test test-fast test-browser fuzz check check-js format site test-container release clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -33,8 +33,8 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed check-js
-	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples website
-	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples website
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples website scripts
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples website scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -46,8 +46,8 @@ check-js:
 	else npx --no-install tsc --noEmit --project tsconfig.json; fi
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples website
-	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples website
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples website scripts
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples website scripts
 
 # programs for the site, the container and a release, which the package and its tests do not need
 TOOLS := .venv-tools
@@ -63,6 +63,10 @@ site: $(VENV)/installed $(TOOLS)/installed
 # the steps of the Containerfile in a fresh environment; downloads what the image has
 test-container: $(VENV)/installed $(TOOLS)/installed
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/python trials/container.py
+
+# build, check and tag a release; publishes nothing (CONTRIBUTING.md)
+release: $(TOOLS)/installed
+	$(TOOLS)/bin/python scripts/release.py
 
 clean:
 	rm -rf $(TOOLS) $(VENV) demo dist build
