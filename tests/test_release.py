@@ -65,11 +65,12 @@ def test_versions_must_agree(release: Any) -> None:
 
 @pytest.mark.process
 def test_section_of_the_changelog(release: Any) -> None:
-    text = "# Changelog\n\n## 1.2.3 - 2030-01-02\n\n### Added\n\n- One.\n\n## 1.2.2 - 2029-01-01\n\n- Two.\n"
+    text = "# Changelog\n\n## 1.2.3 - 2030-01-02\n\n### Added\n\n- One.\n\n"
+    text += "## 1.2.2 - 2029-01-01\n\n- Two.\n"
     assert release.changes_of("1.2.3", text) == "### Added\n\n- One."
     assert release.changes_of("1.2.2", text) == "- Two."
     for wrong in ("## Unreleased: 1.2.3\n\n- One.\n", "## 1.2.3 - 2030-01-02\n\n", ""):
-        with pytest.raises(release.ReleaseError, match="has no section '## 1.2.3 - YYYY-MM-DD'"):
+        with pytest.raises(release.ReleaseError, match=r"has no section '## 1.2.3 - YYYY-MM-DD'"):
             release.changes_of("1.2.3", wrong)
 
 
