@@ -78,7 +78,10 @@ JOBS: dict[str, tuple[str, tuple[str, ...], str]] = {
     ),
     "huge": (
         "paint a picture of 102 megapixels, reduced",
-        ("impasto", "stylize", "huge.png", *STARRY, "--size", "128", "-o", "out.png"),
+        (
+            *("impasto", "stylize", "huge.png", *STARRY, "--size", "128", "-o", "out.png"),
+            *("--max-pixels", "102000000"),  # as it is one color, the file looks like a bomb
+        ),
         "out.png",
     ),
     "tensorboard": (
