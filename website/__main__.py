@@ -110,7 +110,10 @@ def build(target: Path, work: Path, zensical: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     stage(work)
-    command = [zensical, "build", "--strict", "--clean"]
+    program = shutil.which(zensical)
+    if not program:
+        raise SiteError(f"cannot find {zensical}; make site installs it")
+    command = [Path(program).absolute(), "build", "--strict", "--clean"]
     done = subprocess.run(command, cwd=work, check=False)
     if done.returncode:
         raise SiteError("Zensical failed or warned, see above")
