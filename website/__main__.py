@@ -113,7 +113,7 @@ def build(target: Path, work: Path, zensical: str) -> None:
     program = shutil.which(zensical)
     if not program:
         raise SiteError(f"cannot find {zensical}; make site installs it")
-    command = [Path(program).absolute(), "build", "--strict", "--clean"]
+    command = [str(Path(program).absolute()), "build", "--strict", "--clean"]
     done = subprocess.run(command, cwd=work, check=False)
     if done.returncode:
         raise SiteError("Zensical failed or warned, see above")
