@@ -209,7 +209,8 @@ def main() -> None:
         rows = []
         for extra in options.extras or known:
             rows.append(try_extra(extra, options.wheel, options.python))
-            print(f"{extra}: {'; '.join(rows[-1].faults) or 'ok'}", file=sys.stderr, flush=True)
+            said = "; ".join(rows[-1].faults) or "ok"
+            print(f"{extra}: {said}, {rows[-1].megabytes:.0f} MB", file=sys.stderr, flush=True)
     base = next((row.megabytes for row in rows if row.extra == BASE), None)
     print("| Extra | Packages | Megabytes | Beyond the base | Tried |\n|---|---:|---:|---:|---|")
     for row in rows:
