@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser test-cluster fuzz check check-js format clean
+.PHONY: demo test test-fast test-browser test-cluster fuzz check check-js format site test-container release clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -42,8 +42,8 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 check: $(VENV)/installed check-js
-	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples integrations
-	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples integrations
+	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples integrations website scripts
+	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples integrations website scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -55,8 +55,27 @@ check-js:
 	else npx --no-install tsc --noEmit --project tsconfig.json; fi
 
 format: $(VENV)/installed
-	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples integrations
-	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples integrations
+	$(BIN)/ruff format src tests benchmarks trials gallery_tools examples integrations website scripts
+	$(BIN)/ruff check --fix src tests benchmarks trials gallery_tools examples integrations website scripts
+
+# programs for the site, the container and a release, which the package and its tests do not need
+TOOLS := .venv-tools
+$(TOOLS)/installed: scripts/requirements.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
+	touch $@
+
+# the site: the studio, which paints in the browser, and the documentation, in build/site
+site: $(VENV)/installed $(TOOLS)/installed
+	$(BIN)/python -m website --zensical $(TOOLS)/bin/zensical
+
+# the steps of the Containerfile in a fresh environment; downloads what the image has
+test-container: $(VENV)/installed $(TOOLS)/installed
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/python trials/container.py
+
+# build, check and tag a release; publishes nothing (CONTRIBUTING.md)
+release: $(TOOLS)/installed
+	$(TOOLS)/bin/python scripts/release.py
 
 clean:
-	rm -rf $(VENV) demo dist build
+	rm -rf $(TOOLS) $(VENV) demo dist build

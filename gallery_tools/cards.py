@@ -53,8 +53,8 @@ def main() -> None:
         "",
         *(f"For `{n}`, all together: {_together(names[0], n)}.\n" for n in NETWORKS),
         "What was learned by itself as well says so in its file (`impasto styles NAME`).\n",
-        "| | style | painting | `base`: C, S, J | `small`: C, S, J |",
-        "|---|---|---|---|---|",
+        "| | style | painting |" + "".join(f" `{n}`: C, S, J |" for n in NETWORKS),
+        "|---|---|---|" + "---|" * len(NETWORKS),
         *(_row(gallery_style(name)) for name in names),
     ]
     (DOCS / "reference" / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,13 +1,21 @@
 """The package as it is installed: what its wheel carries, how it starts, what it needs."""
 
+import os
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
+MAX_WHEEL_MB = 25  # 19.6 of version 0.2.0
+MAX_BASE_MB = 600  # 441 of version 0.2.0 with Python 3.11, of which OpenVINO is 185 and PyAV 107
+MAX_BASE_PACKAGES = 30  # 22 of version 0.2.0
+# without a network, where a test may take it away
+OFFLINE = ["unshare", "--net"] if sys.platform == "linux" and os.geteuid() == 0 else []
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
+    assert wheel.stat().st_size < MAX_WHEEL_MB * 1e6
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
@@ -35,9 +44,8 @@ def run(installed: Path, code: str) -> str:
     """Run code with the unpacked wheel before everything else; the repository is not on the
     path."""
     code = f"import sys; sys.path.insert(0, {str(installed)!r})\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=installed
-    )
+    command = [*OFFLINE, sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=installed)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -76,6 +84,47 @@ def test_import_is_light(installed: Path) -> None:
     heavy = ("torch", "openvino", "onnxruntime", "PIL", "numpy")
     code = f"import impasto; print([name for name in {heavy} if name in sys.modules])"
     assert run(installed, code) == "[]"
+
+
+@pytest.mark.process
+def test_command_line_starts_without_engines(installed: Path) -> None:
+    heavy = {"torch", "openvino", "onnxruntime", "onnx", "av", "fastapi"}
+    code = f"""
+from impasto.cli import main
+sys.argv = ["impasto", "--version"]
+try:
+    main()
+except SystemExit:
+    print(sorted({heavy} & set(sys.modules)))
+"""
+    assert run(installed, code).splitlines()[1:] == ["[]"]
+
+
+def base_packages() -> dict[str, Distribution]:
+    """Return what `pip install impasto` installs besides it: needs without an extra, and theirs."""
+    found: dict[str, Distribution] = {}
+    waiting = [Requirement(line) for line in distribution("impasto").requires or ()]
+    while waiting:
+        needed = waiting.pop()
+        extras = needed.extras or {""}
+        if needed.marker and not any(needed.marker.evaluate({"extra": one}) for one in extras):
+            continue
+        if needed.name.lower() not in found:
+            package = found[needed.name.lower()] = distribution(needed.name)
+            waiting += [Requirement(line) for line in package.requires or ()]
+    return found
+
+
+def test_base_install_is_small() -> None:
+    packages = base_packages()
+    files = [file for package in packages.values() for file in package.files or ()]
+    sizes = (
+        path.stat().st_size for path in map(Path, (f.locate() for f in files)) if path.exists()
+    )
+    assert {"numpy", "pillow", "typer", "av"} <= set(packages)
+    assert "torch" not in packages
+    assert len(packages) <= MAX_BASE_PACKAGES
+    assert sum(sizes) < MAX_BASE_MB * 1e6
 
 
 @pytest.mark.process

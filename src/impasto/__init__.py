@@ -1,13 +1,13 @@
 """Repaint photos and videos in the style of any picture, on an ordinary CPU.
 
-Example:
+Examples:
     >>> import impasto
     >>> impasto.stylize("photo.jpg", "starry-night").save("painting.jpg")
 """
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from impasto.api import (

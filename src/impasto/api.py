@@ -41,7 +41,7 @@ _stylizers: dict[str, Stylizer] = {}
 def list_styles() -> list[str]:
     """List the styles of the gallery by name, without `photo`, the photograph itself.
 
-    Example:
+    Examples:
         >>> "starry-night" in list_styles()
         True
     """
@@ -59,7 +59,7 @@ def load_style(source: str | Path | PictureSource) -> Style:
         StyleError: the style is unknown, or the file is broken.
         HubError: the style cannot be fetched from the Hub.
 
-    Example:
+    Examples:
         >>> load_style("great-wave").name
         'great-wave'
     """
@@ -113,7 +113,7 @@ def stylize(
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
         ArgumentError: `strength`, `stroke`, `size` or `wrap` is out of range.
 
-    Example:
+    Examples:
         >>> painting = stylize("photo.jpg", "starry-night", color="luminance")
         >>> painting.size
         (64, 48)
@@ -212,7 +212,7 @@ def stylize_files(
         OutputError: the output does not fit the inputs, or cannot be written.
         ArgumentError: `strength`, `stroke`, `size`, `wrap`, `quality` or `shard` is out of range.
 
-    Example:
+    Examples:
         >>> [result.target.name for result in stylize_files(["a.jpg", "b.jpg"], "great-wave")]
         ['a.great-wave.jpg', 'b.great-wave.jpg']
     """
@@ -292,7 +292,7 @@ def stylize_video(
         ArgumentError: `strength` or `stroke` is out of range.
         VideoInterrupted: Ctrl-C; the frames painted until then are kept.
 
-    Example:
+    Examples:
         >>> result = stylize_video("clip.mp4", "painted.mp4", "great-wave")
         >>> result.width, result.height, result.frames
         (64, 48, 3)
@@ -350,7 +350,7 @@ def train_style(
         ArgumentError: `minutes` or `steps` is out of range.
         PictureError: the picture cannot be read.
 
-    Example:
+    Examples:
         >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
         >>> style.save("tulip.safetensors")  # doctest: +SKIP
     """

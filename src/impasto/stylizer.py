@@ -35,7 +35,7 @@ class Stylizer(LoadedNetwork):
     Raises:
         NetworkError: the network or the engine does not exist, or cannot be loaded.
 
-    Example:
+    Examples:
         >>> stylizer = Stylizer("small")
         >>> painting = stylizer.stylize("photo.jpg", "great-wave", strength=0.7)
         >>> painting.shape, painting.dtype

@@ -148,3 +148,13 @@ def test_export(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ImpastoError, match="choose another folder"):
         site.export_site(tmp_path / "file" / "site")
+
+
+def test_export_links_to_a_documentation(tmp_path: Path) -> None:
+    site.export_site(tmp_path / "plain")
+    site.export_site(tmp_path / "linked", documentation="docs/?a&b")
+    page = (tmp_path / "linked" / "index.html").read_text()
+    assert '<a class="quiet" id="documentation" href="docs/?a&amp;b">Docs</a>' in page
+    # browsers that know the page without the link load it anew
+    workers = {(tmp_path / name / "sw.js").read_text() for name in ("plain", "linked")}
+    assert len(workers) == 2

@@ -6,6 +6,7 @@ paints without a server, on any host, because all that it needs is a file.
 
 import gzip
 import hashlib
+import html
 import json
 import mimetypes
 from collections.abc import Callable, Mapping
@@ -29,6 +30,9 @@ from impasto.models.style import PHOTO
 from impasto.tensor_files import sort_metadata
 
 STATIC = Path(__file__).parent / "static"
+INDEX = "index.html"
+LINK_PLACE = "<!--documentation-->"  # of the link to the documentation, in the bar of the page
+LINK = '<a class="quiet" id="documentation" href="{}">Docs</a>'
 NETWORKS = ("small", "base", "large")  # in the order in which the page offers them
 FORMAT = "impasto browser network 1"
 GRAPH_FORMAT = "1"  # raised when `pack_network` makes other bytes of the same network
@@ -69,8 +73,12 @@ class SiteFile:
     immutable: bool = False
 
 
-def site_files() -> Mapping[str, SiteFile]:
-    """Return all files of the site by their path from its root, such as "js/app.js"."""
+def site_files(documentation: str | None = None) -> Mapping[str, SiteFile]:
+    """Return all files of the site by their path from its root, such as "js/app.js".
+
+    Args:
+        documentation: an address that the page links to, relative to the root or absolute.
+    """
     files = {
         path.relative_to(STATIC).as_posix(): SiteFile(
             media_type(path.name), path.read_bytes, "vendor/" in path.as_posix()
@@ -78,14 +86,22 @@ def site_files() -> Mapping[str, SiteFile]:
         for path in sorted(STATIC.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
+    if documentation:
+        page = (STATIC / INDEX).read_text(encoding="utf-8")
+        page = page.replace(LINK_PLACE, LINK.format(html.escape(documentation)))
+        files[INDEX] = SiteFile(media_type(INDEX), page.encode)
     files |= _gallery_files()
     if "sw.js" in files:
         files["sw.js"] = SiteFile(media_type("sw.js"), lambda: _service_worker(files))
     return files
 
 
-def export_site(folder: Path) -> list[Path]:
+def export_site(folder: Path, documentation: str | None = None) -> list[Path]:
     """Write all files of the site to a folder, which is made where it does not exist.
+
+    Args:
+        folder: the folder.
+        documentation: see `site_files`.
 
     Returns:
         The paths of the files.
@@ -94,7 +110,7 @@ def export_site(folder: Path) -> list[Path]:
         ImpastoError: the folder or the disk does not accept the files.
     """
     paths = []
-    for name, file in site_files().items():
+    for name, file in site_files(documentation).items():
         path = folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
