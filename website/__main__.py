@@ -38,7 +38,7 @@ def stage(folder: Path) -> None:
     Stage(pages, find_pages()).write_all()
     (pages / "reference/commands").mkdir(parents=True)
     for verb, text in (commands := command_pages()).items():
-        (pages / f"reference/commands/{verb}.md").write_text(text, encoding="utf-8")
+        (pages / _command_file(verb)).write_text(text, encoding="utf-8")
     (pages / API).write_text(api_page(), encoding="utf-8")
     text = (WEBSITE / "pages/index.md").read_text(encoding="utf-8")
     text = text.replace("STUDIO", STUDIO).replace("PAIR", first_pair(pages))
@@ -53,6 +53,10 @@ def stage(folder: Path) -> None:
     config = config.replace("SOURCE", (ROOT / "src").as_posix())
     config = config.replace("[project]\n", f"[project]\nnav = {navigation(list(commands))}\n", 1)
     (folder / "zensical.toml").write_text(config, encoding="utf-8")
+
+
+def _command_file(verb: str) -> str:
+    return f"reference/commands/{verb.replace(' ', '-')}.md"
 
 
 def api_page() -> str:
@@ -72,7 +76,7 @@ def navigation(verbs: list[str]) -> str:
     for title, entries in sections().items():
         section: list[tuple[str, object]] = list(entries)
         if title == "Reference":
-            commands = [(f"impasto {verb}", f"reference/commands/{verb}.md") for verb in verbs]
+            commands = [(f"impasto {verb}", _command_file(verb)) for verb in verbs]
             section += [("Python API", API), ("Model card", "reference/model-card.md")]
             section.append(("Options of all commands", commands))
         if title == "Explanation":

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from impasto.cli.app import VERBS, app
+from impasto.cli.app import app
 
 ARGUMENTS = "Arguments"
 
@@ -15,18 +15,16 @@ ARGUMENTS = "Arguments"
 def command_pages() -> dict[str, str]:
     """Return a page in Markdown for each verb, by its name."""
     group: Any = typer.main.get_command(app)
-    lines = {verb.__name__.rstrip("_"): line for verb, _, line in VERBS}
     with group.make_context("impasto", [], resilient_parsing=True) as root:
-        return {name: _page(verb, root, lines[name]) for name, verb in group.commands.items()}
+        return {name: _page(verb, root) for name, verb in group.commands.items()}
 
 
-def _page(verb: Any, root: Any, line: str) -> str:
+def _page(verb: Any, root: Any) -> str:
     with verb.make_context(verb.name, [], parent=root, resilient_parsing=True) as context:
         usage = verb.get_usage(context).removeprefix("Usage: ")
         tables = "\n".join(_tables(verb, context))
-    return (
-        f"# impasto {verb.name}\n\n{line}\n\n```\n{usage}\n```\n\n{_help(verb.help)}\n\n{tables}\n"
-    )
+    head = f"# impasto {verb.name}\n\n{verb.short_help}\n\n```\n{usage}\n```"
+    return f"{head}\n\n{_help(verb.help)}\n\n{tables}\n"
 
 
 def _help(text: str) -> str:

@@ -20,6 +20,7 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "SECURITY.md": "project/security.md",
     "examples/README.md": "examples.md",
+    "integrations/comfyui/README.md": "how-to/comfyui.md",
     "src/impasto/gallery/README.md": "reference/model-card.md",
 }
 PART = "-notes.md"  # ends the names of files that are parts of other pages
@@ -102,8 +103,10 @@ def sections() -> dict[str, list[tuple[str, str]]]:
     """
     text = (ROOT / INDEX).read_text(encoding="utf-8")
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)[1:]
+    outside = {os.path.relpath(name, "docs"): page for name, page in PAGES.items()}
     listed = {
-        title: ENTRY.findall(part) for title, part in zip(parts[::2], parts[1::2], strict=True)
+        title: [(name, outside.get(page, page)) for name, page in ENTRY.findall(part)]
+        for title, part in zip(parts[::2], parts[1::2], strict=True)
     }
     known = {page for entries in listed.values() for _, page in entries}
     pages = {name.removeprefix("docs/") for name in find_pages() if name.startswith("docs/")}

@@ -142,7 +142,7 @@ def read_settings(painting: str | Path) -> dict[str, Any] | None:
     Raises:
         PictureError: the file is missing, unreadable, no picture, or broken.
 
-    Example:
+    Examples:
         >>> next(stylize_files("photo.jpg", "great-wave")).target.name
         'photo.great-wave.jpg'
         >>> read_settings("photo.great-wave.jpg")["styles"][0]["title"]

@@ -9,7 +9,7 @@ from commands import Run
 from impasto.cli.app import VERBS
 from website.command_pages import command_pages
 
-NAMES = [verb.__name__.rstrip("_") for verb, _, _ in VERBS]
+NAMES = [verb.__name__.rstrip("_").replace("_", " ") for verb, _, _ in VERBS]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_each_verb_has_a_page(pages: dict[str, str]) -> None:
 @pytest.mark.parametrize("verb", NAMES)
 def test_page_has_all_options_and_examples(verb: str, pages: dict[str, str], impasto: Run) -> None:
     text = html.unescape(pages[verb])
-    options = set(re.findall(r"--[a-z][a-z-]+", impasto(verb, "--help").out))
+    options = set(re.findall(r"--[a-z][a-z-]+", impasto(*verb.split(), "--help").out))
     assert len(options) > 1
     assert options <= set(re.findall(r"--[a-z][a-z-]+", text))
     assert re.search(rf"^impasto {verb}\b", text, re.MULTILINE)
