@@ -14,7 +14,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> None:
     from impasto.server import site
 
     file = site.SiteFile("text/html", lambda: b"<p>hello")
-    monkeypatch.setattr(site, "site_files", lambda: {"index.html": file})
+    monkeypatch.setattr(site, "site_files", lambda documentation="": {"index.html": file})
 
 
 @pytest.mark.usefixtures("files")

@@ -74,6 +74,7 @@ def test_the_studio_and_its_documentation_lead_to_each_other(page: "Page", url: 
     page.goto(url + "index.html?no-sw")
     page.wait_for_selector("body[data-ready]", timeout=120_000)
     wall = background(page, "body")
+    page.click("#menu")  # on a phone
     page.click("#documentation")
     page.wait_for_url(url + "docs/index.html")
     assert background(page, ".md-header") == wall

@@ -45,6 +45,12 @@ NOT_RUN = {
     "--network large": "the time of a large network",
     "--size 1024": "the time of a large picture",
     "export": "seconds of conversion; tests/test_export.py does",
+    "info": "a painting; tests/cli/test_info.py has some",
+    "report merge": "reports; tests/cli/test_report.py has some",
+    "--cluster": "Ray; tests/batch/test_ray.py has it",
+    "hf:": "the Hub; tests/publishing and tests/test_hub.py have a stub of it",
+    "styles pull": "the Hub",
+    "styles push": "the Hub",
 }
 ONE_STEP = ("--iterations", "1", "--size", "64")  # optimization takes minutes
 IMPASTO = commands("impasto")
