@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from chromium import CHROMIUM, FLAGS
 from PIL import Image
-from studio.conftest import CHROMIUM, DONE, FLAGS
+from studio.conftest import DONE
 from studio.static_host import ISOLATED, EnginePage, StaticHost, data_url
 
 import impasto

@@ -16,7 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from studio.conftest import DONE, FLAGS, ISOLATION, SiteHost  # noqa: E402
+from chromium import FLAGS  # noqa: E402
+from studio.conftest import DONE, ISOLATION, SiteHost  # noqa: E402
 
 from impasto.server.site import STATIC, site_files  # noqa: E402
 

@@ -12,9 +12,11 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from chromium import start_browser
 from commands import Outcome, Run, surroundings
 from hub_server import HubServer, serve_hub
 from pictures import UInt8, photo
@@ -22,6 +24,9 @@ from PIL import Image, ImageDraw
 
 from impasto.models.network import NETWORKS, network_path
 from impasto.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 EXPORTED = "impasto.learning.conversion.onnx_export.export_module"
 SHIPPED = [name for name in NETWORKS if network_path(name).exists()]
@@ -44,6 +49,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """Chromium, once for all tests of a process: Playwright takes no second one beside it."""
+    yield from start_browser()
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ class Paint(io.ComfyNode):
                     "color",
                     options=[LEARNED_COLOR, *MODES],
                     default=LEARNED_COLOR,
-                    tooltip="All but style keep the colors of the picture.",
+                    tooltip="All but style and as learned keep the colors of the picture.",
                 ),
                 io.Combo.Input(
                     "network",

@@ -13,8 +13,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-from studio.conftest import browser  # noqa: F401  # a fixture
-
 SITE = Path(__file__).parents[2] / "build" / "site"
 PAGES = (
     "docs/index.html",
@@ -49,7 +47,7 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: "Browser", url: str) -> "Iterator[Page]":  # noqa: F811
+def page(browser: "Browser", url: str) -> "Iterator[Page]":
     """A page that asks for nothing that is missing, and asks no other host."""
     page = browser.new_page(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
     faults: list[str] = []

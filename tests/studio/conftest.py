@@ -2,11 +2,9 @@
 
 import base64
 import contextlib
-import importlib.util
 import io
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,21 +21,6 @@ from impasto.server.site import SiteFile, site_files
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FilePayload, Page
-
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -104,21 +87,6 @@ class SiteHost:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-@pytest.fixture(scope="session")
-def browser() -> "Iterator[Browser]":
-    """Chromium; tests that need it are skipped where it or Playwright is missing."""
-    if not importlib.util.find_spec("playwright"):
-        pytest.skip("Playwright is missing: pip install playwright")
-    if not CHROMIUM:
-        pytest.skip("Chromium is missing: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -508,7 +508,7 @@ def test_webgpu_paints_as_python(
     """The processor plays the graphics card here, so this says nothing of speed."""
     flags = ["--no-sandbox", "--enable-unsafe-webgpu"]
     path = browser.browser_type.executable_path
-    from .conftest import CHROMIUM
+    from chromium import CHROMIUM
 
     with browser.browser_type.launch(executable_path=CHROMIUM or path, args=flags) as chromium:
         page = EnginePage(chromium, host, gpu="always")
