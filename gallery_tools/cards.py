@@ -26,17 +26,18 @@ PREVIEW, SHEET_WIDTH = 160, 240  # pixels: short side of previews, width of cell
 def main() -> None:
     """Draw previews and write the cards."""
     photo = load_sample_image("china.jpg")
-    stylizer = Stylizer("base")
+    default, quick = Stylizer("large"), Stylizer("base")
     names = [name for name in gallery_names() if name != PHOTO]
     cells = [("photograph", photo)]
     for name in names:
-        painted = stylizer.stylize(photo, name)
+        # the page that shows previews paints by `base`
+        painted = quick.stylize(photo, name)
         write(
             GALLERY / "previews" / f"{name}.webp",
             Picture(resize_short_side(painted, PREVIEW)),
             quality=80,
         )
-        cells.append((name, painted))
+        cells.append((name, default.stylize(photo, name)))
     write(
         DOCS / "gallery.jpg",
         Picture(contact_sheet(cells, columns=7, width=SHEET_WIDTH)),

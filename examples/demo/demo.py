@@ -21,7 +21,6 @@ from impasto.images.reading import read
 from impasto.images.writing import write
 from impasto.learning.data.synthetic.generator import carried_photos
 from impasto.sheets.contact_sheet import contact_sheet
-from impasto.stylizer import Stylizer
 
 STYLES = ("starry-night", "great-wave", "roman-mosaic", "composition-vii", "the-scream", "reverie")
 PHOTOS = ("china", "chelsea", "astronaut")  # of scikit-learn and scikit-image
@@ -55,11 +54,10 @@ def main() -> None:
     print(
         f"Painting {len(photos)} photographs in {len(STYLES)} styles of the gallery ...", flush=True
     )
-    stylizer = Stylizer("base")
     columns: dict[str, list[UInt8]] = {"photograph": [read(photo).rgb for photo in photos]}
     began = time.perf_counter()
     for style in STYLES:
-        columns[style] = paint(stylizer, photos, style, style)
+        columns[style] = paint(photos, style, style)
     seconds = time.perf_counter() - began
     print(
         f"  {len(photos) * len(STYLES)} paintings in {seconds:.1f} s, reading and writing "
@@ -73,7 +71,7 @@ def main() -> None:
         "Painting in the manner of a picture never seen before, as predicted at once ...",
         flush=True,
     )
-    columns[f"{NEW}, at once"] = paint(stylizer, photos, picture, f"{NEW}-at-once")
+    columns[f"{NEW}, at once"] = paint(photos, picture, f"{NEW}-at-once")
     print(f"Learning it, {options.minutes:g} minutes on this CPU ...", flush=True)
     command = [
         "train",
@@ -85,7 +83,7 @@ def main() -> None:
         "--overwrite",
     ]
     subprocess.run([sys.executable, "-m", "impasto", *command], check=True)
-    columns[f"{NEW}, learned"] = paint(stylizer, photos, learned, NEW)
+    columns[f"{NEW}, learned"] = paint(photos, learned, NEW)
 
     sheet = folder / "contact-sheet.png"
     cells = [
@@ -97,11 +95,11 @@ def main() -> None:
     print(f"Look at {sheet}; the paintings are in {folder}/")
 
 
-def paint(stylizer: Stylizer, photos: list[Path], style: str | Path, name: str) -> list[UInt8]:
-    """Paint photographs in a style and keep them beside the others."""
+def paint(photos: list[Path], style: str | Path, name: str) -> list[UInt8]:
+    """Paint photographs in a style, by the default network, and keep them beside the others."""
     paintings = []
     for photo in photos:
-        paintings.append(np.asarray(stylizer.stylize(read(photo).rgb, style)))
+        paintings.append(np.asarray(impasto.stylize(photo, style)))
         write(photo.with_name(f"{photo.stem}.{name}.jpg"), Picture(paintings[-1]))
     return paintings
 
