@@ -392,8 +392,10 @@ def test_reload_keeps_the_history(visit: Open) -> None:
     one.page.click('[data-id="gallery:udnie"]')
     one.painted()
     shots = one.page.locator("#strip .shot")
+    shots.nth(1).wait_for()  # it is kept a moment after it is shown
     assert shots.count() == 2
     one.open()
+    shots.nth(1).wait_for()
     assert shots.count() == 2
     one.titled("Udnie")
     one.shows_size(150, 90)
