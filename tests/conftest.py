@@ -11,6 +11,7 @@ if os.environ.get("PYTEST_XDIST_WORKER"):
 import importlib.util
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ from hub_server import HubServer, serve_hub
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
+from impasto.models.gallery import gallery_style
 from impasto.models.network import NETWORKS, network_path
+from impasto.models.style import encode_picture
 from impasto.stylizer import Stylizer
 
 if TYPE_CHECKING:
@@ -148,3 +151,12 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
             monkeypatch.setattr(constants, name, value)
         monkeypatch.delenv("HF_TOKEN", raising=False)
         yield server
+
+
+@pytest.fixture
+def tulip(tmp_path: Path) -> Path:
+    """A style file that keeps its picture, 50 pixels wide and 40 high."""
+    path = tmp_path / "tulip.safetensors"
+    style = replace(gallery_style("udnie"), name="tulip", remembered=encode_picture(photo(40, 50)))
+    style.save(path)
+    return path

@@ -1,30 +1,18 @@
 """impasto styles push: what it asks for, says and prints."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commands import Run
 from hub_server import TOKEN, HubServer
-from pictures import photo
 
-from impasto.models.gallery import gallery_style
-from impasto.models.style import encode_picture
 from impasto.paths import GALLERY
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "share-styles.md"
 
 # of huggingface_hub's own calls of its HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-def tulip(tmp_path: Path) -> Path:
-    path = tmp_path / "tulip.safetensors"
-    style = replace(gallery_style("udnie"), name="tulip", remembered=encode_picture(photo(40, 50)))
-    style.save(path)
-    return path
 
 
 def test_push_warns_of_the_picture(

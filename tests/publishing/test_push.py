@@ -15,22 +15,13 @@ from impasto.hub import Reference
 from impasto.images.reading import decode
 from impasto.models.gallery import find_style, gallery_style
 from impasto.models.network import load_shipped, network_path
-from impasto.models.style import Style, encode_picture
+from impasto.models.style import Style
 from impasto.paths import GALLERY
 from impasto.publishing.files import collect_files, pull_file
 from impasto.publishing.push import PushResult, push
 
 # of huggingface_hub's own calls of its HTTP library
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-def tulip(tmp_path: Path) -> Path:
-    """A style file that keeps its picture, 50 pixels wide and 40 high."""
-    path = tmp_path / "tulip.safetensors"
-    style = replace(gallery_style("udnie"), name="tulip", remembered=encode_picture(photo(40, 50)))
-    style.save(path)
-    return path
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from impasto.images.transparency import make_opaque
 
 UInt8 = NDArray[np.uint8]
 
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # of R, G and B in luma (ITU-R BT.601)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Picture:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import ColorError
-from impasto.images.image import UInt8
+from impasto.images.image import LUMA_WEIGHTS, UInt8
 
 Mode = Literal["style", "luminance", "histogram", "linear-cholesky", "linear-pca", "linear-mkl"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -23,7 +23,7 @@ When = Literal["after", "before"]
 TIMES: tuple[When, ...] = get_args(When)
 
 # weights of R, G and B in luminance, by ITU-R BT.601, as in YIQ and JPEG
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array(LUMA_WEIGHTS)
 # Variance in squared levels of 255. A color direction with less is rounding, not color: it is not
 # stretched.
 MIN_VARIANCE = 1.0

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 from skimage.color import rgb2lab
 
-from impasto.images.image import UInt8
+from impasto.images.image import LUMA_WEIGHTS, UInt8
 
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LUMA = (0.299, 0.587, 0.114)  # weights of R, G and B
 MIN_VARIANCE = 1.0  # levels²: less is the rounding of 8-bit pictures, and no paint
 
 STAMP_SIGMA = 12.0  # pixels, of the blur that separates marks from shading
@@ -213,7 +212,7 @@ def palette_distance(picture: UInt8, painting: UInt8) -> float:
 
 def _luma(picture: UInt8) -> Float64:
     """Compute luma (H, W) in 0..255."""
-    return picture.astype(np.float64) @ np.array(LUMA)
+    return picture.astype(np.float64) @ np.array(LUMA_WEIGHTS)
 
 
 def _fine_luma(picture: UInt8, sigma: float, part: Mask | None = None) -> Float64:

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from impasto.images.image import LUMA_WEIGHTS
+
 FINE = 4.0  # pixels, deviation of the blur that fine luma is what remains of, for residues
-LUMA = (0.299, 0.587, 0.114)
 WINDOW = 32  # pixels, side of the windows in which residues are measured
 # levels of 255, deviation of fine luma from which on a window has detail to leave
 MIN_DETAIL = 3.0
@@ -44,7 +45,9 @@ MIN_PALETTE_VARIANCE = 25.0  # of Lab colors: a style of one color has no palett
 
 def luma(picture: Tensor) -> Tensor:
     """Compute the luma of RGB pictures (B, 3, H, W): (B, 1, H, W), in the same range."""
-    return (picture.float() * _constant(LUMA, picture.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (picture.float() * _constant(LUMA_WEIGHTS, picture.device).view(1, 3, 1, 1)).sum(
+        1, keepdim=True
+    )
 
 
 def fine_luma(picture: Tensor, deviation: float) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from impasto.images.image import LUMA_WEIGHTS
 from impasto.models.noise import noise_at
 
 # added to the variance by normalizations: a flat picture must not be amplified from layer to layer
@@ -25,7 +26,6 @@ NOISY_BLOCKS = (0, 2)  # residual blocks before which noise is added
 # By pixels a side, filters along a line that are 0 at the highest frequency. Of a mesh along both
 # diagonals, 0.3 periods a pixel down and across, they leave an eighth and a five-hundredth.
 SMOOTHING = {3: (1, 2, 1), 5: (1, 3, 4, 3, 1)}
-LUMA = (0.299, 0.587, 0.114)
 COLORS = 3
 PIXEL_CHANNELS = 4 * COLORS  # channels of 2x2 pixels, unshuffled
 
@@ -467,7 +467,7 @@ def _detail_kernel(smoothing: Tensor) -> Tensor:
     """
     kept_out = -smoothing
     kept_out[:, :, 1, 1] += torch.eye(PIXEL_CHANNELS)
-    luma = torch.tensor(LUMA).repeat_interleave(PIXEL_CHANNELS // COLORS)
+    luma = torch.tensor(LUMA_WEIGHTS).repeat_interleave(PIXEL_CHANNELS // COLORS)
     # of each color alone: the filter mixes none
     return (
         (luma.view(-1, 1, 1, 1) * kept_out)
