@@ -98,8 +98,8 @@ def stylize(
         regions: other styles in places: "sky.png=great-wave", a pair (mask, style), or a `Region`.
         size: pixels of the painting's shorter side; smaller photos keep their size.
         wrap: sides that meet: "horizontal" for 360-degree panoramas, "both" for textures.
-        network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
-            first of these that has every style.
+        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is the
+            first of these that has every style, or "base" where a style is a picture.
         stylizer: paints in place of the one that `network` names.
 
     Returns:
@@ -198,8 +198,9 @@ def stylize_files(
         report: a file of JSON lines, one for each input; the same report resumes a run.
         shard: paint this part of the inputs only, such as "3/64"; its report is a file of its own,
             `report.003-of-064.jsonl`.
-        network: "base", "large", "small", or the path of a network file; loaded once. "auto" is the
-            first of these that has every style; for videos, "small" comes before "large".
+        network: "large", "base", "small", or the path of a network file; loaded once. "auto" is the
+            first of these that has every style; where a style is a picture, and for videos, "base"
+            comes first.
         stylizer: paints in place of the one that `network` names.
         on_progress: called with the progress of the file in work.
 

@@ -114,8 +114,8 @@ def serve(
         typer.Option(
             "--network",
             "-n",
-            help="Paint with this network where a request names none; auto is the first of base,"
-            " large and small that has every style.",
+            help="Paint with this network where a request names none; auto takes large for styles"
+            " of the gallery, and base for videos and for pictures as styles.",
             rich_help_panel=options.ENGINE,
         ),
     ] = "auto",
