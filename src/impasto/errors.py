@@ -44,6 +44,10 @@ class RemadeStyleWarning(UserWarning):
     """A style was made for another network, so impasto predicts it from its remembered picture."""
 
 
+class DeviceWarning(UserWarning):
+    """A GPU is there and cannot be used, so impasto paints on another device."""
+
+
 class NetworkError(ImpastoError):
     """A network graph is missing or broken, or the chosen engine cannot run it."""
 

@@ -14,6 +14,7 @@ from impasto.errors import RemadeStyleWarning, StyleError, check_number
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
+from impasto.inference.devices import Choice, choose_device
 from impasto.inference.frozen_norm import freeze_norms
 from impasto.inference.prepared_style import GraphVariant, NetworkPass, PreparedStyle
 from impasto.models.gallery import gallery_style, has_photo_style
@@ -22,6 +23,8 @@ from impasto.models.network import Network, find_network
 from impasto.models.style import PHOTO, Embedding, Style
 
 MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk holds all
+# engine, threads, precision and device
+ModelOptions = tuple[str, int | None, str, str]
 PIXEL_BLEND = 0.1  # strength below which pixels are blended, so that 0 gives the photo exactly
 
 
@@ -34,10 +37,13 @@ class LoadedNetwork:
     Args:
         network: "base", "large" (slower, and nearer to the manner of a style) or "small" (the
             fastest, for video), the path of a network file, or a `Network`.
-        engine: "auto", "openvino" or "onnxruntime".
-        threads: number of threads to compute with; by default all usable cores.
-        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (faster, a
-            little coarser).
+        engine: "auto", "openvino", "onnxruntime" or "torch".
+        threads: number of threads to compute with on the CPU; by default all usable cores.
+        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU), "bf16", "f16", "f32"
+            or "int8" (faster, a little coarser).
+        device: "auto" (a graphics card that paints as the CPU does, else the CPU), "cpu", "gpu"
+            (any), "npu", or by its driver: "cuda", "tensorrt", "rocm", "directml", "coreml",
+            "webgpu", "mps" or "xpu".
 
     Raises:
         NetworkError: the network or the engine does not exist, or cannot be loaded.
@@ -49,9 +55,10 @@ class LoadedNetwork:
         engine: str = "auto",
         threads: int | None = None,
         precision: str = "auto",
+        device: str = "auto",
     ) -> None:
         self.network = network if isinstance(network, Network) else find_network(network)
-        self._options = (engine, threads, precision)
+        self._options = (engine, threads, precision, device)
         self._start()
 
     def _start(self) -> None:
@@ -59,20 +66,22 @@ class LoadedNetwork:
         self._loading, self._predicting = threading.Lock(), threading.Lock()
         # by graph and not by hash: a style may bring its own network and claim any hash
         self._engines: dict[tuple[bytes, GraphVariant], base.Engine] = {}
+        self._choices: dict[bytes, Choice] = {}  # of a device, by graph
         # by the picture that a style is or keeps
         self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}
 
     def __repr__(self) -> str:
-        engine, threads, precision = self._options
+        engine, threads, precision, device = self._options
         more = "" if threads is None else f", threads={threads}"
+        more += "" if device == "auto" else f", device={device!r}"
         name = type(self).__name__
         return f"{name}({self.network.name!r}, engine={engine!r}, precision={precision!r}{more})"
 
-    def __getstate__(self) -> tuple[Network, tuple[str, int | None, str]]:
+    def __getstate__(self) -> tuple[Network, ModelOptions]:
         """Pickle the network and the options; the other process loads engines of its own."""
         return self.network, self._options
 
-    def __setstate__(self, state: tuple[Network, tuple[str, int | None, str]]) -> None:
+    def __setstate__(self, state: tuple[Network, ModelOptions]) -> None:
         self.network, self._options = state
         self._start()
 
@@ -92,11 +101,11 @@ class LoadedNetwork:
         part: GraphVariant | tiled_statistics.GraphSegment = "whole",
     ) -> base.Engine:
         if isinstance(part, tiled_statistics.GraphSegment):
-            return self._segment_engine(part)
+            return self._segment_engine(network, part)
         with self._loading:  # two threads that ask for one engine wait for the same
             key = network.graph, part
             if key not in self._engines:
-                engine, threads, precision = self._options
+                engine, device, precision = self._choose_device(network)
                 if part in ("whole", "frame"):
                     graph = network.graph
                 elif part == "plain":
@@ -106,22 +115,41 @@ class LoadedNetwork:
                 self._engines[key] = base.load_engine(
                     graph,
                     engine,
-                    threads,
+                    self._options[1],
                     precision,
                     pixels=True,
                     cache=True,
                     any_size=part == "whole",
+                    device=device,
                 )
             return self._engines[key]
 
-    def _segment_engine(self, segment: tiled_statistics.GraphSegment) -> base.Engine:
+    def _choose_device(self, network: Network) -> Choice:
+        """Choose the device for a network, once. The caller holds the lock."""
+        if network.graph not in self._choices:
+            engine, threads, precision, device = self._options
+            self._choices[network.graph] = choose_device(
+                network, engine, device, precision, threads
+            )
+        return self._choices[network.graph]
+
+    def _segment_engine(
+        self, network: Network, segment: tiled_statistics.GraphSegment
+    ) -> base.Engine:
         """Load an engine for one segment, not kept: together they would take the memory they save.
 
-        Segments measure, so int8 is not used.
+        Segments measure, so int8 and float16 are not used.
         """
-        engine, threads, precision = self._options
-        precision = "auto" if precision == "int8" else precision
-        return base.load_engine(segment.graph, engine, threads, precision, segment.pixels)
+        with self._loading:
+            choice = self._choose_device(network)
+        return base.load_engine(
+            segment.graph,
+            choice.engine,
+            self._options[1],
+            choice.measuring_precision,
+            segment.pixels,
+            device=choice.device,
+        )
 
     def preload(self, style: StyleSource) -> Mix:
         """Find a style and load its engines, so that errors come before the first image.
