@@ -4,6 +4,7 @@ import contextlib
 import math
 import mmap
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def graphics_vendors(devices: Path = Path("/sys/class"), root: Path = Path("/"))
     if (root / "dev/kfd").exists():
         vendors.add("amd")
     return vendors - {""}
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name of the CPU by its maker, or of its architecture where that is not known."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = cpuinfo.read_text().splitlines()
+        line = next(line for line in lines if line.startswith("model name"))
+        return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
 
 
 def available_memory(

@@ -71,6 +71,7 @@ def _run() -> None:
     from impasto.errors import (
         ArgumentError,
         ColorError,
+        DeviceWarning,
         ImpastoError,
         MaskError,
         NetworkError,
@@ -82,6 +83,7 @@ def _run() -> None:
     escape_unwritable()
     usage_errors = (ArgumentError, ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
+    warnings.simplefilter("once", DeviceWarning)
     warnings.showwarning = show_warning
     try:
         sys.exit(app(standalone_mode=False))

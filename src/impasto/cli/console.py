@@ -25,7 +25,7 @@ from rich.text import Text
 
 from impasto import progress
 from impasto.batch.log import failure_record
-from impasto.errors import LostCheckpointWarning, RemadeStyleWarning
+from impasto.errors import DeviceWarning, LostCheckpointWarning, RemadeStyleWarning
 from impasto.progress import OnProgress
 
 NOTE_SECONDS = 10  # between notes on the progress of a run, where no bar is shown
@@ -71,7 +71,7 @@ def show_warning(
 
     It takes the place of `warnings.showwarning`.
     """
-    if issubclass(category, (LostCheckpointWarning, RemadeStyleWarning)):
+    if issubclass(category, (DeviceWarning, LostCheckpointWarning, RemadeStyleWarning)):
         note(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)

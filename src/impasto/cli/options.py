@@ -12,6 +12,7 @@ from impasto.batch.inputs import read_column, read_list
 from impasto.batch.notes import mask_size_note
 from impasto.cli import console
 from impasto.engines import base
+from impasto.engines.devices import DeviceName
 from impasto.errors import OutputError
 from impasto.files import address, unwritable_reason
 from impasto.images.reading import MAX_PIXELS
@@ -283,12 +284,21 @@ Engine = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
+Device = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Choose the device that runs the network; gpu is any graphics card, auto one that is"
+        " worth it, else the CPU. `impasto doctor` lists the devices that it finds.",
+        rich_help_panel=ENGINE,
+    ),
+]
 Precision = Annotated[
     base.Precision,
     typer.Option(
         "--precision",
-        help="Choose the precision: auto is bf16 where the CPU computes in it natively, else f32;"
-        " int8 is faster and a little coarser.",
+        help="Choose the precision: auto is f16 on a GPU, bf16 where the CPU computes in it"
+        " natively, else f32; int8 is for CPUs, faster and a little coarser.",
         rich_help_panel=ENGINE,
     ),
 ]

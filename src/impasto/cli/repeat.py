@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from impasto.engines.base import PRECISIONS, available_engines
+from impasto.engines.devices import CPU, DEVICES
 from impasto.errors import ImpastoError
 from impasto.files import file_digest
 from impasto.images.formats import WRITABLE
@@ -108,6 +109,10 @@ class Repetition:
             self.command += ["--network", record["network"]]
         if record.get("engine") in available_engines():
             self.command += ["--engine", record["engine"]]
+        # paintings of earlier versions do not name it, and were made on CPUs
+        device = record.get("device", CPU)
+        if device in DEVICES:
+            self.command += ["--device", device]
         if record.get("precision") in PRECISIONS:
             self.command += ["--precision", record["precision"]]
         if (threads := _number(record.get("threads"), 1, 4096, whole=True)) is not None:

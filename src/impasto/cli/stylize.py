@@ -142,6 +142,7 @@ def stylize(
         ),
     ] = False,
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     json: options.Json = False,
@@ -215,7 +216,7 @@ def stylize(
         for text in dict.fromkeys(style)
     ]
     _note_mixes(styles)
-    stylizers = _load_networks(network, styles, engine, threads, precision)
+    stylizers = _load_networks(network, styles, engine, threads, precision, device)
     texts = [*(inputs or []), *options.listed_inputs(list_file, column)]
     if not texts:
         raise typer.BadParameter(
@@ -253,16 +254,17 @@ def _load_networks(
     engine: str,
     threads: int | None,
     precision: str,
+    device: str,
 ) -> tuple[Stylizer, Stylizer]:
     """Load the networks of pictures and of videos; engines load when they are first needed."""
     mixes = [mix for settings in styles for mix in settings.mixes]
     of_pictures, of_videos = (
         resolve_network(network, mixes, order) for order in (PICTURE_ORDER, CLIP_ORDER)
     )
-    stylizer = Stylizer(of_pictures, engine, threads, precision)
+    stylizer = Stylizer(of_pictures, engine, threads, precision, device)
     if of_videos == of_pictures:
         return stylizer, stylizer
-    return stylizer, Stylizer(of_videos, engine, threads, precision)
+    return stylizer, Stylizer(of_videos, engine, threads, precision, device)
 
 
 def _note_mixes(styles: Sequence[StylizeSettings]) -> None:

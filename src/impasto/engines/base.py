@@ -12,7 +12,7 @@ from impasto.hardware import available_cores
 
 EngineName = Literal["auto", "openvino", "onnxruntime", "torch"]
 ENGINES = get_args(EngineName)[1:]  # in order of preference
-Floats = Literal["auto", "bf16", "f16", "f32"]
+Floats = Literal["auto", "bf16", "f32"]
 Precision = Literal["auto", "bf16", "f16", "f32", "int8"]
 PRECISIONS = get_args(Precision)
 PACKAGES = {"torch": "'impasto[train]'"}  # to install, where not the engine by its own name

@@ -20,10 +20,10 @@ DEVICES = get_args(DeviceName)
 CPU, ANY_GPU, AUTO = "cpu", "gpu", "auto"
 
 REMEDIES = {  # what to install for a device
-    "gpu": "install the extra for your graphics card: cuda, directml, rocm, webgpu or train",
+    "gpu": "install the extra for your graphics card, such as 'impasto[cuda]' or 'impasto[webgpu]'",
     "npu": "install the driver of Intel's NPU, and OpenVINO",
     "cuda": "pip install 'impasto[cuda]', or a build of PyTorch for CUDA",
-    "tensorrt": "pip install 'impasto[tensorrt]'",
+    "tensorrt": "pip install 'impasto[cuda]', and the version of TensorRT that it wants",
     "rocm": "pip install 'impasto[rocm]', or a build of PyTorch for ROCm",
     "directml": "on Windows: pip install 'impasto[directml]'",
     "coreml": "on macOS: pip install 'impasto[onnxruntime]'",

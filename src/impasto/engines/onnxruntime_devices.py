@@ -177,8 +177,10 @@ class DeviceSessions:
             options.add_provider_for_devices([plugin], {})
             return onnxruntime.InferenceSession(graph, options, enable_fallback=0)
         providers: list[Any] = [(self._provider.name, self._provider_options()), CPU_PROVIDER]
-        if self._device == "tensorrt":  # for operations that it lacks
-            providers.insert(1, PROVIDERS["cuda"].name)
+        if self._device == "tensorrt":
+            providers.insert(1, PROVIDERS["cuda"].name)  # for operations that it lacks
+            with contextlib.suppress(ImportError, OSError):
+                importlib.import_module("tensorrt")  # which loads its libraries
         if self._device in ("cuda", "tensorrt") and hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls()  # of CUDA and cuDNN, as packages of Python
         return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)

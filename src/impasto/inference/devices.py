@@ -1,5 +1,6 @@
 """Choose the device that paints, and test it against the CPU before it paints anything."""
 
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from impasto.errors import DeviceWarning, NetworkError, one_line
 from impasto.models.network import NOISE, Network
 from impasto.models.noise import noise_at
 
+VARIABLE = "IMPASTO_DEVICE"  # a device to take where none is named
 TEST_SIDE = 64  # pixels of the test picture
 # Largest difference of any pixel to the CPU, of 255 levels, in the precision that is chosen by
 # itself and in f32. float16 comes within 1.
@@ -58,13 +60,16 @@ def choose_device(
         network: the network that will paint.
         engine: "auto", or the name of an engine.
         device: "auto" (a GPU that is worth it, else the CPU, with a warning if a GPU fails), or
-            the name of a device.
+            the name of a device. The environment variable `IMPASTO_DEVICE` names another default
+            than "auto".
         precision: "auto" (f16 where it comes near the CPU, else f32), or the name of one.
         threads: threads to compute with on the CPU.
 
     Raises:
         NetworkError: the device that was asked for is missing or fails, and why.
     """
+    if device == AUTO:
+        device = os.environ.get(VARIABLE) or AUTO
     failures: list[str] = []
     test = _SelfTest(network, threads)
     for candidate in list_candidates(engine, device, precision):

@@ -159,6 +159,7 @@ def _describe_network(model: LoadedNetwork) -> dict[str, Any]:
         "gallery": network.gallery,
         "engine": engine.name,
         "engine_version": package_version(engine.name),
+        "device": engine.device,
         "precision": engine.precision,
         "threads": model.threads,
     }

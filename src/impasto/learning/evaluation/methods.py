@@ -207,7 +207,9 @@ class StylizerMethod:
         else:
             digest.update(predictor.predict(read(style).opaque(), network).tobytes())
         code = digest.hexdigest()[:12]
-        return " ".join((network.name, network.hash, engine.name, engine.precision, code))
+        # earlier results, all of them painted on CPUs, do not name the device
+        device = [] if engine.device == "cpu" else [engine.device]
+        return " ".join((network.name, network.hash, engine.name, *device, engine.precision, code))
 
     def paint(self, pair: Pair) -> MethodOutput:
         """Paint, and time it from pixels to pixels."""
