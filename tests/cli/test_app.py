@@ -64,7 +64,7 @@ def test_an_unknown_verb(impasto: Run) -> None:
         (("webcam", "--seconds", "soon"), "'--seconds': 'soon' is not a number"),
         (
             ("webcam", "--engine", "x"),
-            "'--engine': 'x' is not one of 'auto', 'openvino', 'onnxruntime'",
+            "'--engine': 'x' is not one of 'auto', 'openvino', 'onnxruntime', 'torch'",
         ),
         (("benchmark", "--runs", "0"), "'--runs': '0' is not a number from 1 up"),
         (("evaluate", "a.jpg", "--every", "-1"), "'--every': '-1' is not a number from 1 up"),

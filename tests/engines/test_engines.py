@@ -46,11 +46,12 @@ def hide(monkeypatch: pytest.MonkeyPatch, *hidden: str) -> None:
 def test_engines_agree(stylizer: Stylizer, scene: UInt8) -> None:
     if missing := set(base.ENGINES) - set(INSTALLED):
         pytest.skip(f"{', '.join(missing)} is not installed")
-    one, other = (Stylizer(stylizer.network, engine, precision="f32") for engine in base.ENGINES)
+    one, *others = (Stylizer(stylizer.network, engine, precision="f32") for engine in base.ENGINES)
     for picture in (scene, scene[:33, :101]):
         for style in ("starry-night", "photo"):
-            painted = [each.stylize(picture, style).astype(int) for each in (one, other)]
-            assert np.abs(painted[0] - painted[1]).max() <= 1
+            expected = one.stylize(picture, style).astype(int)
+            for other in others:
+                assert np.abs(other.stylize(picture, style) - expected).max() <= 1
 
 
 @pytest.mark.slow
@@ -133,18 +134,19 @@ def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
 def test_unknown_names() -> None:
     assert (
         refused(b"", "tensorrt")
-        == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime"
+        == "no engine is called 'tensorrt'; there are auto, openvino, onnxruntime, torch"
     )
     assert (
         refused(b"", precision="f8")
-        == "no precision is called 'f8'; there are auto, bf16, f32, int8"
+        == "no precision is called 'f8'; there are auto, bf16, f16, f32, int8"
     )
 
 
 @pytest.mark.parametrize("engine", base.ENGINES)
 def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     hide(monkeypatch, engine)
-    assert refused(b"", engine) == f"the engine {engine} is not installed; pip install {engine}"
+    package = "'impasto[train]'" if engine == "torch" else engine
+    assert refused(b"", engine) == f"the engine {engine} is not installed; pip install {package}"
 
 
 def test_no_engine_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def _list_ways(engine: str, device: str, precision: str) -> list[tuple[str, str,
     ways: list[tuple[str, str, str]] = []
     if device in (AUTO, CPU):
         ways += [(name, precision, CPU) for name in _list_cpu_engines(engine, precision)]
-        if engine in (AUTO, "openvino") and precision == AUTO and ways[0][0] == "openvino":
+        if engine == precision == AUTO and ways[0][0] == "openvino":
             ways.append(("openvino", "int8", CPU))
     if device == AUTO and precision != "int8":
         found = find_devices(engine)

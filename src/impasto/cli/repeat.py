@@ -109,10 +109,9 @@ class Repetition:
             self.command += ["--network", record["network"]]
         if record.get("engine") in available_engines():
             self.command += ["--engine", record["engine"]]
-        # paintings of earlier versions do not name it, and were made on CPUs
-        device = record.get("device", CPU)
-        if device in DEVICES:
-            self.command += ["--device", device]
+            # paintings of earlier versions do not name it, and were made on CPUs
+            if (device := record.get("device", CPU)) in DEVICES:
+                self.command += ["--device", device]
         if record.get("precision") in PRECISIONS:
             self.command += ["--precision", record["precision"]]
         if (threads := _number(record.get("threads"), 1, 4096, whole=True)) is not None:

@@ -68,7 +68,7 @@ class OpenVINOEngine:
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "f16" and device == "cpu":
             raise NetworkError("OpenVINO computes in bf16, f32 or int8 on CPUs; use one of these")
-        if precision == "bf16" and not native:
+        if precision == "bf16" and device == "cpu" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         floats = "bf16" if native and precision != "f32" else "f32"
         ranges = read_ranges(graph) if precision == "int8" and isinstance(graph, bytes) else {}

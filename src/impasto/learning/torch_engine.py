@@ -30,15 +30,20 @@ Tensors = dict[str, Tensor]
 Operation = Callable[..., Any]
 
 
-def find_devices() -> list[str]:
-    """List the GPUs that PyTorch sees, by the names that `--device` takes."""
+def find_devices() -> list[tuple[str, str, str, str]]:
+    """List the GPUs that PyTorch sees.
+
+    Returns:
+        Name, kind, label and objection of each, as `impasto.engines.devices.Device` has them.
+    """
     devices = []
     if torch.cuda.is_available():
-        devices.append("rocm" if torch.version.hip else "cuda")
+        name = "rocm" if torch.version.hip else "cuda"
+        devices.append((name, "gpu", torch.cuda.get_device_name(), ""))
     if torch.backends.mps.is_available():
-        devices.append("mps")
+        devices.append(("mps", "gpu", "Apple's Metal", ""))
     if torch.xpu.is_available():
-        devices.append("xpu")
+        devices.append(("xpu", "gpu", torch.xpu.get_device_name(), ""))
     return devices
 
 
