@@ -25,7 +25,7 @@ MAX_CAPTURED_SIZES = 2  # CUDA graphs in the memory of the GPU
 LEVELS = 255
 COLORS = 3  # channels of a picture
 NORMALIZATION = "InstanceNormalization"
-PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+PAD_MODES = ("constant", "reflect", "edge")
 Tensors = dict[str, Tensor]
 Operation = Callable[..., Any]
 
@@ -430,7 +430,9 @@ def _make_normalization(attributes: dict[str, Any], _: int) -> Operation:
 
 
 def _make_pad(attributes: dict[str, Any], _: int) -> Operation:
-    mode = PAD_MODES[attributes.get("mode", "constant")]
+    mode = attributes.get("mode", "constant")
+    if mode not in PAD_MODES:
+        raise NetworkError(f"PyTorch cannot run this network: it pads in the mode {mode}")
 
     def pad(
         x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None
@@ -448,9 +450,36 @@ def _make_pad(attributes: dict[str, Any], _: int) -> Operation:
         flat = [width for side in sides for width in (before[side], after[side])]
         if mode == "constant":
             return F.pad(x, flat, value=0.0 if value is None else float(value))
-        return F.pad(x, flat, mode)
+        return _repeat_border(x, flat, mirrors=mode == "reflect")
 
     return pad
+
+
+def _repeat_border(x: Tensor, widths: Sequence[int], mirrors: bool) -> Tensor:
+    """Enlarge features by what they have along their edges.
+
+    `F.pad` does the same, and on CUDA it turns channels-last features into channels-first ones.
+
+    Args:
+        x: (1, C, H, W).
+        widths: left, right, top and bottom.
+        mirrors: mirror features, without the edge itself; else repeat the edge.
+    """
+    left, right, top, bottom = widths
+    _, _, height, width = x.shape
+    size = (*x.shape[:2], top + height + bottom, left + width + right)
+    padded = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    padded[:, :, top : top + height, left : left + width] = x
+    for axis, before, after, side in ((2, top, bottom, height), (3, left, right, width)):
+        end = before + side
+        if mirrors:
+            first = padded.narrow(axis, before + 1, before).flip(axis)
+            last = padded.narrow(axis, end - 1 - after, after).flip(axis)
+        else:
+            first, last = padded.narrow(axis, before, 1), padded.narrow(axis, end - 1, 1)
+        padded.narrow(axis, 0, before).copy_(first)
+        padded.narrow(axis, end, after).copy_(last)
+    return padded
 
 
 def _make_slice(_: dict[str, Any], __: int) -> Operation:
