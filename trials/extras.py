@@ -63,17 +63,17 @@ JOBS: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("impasto", "stylize", "photo.png", *STARRY, "--engine", "onnxruntime", "-o", "out.png"),
         "out.png",
     ),
-    **{
-        extra: (
-            "paint by ONNX Runtime, on the CPU",
+    **dict.fromkeys(
+        ("cuda", "rocm", "webgpu"),
+        (
+            "paint by ONNX Runtime",
             (
                 *("impasto", "stylize", "photo.png", *STARRY, "--engine", "onnxruntime"),
                 *("--device", "cpu", "-o", "out.png"),
             ),
             "out.png",
-        )
-        for extra in ("cuda", "rocm", "webgpu")
-    },
+        ),
+    ),
     "webcam": (
         "show a clip in a window without a screen, and record it",
         (

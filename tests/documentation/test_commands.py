@@ -42,6 +42,7 @@ NOT_RUN = {
     "some-style": "a gallery of one's own",
     "scan.tif": "pyvips",
     "--flow": "OpenCV",
+    "--device gpu": "a graphics card",
     "--network large": "the time of a large network",
     "--size 1024": "the time of a large picture",
     "export": "seconds of conversion; tests/test_export.py does",
