@@ -56,7 +56,7 @@ class StubDevices:
         patch.setattr(base, "load_engine", load_engine)
         patch.setattr(
             "impasto.engines.devices.find_devices",
-            lambda engine="auto", thorough=True: [
+            lambda engine="auto", thorough=True, doubtful=False: [
                 device for device in self._devices if engine in ("auto", device.engine)
             ],
         )

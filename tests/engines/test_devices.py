@@ -67,6 +67,19 @@ def test_a_device_is_named_by_its_driver_or_by_its_kind(answers: Any) -> None:
     assert names(device="cpu") == ["cpu"]
 
 
+def test_a_wheel_for_cards_that_are_not_here_is_left_alone(
+    answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers |= {"onnxruntime": [CARD, ("rocm", "gpu", "", "")], "torch_engine": [CARD]}
+    monkeypatch.setattr(devices, "graphics_vendors", lambda: {"intel"})
+    assert names() == ["cpu"]
+    assert find_devices() == []
+    assert "cannot compute on gpu" in refused("auto", "gpu")
+    # who names it knows better
+    assert names(device="rocm") == ["rocm by onnxruntime"]
+    assert names(device="cuda") == ["cuda by onnxruntime", "cuda by torch"]
+
+
 @pytest.mark.parametrize("error", [ImportError("a library is missing"), RuntimeError("a driver")])
 def test_an_engine_that_cannot_be_asked_has_no_devices(answers: Any, error: Exception) -> None:
     answers |= {"onnxruntime": error, "torch_engine": [CARD]}
@@ -86,6 +99,7 @@ def test_an_engine_that_cannot_be_asked_has_no_devices(answers: Any, error: Exce
         ),
         ({"amd"}, {"torch": "2.13.0"}, []),
         ({"amd"}, {"torch": "2.13.0+rocm7.1"}, ["torch_engine"]),
+        ({"amd"}, {"torch": "2.9.1+rocm7.1.0.lw.git351ff442"}, ["torch_engine"]),
         ({"intel"}, {"torch": "2.13.0"}, ["openvino"]),
         ({"intel"}, {"torch": "2.13.0+xpu"}, ["openvino", "torch_engine"]),
         ({"apple"}, {"torch": "2.13.0"}, ["torch_engine"]),

@@ -235,6 +235,23 @@ def test_without_a_gpu_there_are_no_devices() -> None:
     assert [name for name, *_ in torch_engine.find_devices() if name == "cuda"] == expected
 
 
+def test_float32_is_exact_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the switches of cuDNN, as there is no card."""
+    cudnn = torch.backends.cudnn
+    owner, name = (
+        (cudnn.conv, "fp32_precision") if hasattr(cudnn, "conv") else (cudnn, "allow_tf32")
+    )
+    before = getattr(owner, name)
+    engine = TorchEngine(load_shipped("small").graph, 1, "f32", True)
+    engine._place = torch.device("cuda")
+    with engine._exact():
+        assert getattr(owner, name) in ("ieee", False)
+    assert getattr(owner, name) == before
+    engine.precision = "f16"
+    with engine._exact():
+        assert getattr(owner, name) == before
+
+
 # CUDA graphs, by a stub that computes on the CPU
 
 

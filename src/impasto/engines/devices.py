@@ -37,6 +37,7 @@ GPU_WHEELS = (
     *("onnxruntime-rocm", "onnxruntime-ep-webgpu"),
 )
 # vendors of graphics cards that a build of PyTorch can compute on, by the label of its version
+MAKERS = {"cuda": "nvidia", "tensorrt": "nvidia", "rocm": "amd"}  # of cards, by device
 TORCH_VENDORS = {"cpu": set[str](), "rocm": {"amd"}, "xpu": {"intel"}}
 MODULES = {"torch": "impasto.learning.torch_engine"}  # of engines that are not in this package
 
@@ -62,21 +63,27 @@ class Device(NamedTuple):
         return self.name if self.engine == AUTO else f"{self.name} by {self.engine}"
 
 
-def find_devices(engine: str = AUTO, thorough: bool = True) -> list[Device]:
+def find_devices(engine: str = AUTO, thorough: bool = True, doubtful: bool = False) -> list[Device]:
     """List GPUs and NPUs that installed engines see, in the order in which they are tried.
 
     Args:
         engine: "auto" for all engines, or the name of one.
         thorough: load each engine to ask it. Else engines are asked only where their package is
             built for a GPU and the machine seems to have one, which costs no time.
+        doubtful: list devices too whose maker seems to have no card here. A build of ONNX Runtime
+            names all that it was built for.
     """
-    return [
+    found = [
         device
         for name in available_engines()
         if name == engine or engine == AUTO
         if thorough or _may_have_devices(name)
         for device in _ask(name)
     ]
+    if doubtful:
+        return found
+    vendors = graphics_vendors()
+    return [device for device in found if MAKERS.get(device.name, "") in {"", *vendors}]
 
 
 def _ask(engine: str) -> Iterator[Device]:
@@ -94,8 +101,9 @@ def _may_have_devices(engine: str) -> bool:
         return any(map(_version, GPU_WHEELS))
     vendors = graphics_vendors()
     if engine == "torch":
-        label = (_version("torch") or "").partition("+")[2].rstrip("0123456789.")
-        return bool(vendors & TORCH_VENDORS.get(label, {"nvidia", "apple"}))
+        label = (_version("torch") or "").partition("+")[2]
+        builds = (TORCH_VENDORS[build] for build in TORCH_VENDORS if label.startswith(build))
+        return bool(vendors & next(builds, {"nvidia", "apple"}))
     return "intel" in vendors
 
 
@@ -129,9 +137,11 @@ def list_candidates(engine: str, device: str, precision: str = "auto") -> list[D
             f"cannot compute in int8 on {device}: only the CPU does; use --device cpu, or"
             " --precision auto"
         )
-    found = find_devices(engine, thorough=device != AUTO)
     if device == AUTO:
+        found = find_devices(engine, thorough=False)
         return [*(one for one in found if not one.objection), cpu]
+    # what is named is tried, whatever the system tells of cards
+    found = find_devices(engine, doubtful=device in MAKERS)
     matches = [one for one in found if device in (one.name, one.kind)]
     if not matches:
         raise NetworkError(

@@ -6,7 +6,7 @@ Numbers that describe shapes stay on the CPU: reading them there does not wait f
 import contextlib
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -102,10 +102,13 @@ class TorchEngine:
 
     def _exact(self) -> contextlib.AbstractContextManager[None]:
         """Forbid the 10-bit products (TF32) that cuDNN takes for float32 by itself."""
-        if self._place.type == "cuda" and self.precision == "f32":
-            return torch.backends.cudnn.flags(allow_tf32=False)
         if self._place.type == "cpu":
             torch.set_num_threads(self._threads)
+        if self._place.type == "cuda" and self.precision == "f32":
+            cudnn = torch.backends.cudnn
+            if hasattr(cudnn, "conv"):  # since 2.9
+                return _attribute(cudnn.conv, "fp32_precision", "ieee")
+            return _attribute(cudnn, "allow_tf32", False)
         return contextlib.nullcontext()
 
     def _paint(self, tensors: list[Tensor]) -> Sequence[Tensor]:
@@ -147,6 +150,17 @@ class TorchEngine:
         return [_to_levels(output) for output in outputs]
 
 
+@contextlib.contextmanager
+def _attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Set an attribute within a block."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
 def _to_tensor(array: Array) -> Tensor:
     contiguous = np.ascontiguousarray(array)  # PyTorch takes no negative strides
     return torch.from_numpy(contiguous if contiguous.flags.writeable else contiguous.copy())
@@ -178,15 +192,16 @@ class _Captured(NamedTuple):
         cls, compute: Callable[[list[Tensor]], list[Tensor]], inputs: list[Tensor]
     ) -> "_Captured":
         """Record a computation on inputs in the memory of the GPU."""
-        side = torch.cuda.Stream()
+        graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         # one size from now on: let cuDNN try its algorithms, outside the recording
-        with torch.backends.cudnn.flags(benchmark=True), torch.cuda.stream(side):
-            compute(inputs)
+        with _attribute(torch.backends.cudnn, "benchmark", True):
+            with torch.cuda.stream(side):
+                compute(inputs)
+            # on the same stream, as libraries make what they need for each
+            with torch.cuda.graph(graph, stream=side):
+                outputs = compute(inputs)
         torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.backends.cudnn.flags(benchmark=True), torch.cuda.graph(graph):
-            outputs = compute(inputs)
         return cls(graph, inputs, outputs)
 
     def replay(self, tensors: list[Tensor]) -> list[Tensor]:
