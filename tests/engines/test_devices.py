@@ -70,8 +70,11 @@ def test_a_device_is_named_by_its_driver_or_by_its_kind(answers: Any) -> None:
 def test_a_wheel_for_cards_that_are_not_here_is_left_alone(
     answers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers |= {"onnxruntime": [CARD, ("rocm", "gpu", "", "")], "torch_engine": [CARD]}
+    others = [(name, "gpu", "", "") for name in ("rocm", "webgpu")]
+    answers |= {"onnxruntime": [CARD, *others], "torch_engine": [CARD]}
     monkeypatch.setattr(devices, "graphics_vendors", lambda: {"intel"})
+    assert names() == ["webgpu by onnxruntime", "cpu"]
+    monkeypatch.setattr(devices, "graphics_vendors", set)
     assert names() == ["cpu"]
     assert find_devices() == []
     assert "cannot compute on gpu" in refused("auto", "gpu")
@@ -103,7 +106,8 @@ def test_an_engine_that_cannot_be_asked_has_no_devices(answers: Any, error: Exce
         ({"intel"}, {"torch": "2.13.0"}, ["openvino"]),
         ({"intel"}, {"torch": "2.13.0+xpu"}, ["openvino", "torch_engine"]),
         ({"apple"}, {"torch": "2.13.0"}, ["torch_engine"]),
-        (set(), {"onnxruntime-ep-webgpu": "0.4"}, ["onnxruntime"]),
+        ({"apple"}, {"onnxruntime-ep-webgpu": "0.4"}, ["onnxruntime"]),
+        (set(), {"onnxruntime-ep-webgpu": "0.4"}, []),
     ],
 )
 def test_auto_loads_only_engines_that_may_see_a_gpu(
@@ -305,7 +309,10 @@ def test_a_provider_that_leaves_the_work_to_the_cpu(providers: None) -> None:
 
 def test_a_provider_that_does_not_start(providers: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("no adapter\nmore of it")
+        raise RuntimeError(
+            "[ONNXRuntimeError] : 1 : FAIL : /src/webgpu/context.cc:65 void f()::<lambda()> status =="
+            " Success was false. no adapter\nmore of it"
+        )
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
     with pytest.raises(NetworkError, match="does not start on webgpu: no adapter more of it"):

@@ -37,7 +37,13 @@ GPU_WHEELS = (
     *("onnxruntime-rocm", "onnxruntime-ep-webgpu"),
 )
 # vendors of graphics cards that a build of PyTorch can compute on, by the label of its version
-MAKERS = {"cuda": "nvidia", "tensorrt": "nvidia", "rocm": "amd"}  # of cards, by device
+MAKERS = {  # of cards, by device
+    "cuda": {"nvidia"},
+    "tensorrt": {"nvidia"},
+    "rocm": {"amd"},
+    # where there is no card, drivers in software pose as one
+    "webgpu": {"nvidia", "amd", "intel", "apple"},
+}
 TORCH_VENDORS = {"cpu": set[str](), "rocm": {"amd"}, "xpu": {"intel"}}
 MODULES = {"torch": "impasto.learning.torch_engine"}  # of engines that are not in this package
 
@@ -83,7 +89,7 @@ def find_devices(engine: str = AUTO, thorough: bool = True, doubtful: bool = Fal
     if doubtful:
         return found
     vendors = graphics_vendors()
-    return [device for device in found if MAKERS.get(device.name, "") in {"", *vendors}]
+    return [one for one in found if one.name not in MAKERS or MAKERS[one.name] & vendors]
 
 
 def _ask(engine: str) -> Iterator[Device]:
@@ -97,9 +103,9 @@ def _ask(engine: str) -> Iterator[Device]:
 
 def _may_have_devices(engine: str) -> bool:
     """Tell, without loading an engine, whether it may see a GPU that "auto" takes."""
-    if engine == "onnxruntime":
-        return any(map(_version, GPU_WHEELS))
     vendors = graphics_vendors()
+    if engine == "onnxruntime":
+        return bool(vendors) and any(map(_version, GPU_WHEELS))
     if engine == "torch":
         label = (_version("torch") or "").partition("+")[2]
         builds = (TORCH_VENDORS[build] for build in TORCH_VENDORS if label.startswith(build))

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from impasto.paths import home
 CPU_PROVIDER = "CPUExecutionProvider"
 MAX_SESSIONS = 4  # of devices that compile for each size
 ERRORS, FATAL = 3, 4  # levels of messages, in ONNX Runtime
+_CPP = re.compile(r"^(\[ONNXRuntimeError\] : \d+ : \w+ : )?(\S+\.(cc|h):\d+ .* was false\. )?")
 SLOW_START = "it compiles the network for each size of picture, which takes {}"
 
 
@@ -160,7 +162,7 @@ class DeviceSessions:
                 session = self._create(model.SerializeToString(), options)
         except Exception as error:
             raise NetworkError(
-                f"ONNX Runtime does not start on {self._device}: {one_line(error)}"
+                f"ONNX Runtime does not start on {self._device}: {_reason(error)}"
             ) from error
         # a provider whose libraries are missing is left out without an error
         if self._provider.name not in session.get_providers():
@@ -209,6 +211,11 @@ class DeviceSessions:
         if self._device == "coreml":
             return {"ModelFormat": "MLProgram"}
         return {}
+
+
+def _reason(error: Exception) -> str:
+    """Return an error of ONNX Runtime in one line, without its code and its place in C++."""
+    return _CPP.sub("", one_line(error))
 
 
 def _check_assignment(session: Any, provider: str) -> None:
