@@ -103,18 +103,33 @@ def load_engine(
         package = PACKAGES.get(chosen, chosen)
         raise NetworkError(f"the engine {chosen} is not installed; pip install {package}")
     threads = threads or available_cores()
-    if chosen == "openvino":
-        from impasto.engines.openvino import OpenVINOEngine
-
-        any_size = any_size and pixels and precision != "int8" and device == "cpu"
-        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size, device)
     if chosen == "torch":
         from impasto.learning.torch_engine import TorchEngine
 
         return TorchEngine(graph, threads, precision, pixels, device)
+    if device != "cpu":
+        return _load_on_device(graph, chosen, precision, pixels, device)
+    if precision == "f16":
+        raise NetworkError("cannot compute in f16 on the CPU; use --precision auto or f32")
+    if chosen == "openvino":
+        from impasto.engines.openvino import OpenVINOEngine
+
+        any_size = any_size and pixels and precision != "int8"
+        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
-    return ONNXRuntimeEngine(graph, threads, precision, pixels, device)
+    return ONNXRuntimeEngine(graph, threads, precision, pixels)
+
+
+def _load_on_device(graph: bytes, engine: str, precision: str, pixels: bool, device: str) -> Engine:
+    """Load a graph on a GPU or an NPU; see `load_engine`."""
+    if engine == "openvino":
+        from impasto.engines.openvino_devices import OpenVINODeviceEngine
+
+        return OpenVINODeviceEngine(graph, precision, pixels, device)
+    from impasto.engines.onnxruntime_devices import ONNXRuntimeDeviceEngine
+
+    return ONNXRuntimeDeviceEngine(graph, precision, pixels, device)
 
 
 def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:

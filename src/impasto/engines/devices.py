@@ -45,7 +45,11 @@ MAKERS = {  # of cards, by device
     "webgpu": {"nvidia", "amd", "intel", "apple"},
 }
 TORCH_VENDORS = {"cpu": set[str](), "rocm": {"amd"}, "xpu": {"intel"}}
-MODULES = {"torch": "impasto.learning.torch_engine"}  # of engines that are not in this package
+MODULES = {  # with `find_devices`, by engine
+    "openvino": "impasto.engines.openvino_devices",
+    "onnxruntime": "impasto.engines.onnxruntime_devices",
+    "torch": "impasto.learning.torch_engine",
+}
 
 
 class Device(NamedTuple):
@@ -95,7 +99,7 @@ def find_devices(engine: str = AUTO, thorough: bool = True, doubtful: bool = Fal
 def _ask(engine: str) -> Iterator[Device]:
     """Ask an engine for its devices; one that cannot be imported has none."""
     try:
-        module = importlib.import_module(MODULES.get(engine, f"impasto.engines.{engine}"))
+        module = importlib.import_module(MODULES[engine])
         yield from (Device(engine, *facts) for facts in module.find_devices())
     except (ImportError, OSError, RuntimeError):  # a library or a driver is broken
         return
@@ -178,4 +182,4 @@ def find_clash() -> str | None:
     )
 
 
-assert set(MODULES) <= set(ENGINES)
+assert set(MODULES) == set(ENGINES)

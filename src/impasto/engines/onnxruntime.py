@@ -1,48 +1,37 @@
-"""ONNX Runtime: the engine for machines without a wheel of OpenVINO, and for many GPUs."""
+"""ONNX Runtime: the engine for machines without a wheel of OpenVINO."""
 
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from impasto.engines import onnxruntime_devices
 from impasto.engines.base import Array
 from impasto.errors import NetworkError
 
-find_devices = onnxruntime_devices.find_devices
-
 
 class ONNXRuntimeEngine:
-    """A graph in ONNX Runtime; see `impasto.engines.base.Engine`.
+    """A graph in an inference session on the CPU, in float32; see `impasto.engines.base.Engine`.
 
     Args:
         graph: ONNX, serialized.
-        threads: threads to compute with on the CPU.
-        precision: on the CPU "auto" or "f32"; on devices "auto" (f16), "f16" or "f32".
+        threads: threads to compute with.
+        precision: "auto" or "f32".
         pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
-        device: "cpu", or a name that `find_devices` gives.
 
     Raises:
-        NetworkError: the graph is broken, the precision is another, or the device does not start.
+        NetworkError: the graph is broken, or the precision is another.
     """
 
-    name = "onnxruntime"
+    name, device = "onnxruntime", "cpu"
+    precision = "f32"
 
-    def __init__(
-        self, graph: bytes, threads: int, precision: str, pixels: bool, device: str = "cpu"
-    ) -> None:
-        self.device, self._pixels = device, pixels
-        self._sessions = None
-        if device != "cpu":
-            self._sessions = onnxruntime_devices.DeviceSessions(graph, device, precision, pixels)
-            self.precision, self.inputs = self._sessions.precision, self._sessions.inputs
-            return
-        self.precision = "f32"
+    def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:
         if precision not in ("auto", "f32"):
             raise NetworkError(
                 f"ONNX Runtime computes in f32 on CPUs; use --precision f32,"
                 f" or --engine openvino for {precision}"
             )
+        self._pixels = pixels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors only, which are raised
@@ -56,20 +45,17 @@ class ONNXRuntimeEngine:
         self.inputs = tuple(node.name for node in self._session.get_inputs())
 
     def __repr__(self) -> str:
-        return f"ONNXRuntimeEngine({self.device}, {self.precision})"
+        return f"ONNXRuntimeEngine({self.precision})"
 
     def run(self, *inputs: Array) -> Any:
         """Run the graph; see `impasto.engines.base.Engine`."""
-        results = self._sessions.run(inputs) if self._sessions else self._run_on_cpu(inputs)
-        return results if len(results) > 1 else results[0]
-
-    def _run_on_cpu(self, inputs: tuple[Array, ...]) -> list[Array]:
         if self._pixels:
             image = np.ascontiguousarray(inputs[0].transpose(0, 3, 1, 2), np.float32)
             inputs = (image / np.float32(255), *inputs[1:])
-        results: list[Array] = self._session.run(None, dict(zip(self.inputs, inputs, strict=True)))
+        results = self._session.run(None, dict(zip(self.inputs, inputs, strict=True)))
+        if len(results) > 1:
+            return results
         result = results[0]
-        if self._pixels and len(results) == 1 and result.ndim == 4 and result.shape[1] == 3:
-            levels = (result * 255 + 0.5).transpose(0, 2, 3, 1)
-            return [np.ascontiguousarray(levels.astype(np.uint8))]
-        return results
+        if self._pixels and result.ndim == 4 and result.shape[1] == 3:
+            return np.ascontiguousarray((result * 255 + 0.5).transpose(0, 2, 3, 1).astype(np.uint8))
+        return result

@@ -86,20 +86,24 @@ def _plugin_devices() -> dict[str, Any]:
     return {}
 
 
-class DeviceSessions:
-    """A graph on one device: one session for all sizes, or one for each of the last sizes.
+class ONNXRuntimeDeviceEngine:
+    """A graph on one device of ONNX Runtime; see `impasto.engines.base.Engine`.
+
+    There is one session for all sizes, or one for each of the last sizes.
 
     Args:
         graph: ONNX, serialized.
-        device: a key of `PROVIDERS`.
         precision: "auto" (f16), "f16" or "f32".
         pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
+        device: a key of `PROVIDERS`.
 
     Raises:
-        NetworkError: the graph is broken, or the precision is another.
+        NetworkError: the graph is broken, the precision is another, or the device does not start.
     """
 
-    def __init__(self, graph: bytes, device: str, precision: str, pixels: bool) -> None:
+    name = "onnxruntime"
+
+    def __init__(self, graph: bytes, precision: str, pixels: bool, device: str) -> None:
         import onnx
 
         if precision not in ("auto", "f16", "f32"):
@@ -107,8 +111,10 @@ class DeviceSessions:
                 f"ONNX Runtime computes in f16 or f32 on {device}; use --precision f32, or --engine"
                 f" torch for {precision}"
             )
+        if device not in PROVIDERS:
+            raise NetworkError(f"ONNX Runtime has no device {device}; use {', '.join(PROVIDERS)}")
         self.precision = "f32" if precision == "f32" else "f16"
-        self._device, self._provider = device, PROVIDERS[device]
+        self.device, self._provider = device, PROVIDERS[device]
         try:
             model = onnx.load_model_from_string(graph)
             self.inputs = tuple(value.name for value in model.graph.input)
@@ -127,8 +133,11 @@ class DeviceSessions:
         if not self._provider.fixed:
             self._sessions[()] = self._start(())
 
-    def run(self, inputs: tuple[Array, ...]) -> list[Array]:
-        """Run the graph. Threads take turns."""
+    def __repr__(self) -> str:
+        return f"ONNXRuntimeDeviceEngine({self.device}, {self.precision})"
+
+    def run(self, *inputs: Array) -> Any:
+        """Run the graph; see `impasto.engines.base.Engine`. Threads take turns."""
         with self._running:
             shapes = tuple(array.shape for array in inputs) if self._provider.fixed else ()
             if shapes not in self._sessions:
@@ -137,8 +146,8 @@ class DeviceSessions:
                     self._sessions.popitem(last=False)
             self._sessions.move_to_end(shapes)
             named = dict(zip(self._names, inputs, strict=True))
-            results: list[Array] = self._sessions[shapes].run(None, named)
-            return results
+            results = self._sessions[shapes].run(None, named)
+        return results if len(results) > 1 else results[0]
 
     def _start(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
         """Start a session for inputs of these shapes, or of any without them.
@@ -154,7 +163,7 @@ class DeviceSessions:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        if self._device == "directml":  # which supports neither
+        if self.device == "directml":  # which supports neither
             options.enable_mem_pattern = False
             options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         try:
@@ -162,12 +171,12 @@ class DeviceSessions:
                 session = self._create(model.SerializeToString(), options)
         except Exception as error:
             raise NetworkError(
-                f"ONNX Runtime does not start on {self._device}: {_reason(error)}"
+                f"ONNX Runtime does not start on {self.device}: {_reason(error)}"
             ) from error
         # a provider whose libraries are missing is left out without an error
         if self._provider.name not in session.get_providers():
             raise NetworkError(
-                f"ONNX Runtime does not start on {self._device}: the libraries or the driver of"
+                f"ONNX Runtime does not start on {self.device}: the libraries or the driver of"
                 f" {self._provider.name} are missing or of another version"
             )
         _check_assignment(session, self._provider.name)
@@ -179,11 +188,11 @@ class DeviceSessions:
             options.add_provider_for_devices([plugin], {})
             return onnxruntime.InferenceSession(graph, options, enable_fallback=0)
         providers: list[Any] = [(self._provider.name, self._provider_options()), CPU_PROVIDER]
-        if self._device == "tensorrt":
+        if self.device == "tensorrt":
             providers.insert(1, PROVIDERS["cuda"].name)  # for operations that it lacks
             with contextlib.suppress(ImportError, OSError):
                 importlib.import_module("tensorrt")  # which loads its libraries
-        if self._device in ("cuda", "tensorrt") and hasattr(onnxruntime, "preload_dlls"):
+        if self.device in ("cuda", "tensorrt") and hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls()  # of CUDA and cuDNN, as packages of Python
         return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
 
@@ -191,10 +200,10 @@ class DeviceSessions:
         """Return the options of the provider, all of them strings."""
         exact = self.precision == "f32"
         cache = home()
-        if self._device == "cuda":
+        if self.device == "cuda":
             # the default tries all algorithms for each new size; TF32 has 10 bits
             return {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": str(int(not exact))}
-        if self._device == "tensorrt":
+        if self.device == "tensorrt":
             kept = (
                 {}
                 if cache is None
@@ -206,9 +215,9 @@ class DeviceSessions:
                 }
             )
             return {"trt_fp16_enable": str(int(not exact)), **kept}
-        if self._device == "directml":
+        if self.device == "directml":
             return {"performance_preference": "high_performance"}  # of several cards
-        if self._device == "coreml":
+        if self.device == "coreml":
             return {"ModelFormat": "MLProgram"}
         return {}
 

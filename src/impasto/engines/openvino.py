@@ -14,7 +14,6 @@ import openvino
 from openvino import Layout, Type, opset13
 from openvino.preprocess import PrePostProcessor
 
-from impasto.engines import openvino_devices
 from impasto.engines.base import Array
 from impasto.engines.int8 import quantize, read_ranges
 from impasto.errors import NetworkError
@@ -32,11 +31,8 @@ MAX_CACHED_BLOBS = 12  # compiled graphs, of 2 to 6 MB
 _CACHE_LOCK = threading.Lock()  # one thread at a time writes blobs and removes old ones
 
 
-find_devices = openvino_devices.find_devices
-
-
 class OpenVINOEngine:
-    """A graph compiled for the CPU, or Intel's GPU or NPU; see `impasto.engines.base.Engine`.
+    """A graph compiled for the CPU; see `impasto.engines.base.Engine`.
 
     Args:
         graph: ONNX, serialized, or the path of OpenVINO IR.
@@ -45,13 +41,12 @@ class OpenVINOEngine:
         pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
         cache: keep the compiled graph of the first size on disk.
         any_size: run small pictures in one graph for any size.
-        device: "cpu", "gpu" or "npu".
 
     Raises:
         NetworkError: the graph is broken, or the precision is unavailable.
     """
 
-    name = "openvino"
+    name, device = "openvino", "cpu"
 
     def __init__(
         self,
@@ -61,14 +56,11 @@ class OpenVINOEngine:
         pixels: bool,
         cache: bool,
         any_size: bool = False,
-        device: str = "cpu",
     ) -> None:
         core = openvino.Core()
         with _restore_signal_stack():  # this loads the CPU's plugin
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "f16" and device == "cpu":
-            raise NetworkError("OpenVINO computes in bf16, f32 or int8 on CPUs; use one of these")
-        if precision == "bf16" and device == "cpu" and not native:
+        if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         floats = "bf16" if native and precision != "f32" else "f32"
         ranges = read_ranges(graph) if precision == "int8" and isinstance(graph, bytes) else {}
@@ -78,11 +70,6 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self.device, self._target = device, "CPU"
-        if device != "cpu":
-            self._target, self.precision, options = openvino_devices.choose_target(
-                core, device, precision
-            )
         try:
             model = core.read_model(graph)
             if ranges:
@@ -140,9 +127,8 @@ class OpenVINOEngine:
 
     def _compiled(self) -> openvino.CompiledModel:
         """Compile the model for its present shape, from the cache on disk at the first call."""
-        # a folder of pictures may have as many sizes; GPUs compile for seconds
-        cache = home() if self._cached else None
-        self._cached = self._cached and self.device != "cpu"
+        # a folder of pictures may have as many sizes
+        cache, self._cached = home() if self._cached else None, False
         if cache:
             # a blob that is cut or foreign is passed over by OpenVINO itself; what is left are
             # folders that take no file
@@ -150,16 +136,16 @@ class OpenVINOEngine:
                 folder = cache / "openvino"
                 folder.mkdir(parents=True, exist_ok=True)
                 options = self._options | {"CACHE_DIR": str(folder)}
-                compiled = self._core.compile_model(self._model, self._target, options)
+                compiled = self._core.compile_model(self._model, "CPU", options)
                 for old in sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)[
                     :-MAX_CACHED_BLOBS
                 ]:
                     old.unlink(missing_ok=True)
                 return compiled
-        return self._core.compile_model(self._model, self._target, self._options)
+        return self._core.compile_model(self._model, "CPU", self._options)
 
     def __repr__(self) -> str:
-        return f"OpenVINOEngine({self.device}, {self.precision})"
+        return f"OpenVINOEngine({self.precision})"
 
 
 def _is_small(shape: tuple[int, ...]) -> bool:

@@ -1,12 +1,22 @@
 """Intel's GPUs and NPUs through OpenVINO's plugins."""
 
+import contextlib
+import threading
+from collections import OrderedDict
 from typing import Any
 
+import numpy as np
 import openvino
 
-from impasto.errors import NetworkError
+from impasto.engines.base import Array
+from impasto.engines.openvino import _wrap_pixels
+from impasto.errors import NetworkError, one_line
+from impasto.paths import home
 
 GPU, NPU = "gpu", "npu"
+MAX_COMPILED_SIZES = 4  # compiled graphs in memory
+MAX_CACHED_BLOBS = 12  # on disk
+CACHE = "openvino-devices"  # folder in the cache
 INTEGRATED = "it is part of the CPU, shares its memory, and is often slower"
 SLOW_COMPILER = "it compiles the network for each size of picture, which takes seconds"
 
@@ -25,6 +35,68 @@ def find_devices() -> list[tuple[str, str, str, str]]:
     if "NPU" in core.available_devices:
         devices.append((NPU, NPU, _label(core, "NPU"), SLOW_COMPILER))
     return devices
+
+
+class OpenVINODeviceEngine:
+    """A graph on Intel's GPU or NPU, compiled for each size; see `impasto.engines.base.Engine`.
+
+    Compiling takes seconds, so that compiled graphs are kept in the cache.
+
+    Args:
+        graph: ONNX, serialized.
+        precision: "auto" (f16), "f16" or, on GPUs, "f32".
+        pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
+        device: "gpu" or "npu".
+
+    Raises:
+        NetworkError: the graph is broken, or there is no such device, or no such precision there.
+    """
+
+    name = "openvino"
+
+    def __init__(self, graph: bytes, precision: str, pixels: bool, device: str) -> None:
+        self._core, self.device = openvino.Core(), device
+        self._target, self.precision, self._options = choose_target(self._core, device, precision)
+        try:
+            model = self._core.read_model(graph)
+            self._model = _wrap_pixels(model) if pixels else model
+        except Exception as error:  # RuntimeError and kinds of its own
+            raise NetworkError(f"OpenVINO cannot load this network: {one_line(error)}") from error
+        self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
+        self._running = threading.Lock()
+        self._requests: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"OpenVINODeviceEngine({self.device}, {self.precision})"
+
+    def run(self, *inputs: Array) -> Any:
+        """Run the graph; see `impasto.engines.base.Engine`. Threads take turns."""
+        shapes = tuple(array.shape for array in inputs)
+        with self._running:
+            if shapes not in self._requests:
+                self._requests[shapes] = self._compile(shapes).create_infer_request()
+                if len(self._requests) > MAX_COMPILED_SIZES:
+                    self._requests.popitem(last=False)
+            self._requests.move_to_end(shapes)
+            results = self._requests[shapes].infer(list(inputs), share_inputs=True)
+            copied = [np.array(results[place]) for place in range(len(results))]
+        return copied[0] if len(copied) == 1 else copied
+
+    def _compile(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
+        """Compile the graph for inputs of these shapes, or load it from the cache."""
+        sizes = {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
+        self._model.reshape(sizes)
+        if cache := home():
+            folder = cache / CACHE
+            with contextlib.suppress(OSError, RuntimeError):  # folders that take no file
+                folder.mkdir(parents=True, exist_ok=True)
+                options = self._options | {"CACHE_DIR": str(folder)}
+                compiled = self._core.compile_model(self._model, self._target, options)
+                blobs = sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)
+                for old in blobs[:-MAX_CACHED_BLOBS]:
+                    old.unlink(missing_ok=True)
+                return compiled
+        return self._core.compile_model(self._model, self._target, self._options)
 
 
 def choose_target(core: Any, device: str, precision: str) -> tuple[str, str, dict[str, Any]]:
