@@ -1,4 +1,4 @@
-"""Changes to ONNX graphs for ONNX Runtime's GPUs: pixels in and out, float16, one fixed size.
+"""Changes to ONNX graphs for GPUs: pixels in and out, float16, one fixed size.
 
 Models are `onnx.ModelProto`, which has no types. Each function changes the model it is given.
 """
@@ -12,6 +12,21 @@ COLORS = 3  # channels of a picture
 # operations that stay in float32: sums of squares overflow in float16
 FLOAT32_OPERATIONS = ("InstanceNormalization", "ReduceMean")
 LEVELS, HALF = "pixels.levels", "pixels.half"  # constants
+
+
+def read_graph(graph: bytes, pixels: bool) -> tuple[Any, tuple[str, ...]]:
+    """Read a graph, which takes and gives 8-bit pixels if `pixels` says so.
+
+    Returns:
+        The model, and the names of its inputs without that change.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(graph)
+    names = tuple(value.name for value in model.graph.input)
+    if pixels:
+        wrap_pixels(model)
+    return model, names
 
 
 def wrap_pixels(model: Any) -> None:

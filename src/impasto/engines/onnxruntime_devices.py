@@ -104,8 +104,6 @@ class ONNXRuntimeDeviceEngine:
     name = "onnxruntime"
 
     def __init__(self, graph: bytes, precision: str, pixels: bool, device: str) -> None:
-        import onnx
-
         if precision not in ("auto", "f16", "f32"):
             raise NetworkError(
                 f"ONNX Runtime computes in f16 or f32 on {device}; use --precision f32, or --engine"
@@ -116,10 +114,7 @@ class ONNXRuntimeDeviceEngine:
         self.precision = "f32" if precision == "f32" else "f16"
         self.device, self._provider = device, PROVIDERS[device]
         try:
-            model = onnx.load_model_from_string(graph)
-            self.inputs = tuple(value.name for value in model.graph.input)
-            if pixels:
-                device_graphs.wrap_pixels(model)
+            model, self.inputs = device_graphs.read_graph(graph, pixels)
             if self.precision == "f16":
                 model = device_graphs.compute_in_float16(model)
         except Exception as error:  # of protobuf and onnx

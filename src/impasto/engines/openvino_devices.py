@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import openvino
 
+from impasto.engines import device_graphs
 from impasto.engines.base import Array
-from impasto.engines.openvino import _wrap_pixels
 from impasto.errors import NetworkError, one_line
 from impasto.paths import home
 
@@ -58,11 +58,10 @@ class OpenVINODeviceEngine:
         self._core, self.device = openvino.Core(), device
         self._target, self.precision, self._options = choose_target(self._core, device, precision)
         try:
-            model = self._core.read_model(graph)
-            self._model = _wrap_pixels(model) if pixels else model
-        except Exception as error:  # RuntimeError and kinds of its own
+            model, self.inputs = device_graphs.read_graph(graph, pixels)
+            self._model = self._core.read_model(model.SerializeToString())
+        except Exception as error:  # kinds of protobuf, onnx and OpenVINO
             raise NetworkError(f"OpenVINO cannot load this network: {one_line(error)}") from error
-        self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
         self._running = threading.Lock()
         self._requests: OrderedDict[tuple[tuple[int, ...], ...], Any] = OrderedDict()
 
@@ -84,8 +83,7 @@ class OpenVINODeviceEngine:
 
     def _compile(self, shapes: tuple[tuple[int, ...], ...]) -> Any:
         """Compile the graph for inputs of these shapes, or load it from the cache."""
-        sizes = {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
-        self._model.reshape(sizes)
+        self._model.reshape({place: list(shape) for place, shape in enumerate(shapes)})
         if cache := home():
             folder = cache / CACHE
             with contextlib.suppress(OSError, RuntimeError):  # folders that take no file
