@@ -42,7 +42,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             raise answer
         return SimpleNamespace(find_devices=lambda: answer)
 
-    monkeypatch.setattr(devices, "importlib", SimpleNamespace(import_module=load, metadata=None))
+    monkeypatch.setattr(devices, "importlib", SimpleNamespace(import_module=load))
     monkeypatch.setattr(devices, "available_engines", lambda: list(base.ENGINES))
     monkeypatch.setattr(devices, "graphics_vendors", lambda: {"nvidia", "intel"})
     versions = {"onnxruntime-gpu": "1", "torch": "2.13.0+cu130"}
@@ -193,13 +193,15 @@ REAL_SESSION = onnxruntime.InferenceSession
 
 @pytest.fixture
 def providers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    from impasto.engines.onnxruntime_devices import PROVIDERS
+    from impasto.engines import onnxruntime_devices
 
-    every = [*(provider.name for provider in PROVIDERS.values()), "CPUExecutionProvider"]
+    every = [provider.name for provider in onnxruntime_devices.PROVIDERS.values()]
+    every.append("CPUExecutionProvider")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: every)
     monkeypatch.setattr(onnxruntime, "InferenceSession", StubSession)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("Failed to load libcudnn"))
     StubSession.made.clear()
+    onnxruntime_devices._load_libraries.cache_clear()
     yield
     StubSession.dropped, StubSession.convolutions = False, "stub"
 
@@ -298,6 +300,7 @@ def test_a_provider_that_is_left_out_without_an_error(
     with pytest.raises(NetworkError) as raised:
         load("cuda")
     assert "the libraries or the driver of CUDAExecutionProvider are missing" in str(raised.value)
+    assert "pip install 'impasto[cuda]'" in str(raised.value)
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,8 +1,6 @@
 """Devices: what can compute a network here, through which engine, and in which order to try."""
 
 import importlib
-import importlib.metadata
-import importlib.util
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args
 
@@ -17,7 +15,7 @@ DeviceName = Literal[
 ]
 # fmt: on
 DEVICES = get_args(DeviceName)
-CPU, ANY_GPU, AUTO = "cpu", "gpu", "auto"
+CPU, AUTO = "cpu", "auto"
 
 REMEDIES = {  # what to install for a device
     "gpu": "install the extra for your graphics card, such as 'impasto[cuda]' or 'impasto[webgpu]'",
@@ -36,7 +34,6 @@ GPU_WHEELS = (
     *("onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-webgpu", "onnxruntime-migraphx"),
     *("onnxruntime-rocm", "onnxruntime-ep-webgpu"),
 )
-# vendors of graphics cards that a build of PyTorch can compute on, by the label of its version
 MAKERS = {  # of cards, by device
     "cuda": {"nvidia"},
     "tensorrt": {"nvidia"},
@@ -44,6 +41,7 @@ MAKERS = {  # of cards, by device
     # where there is no card, drivers in software pose as one
     "webgpu": {"nvidia", "amd", "intel", "apple"},
 }
+# makers of cards that a build of PyTorch computes on, by the label of its version
 TORCH_VENDORS = {"cpu": set[str](), "rocm": {"amd"}, "xpu": {"intel"}}
 MODULES = {  # with `find_devices`, by engine
     "openvino": "impasto.engines.openvino_devices",
@@ -118,9 +116,11 @@ def _may_have_devices(engine: str) -> bool:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata  # here, as it is slow, and the command line reads the names
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 

@@ -7,18 +7,20 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import onnxruntime
 
 from impasto.engines import device_graphs
 from impasto.engines.base import Array
+from impasto.engines.devices import REMEDIES
 from impasto.errors import NetworkError, one_line
 from impasto.paths import home
 
 CPU_PROVIDER = "CPUExecutionProvider"
 MAX_SESSIONS = 4  # of devices that compile for each size
-ERRORS, FATAL = 3, 4  # levels of messages, in ONNX Runtime
+WARNINGS, ERRORS, FATAL = 2, 3, 4  # levels of messages, in ONNX Runtime; the first is its default
 _CPP = re.compile(r"^(\[ONNXRuntimeError\] : \d+ : \w+ : )?(\S+\.(cc|h):\d+ .* was false\. )?")
 SLOW_START = "it compiles the network for each size of picture, which takes {}"
 
@@ -172,7 +174,8 @@ class ONNXRuntimeDeviceEngine:
         if self._provider.name not in session.get_providers():
             raise NetworkError(
                 f"ONNX Runtime does not start on {self.device}: the libraries or the driver of"
-                f" {self._provider.name} are missing or of another version"
+                f" {self._provider.name} are missing or of another version;"
+                f" {REMEDIES[self.device]}"
             )
         _check_assignment(session, self._provider.name)
         return session
@@ -187,26 +190,25 @@ class ONNXRuntimeDeviceEngine:
             providers.insert(1, PROVIDERS["cuda"].name)  # for operations that it lacks
             with contextlib.suppress(ImportError, OSError):
                 importlib.import_module("tensorrt")  # which loads its libraries
-        if self.device in ("cuda", "tensorrt") and hasattr(onnxruntime, "preload_dlls"):
-            onnxruntime.preload_dlls()  # of CUDA and cuDNN, as packages of Python
+        if self.device in ("cuda", "tensorrt"):
+            _load_libraries()
         return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
 
     def _provider_options(self) -> dict[str, str]:
         """Return the options of the provider, all of them strings."""
-        exact = self.precision == "f32"
-        cache = home()
+        exact, folder = self.precision == "f32", home()
         if self.device == "cuda":
             # the default tries all algorithms for each new size; TF32 has 10 bits
             return {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": str(int(not exact))}
         if self.device == "tensorrt":
             kept = (
                 {}
-                if cache is None
+                if folder is None
                 else {
                     "trt_engine_cache_enable": "1",
-                    "trt_engine_cache_path": str(cache / "tensorrt"),
+                    "trt_engine_cache_path": str(folder / "tensorrt"),
                     "trt_timing_cache_enable": "1",
-                    "trt_timing_cache_path": str(cache / "tensorrt"),
+                    "trt_timing_cache_path": str(folder / "tensorrt"),
                 }
             )
             return {"trt_fp16_enable": str(int(not exact)), **kept}
@@ -215,6 +217,14 @@ class ONNXRuntimeDeviceEngine:
         if self.device == "coreml":
             return {"ModelFormat": "MLProgram"}
         return {}
+
+
+@cache
+def _load_libraries() -> None:
+    """Load CUDA and cuDNN from their packages of Python, once; those of the system need no help."""
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it misses
+            onnxruntime.preload_dlls()
 
 
 def _reason(error: Exception) -> str:
@@ -235,8 +245,7 @@ def _check_assignment(session: Any, provider: str) -> None:
     left = sum(name == CPU_PROVIDER for name in placed)
     if 2 * left > len(placed):
         raise NetworkError(
-            f"{provider} leaves {left} of {len(placed)} convolutions to the CPU, which is slower"
-            " than the CPU alone"
+            f"{provider} leaves {left} of {len(placed)} convolutions to the CPU; use another engine"
         )
 
 
@@ -245,7 +254,6 @@ def _quiet() -> Iterator[None]:
     """Keep ONNX Runtime from printing: its errors are raised, or found, and explained."""
     onnxruntime.set_default_logger_severity(FATAL)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # `preload_dlls` prints what it misses
-            yield
+        yield
     finally:
-        onnxruntime.set_default_logger_severity(2)  # warnings, its default
+        onnxruntime.set_default_logger_severity(WARNINGS)
