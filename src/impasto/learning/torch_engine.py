@@ -18,9 +18,9 @@ from torch import Tensor
 from impasto.engines.base import Array
 from impasto.errors import NetworkError, one_line
 
-# precision that is computed in, by the precision that is asked for; "auto" is f32 on CPUs
 TYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 RUNS_BEFORE_CAPTURE = 3  # of one size; sizes that come once are not worth a CUDA graph
+MAX_COUNTED_SIZES = 64  # of those that came last
 MAX_CAPTURED_SIZES = 2  # CUDA graphs in the memory of the GPU
 LEVELS = 255
 COLORS = 3  # channels of a picture
@@ -116,7 +116,9 @@ class TorchEngine:
         if not self._captures:
             return self._compute([tensor.to(self._place) for tensor in tensors])
         shapes = tuple(tuple(tensor.shape) for tensor in tensors)
-        self._runs[shapes] = self._runs.get(shapes, 0) + 1
+        self._runs[shapes] = self._runs.pop(shapes, 0) + 1
+        if len(self._runs) > MAX_COUNTED_SIZES:
+            self._runs.popitem(last=False)
         if self._runs[shapes] > RUNS_BEFORE_CAPTURE and shapes not in self._captured:
             self._capture(shapes, tensors)
         if shapes in self._captured:
