@@ -1,5 +1,7 @@
 """PyTorch as an engine: it paints as the others do, and computes what ONNX defines."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -230,9 +232,26 @@ def test_the_precision_must_be_one_that_pytorch_has() -> None:
         TorchEngine(load_shipped("small").graph, 1, "int8", True)
 
 
-def test_without_a_gpu_there_are_no_devices() -> None:
-    expected = ["cuda"] if torch.cuda.is_available() else []
-    assert [name for name, *_ in torch_engine.find_devices() if name == "cuda"] == expected
+@pytest.mark.parametrize(
+    ("seen", "hip", "devices"),
+    [
+        ([], None, []),
+        (["cuda"], None, [("cuda", "a card")]),
+        (["cuda"], "7.1", [("rocm", "a card")]),
+        (["mps"], None, [("mps", "Apple's Metal")]),
+        (["xpu"], None, [("xpu", "a card")]),
+    ],
+)
+def test_gpus_that_pytorch_sees(
+    monkeypatch: pytest.MonkeyPatch, seen: list[str], hip: str | None, devices: list[Any]
+) -> None:
+    for name, module in (("cuda", torch.cuda), ("mps", torch.backends.mps), ("xpu", torch.xpu)):
+        monkeypatch.setattr(module, "is_available", lambda name=name: name in seen)
+        monkeypatch.setattr(module, "get_device_name", lambda: "a card", raising=False)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    found = torch_engine.find_devices()
+    assert [(name, label) for name, _, label, _ in found] == devices
+    assert all((kind, objection) == ("gpu", "") for _, kind, _, objection in found)
 
 
 def test_float32_is_exact_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,3 +330,37 @@ def test_where_nothing_can_be_recorded_it_runs_all_the_same(
     painted = [engine.run(*inputs) for _ in range(6)]
     assert all(np.array_equal(one, painted[0]) for one in painted)
     assert len(tried) == 1
+
+
+def test_a_recording_has_a_warm_up_on_the_same_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By stubs of PyTorch's names, which compute at once."""
+    seen: list[Any] = []
+
+    class Stream:
+        def wait_stream(self, other: Any) -> None:
+            seen.append("wait")
+
+    class Graph:
+        def replay(self) -> None:
+            seen.append("replay")
+
+    @contextlib.contextmanager
+    def block(*arguments: Any, stream: Any = None) -> Iterator[None]:
+        seen.append(stream or arguments[-1])
+        yield
+
+    def compute(inputs: list[Any]) -> list[Any]:
+        seen.append(torch.backends.cudnn.benchmark)
+        return [2 * inputs[0]]
+
+    stream, before = Stream(), torch.backends.cudnn.benchmark
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "stream", block)
+    monkeypatch.setattr(torch.cuda, "graph", block)
+    captured = torch_engine._Captured.record(compute, [torch.ones(3)])
+    assert seen == ["wait", stream, True, stream, True, "wait"]
+    assert torch.backends.cudnn.benchmark == before
+    assert captured.replay([torch.full((3,), 5.0)]) == captured.outputs
+    assert captured.inputs[0].tolist() == [5, 5, 5] and seen[-1] == "replay"
