@@ -19,6 +19,7 @@ import openvino
 from openvino import opset13
 
 from impasto.engines.base import Array
+from impasto.engines.cpu_graph import constant_value
 from impasto.errors import NetworkError, one_line
 
 # property of a graph: least and greatest input of each convolution, by the convolution's name
@@ -75,7 +76,7 @@ def quantize(model: openvino.Model, ranges: Ranges) -> openvino.Model:
         if name not in ranges:
             continue
         low, high = (np.float32(value) for value in ranges[name])
-        weights = _constant_value(node.input_value(1))
+        weights = constant_value(node.input_value(1))
         limit = _weight_limits(weights, OUTPUT_AXES[node.get_type_name()])
         _round_input(node, 0, node.input_value(0), (low, high), LEVELS)
         _round_input(node, 1, opset13.constant(weights), (-limit, limit), SIGNED_LEVELS)
@@ -140,9 +141,3 @@ def _convolutions(model: openvino.Model) -> list[Any]:
 def _name(node: Any) -> str:
     """Return the name of a convolution's result in the ONNX graph."""
     return str(node.get_friendly_name()).partition("/")[0]
-
-
-def _constant_value(output: Any) -> Array:
-    """Compute weights, which the model derives from constants."""
-    folded = openvino.Core().compile_model(openvino.Model([output], [], "weights"), "CPU", FLOAT32)
-    return np.array(folded([])[0], np.float32)

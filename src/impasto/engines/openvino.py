@@ -11,17 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import openvino
-from openvino import Layout, Type, opset13
-from openvino.preprocess import PrePostProcessor
 
 from impasto.engines.base import Array
+from impasto.engines.cpu_graph import upsample_by_convolutions, wrap_pixels
 from impasto.engines.int8 import quantize, read_ranges
 from impasto.errors import NetworkError
 from impasto.paths import home
 
 Shapes = tuple[tuple[int, ...], ...]
 
-COLORS = 3  # channels of a picture
 MAX_COMPILED_SIZES = 4  # compiled graphs in memory
 # Pixels of a picture, with its mirrored border, up to which a graph for any size runs it: such
 # graphs are 25 to 50 % slower, and compiling one for each size of small pictures costs far more.
@@ -77,12 +75,10 @@ class OpenVINOEngine:
         try:
             model = core.read_model(graph)
             if ranges:
+                upsample_by_convolutions(model)
                 model = quantize(model, ranges)
-            self._core, self._model, self._options = (
-                core,
-                _wrap_pixels(model) if pixels else model,
-                options,
-            )
+            self._core, self._options = core, options
+            self._model = wrap_pixels(model) if pixels else model
         # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
         except Exception as error:
             reason = str(error).strip().splitlines()[-1]
@@ -179,30 +175,6 @@ def _bound_shapes(model: openvino.Model) -> dict[str, openvino.PartialShape]:
         )
         for port in model.inputs
     }
-
-
-def _wrap_pixels(model: openvino.Model) -> openvino.Model:
-    """Let a model take 8-bit pixels (1, H, W, 3), and give them if its output is a picture.
-
-    The conversions then run inside OpenVINO, on all cores.
-    """
-    wrapped = PrePostProcessor(model)
-    image = wrapped.input(0)
-    image.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
-    image.model().set_layout(Layout("NCHW"))
-    image.preprocess().convert_element_type(Type.f32).scale(255.0)
-    if list(model.output().partial_shape)[1] == COLORS:
-        picture = wrapped.output()
-        picture.model().set_layout(Layout("NCHW"))
-        picture.postprocess().custom(_to_levels)
-        picture.postprocess().convert_element_type(Type.u8)  # this rounds down
-        picture.tensor().set_layout(Layout("NHWC"))
-    return wrapped.build()
-
-
-def _to_levels(picture: openvino.Output) -> openvino.Output:
-    """Scale 0..1 to 0..255, and add a half so that rounding down rounds to the nearest."""
-    return opset13.add(opset13.multiply(picture, np.float32(255)), np.float32(0.5)).output(0)
 
 
 class _SignalStack(ctypes.Structure):
