@@ -8,7 +8,7 @@ one convolution for even rows and one for odd rows write them where they belong.
 Here and in the shapes below, memory is as in the picture: row, column, color.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import openvino
@@ -19,6 +19,7 @@ from impasto.engines.base import Array
 
 COLORS = 3  # channels of a picture
 PICTURE = openvino.PartialShape([1, COLORS, -1, -1])
+WHITE = np.float32(255)  # the greatest level of 8 bits
 CELL = 2  # pixels a side that are unshuffled into one position
 PAIR = CELL * COLORS  # channels of the pixels of one row of a cell
 UNSHUFFLED = CELL * PAIR  # channels of a cell: by color, then row, then column
@@ -27,10 +28,10 @@ KERNEL = 3  # positions a side of all convolutions of unshuffled pixels
 HEIGHT, WIDTH = 2, 3  # axes of features
 # taps of 4 of a transposed convolution, by output position of 2 and input position of 2
 UPSAMPLING_TAPS = [[2, 0], [3, 1]]
-BY_ELEMENT = {
+# of a scaled input they give the scaled output
+LINEAR = {
     "Add": opset13.add,
     "Subtract": opset13.subtract,
-    "Multiply": opset13.multiply,
     "Maximum": opset13.maximum,
     "Minimum": opset13.minimum,
 }
@@ -56,8 +57,8 @@ def wrap_pixels(model: openvino.Model) -> openvino.Model:
         results = [_paint(results[0], unshuffled, pixels)]
     if unshuffled is not None:
         _convolve_pixels(unshuffled, pixels)
-    planes = _scale(opset13.transpose(pixels, [0, 3, 1, 2]))
-    image.replace(planes.output(0))
+    planes = opset13.convert(opset13.transpose(pixels, [0, 3, 1, 2]), Type.f32)
+    image.replace(opset13.divide(planes, WHITE).output(0))
     wrapped = openvino.Model(results, [pixels, *model.get_parameters()[1:]], model.get_name())
     wrapped.validate_nodes_and_infer_types()
     return wrapped
@@ -77,9 +78,8 @@ def upsample_by_convolutions(model: openvino.Model) -> None:
         known = weights.shape[2:] == (4, 4) and attributes["output_padding"] == [0, 0]
         if not known or any(attributes[name] != value for name, value in UPSAMPLING.items()):
             continue
-        taps = weights[:, :, UPSAMPLING_TAPS][
-            ..., UPSAMPLING_TAPS
-        ]  # in, out, row, tap, column, tap
+        # in, out, row, tap, column, tap
+        taps = weights[:, :, UPSAMPLING_TAPS][..., UPSAMPLING_TAPS]
         kernel = taps.transpose(2, 4, 1, 0, 3, 5).reshape(-1, len(weights), 2, 2)
         cells = _convolve(node.input_value(0), kernel, node.get_friendly_name())
         features = opset13.depth_to_space(cells, "blocks_first", CELL)
@@ -121,11 +121,6 @@ def _only_reshape(output: Any) -> Any:
     return None
 
 
-def _scale(pixels: Any) -> Any:
-    """Bring 8-bit values to 0..1."""
-    return opset13.divide(opset13.convert(pixels, Type.f32), np.float32(255))
-
-
 def _convolve(source: Any, kernel: Array, name: str, strides: tuple[int, int] = (1, 1)) -> Any:
     """Convolve features without padding."""
     weights = opset13.constant(np.ascontiguousarray(kernel))
@@ -148,20 +143,23 @@ def _convolve_pixels(unshuffled: Any, pixels: Any) -> None:
             pairs = pairs or _mirrored_pairs(pixels)
             weights = constant_value(convolution.input_value(1))
             cells = weights.reshape(-1, COLORS, CELL, CELL, KERNEL, KERNEL)
-            kernel = cells.transpose(0, 3, 1, 4, 2, 5).reshape(-1, PAIR, CELL * KERNEL, KERNEL)
+            rows = cells.transpose(0, 3, 1, 4, 2, 5).reshape(-1, PAIR, CELL * KERNEL, KERNEL)
             name = convolution.get_friendly_name()
-            convolution.output(0).replace(
-                _convolve(pairs, kernel, name, strides=(CELL, 1)).output(0)
-            )
+            features = _convolve(pairs, rows / WHITE, name, strides=(CELL, 1))
+            convolution.output(0).replace(features.output(0))
 
 
 def _mirrored_pairs(pixels: Any) -> Any:
-    """View pixels as pairs in rows, (1, 6, H + 4, W / 2 + 2), mirrored as unshuffled ones are."""
+    """View pixels as pairs in rows, mirrored as unshuffled ones are.
+
+    Returns:
+        Pairs (1, 6, H + 4, W / 2 + 2), in levels, 0..255.
+    """
     pairs = opset13.reshape(pixels, [0, 0, -1, PAIR], True)
     cells = opset13.reshape(pairs, [-1, CELL, 0, PAIR], True)
     mirrored = opset13.pad(cells, [1, 0, 1, 0], [1, 0, 1, 0], "reflect")
     rows = opset13.reshape(mirrored, [1, -1, 0, PAIR], True)
-    return opset13.transpose(_scale(rows), [0, 3, 1, 2])
+    return opset13.transpose(opset13.convert(rows, Type.f32), [0, 3, 1, 2])
 
 
 def _is_mirrored(pad: Any) -> bool:
@@ -184,40 +182,72 @@ def _is_plain(node: Any) -> bool:
 
 def _paint(picture: Any, unshuffled: Any, pixels: Any) -> Any:
     """Round a picture to 8-bit pixels (1, H, W, 3)."""
-    shuffle = picture.get_node()
     try:
-        if unshuffled is None or shuffle.get_type_name() != "DepthToSpace":
-            raise _UnknownPatternError
-        rows = _in_rows(shuffle.input_value(0), unshuffled, pixels)
+        rows = _Rows(pixels, unshuffled).compute(_before_shuffling(picture), WHITE)
     except _UnknownPatternError:
-        return opset13.transpose(_to_levels(picture), [0, 2, 3, 1]).output(0)
-    return opset13.reshape(_to_levels(rows), [0, 0, -1, COLORS], True).output(0)
+        levels = opset13.multiply(picture, WHITE)
+        return opset13.transpose(_round(levels), [0, 2, 3, 1]).output(0)
+    return opset13.reshape(_round(rows), [0, 0, -1, COLORS], True).output(0)
 
 
-def _to_levels(picture: Any) -> Any:
-    """Round 0..1 to 0..255; converting rounds down."""
-    scaled = opset13.add(opset13.multiply(picture, np.float32(255)), np.float32(0.5))
-    return opset13.convert(scaled, Type.u8)
+def _round(levels: Any) -> Any:
+    """Round levels 0..255 to 8 bits; converting rounds down."""
+    return opset13.convert(opset13.add(levels, np.float32(0.5)), Type.u8)
 
 
-def _in_rows(output: Any, unshuffled: Any, pixels: Any) -> Any:
-    """Compute unshuffled pixels (1, 12, H / 2, W / 2) in rows as of a picture, (1, H, 1, 3 W)."""
-    node = output.get_node()
-    kind = node.get_type_name()
-    if output == unshuffled:
-        return _scale(opset13.reshape(pixels, [0, 0, 1, -1], True))
-    if kind in BY_ELEMENT:
-        return BY_ELEMENT[kind](
-            *(_in_rows(value, unshuffled, pixels) for value in node.input_values())
-        )
-    if kind == "Constant" and output.get_shape() == openvino.Shape([]):
-        return node
-    if kind == "Reshape" and _is_color(node.input_value(0)):
-        return _repeat_color(node.input_value(0), pixels)
-    if _is_plain(node):
-        weights = constant_value(node.input_value(1))
-        return _convolve_into_rows(node.input_value(0), weights, node.get_friendly_name())
+def _before_shuffling(picture: Any) -> Any:
+    """Return the unshuffled pixels (1, 12, H / 2, W / 2) of a picture."""
+    node = picture.get_node()
+    if node.get_type_name() == "DepthToSpace":
+        attributes = node.get_attributes()
+        if (attributes["mode"], attributes["block_size"]) == ("depth_first", CELL):
+            return node.input_value(0)
     raise _UnknownPatternError
+
+
+class _Rows(NamedTuple):
+    """What is computed of unshuffled pixels, computed in rows as of a picture instead.
+
+    Attributes:
+        pixels: the image, 8-bit (1, H, W, 3).
+        unshuffled: the image as the graph unshuffles it, (1, 12, H / 2, W / 2), 0..1; or None.
+    """
+
+    pixels: Any
+    unshuffled: Any
+
+    def compute(self, output: Any, scale: np.float32) -> Any:
+        """Compute a tensor (1, 12, H / 2, W / 2) or (1, 12, 1, 1), times a scale.
+
+        Returns:
+            Rows (1, H, 1, 3 W) or (1, 1, 1, 3 W).
+
+        Raises:
+            _UnknownPatternError: it is computed as impasto does not.
+        """
+        node = output.get_node()
+        kind = node.get_type_name()
+        if output == self.unshuffled:
+            rows = opset13.convert(opset13.reshape(self.pixels, [0, 0, 1, -1], True), Type.f32)
+            return rows if scale == WHITE else opset13.multiply(rows, scale / WHITE)
+        if kind == "Multiply":
+            one, other = sorted(node.input_values(), key=_is_small)
+            return opset13.multiply(self.compute(one, scale), self.compute(other, np.float32(1)))
+        if kind in LINEAR:
+            return LINEAR[kind](*(self.compute(value, scale) for value in node.input_values()))
+        if kind == "Constant" and output.get_shape() == openvino.Shape([]):
+            return opset13.constant(constant_value(output) * scale)
+        if kind == "Reshape" and _is_color(node.input_value(0)):
+            return opset13.multiply(_repeat_color(node.input_value(0), self.pixels), scale)
+        if _is_plain(node):
+            weights = constant_value(node.input_value(1)) * scale
+            return _convolve_into_rows(node.input_value(0), weights, node.get_friendly_name())
+        raise _UnknownPatternError
+
+
+def _is_small(output: Any) -> bool:
+    """Tell whether a tensor has no positions, only channels."""
+    return output.get_partial_shape().is_static
 
 
 def _is_color(output: Any) -> bool:

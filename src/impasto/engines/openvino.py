@@ -22,7 +22,7 @@ Shapes = tuple[tuple[int, ...], ...]
 
 MAX_COMPILED_SIZES = 4  # compiled graphs in memory
 # Pixels of a picture, with its mirrored border, up to which a graph for any size runs it: such
-# graphs are 25 to 50 % slower, and compiling one for each size of small pictures costs far more.
+# graphs are 12 to 35 % slower, and compiling one for each size of small pictures costs far more.
 MAX_ANY_SIZE_PIXELS = 320_000
 MAX_ANY_SIDE = 2048
 MAX_CACHED_BLOBS = 12  # compiled graphs, of 2 to 6 MB
