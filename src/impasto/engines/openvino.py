@@ -65,8 +65,6 @@ class OpenVINOEngine:
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         floats = "bf16" if native and precision != "f32" else "f32"
-        ranges = read_ranges(graph) if precision == "int8" and isinstance(graph, bytes) else {}
-        self.precision = "int8" if ranges else floats
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": floats,
             "INFERENCE_NUM_THREADS": max(threads, streams),
@@ -74,15 +72,24 @@ class OpenVINOEngine:
         }
         try:
             model = core.read_model(graph)
+            ranges = read_ranges(model) if precision == "int8" else {}
             if ranges:
                 upsample_by_convolutions(model)
                 model = quantize(model, ranges)
             self._core, self._options = core, options
             self._model = wrap_pixels(model) if pixels else model
+        except NetworkError:
+            raise
         # OpenVINO raises RuntimeError and its own kinds, with a C++ trace for a message
         except Exception as error:
             reason = str(error).strip().splitlines()[-1]
             raise NetworkError(f"OpenVINO cannot load this network: {reason}") from error
+        if precision == "int8" and not ranges:
+            raise NetworkError(
+                "cannot compute in int8: the ranges of this network were not measured;"
+                " use --precision auto, or --network base"
+            )
+        self.precision = "int8" if ranges else floats
         self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
         self._cached = cache  # whether the graph of the next size is kept on disk
         self._any_size = _bound_shapes(self._model) if any_size else None

@@ -101,8 +101,11 @@ class LoadedNetwork:
                     graph = network.graph
                 elif part == "plain":
                     graph = freeze_norms(network.graph).plain
-                else:  # runs once an image, so in full precision
-                    graph, precision = freeze_norms(network.graph).measuring, "f32"
+                else:
+                    graph = freeze_norms(network.graph).measuring
+                    # It runs once an image, so in full precision. But rounding to int8 moves means
+                    # and deviations: what paints in int8 needs those of int8.
+                    precision = precision if precision == "int8" else "f32"
                 self._engines[key] = base.load_engine(
                     graph,
                     engine,
@@ -117,10 +120,9 @@ class LoadedNetwork:
     def _segment_engine(self, segment: tiled_statistics.GraphSegment) -> base.Engine:
         """Load an engine for one segment, not kept: together they would take the memory they save.
 
-        Segments measure, so int8 is not used.
+        In int8, what they measure is what the graph in int8 needs.
         """
         engine, threads, precision = self._options
-        precision = "auto" if precision == "int8" else precision
         return base.load_engine(segment.graph, engine, threads, precision, segment.pixels)
 
     def preload(self, style: StyleSource) -> Mix:
