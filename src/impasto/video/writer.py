@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import av
 import numpy as np
@@ -29,6 +30,9 @@ from impasto.video.formats import VideoOptions
 from impasto.video.frame_conversion import first_plane
 from impasto.video.large_strokes import add_fine_luma
 from impasto.video.tracks import TrackCopier, without_outdated
+
+if TYPE_CHECKING:
+    from av.packet import Packet  # generic in its stubs only
 
 # exact to half a level, and the fastest
 _FROM_RGB = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INP)
@@ -71,6 +75,9 @@ class VideoWriter:
         self._has_alpha = alpha_codec is not None
         self._note_lost_alpha, self._clip = not self._has_alpha, clip
         self._target, self._time_base = target, clip.time_base
+        self._span: tuple[int, int] | None = None  # times of the first frame and of the end
+        self._first_dts = 0
+        self._held: Packet[VideoStream] | None = None  # the last packet of the encoder
         self._container = av.open(
             file,
             "w",
@@ -166,7 +173,31 @@ class VideoWriter:
             add_fine_luma(first_plane(encoded), frame.fine)
         encoded.pts, encoded.duration = frame.pts, frame.duration
         encoded.time_base = self._time_base
-        self._container.mux(self._video.encode(encoded))
+        self._span = (self._span or (frame.pts, 0))[0], frame.pts + frame.duration
+        self._mux(self._video.encode(encoded))
+
+    def _mux(self, packets: "Iterable[Packet[VideoStream]]") -> None:
+        """Write packets of the encoder; the last one is held back until its duration is known."""
+        for packet in packets:
+            if self._held is None:
+                self._first_dts = packet.dts or 0
+            else:
+                self._container.mux(self._held)
+            self._held = packet
+
+    def _mux_last(self) -> None:
+        """Write the last packet of the encoder.
+
+        MP4 and QuickTime count the length of a track in the order of decoding, where the last
+        packet need not hold the last frame.
+        """
+        packet, self._held = self._held, None
+        if packet is None or self._span is None:
+            return
+        if self._container.format.name in ("mp4", "mov") and packet.dts is not None:
+            start, end = self._span
+            packet.duration = max(1, end - start - (packet.dts - self._first_dts))
+        self._container.mux(packet)
 
     def close(self) -> None:
         """Encode the frames that the encoder still holds back, and end the file.
@@ -174,7 +205,8 @@ class VideoWriter:
         Raises:
             OSError: the disk is full.
         """
-        self._container.mux(self._video.encode(None))
+        self._mux(self._video.encode(None))
+        self._mux_last()
         self._tracks.close()
         self._container.close()
 
