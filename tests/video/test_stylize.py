@@ -81,7 +81,7 @@ def test_an_engine_that_fails_is_an_error_of_the_video(
     def fail(self: FrameStylizer, frame: UInt8) -> UInt8:
         raise RuntimeError("bad allocation\nat 0x1234")
 
-    monkeypatch.setattr(FrameStylizer, "__call__", fail)
+    monkeypatch.setattr(FrameStylizer, "begin", fail)
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2])
     with pytest.raises(VideoError, match=r"clip\.mp4: painting failed \(bad allocation\)$"):
         stylize_video(source, tmp_path / "out.mp4", parse_settings("udnie"), stylizer)

@@ -22,6 +22,9 @@ from impasto.models.network import Network, find_network
 from impasto.models.style import PHOTO, Embedding, Style
 
 MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk holds all
+# Frames painted at once, by a thread each or with several: that takes a quarter less CPU time than
+# all threads on one frame. Each holds a network's features, 100 MB or so in full HD.
+MAX_STREAMS = 4
 PIXEL_BLEND = 0.1  # strength below which pixels are blended, so that 0 gives the photo exactly
 
 
@@ -86,6 +89,11 @@ class LoadedNetwork:
         """The number of threads that engines compute with."""
         return self._options[1] or available_cores()
 
+    @property
+    def streams(self) -> int:
+        """The number of frames of a video that are painted at once."""
+        return min(self.threads, MAX_STREAMS)
+
     def _engine(
         self,
         network: Network,
@@ -99,7 +107,7 @@ class LoadedNetwork:
                 engine, threads, precision = self._options
                 if part in ("whole", "frame"):
                     graph = network.graph
-                elif part == "plain":
+                elif part in ("plain", "plain-frame"):
                     graph = freeze_norms(network.graph).plain
                 else:  # runs once an image, so in full precision
                     graph, precision = freeze_norms(network.graph).measuring, "f32"
@@ -111,6 +119,7 @@ class LoadedNetwork:
                     pixels=True,
                     cache=True,
                     any_size=part == "whole",
+                    streams=self.streams if part in ("frame", "plain-frame") else 1,
                 )
             return self._engines[key]
 
