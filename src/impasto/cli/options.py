@@ -273,6 +273,19 @@ Flow = Annotated[
     ),
 ]
 
+Every = Annotated[
+    int,
+    typer.Option(
+        "--every",
+        min=1,
+        max=4,
+        help="Video: paint every Nth frame only, and move its strokes along the motion to the"
+        " frames between: faster, but softer where things move, and smeared where they move fast."
+        " Needs impasto[flow].",
+        rich_help_panel=VIDEO,
+    ),
+]
+
 # Engine
 
 Engine = Annotated[

@@ -28,7 +28,7 @@ from impasto.video.temporal.optical_flow import opencv
 
 MAX_NAMES = 8  # of files, in one note
 PICTURE_OPTIONS = ("size", "memory", "wrap")
-VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
+VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow", "every")
 
 
 def stylize(
@@ -84,6 +84,7 @@ def stylize(
     preset: options.Preset = "veryfast",
     steady: options.Steady = True,
     flow: options.Flow = False,
+    every: options.Every = 1,
     list_file: Annotated[
         Path | None,
         typer.Option(
@@ -181,6 +182,8 @@ def stylize(
 
       impasto stylize clip.mp4 --style starry-night --network small --flow
 
+      impasto stylize clip.mp4 --style starry-night --network small --every 2
+
       impasto stylize clip.mp4 --style starry-night --network small --stroke 1
 
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
@@ -201,12 +204,12 @@ def stylize(
     nodes = cluster_options.parse(cluster, actors, threads, output, minutes, shard)
     threads = nodes.threads if nodes else threads
     limit = max_pixels or MAX_PIXELS
-    clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke)
+    clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke, every)
     limit_bytes = None if memory is None else int(1e9 * memory)
     pictures = FileOptions(size, quality, max_pixels, limit_bytes, embed_settings)
-    if flow:
-        if not steady:
-            raise typer.BadParameter("--flow and --no-steady: choose one")
+    if flow and not steady:
+        raise typer.BadParameter("--flow and --no-steady: choose one")
+    if flow or every > 1:
         opencv()
     styles = [
         options.settings(

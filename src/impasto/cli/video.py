@@ -48,6 +48,7 @@ def options(
     threads: int | None,
     pixels: int,
     stroke: float | None,
+    every: int,
 ) -> VideoOptions:
     """Make the settings for reading and writing from the options of the command line.
 
@@ -65,4 +66,5 @@ def options(
         threads,
         pixels,
         video_stroke,
+        every,
     )

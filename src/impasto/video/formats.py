@@ -92,6 +92,8 @@ class VideoOptions:
         stroke: stroke size, from 1 (as the network paints) to 16. Frames are painted reduced by
             this factor, and the painting function gets frames of the reduced size. None: as suits
             the size of the frames (`impasto.video.large_strokes.default_stroke`).
+        every: paint one of so many frames, 1 (all) to 4; the others show its painting, moved along
+            the optical flow (`impasto.video.temporal.carried_frames`). From 2 on it needs OpenCV.
         numbered: whether the target is the pattern of numbered pictures; None where its name tells.
     """
 
@@ -103,6 +105,7 @@ class VideoOptions:
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
     stroke: float | None = 1.0
+    every: int = 1
     numbered: bool | None = None
 
 

@@ -209,12 +209,14 @@ class _Painting:
             write_behind(write_item, _QUEUE_DEPTH) as write,
         ):
             begun: deque[Callable[[], None]] = deque()
+            frames = 0  # that are begun
             for item in itertools.chain([first], coming):
                 if isinstance(item, Frame):
+                    frames += 1
                     begun.append(self._begin(item, first, writer, write))
                 else:
                     begun.append(partial(write, item))
-                while len(begun) > self._ahead:
+                while begun and frames - self._painted > self._ahead:
                     begun.popleft()()
             while begun:
                 begun.popleft()()

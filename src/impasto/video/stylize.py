@@ -18,6 +18,7 @@ from impasto.video.frame_pipeline import VideoInterrupted, VideoResult, paint_vi
 from impasto.video.frame_stylizer import FrameStyle, FrameStylizer
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
 from impasto.video.pipelining import Begin, begin_frame, working_threads
+from impasto.video.temporal.carried_frames import CarriedStyle, check_every
 from impasto.video.temporal.flow_blend import FlowStyle
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 
@@ -62,12 +63,13 @@ def stylize_video(
         StyleError: a style does not fit the network.
         MaskError: a mask is the photo's transparency, which frames do not have.
         PictureError: frames are too large, or a numbered picture cannot be written.
-        ArgumentError: `flow` is set without `steady`, or strokes are out of range.
+        ArgumentError: `flow` is set without `steady`, or strokes or `every` are out of range.
         VideoInterrupted: Ctrl-C was pressed after at least one frame was painted.
     """
     _refuse_picture(Path(source))
     began = time.perf_counter()
     options = options or VideoOptions(stroke=_video_stroke(settings))
+    check_every(options.every)
 
     def complete(result: VideoResult) -> VideoResult:
         return replace(
@@ -83,11 +85,14 @@ def stylize_video(
 
     try:
         with working_threads(stylizer.streams) as begin_work:
-            stabilize = _stabilizer(stylizer, steady, flow, begin_work)
+            stabilize = _stabilizer(stylizer, steady, flow, options.every, begin_work)
             paint_frame = _NamedFailures(FrameStylizer(stylizer, settings, stabilize), Path(source))
             preparation = time.perf_counter() - began
-            ahead = stylizer.streams if stylizer.streams > 1 else 0
-            return complete(paint_video(source, target, paint_frame, options, report, ahead))
+            # a carried frame may take from the next painting
+            ahead = stylizer.streams * options.every
+            return complete(
+                paint_video(source, target, paint_frame, options, report, ahead if ahead > 1 else 0)
+            )
     except VideoInterrupted as interruption:
         interruption.result = complete(interruption.result)
         raise
@@ -109,18 +114,27 @@ def _video_stroke(settings: StylizeSettings) -> float | None:
 
 
 def _stabilizer(
-    stylizer: Stylizer, steady: bool, flow: bool, begin_work: Begin
+    stylizer: Stylizer, steady: bool, flow: bool, every: int, begin_work: Begin
 ) -> Callable[[PreparedStyle], FrameStyle]:
     """Choose the function that turns a prepared style into a painter of frames in order."""
     if flow and not steady:
         raise ArgumentError("cannot use flow=True with steady=False; choose one")
-    if flow:
-        return lambda prepared: FlowStyle(prepared.for_frames(), begin_work)
-    if steady:
-        return lambda prepared: SteadyStyle(
-            prepared.for_frames(), engine=stylizer.engine.name, threads=1, begin_work=begin_work
-        )
-    return lambda prepared: _Unsteady(prepared.for_frames(), begin_work)
+
+    def paint_all(prepared: PreparedStyle) -> FlowStyle | SteadyStyle | _Unsteady:
+        prepared = prepared.for_frames()
+        if flow:
+            return FlowStyle(prepared, begin_work)
+        if steady:
+            return SteadyStyle(
+                prepared, engine=stylizer.engine.name, threads=1, begin_work=begin_work
+            )
+        return _Unsteady(prepared, begin_work)
+
+    def paint_some(prepared: PreparedStyle) -> FrameStyle:
+        style = paint_all(prepared)
+        return CarriedStyle(style, every) if prepared.passes else style  # else nothing is painted
+
+    return paint_all if every == 1 else paint_some
 
 
 class _Unsteady:
