@@ -254,6 +254,16 @@ Preset = Annotated[
         rich_help_panel=VIDEO,
     ),
 ]
+HwAccel = Annotated[
+    formats.HwAccelName,
+    typer.Option(
+        "--hwaccel",
+        help="Video: decode and encode by a graphics chip, where PyAV and the driver can; auto"
+        " takes the first that works. It frees the CPU, but gives larger files or coarser pictures"
+        " than none, which is x264.",
+        rich_help_panel=VIDEO,
+    ),
+]
 Steady = Annotated[
     bool,
     typer.Option(

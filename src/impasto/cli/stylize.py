@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,7 @@ from impasto.video.temporal.optical_flow import opencv
 
 MAX_NAMES = 8  # of files, in one note
 PICTURE_OPTIONS = ("size", "memory", "wrap")
-VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow", "every")
+VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "hwaccel", "steady", "flow", "every")
 
 
 def stylize(
@@ -82,6 +83,7 @@ def stylize(
     fps: options.Fps = None,
     codec: options.Codec = "auto",
     preset: options.Preset = "veryfast",
+    hwaccel: options.HwAccel = "none",
     steady: options.Steady = True,
     flow: options.Flow = False,
     every: options.Every = 1,
@@ -204,7 +206,9 @@ def stylize(
     nodes = cluster_options.parse(cluster, actors, threads, output, minutes, shard)
     threads = nodes.threads if nodes else threads
     limit = max_pixels or MAX_PIXELS
-    clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke, every)
+    clips = video.options(
+        start, end, fps, codec, preset, quality, threads, limit, stroke, every, hwaccel
+    )
     limit_bytes = None if memory is None else int(1e9 * memory)
     pictures = FileOptions(size, quality, max_pixels, limit_bytes, embed_settings)
     if flow and not steady:

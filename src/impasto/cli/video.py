@@ -48,7 +48,6 @@ def options(
     threads: int | None,
     pixels: int,
     stroke: float | None,
-    every: int,
 ) -> VideoOptions:
     """Make the settings for reading and writing from the options of the command line.
 
@@ -66,5 +65,4 @@ def options(
         threads,
         pixels,
         video_stroke,
-        every,
     )

@@ -26,6 +26,9 @@ Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
 ]
 PRESETS: tuple[str, ...] = get_args(Preset)
+HwAccelName = Literal["none", "auto", "nvenc", "qsv", "videotoolbox", "vaapi", "amf"]
+ACCELERATORS: tuple[str, ...] = get_args(HwAccelName)[2:]
+"""Kinds of hardware that encode and decode, in the order in which "auto" tries them."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class VideoOptions:
             the size of the frames (`impasto.video.large_strokes.default_stroke`).
         every: paint one of so many frames, 1 (all) to 4; the others show its painting, moved along
             the optical flow (`impasto.video.temporal.carried_frames`). From 2 on it needs OpenCV.
+        hwaccel: kind of hardware that encodes and decodes, one of `ACCELERATORS`, or "auto" for the
+            first that works. Without it, or where it does not work, software does; a note says so.
         numbered: whether the target is the pattern of numbered pictures; None where its name tells.
     """
 
@@ -106,6 +111,7 @@ class VideoOptions:
     max_pixels: int = MAX_PIXELS
     stroke: float | None = 1.0
     every: int = 1
+    hwaccel: HwAccelName = "none"
     numbered: bool | None = None
 
 

@@ -28,6 +28,7 @@ from impasto.video.encoders import (
 )
 from impasto.video.formats import VideoOptions
 from impasto.video.frame_conversion import first_plane
+from impasto.video.hardware_codecs import find_encoder
 from impasto.video.large_strokes import add_fine_luma
 from impasto.video.tracks import TrackCopier, without_outdated
 
@@ -119,13 +120,22 @@ class VideoWriter:
             settings["bf"] = "0"
         # a hint only; the times are those of the frames
         rate = min(max(clip.rate, _MIN_RATE), _MAX_RATE).limit_denominator(1 << 16)
-        stream: VideoStream = self._container.add_stream(encoder, rate=rate, options=settings)  # type: ignore[assignment]
-        stream.width, stream.height = size
         # Players that know H.264 only want chroma at half resolution, which needs even sides.
         halves_chroma = codec != "h264" or not (size[0] % 2 or size[1] % 2)
-        stream.pix_fmt = "yuv420p" if halves_chroma else "yuv444p"
+        pix_fmt = "yuv420p" if halves_chroma else "yuv444p"
         if self._has_alpha:
-            stream.pix_fmt = ALPHA_FORMATS[codec]
+            pix_fmt = ALPHA_FORMATS[codec]
+        device = None
+        if options.hwaccel != "none":
+            found = find_encoder(options.hwaccel, codec, size, pix_fmt, options.quality)
+            if isinstance(found, str):
+                clip.notes.append(found)
+            else:
+                encoder, settings, device = found
+        stream: VideoStream = self._container.add_stream(  # type: ignore[assignment]
+            encoder, rate=rate, options=settings, hwaccel=device
+        )
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         context, colors = stream.codec_context, clip.colors
         context.time_base = clip.time_base
         context.thread_count = options.threads or available_cores()
