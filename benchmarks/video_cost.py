@@ -39,13 +39,15 @@ def main() -> None:
     ratios: dict[str, list[float]] = {name: [] for name in versions}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(arguments.clip, arguments.frames, arguments.size, Path(folder))
-        for number in range(arguments.rounds + 1):
+        targets = {name: Path(folder) / f"{name}.mp4" for name in versions}
+        for name, source in versions.items():  # which fills caches
+            run(paint_command(clip, targets[name], ["--end", "0.1", *arguments.options]), source)
+        for _ in range(arguments.rounds):
             for name, source in versions.items():
-                target = Path(folder) / f"{name}.mp4"
-                painting = cpu_seconds(paint_command(clip, target, arguments.options), source)
-                encoding = cpu_seconds(encode_command(target, Path(folder) / "encoded.mp4"))
-                if not number:  # which fills caches
-                    continue
+                painting = cpu_seconds(
+                    paint_command(clip, targets[name], arguments.options), source
+                )
+                encoding = cpu_seconds(encode_command(targets[name], Path(folder) / "again.mp4"))
                 ratios[name].append(painting / encoding)
                 record = {
                     "version": name,
@@ -53,7 +55,7 @@ def main() -> None:
                     "cpu_seconds": round(painting, 2),
                     "ffmpeg_cpu_seconds": round(encoding, 2),
                     "ratio": round(ratios[name][-1], 2),
-                    "megabytes": round(target.stat().st_size / 1e6, 2),
+                    "megabytes": round(targets[name].stat().st_size / 1e6, 2),
                 }
                 print(json.dumps(record), flush=True)
     machine = f"{os.cpu_count()} cores, {platform.machine()}"

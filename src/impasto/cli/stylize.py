@@ -206,8 +206,10 @@ def stylize(
     nodes = cluster_options.parse(cluster, actors, threads, output, minutes, shard)
     threads = nodes.threads if nodes else threads
     limit = max_pixels or MAX_PIXELS
-    clips = video.options(
-        start, end, fps, codec, preset, quality, threads, limit, stroke, every, hwaccel
+    clips = replace(
+        video.options(start, end, fps, codec, preset, quality, threads, limit, stroke),
+        every=every,
+        hwaccel=hwaccel,
     )
     limit_bytes = None if memory is None else int(1e9 * memory)
     pictures = FileOptions(size, quality, max_pixels, limit_bytes, embed_settings)
