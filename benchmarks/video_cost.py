@@ -33,25 +33,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--size", help="scale the clip first, such as 1280x720")
     parser.add_argument("--impasto", type=Path, help="src folder of another version to measure too")
-    parser.add_argument("options", nargs="*", help="options of impasto stylize, after --")
-    arguments = parser.parse_args()
+    own, options = sys.argv[1:], list[str]()
+    if "--" in own:
+        own, options = own[: own.index("--")], own[own.index("--") + 1 :]
+    arguments = parser.parse_args(own)
     versions = {"impasto": None, **({"other": arguments.impasto} if arguments.impasto else {})}
     ratios: dict[str, list[float]] = {name: [] for name in versions}
     with tempfile.TemporaryDirectory() as folder:
         clip = repeated(arguments.clip, arguments.frames, arguments.size, Path(folder))
         targets = {name: Path(folder) / f"{name}.mp4" for name in versions}
         for name, source in versions.items():  # which fills caches
-            run(paint_command(clip, targets[name], ["--end", "0.1", *arguments.options]), source)
+            run(paint_command(clip, targets[name], ["--end", "0.1", *options]), source)
         for _ in range(arguments.rounds):
             for name, source in versions.items():
-                painting = cpu_seconds(
-                    paint_command(clip, targets[name], arguments.options), source
-                )
+                painting = cpu_seconds(paint_command(clip, targets[name], options), source)
                 encoding = cpu_seconds(encode_command(targets[name], Path(folder) / "again.mp4"))
                 ratios[name].append(painting / encoding)
                 record = {
                     "version": name,
-                    "options": arguments.options,
+                    "options": options,
                     "cpu_seconds": round(painting, 2),
                     "ffmpeg_cpu_seconds": round(encoding, 2),
                     "ratio": round(ratios[name][-1], 2),

@@ -31,7 +31,7 @@ from impasto.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from impasto.batch.results import FileResult
-    from impasto.video.formats import VideoOptions
+    from impasto.video.formats import HwAccelName, VideoOptions
     from impasto.video.frame_pipeline import VideoResult
 
 _loading = threading.Lock()
@@ -255,6 +255,8 @@ def stylize_video(
     regions: Sequence[RegionSource] = (),
     steady: bool = True,
     flow: bool = False,
+    every: int = 1,
+    hwaccel: "HwAccelName" = "none",
     start: str | float | None = None,
     end: str | float | None = None,
     options: "VideoOptions | None" = None,
@@ -278,9 +280,14 @@ def stylize_video(
         regions: as of `stylize`.
         steady: keep paint still where the scene is still; else every frame is painted by itself.
         flow: let strokes follow the motion; needs OpenCV (extra `flow`).
+        every: paint one of so many frames, 1 (all) to 4, and move its strokes along the motion to
+            the others: faster, but softer where things move; needs OpenCV (extra `flow`).
+        hwaccel: decode and encode by hardware: "nvenc", "qsv", "videotoolbox", "vaapi", "amf", or
+            "auto" for the first that works; the result's notes say where software does it.
         start: begin here: seconds, or "1:02:03.5".
         end: end here.
-        options: codec, quality and more; `start`, `end` and `stroke` are then theirs.
+        options: codec, quality and more; `start`, `end`, `stroke`, `every` and `hwaccel` are then
+            theirs.
         network: "small", "base", "large", or the path of a network file; loaded once. "auto" is
             "base" where every style has it.
         stylizer: paints in place of the one that `network` names.
@@ -290,7 +297,7 @@ def stylize_video(
         VideoError: the source cannot be read or is a picture, or the target cannot be written.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-        ArgumentError: `strength` or `stroke` is out of range.
+        ArgumentError: `strength`, `stroke` or `every` is out of range.
         VideoInterrupted: Ctrl-C; the frames painted until then are kept.
 
     Examples:
@@ -303,7 +310,9 @@ def stylize_video(
 
     settings = parse_settings(style, strength, 1.0, color, mask, regions)
     if options is None:
-        options = VideoOptions(span=parse_span(start, end), stroke=stroke)
+        options = VideoOptions(
+            span=parse_span(start, end), stroke=stroke, every=every, hwaccel=hwaccel
+        )
     loaded = stylizer or _stylizer(resolve_network(network, settings.mixes, CLIP_ORDER))
     return recipe.stylize_video(
         source,
