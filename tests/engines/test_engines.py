@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,29 @@ def test_many_sizes_in_turn(stylizer: Stylizer) -> None:
                 64,
                 width,
             )
+
+
+@each_engine
+def test_streams_give_the_same_pictures_to_threads_that_paint_at_once(
+    stylizer: Stylizer, engine: str
+) -> None:
+    graph, size = stylizer.network.graph, stylizer.network.embedding_size
+    embedding, rng = np.ones((1, size), np.float32), np.random.default_rng(0)
+    pictures = [
+        rng.integers(256, size=(1, 64, width, 3), dtype=np.uint8) for width in (64, 96, 80) * 4
+    ]
+    loaded = base.load_engine(graph, engine, 2, "f32", pixels=True, streams=2)
+
+    def paint(picture: UInt8) -> UInt8:
+        noise = [noise_at(64, picture.shape[2])] if NOISE in loaded.inputs else []
+        painted: UInt8 = loaded.run(picture, embedding, *noise)
+        return painted
+
+    expected = [paint(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        painted = list(threads.map(paint, pictures))
+    for one, other in zip(painted, expected, strict=True):
+        assert np.array_equal(one, other)
 
 
 # What cannot be had

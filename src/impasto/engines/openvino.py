@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import openvino
@@ -18,6 +18,8 @@ from impasto.engines.base import Array
 from impasto.engines.int8 import quantize, read_ranges
 from impasto.errors import NetworkError
 from impasto.paths import home
+
+Shapes = tuple[tuple[int, ...], ...]
 
 COLORS = 3  # channels of a picture
 MAX_COMPILED_SIZES = 4  # compiled graphs in memory
@@ -41,6 +43,7 @@ class OpenVINOEngine:
         pixels: take and give 8-bit pixels, uint8 (1, H, W, 3).
         cache: keep the compiled graph of the first size on disk.
         any_size: run small pictures in one graph for any size.
+        streams: runs at once, each with its share of the threads.
 
     Raises:
         NetworkError: the graph is broken, or the precision is unavailable.
@@ -56,6 +59,7 @@ class OpenVINOEngine:
         pixels: bool,
         cache: bool,
         any_size: bool = False,
+        streams: int = 1,
     ) -> None:
         core = openvino.Core()
         with _restore_signal_stack():  # this loads the CPU's plugin
@@ -67,8 +71,8 @@ class OpenVINOEngine:
         self.precision = "int8" if ranges else floats
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": floats,
-            "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": max(threads, streams),
+            **({"PERFORMANCE_HINT": "LATENCY"} if streams == 1 else {"NUM_STREAMS": streams}),
         }
         try:
             model = core.read_model(graph)
@@ -86,44 +90,47 @@ class OpenVINOEngine:
         self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
         self._cached = cache  # whether the graph of the next size is kept on disk
         self._any_size = _bound_shapes(self._model) if any_size else None
-        self._running = threading.Lock()
-        self._requests: OrderedDict[tuple[tuple[int, ...], ...], openvino.InferRequest] = (
-            OrderedDict()  # of any size: without shapes
-        )
+        self._places = threading.BoundedSemaphore(streams)
+        self._choosing = threading.Lock()
+        # by shapes of the inputs, without any for the graph of any size
+        self._graphs: OrderedDict[Shapes, _CompiledGraph] = OrderedDict()
 
     def run(self, *inputs: Array) -> Any:
-        """Run the graph; see `impasto.engines.base.Engine`. Threads take turns.
+        """Run the graph; see `impasto.engines.base.Engine`.
 
-        One run uses all threads that the engine has, and a request or a model that is reshaped
-        while it runs ends the process, so runs of one engine never overlap.
+        As many threads run it at once as the engine has streams. More take turns.
         """
-        with self._running:
-            request = self._request(tuple(array.shape for array in inputs))
-            # shared results are the request's own memory, which its next run overwrites: copy
-            # them once, before another thread may run
-            results = request.infer(list(inputs), share_inputs=True, share_outputs=True)
-            copied = [np.array(results[place]) for place in range(len(results))]
+        with self._places:
+            with self._choosing:
+                graph = self._graph(tuple(array.shape for array in inputs))
+                request = graph.idle.pop() if graph.idle else graph.model.create_infer_request()
+            # asynchronous runs are given to different streams, synchronous ones may share one
+            request.start_async(list(inputs), share_inputs=True)
+            request.wait()
+            # the request's own memory, which its next run overwrites: copy it once
+            copied = [np.array(tensor.data) for tensor in request.output_tensors]
+            graph.idle.append(request)
         return copied[0] if len(copied) == 1 else copied
 
-    def _request(self, shapes: tuple[tuple[int, ...], ...]) -> openvino.InferRequest:
-        """Return the request for one size of picture, compiled at its first use.
+    def _graph(self, shapes: Shapes) -> "_CompiledGraph":
+        """Return the graph for one size of picture, compiled at its first use.
 
         Compiling takes about 0.2 s. Whether a graph is for one size or for any depends on the size
         alone, so the same picture always gives the same pixels.
         """
         if self._any_size is not None and _is_small(shapes[0]):
             shapes = ()
-        if shapes not in self._requests:
+        if shapes not in self._graphs:
             self._model.reshape(
                 {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
                 if shapes
                 else self._any_size
             )
-            self._requests[shapes] = self._compiled().create_infer_request()
-            if len(self._requests) > MAX_COMPILED_SIZES:
-                self._requests.popitem(last=False)
-        self._requests.move_to_end(shapes)
-        return self._requests[shapes]
+            self._graphs[shapes] = _CompiledGraph(self._compiled(), [])
+            if len(self._graphs) > MAX_COMPILED_SIZES:
+                self._graphs.popitem(last=False)
+        self._graphs.move_to_end(shapes)
+        return self._graphs[shapes]
 
     def _compiled(self) -> openvino.CompiledModel:
         """Compile the model for its present shape, from the cache on disk at the first call."""
@@ -146,6 +153,13 @@ class OpenVINOEngine:
 
     def __repr__(self) -> str:
         return f"OpenVINOEngine({self.precision})"
+
+
+class _CompiledGraph(NamedTuple):
+    """A graph compiled for one size of picture or for any, and its requests that do not run."""
+
+    model: openvino.CompiledModel
+    idle: list[openvino.InferRequest]
 
 
 def _is_small(shape: tuple[int, ...]) -> bool:
