@@ -23,8 +23,9 @@ from hub_server import HubServer, serve_hub
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
+from impasto.choices import NETWORKS
 from impasto.models.gallery import gallery_style
-from impasto.models.network import NETWORKS, network_path
+from impasto.models.network import network_path
 from impasto.models.style import encode_picture
 from impasto.stylizer import Stylizer
 

@@ -21,6 +21,7 @@ def command_pages() -> dict[str, str]:
 
 def _page(verb: Any, root: Any) -> str:
     with verb.make_context(verb.name, [], parent=root, resilient_parsing=True) as context:
+        verb = context.command  # loaded now
         usage = verb.get_usage(context).removeprefix("Usage: ")
         tables = "\n".join(_tables(verb, context))
     head = f"# impasto {verb.name}\n\n{verb.short_help}\n\n```\n{usage}\n```"

@@ -8,9 +8,10 @@ from commands import Run
 from conftest import SHIPPED
 
 import impasto as package
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.models.gallery import gallery_names
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.stylizer import Stylizer
 
 

@@ -7,9 +7,10 @@ import pytest
 from onnx import TensorProto, helper
 from pictures import UInt8, photo
 
+from impasto.choices import NETWORKS
 from impasto.errors import NetworkError
 from impasto.inference import frozen_norm, tile_grid, tiled_statistics
-from impasto.models.network import INPUTS, NETWORKS, load_shipped
+from impasto.models.network import INPUTS, load_shipped
 from impasto.stylizer import Stylizer
 
 

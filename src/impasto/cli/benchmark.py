@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from impasto import hardware
+from impasto.choices import NETWORKS
 from impasto.cli import console, options
 from impasto.cli.requirements import require_learning
 from impasto.engines import base
 from impasto.errors import TrainingError
 from impasto.inference.timing import TimedNetwork, Timing, time_networks
-from impasto.models.network import MIN_GRAPH_SIDE, MULTIPLE, NETWORKS
+from impasto.models.network import MIN_GRAPH_SIDE, MULTIPLE
 
 SIZES = ["512x512", "1280x720", "1920x1080"]
 JOHNSON = "johnson"

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto.batch.inputs import find_paths
+from impasto.choices import MAX_STROKE, MIN_STROKE, NETWORKS
 from impasto.cli import EXIT_SOME_FAILED, console, options
 from impasto.errors import TrainingError
 from impasto.hardware import available_cores
@@ -19,8 +20,6 @@ from impasto.images.formats import DEFAULT_QUALITY, WRITABLE
 from impasto.inference.color import Color, parse_color
 from impasto.inference.pipeline import check_recolorable
 from impasto.inference.settings import StylizeSettings
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.models.network import NETWORKS
 from impasto.models.network import SUFFIX as NETWORK_SUFFIX
 from impasto.progress import Progress
 from impasto.sheets import comparison

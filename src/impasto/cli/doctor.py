@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from impasto import __version__
+from impasto.choices import NETWORKS
 from impasto.cli import console, options
 from impasto.engines.base import ENGINES, available_engines
 from impasto.errors import ImpastoError
@@ -22,7 +23,7 @@ from impasto.files import os_reason, write_atomically
 from impasto.hardware import available_cores, available_memory
 from impasto.images.image import UInt8
 from impasto.models.gallery import gallery_names
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.paths import home, weights_folders
 from impasto.stylizer import Stylizer
 

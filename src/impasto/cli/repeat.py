@@ -9,17 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from impasto.choices import GRADIENTS, MAX_STROKE, MIN_STROKE, MODES, NETWORKS, TIMES, Wrap
 from impasto.engines.base import PRECISIONS, available_engines
 from impasto.errors import ImpastoError
 from impasto.files import file_digest
 from impasto.images.formats import WRITABLE
-from impasto.inference.color import MODES, TIMES
-from impasto.inference.masks import ALPHA, GRADIENTS, INVERT_PREFIX
+from impasto.inference.masks import ALPHA, INVERT_PREFIX
 from impasto.inference.record import GALLERY_PREFIX, PROGRAM, is_mix, package_version, style_digest
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.inference.wrapping import Wrap
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 
 MAX_NAME = 255  # characters of the name of a file
 MAX_DIGITS = 64  # of a hash

@@ -12,12 +12,12 @@ from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_f
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload, run_plan
 from impasto.batch.shards import parse_shard
+from impasto.choices import MAX_PIXELS
 from impasto.cli import EXIT_SOME_FAILED, cluster_options, console, options, video
 from impasto.cli.batch import print_results
 from impasto.errors import PictureError
 from impasto.files import address, os_reason, write_atomically
 from impasto.images.formats import DEFAULT_QUALITY
-from impasto.images.reading import MAX_PIXELS
 from impasto.inference.file_pipeline import STANDARD_INPUT, FileOptions, stylize_bytes
 from impasto.inference.settings import StylizeSettings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network

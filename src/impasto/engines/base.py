@@ -2,10 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from impasto.errors import NetworkError
 from impasto.hardware import available_cores
@@ -16,8 +13,14 @@ Floats = Literal["auto", "bf16", "f32"]
 Precision = Literal["auto", "bf16", "f32", "int8"]
 PRECISIONS = get_args(Precision)
 
-Float32 = NDArray[np.float32]
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Float32 = NDArray[np.float32]
+    Array = NDArray[Any]
+else:  # help texts name engines, and do not wait for numpy
+    Float32 = Array = Any
 
 
 class Engine(Protocol):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from impasto.choices import MAX_PIXELS, MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
 from impasto.errors import PictureError, check_number
 from impasto.files import file_digest
 from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
-from impasto.images.reading import MAX_PIXELS
 from impasto.images.resize import check_size
 from impasto.images.rows import ArrayRows, CoveredRows, RowSource, at_size
 from impasto.inference import tile_grid
@@ -26,12 +26,9 @@ from impasto.progress import Advance
 
 # pixels from which a file is not read into memory, if libvips is installed
 MIN_STREAMED_PIXELS = 30_000_000
-MAX_STREAMED_PIXELS = 1_000_000_000  # of a file that is read row by row
 MAX_READ_AHEAD_PIXELS = 24_000_000  # of a picture that is read while another is painted
 MEMORY_RETRIES = 3  # in smaller tiles, where memory does not suffice
 ALPHA_MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, as a mask
-# of a file of more than `MAX_PIXELS`; no photograph and no scan has more, a decompression bomb has
-MAX_PIXELS_PER_BYTE = 200
 STANDARD_INPUT = "standard input"  # name of a photo that has none
 
 

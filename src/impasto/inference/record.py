@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
+from impasto.choices import NETWORKS
 from impasto.files import file_digest
 from impasto.images.embedded import read_text
 from impasto.images.formats import AVIF, JPEG, WEBP, WRITERS
@@ -17,7 +18,7 @@ from impasto.inference.masks import Mask
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
-from impasto.models.network import NETWORKS, Network, load_shipped, network_path
+from impasto.models.network import Network, load_shipped, network_path
 from impasto.models.style import Style
 from impasto.paths import GALLERY
 

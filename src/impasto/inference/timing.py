@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.errors import StyleError
 from impasto.images.image import UInt8
 from impasto.models.gallery import find_style
-from impasto.models.network import NETWORKS, NOISE, Network, load_shipped
+from impasto.models.network import NOISE, Network, load_shipped
 from impasto.models.noise import noise_at
 
 WARM_UP_RUNS = 3  # of each network, which do not count

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from impasto.choices import NETWORKS
 from impasto.errors import HubError
 from impasto.hub import NETWORKS_FOLDER, Reference
-from impasto.models.network import NETWORKS
 
 FILE = "README.md"
 LIBRARY, PIPELINE = "impasto", "image-to-image"

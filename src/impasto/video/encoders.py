@@ -4,8 +4,9 @@ import math
 from fractions import Fraction
 from pathlib import Path
 
+from impasto.choices import PRESETS
 from impasto.errors import VideoError
-from impasto.video.formats import CONTAINERS, PRESETS, Container
+from impasto.video.formats import CONTAINERS, Container
 
 _MAX_TIMESCALE = 1 << 31  # of a movie
 

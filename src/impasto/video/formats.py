@@ -10,22 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
 
 from PIL import Image
 
+from impasto.choices import MAX_PIXELS, CodecName, Preset
 from impasto.errors import VideoError
 from impasto.images.detection import FileKind, is_animated, kind_of, read_start
 from impasto.images.formats import EXTENSIONS, WRITABLE
-from impasto.images.reading import MAX_PIXELS
 from impasto.video.clip import TimeSpan
 from impasto.video.image_sequences import is_pattern, matching, unfinished_marker
-
-CodecName = Literal["auto", "h264", "vp9", "av1"]
-Preset = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-]
-PRESETS: tuple[str, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True)
