@@ -64,6 +64,10 @@ def raise_interrupts() -> None:
 
 
 def _run() -> None:
+    # OpenVINO's converter of models of other programs is not used here, and takes as long to load
+    # as OpenVINO itself, which does without it
+    if "openvino" not in sys.modules:
+        sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]  # `import` then fails
     # damaged metadata are no reason to stop or to warn
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     from impasto.cli.app import UsageError, app, explain

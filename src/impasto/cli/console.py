@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from impasto import progress
 from impasto.batch.log import failure_record
@@ -102,6 +102,8 @@ def bar(unit: bool = False) -> "Progress":
     Args:
         unit: count items instead of per cent.
     """
+    if not sys.stderr.isatty():  # rich need not load to show nothing
+        return cast("Progress", _NoBar())
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -122,8 +124,27 @@ def bar(unit: bool = False) -> "Progress":
         TimeRemainingColumn(),
         console=stderr(),
         transient=True,
-        disable=not stderr().is_terminal,
     )
+
+
+class _NoBar:
+    """What the verbs of this package call of a progress bar, where none is shown."""
+
+    disable = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def add_task(self, *_: object, **__: object) -> int:
+        return 0
+
+    def reset(self, *_: object, **__: object) -> None:
+        pass
+
+    update = advance = reset
 
 
 def file_progress(bar: "Progress") -> OnProgress:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from impasto.errors import NetworkError
@@ -12,6 +13,7 @@ ENGINES = get_args(EngineName)[1:]  # in order of preference
 Floats = Literal["auto", "bf16", "f32"]
 Precision = Literal["auto", "bf16", "f32", "int8"]
 PRECISIONS = get_args(Precision)
+MAX_STREAMS = 4  # of `run_each`; each has features of its own in memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,8 +74,8 @@ def load_engine(
             it), "bf16", "f32" or "int8". int8 needs OpenVINO, and a graph that carries the ranges
             of its features.
         pixels: take and give pictures of 8 bits, so that the caller makes no copy in float32.
-        cache: keep the compiled graph of the first size on disk, so that the next process starts
-            faster. Only OpenVINO does so, and only the newest graphs are kept.
+        cache: keep compiled graphs on disk, so that the next process starts faster. Only OpenVINO
+            does so; see `impasto.engines.compiled_files`.
         any_size: expect pictures of many sizes: run small ones in one graph for all of them. Only
             OpenVINO differs, and not in int8; needs `pixels`.
         streams: runs at once, from as many Python threads; each has its share of `threads`. With
@@ -108,8 +110,10 @@ def load_engine(
     return ONNXRuntimeEngine(graph, max(1, threads // streams), precision, pixels)
 
 
-def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:
+def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> "list[Float32]":
     """Run a graph that takes an image and nothing else, in float32, over several images.
+
+    The engine is kept for the next call, and runs several images at once.
 
     Args:
         graph: an ONNX graph, serialized.
@@ -119,5 +123,14 @@ def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> l
     Returns:
         The output for each image.
     """
-    loaded = load_engine(graph, engine, precision="f32")
-    return [loaded.run(image) for image in images]
+    from concurrent.futures import ThreadPoolExecutor  # here, as few need it
+
+    streams = min(MAX_STREAMS, available_cores())
+    loaded = _kept_engine(graph, engine, streams)
+    with ThreadPoolExecutor(streams) as pool:
+        return list(pool.map(loaded.run, images))
+
+
+@lru_cache(maxsize=2)  # of `large` and of `base`; one takes 40 MB and more
+def _kept_engine(graph: bytes, engine: str, streams: int) -> Engine:
+    return load_engine(graph, engine, precision="f32", cache=True, streams=streams)

@@ -5,8 +5,8 @@ from `styles` to `size`, so either restores what the other wrote.
 """
 
 import json
+import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -167,8 +167,16 @@ def _describe_network(model: LoadedNetwork) -> dict[str, Any]:
 
 def package_version(name: str) -> str | None:
     """Return the version of a package of Python; None if it is not installed as one."""
+    # a package that is loaded tells it sooner than `importlib.metadata` loads
+    version = getattr(sys.modules.get(name), "__version__", None) or _installed_version(name)
+    return None if version is None else str(version).partition("-")[0]
+
+
+def _installed_version(name: str) -> str | None:
+    from importlib import metadata
+
     try:
-        return metadata.version(name).partition("-")[0]
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
