@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from impasto import __version__
 from impasto.files import write_atomically
 from impasto.paths import home
 
@@ -116,7 +116,8 @@ def _remove_old(folder: Path) -> None:
 @cache
 def _code_digest() -> str:
     """Return a hash of the code that changes graphs before they are compiled."""
-    digest = hashlib.sha256(__version__.encode())
+    # the package is above this layer, which must not import it, and is loaded
+    digest = hashlib.sha256(sys.modules["impasto"].__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):  # none where impasto is frozen
         digest.update(path.read_bytes())
     return digest.hexdigest()
