@@ -72,7 +72,7 @@ class OpenVINOEngine:
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": floats,
             "INFERENCE_NUM_THREADS": max(threads, streams),
-            **({"PERFORMANCE_HINT": "LATENCY"} if streams == 1 else {"NUM_STREAMS": streams}),
+            **({"PERFORMANCE_HINT": "LATENCY"} if streams == 1 else _streams(streams)),
         }
         try:
             model = core.read_model(graph)
@@ -153,6 +153,11 @@ class OpenVINOEngine:
 
     def __repr__(self) -> str:
         return f"OpenVINOEngine({self.precision})"
+
+
+def _streams(count: int) -> dict[str, Any]:
+    """Return the options of several runs at once, on any core: jobs beside would pin the same."""
+    return {"NUM_STREAMS": count, "ENABLE_CPU_PINNING": False}
 
 
 class _CompiledGraph(NamedTuple):

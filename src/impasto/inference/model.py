@@ -1,11 +1,14 @@
 """A network loaded once, and styles prepared for it: arrays in and arrays out.
 
-Both may be used by any number of threads at once. Engines run one image at a time.
+Both may be used by any number of threads at once. Engines run one image at a time, or several if
+the network is one of `in_streams`.
 """
 
+import copy
 import threading
 import warnings
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -61,6 +64,8 @@ class LoadedNetwork:
         self._engines: dict[tuple[bytes, GraphVariant], base.Engine] = {}
         # by the picture that a style is or keeps
         self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}
+        self._streams = 1  # images that engines run at once
+        self._in_streams: dict[int, Self] = {}
 
     def __repr__(self) -> str:
         engine, threads, precision = self._options
@@ -83,8 +88,25 @@ class LoadedNetwork:
 
     @property
     def threads(self) -> int:
-        """The number of threads that engines compute with."""
-        return self._options[1] or available_cores()
+        """The number of threads that engines compute one image with."""
+        return max(1, (self._options[1] or available_cores()) // self._streams)
+
+    def in_streams(self, count: int) -> Self:
+        """Return the same network, whose engines run `count` images at once.
+
+        Each image has its share of the threads. With a thread each, a CPU paints more pictures a
+        second than with all threads for one, and the last picture takes longer. Each of them takes
+        memory. The network is made once for each count, and loads its engines when they are needed.
+        """
+        if count == 1:
+            return self
+        with self._loading:
+            if count not in self._in_streams:
+                other = copy.copy(self)
+                other._streams = count
+                other._predicting, other._predictions = self._predicting, self._predictions
+                self._in_streams[count] = other
+            return self._in_streams[count]
 
     def _engine(
         self,
@@ -96,7 +118,7 @@ class LoadedNetwork:
         with self._loading:  # two threads that ask for one engine wait for the same
             key = network.graph, part
             if key not in self._engines:
-                engine, threads, precision = self._options
+                engine, _, precision = self._options
                 if part in ("whole", "frame"):
                     graph = network.graph
                 elif part == "plain":
@@ -106,11 +128,12 @@ class LoadedNetwork:
                 self._engines[key] = base.load_engine(
                     graph,
                     engine,
-                    threads,
+                    self.threads * self._streams,
                     precision,
                     pixels=True,
                     cache=True,
                     any_size=part == "whole",
+                    streams=self._streams,
                 )
             return self._engines[key]
 
@@ -119,9 +142,9 @@ class LoadedNetwork:
 
         Segments measure, so int8 is not used.
         """
-        engine, threads, precision = self._options
+        engine, _, precision = self._options
         precision = "auto" if precision == "int8" else precision
-        return base.load_engine(segment.graph, engine, threads, precision, segment.pixels)
+        return base.load_engine(segment.graph, engine, self.threads, precision, segment.pixels)
 
     def preload(self, style: StyleSource) -> Mix:
         """Find a style and load its engines, so that errors come before the first image.

@@ -6,6 +6,7 @@ from `styles` to `size`, so either restores what the other wrote.
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
@@ -164,6 +165,7 @@ def _describe_network(model: LoadedNetwork) -> dict[str, Any]:
     }
 
 
+@cache  # as it is read from a file, once for each picture of a batch
 def package_version(name: str) -> str | None:
     """Return the version of a package of Python; None if it is not installed as one."""
     try:
