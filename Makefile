@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser test-cluster fuzz check check-js format site test-container release clean
+.PHONY: demo test test-fast test-browser test-cluster fuzz benchmark check check-js format site test-container release clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -40,6 +40,10 @@ test-fast: $(VENV)/installed
 # half a minute of hostile files; see tests/fuzz
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
+
+# minutes on an idle machine; keeps the results in benchmarks/records by CPU and commit
+benchmark: $(VENV)/installed
+	$(BIN)/python benchmarks/record.py
 
 check: $(VENV)/installed check-js
 	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples integrations website scripts
