@@ -11,7 +11,7 @@ from impasto.stylizer import Stylizer
 
 from .drawn import write_photos
 
-PICTURES, WARM_UP = 16, 4
+PICTURES, WARM_UP = 8, 2
 STYLE = parse_settings("starry-night")
 
 
