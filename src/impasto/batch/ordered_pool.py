@@ -46,9 +46,9 @@ def map_in_order(
     def next_result() -> Finished:
         for event in pending[0].events():
             on_event(event)
-        result = pending[0].future.result()
-        pending.popleft()
-        return finish(result)
+        finished = finish(pending[0].future.result())
+        pending.popleft()  # only now, so that Ctrl-C in `finish` loses no result
+        return finished
 
     with ThreadPoolExecutor(workers) as pool:
         try:
