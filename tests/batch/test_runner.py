@@ -1,5 +1,6 @@
 """A run over many files: its results, its notes, its report, and its early end."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -168,7 +169,8 @@ def test_ctrl_c_keeps_what_is_painted(
     paths, report = save(tmp_path / "in", *MANY), tmp_path / "report.jsonl"
     runs = interrupt_at(1, monkeypatch)
     results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
-    with pytest.raises(KeyboardInterrupt):
+    # closing: Ctrl-C may also arrive between two results
+    with pytest.raises(KeyboardInterrupt), contextlib.closing(results):  # type: ignore[type-var]
         list(results)
     assert len(check_part(tmp_path / "out", report)) == len(runs)
 
@@ -178,8 +180,9 @@ def test_ctrl_c_gives_up_a_picture_that_takes_several_runs_of_a_network(
 ) -> None:
     paths, settings = save(tmp_path / "in", *MANY), parse_settings("udnie", mask="left-right")
     interrupt_at(0, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        list(stylize_files(paths, settings, small, tmp_path / "out"))
+    results = stylize_files(paths, settings, small, tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt), contextlib.closing(results):  # type: ignore[type-var]
+        list(results)
     assert not (tmp_path / "out").exists()
 
 
