@@ -167,7 +167,7 @@ def test_ctrl_c_keeps_what_is_painted(
     small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths, report = save(tmp_path / "in", *MANY), tmp_path / "report.jsonl"
-    runs = interrupt_at(1, monkeypatch)
+    runs = interrupt_at(12, monkeypatch)  # when all threads have started
     results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
     # closing: Ctrl-C may also arrive between two results
     with pytest.raises(KeyboardInterrupt), contextlib.closing(results):  # type: ignore[type-var]
