@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from impasto.errors import MaskError, PictureError
+from impasto.files import file_digest
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read, to_picture
@@ -56,6 +57,12 @@ class Mask:
     inverted: bool = False
     file: Path | None = None
     digest: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what another machine, or a process in another folder, cannot know of the file."""
+        if self.file is None or self.digest:  # in memory, or not on disk
+            return self.__dict__
+        return self.__dict__ | {"file": self.file.absolute(), "digest": file_digest(self.file)}
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", {self.size[0]}x{self.size[1]} pixels"

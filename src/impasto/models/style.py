@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import NetworkError, PictureError, StyleError
+from impasto.files import file_digest
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import decode
 from impasto.images.resize import STANDARD_SHORT_SIDE, resize_short_side
@@ -70,6 +72,12 @@ class Style:
                 f"a style cannot have the name {self.name!r:.100};"
                 " leave out slashes and control characters"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what another machine, or a process in another folder, cannot know of the file."""
+        if self.file is None or self.digest:  # in memory, or not on disk
+            return self.__dict__
+        return self.__dict__ | {"file": self.file.absolute(), "digest": file_digest(self.file)}
 
     def __repr__(self) -> str:
         source = "a picture" if self.pixels is not None else "none"
