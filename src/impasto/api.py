@@ -6,12 +6,13 @@ Each parses what it is given and calls the recipe that the command line calls to
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from impasto.errors import TrainingError, check_number
+from impasto.errors import ArgumentError, TrainingError, check_number, check_paths, check_type
 from impasto.files import file_digest
 from impasto.images.embedded import xmp_packet
 from impasto.images.formats import DEFAULT_QUALITY
@@ -118,6 +119,7 @@ def stylize(
         >>> painting.size
         (64, 48)
     """
+    _check_types(stylizer=stylizer)
     settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
     loaded = stylizer or _stylizer(resolve_network(network, settings.mixes))
     picture = to_picture(photo)
@@ -148,6 +150,7 @@ def read_settings(painting: str | Path) -> dict[str, Any] | None:
         >>> read_settings("photo.great-wave.jpg")["styles"][0]["title"]
         'The Great Wave off Kanagawa'
     """
+    check_type("painting", painting, (str, Path), "a path")
     return read_record(painting)
 
 
@@ -222,6 +225,9 @@ def stylize_files(
     from impasto.inference.file_pipeline import FileOptions
     from impasto.video.formats import VideoOptions
 
+    _check_types(output=output, report=report, shard=shard, stylizer=stylizer)
+    _check_callback(on_progress)
+    inputs = check_paths("paths", paths)
     settings = parse_settings(
         style, strength, 1.0 if stroke is None else stroke, color, mask, regions, wrap
     )
@@ -237,7 +243,6 @@ def stylize_files(
         report=None if report is None else Path(report),
     )
     part = None if shard is None else parse_shard(shard)
-    inputs = [paths] if isinstance(paths, str | Path) else paths
     return runner.stylize_files(
         inputs, settings, painters[0], output, options, on_progress, painters[1], part
     )
@@ -301,6 +306,10 @@ def stylize_video(
     from impasto.video import stylize as recipe
     from impasto.video.formats import VideoOptions, parse_span
 
+    for name, path in (("source", source), ("target", target)):
+        check_type(name, path, (str, Path), "a path")
+    _check_types(start=start, end=end, stylizer=stylizer)
+    _check_callback(on_progress)
     settings = parse_settings(style, strength, 1.0, color, mask, regions)
     if options is None:
         options = VideoOptions(span=parse_span(start, end), stroke=stroke)
@@ -355,6 +364,9 @@ def train_style(
         >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
         >>> style.save("tulip.safetensors")  # doctest: +SKIP
     """
+    _check_types(name=name, photos=photos)
+    _check_callback(on_progress)
+    check_number("seed", seed, "a whole number from 0 up", 0, whole=True)
     if steps is None:
         check_number("minutes", minutes, "a number above 0", 1e-6)
     try:
@@ -373,6 +385,32 @@ def train_style(
         seed=seed,
         on_progress=on_progress,
     )
+
+
+_OPTIONAL: dict[str, tuple[tuple[type, ...], str]] = {
+    "output": ((str, Path), "a path"),
+    "report": ((str, Path), "a path"),
+    "photos": ((str, Path), "a folder"),
+    "name": ((str,), "text"),
+    "shard": ((str,), "text such as 3/64"),
+    "start": ((str, Real), "seconds, or text such as 1:02:03.5"),
+    "end": ((str, Real), "seconds, or text such as 1:02:03.5"),
+    "stylizer": ((Stylizer,), "a Stylizer"),
+}
+
+
+def _check_types(**values: object) -> None:
+    """Check arguments that may be None. Raises ArgumentError."""
+    for name, value in values.items():
+        if value is not None:
+            check_type(name, value, *_OPTIONAL[name])
+
+
+def _check_callback(on_progress: object) -> None:
+    if on_progress is not None and not callable(on_progress):
+        raise ArgumentError(
+            f"cannot use {on_progress!r:.100} as on_progress: it cannot be called; give a function"
+        )
 
 
 def _stylizer(network: str | Path | Network) -> Stylizer:

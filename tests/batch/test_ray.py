@@ -46,6 +46,13 @@ def test_options_are_checked() -> None:
             ClusterOptions(**values)
 
 
+def test_arguments_of_a_wrong_type_are_argument_errors() -> None:
+    wrong: list[dict[str, Any]] = [{"inputs": 3}, {"output": 3}, {"report": 3}, {"cluster": 3}]
+    for values in wrong:
+        with pytest.raises(ArgumentError, match=f"as {next(iter(values))}"):
+            stylize_dataset(**({"inputs": "in", "output": "out", "style": "udnie"} | values))
+
+
 def test_a_missing_ray_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before any package that the extra brings along is asked for, and nothing is written."""
     save(tmp_path, "in/a.png")

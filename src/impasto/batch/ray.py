@@ -25,7 +25,7 @@ from impasto.batch.log import RunLog
 from impasto.batch.outputs import BatchPlan, FileTask, plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload
-from impasto.errors import ArgumentError, ImpastoError, check_number, one_line
+from impasto.errors import ImpastoError, check_number, check_paths, check_type, one_line
 from impasto.files import address, is_url
 from impasto.hardware import available_cores
 from impasto.images.formats import DEFAULT_QUALITY
@@ -78,11 +78,8 @@ class ClusterOptions:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.address, str):
-            raise ArgumentError(
-                f"cannot use {self.address!r} as address of a cluster: it is no text; give auto,"
-                " local, HOST:PORT or ray://HOST:PORT"
-            )
+        places = "auto, local, HOST:PORT or ray://HOST:PORT"
+        check_type("the address of a cluster", self.address, str, places)
         check_number("threads", self.threads, "1 or more", 1, whole=True)
         if self.actors is not None:
             check_number("actors", self.actors, "1 or more", 1, whole=True)
@@ -140,7 +137,10 @@ def stylize_dataset(
     Raises:
         ImpastoError: a style, an option, the output or the cluster cannot be used.
     """
-    texts = [str(text) for text in ([inputs] if isinstance(inputs, str | Path) else inputs)]
+    texts = [str(text) for text in check_paths("inputs", inputs)]
+    check_type("output", output, (str, Path), "a folder or an address")
+    check_type("report", report or "", (str, Path), "a path")
+    check_type("cluster", cluster or ClusterOptions(), ClusterOptions, "ClusterOptions")
     if column is not None:
         texts = [name for text in texts for name in read_column(text, column)]
     settings = parse_settings(
