@@ -201,7 +201,7 @@ def test_records(small: Stylizer, tmp_path: Path) -> None:
         "output": str(tmp_path / "out.png"),
         "style": "udnie",
         "network": "small",
-        "skipped": "the output exists, perhaps painted with other options; --overwrite replaces it",
+        "skipped": "the output exists; --overwrite paints it anew",
     }
     failed = FileResult(path, error=MemoryError())
     assert failed.record() == {"input": str(path), "error": f"{path}: out of memory"}

@@ -128,7 +128,7 @@ def test_an_existing_output_is_kept(paint: Paint, photo_file: Path) -> None:
     target.write_bytes(b"mine")
     os.utime(target, (1, 1))
     assert (
-        "kept: the output exists, perhaps painted with other options; --overwrite replaces it"
+        "kept: the output exists; --overwrite paints it anew"
         in paint(photo_file).out
     )
     (record,) = paint(photo_file, "--json").records

@@ -103,6 +103,9 @@ def styles(
         raise typer.BadParameter("--pulled lists all styles that were fetched; give no STYLE")
     if pulled:
         selected = _pulled_styles()
+        if not selected:
+            console.note("nothing was downloaded; `impasto styles pull user/repo` downloads styles")
+            return
     else:
         selected = [style for name in names or gallery_names() for style in _find_styles(name)]
     if sheet:
