@@ -143,8 +143,7 @@ def test_an_existing_output_is_kept(impasto: Run, clip: Path) -> None:
     done = impasto("stylize", clip, *SMALL)
     assert (
         done.code,
-        "kept: the output exists; --overwrite paints it anew"
-        in done.out,
+        "kept: the output exists; --overwrite paints it anew" in done.out,
     ) == (0, True)
     assert target.read_bytes() == b"mine"
     assert impasto("stylize", clip, *SMALL, "--overwrite").code == 0

@@ -43,8 +43,7 @@ class Summary:
         if self._left:
             left = "1 input was" if self._left == 1 else f"{self._left} inputs were"
             console.note(
-                f"{left} not begun in {batch.minutes:g} minutes; the same command"
-                " resumes the run"
+                f"{left} not begun in {batch.minutes:g} minutes; the same command resumes the run"
             )
         if self._painted and self._kept:
             console.note(f"{self._painted} painted, {self._kept} kept")

@@ -56,7 +56,8 @@ def report_merge(
 ) -> None:
     """Put reports of shards or of several runs together, and say what is missing.
 
-    -o replaces an earlier merge of the same reports. The exit code is 1 if a shard, an input or a painting is missing, or an input failed.
+    -o replaces an earlier merge of the same reports. The exit code is 1 if a shard, an input or a
+    painting is missing, or an input failed.
 
     For example:
 
@@ -74,9 +75,7 @@ def report_merge(
             console.failed(console.failure(text, error), json)
     merged = merge_reports(files, wanted)
     # an earlier merge of the same reports, perhaps of fewer, is made anew
-    is_kept = bool(
-        output and output.exists() and not (overwrite or is_covered(output, files))
-    )
+    is_kept = bool(output and output.exists() and not (overwrite or is_covered(output, files)))
     if output and not is_kept:
         write_report(output, merged.records)
     _print(merged, len(files), None if is_kept else output, json)
