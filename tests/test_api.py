@@ -1,6 +1,8 @@
 """The public API: its names, the kinds of its arguments, and the examples of its pages."""
 
+import dataclasses
 import doctest
+import inspect
 import io
 import re
 from pathlib import Path
@@ -15,6 +17,7 @@ from PIL import Image
 
 import impasto
 from impasto import api, stylizer
+from impasto.batch import ray
 from impasto.errors import PictureError, StyleError, VideoError
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +33,29 @@ def test_dir_lists_the_api_and_nothing_else() -> None:
 def test_the_reference_page_has_a_section_for_each_name() -> None:
     sections = re.findall(r"^## `(\w+)`", REFERENCE.read_text(encoding="utf-8"), re.M)
     assert sorted(sections) == sorted(impasto.__all__)
+
+
+def test_signatures_on_the_reference_page_are_complete() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    shown = re.findall(r"^```py\n(?:impasto\.)?(\w+)\(([^()]*(?:\(\)[^()]*)*)\)\n```", text, re.M)
+    assert {"stylize", "stylize_files", "stylize_dataset", "ClusterOptions"} <= {
+        name for name, _ in shown
+    }
+    for name, arguments in shown:
+        named = [re.split(r"[=\s]", one.strip())[0] for one in arguments.split(",")]
+        if name == "Stylizer":  # an example of it, with few of its arguments
+            continue
+        function = getattr(impasto if name in impasto.__all__ else ray, name)
+        parameters = inspect.signature(function).parameters
+        assert sorted(set(named) - {"*"}) == sorted(parameters), name
+
+
+def test_fields_of_results_are_on_the_reference_page() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    for kind in (impasto.FileResult, impasto.VideoResult, impasto.Progress, impasto.Region):
+        section = text.partition(f"## `{kind.__name__}`")[2].partition("\n## ")[0]
+        fields = {field.name for field in dataclasses.fields(kind)}
+        assert fields <= set(re.findall(r"`\.?(\w+)`", section)), kind
 
 
 def test_missing_files_are_told_of(tmp_path: Path) -> None:
