@@ -24,7 +24,19 @@ from impasto.paths import GALLERY
 from .shell_blocks import ROOT, Command, commands
 
 # programs that are not of this project, and only shown
-OTHERS = {".", "chmod", "echo", "find", "py", "uvx", "pipx", "docker", "podman", "sbatch", "torchrun"}
+OTHERS = {
+    ".",
+    "chmod",
+    "echo",
+    "find",
+    "py",
+    "uvx",
+    "pipx",
+    "docker",
+    "podman",
+    "sbatch",
+    "torchrun",
+}
 # what a command would need to run here
 NOT_RUN = {
     "webcam": "a camera and a window",
