@@ -26,6 +26,11 @@ WEBSITE = ROOT / "website"
 DOCS = "docs"  # the folder of the documentation below the studio
 STUDIO = "../index.html"  # as seen from the first page of the documentation
 API = "reference/api.md"
+RESULTS = "explanation/results.md"
+# ends the title of that page: the page of sliders is on the site alone
+TO_PAINTINGS = (
+    "\n\n[Paintings](../paintings.md) shows photographs beside their paintings, with sliders.\n"
+)
 # public names below `impasto` that the pages name; they are not in `impasto.__all__`
 MORE_NAMES = (
     "impasto.batch.ray.stylize_dataset",
@@ -49,6 +54,8 @@ def stage(folder: Path) -> None:
     for verb, text in (commands := command_pages()).items():
         (pages / _command_file(verb)).write_text(text, encoding="utf-8")
     (pages / API).write_text(api_page(), encoding="utf-8")
+    text = (pages / RESULTS).read_text(encoding="utf-8")
+    (pages / RESULTS).write_text(text.replace("\n", TO_PAINTINGS, 1), encoding="utf-8")
     text = (WEBSITE / "pages/index.md").read_text(encoding="utf-8")
     text = text.replace("STUDIO", STUDIO).replace("PAIR", first_pair(pages))
     text = mark_commands(text.replace("SWATCHES", swatches(pages)))
