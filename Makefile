@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-fast test-browser test-cluster fuzz check check-js format site test-container release clean
+.PHONY: demo test test-fast test-browser test-cluster fuzz benchmark check check-js format site test-container release-check release clean
 .DEFAULT_GOAL := demo
 
 # torch first and by itself: what needs it then finds it there, and pulls no other build
@@ -41,6 +41,10 @@ test-fast: $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
+# minutes on an idle machine; keeps the results in benchmarks/records by CPU and commit
+benchmark: $(VENV)/installed
+	$(BIN)/python benchmarks/record.py
+
 check: $(VENV)/installed check-js
 	$(BIN)/ruff format --check src tests benchmarks trials gallery_tools examples integrations website scripts
 	$(BIN)/ruff check src tests benchmarks trials gallery_tools examples integrations website scripts
@@ -73,7 +77,11 @@ site: $(VENV)/installed $(TOOLS)/installed
 test-container: $(VENV)/installed $(TOOLS)/installed
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" $(BIN)/python trials/container.py
 
-# build, check and tag a release; publishes nothing (CONTRIBUTING.md)
+# build and check a release, to try its wheel before the tag
+release-check: $(TOOLS)/installed
+	$(TOOLS)/bin/python scripts/release.py --check
+
+# the same, and tag it; publishes nothing (CONTRIBUTING.md)
 release: $(TOOLS)/installed
 	$(TOOLS)/bin/python scripts/release.py
 

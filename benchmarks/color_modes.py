@@ -19,12 +19,13 @@ import numpy as np
 from skimage import data
 from sklearn.datasets import load_sample_image
 
+from impasto.choices import MODES, Mode, When
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.images.resize import resize_short_side
 from impasto.images.rows import ArrayRows
 from impasto.images.writing import write
-from impasto.inference.color import LUMA, MODES, Color, Mode, When, measure_palette
+from impasto.inference.color import LUMA, Color, measure_palette
 from impasto.inference.pipeline import build_pipeline
 from impasto.inference.settings import parse_settings
 from impasto.learning.evaluation.scorer import SHORT_SIDE

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from impasto.choices import NETWORKS
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture
 from impasto.images.reading import read
@@ -23,7 +24,6 @@ from impasto.images.writing import write
 from impasto.learning.data.synthetic.generator import carried_photos
 from impasto.learning.evaluation.report import format_table, tabulate_boldness
 from impasto.learning.evaluation.summary import FLAW_COLUMNS, split_by_boldness
-from impasto.models.network import NETWORKS
 from impasto.sheets.contact_sheet import contact_sheet
 from impasto.stylizer import Stylizer
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sklearn.datasets import load_sample_image
 
+from impasto.choices import NETWORKS
 from impasto.images.image import Picture
 from impasto.images.resize import resize_short_side
 from impasto.images.writing import write
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.network import NETWORKS
 from impasto.models.style import PHOTO, Style
 from impasto.paths import GALLERY
 from impasto.sheets.contact_sheet import contact_sheet

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from impasto.choices import NETWORKS
 from impasto.images.reading import read
 from impasto.images.resize import resize_short_side
 from impasto.learning.conversion.onnx_export import (
@@ -49,7 +50,7 @@ from impasto.learning.networks.transformer import Architecture, TransformerNetwo
 from impasto.learning.tensors import to_tensor
 from impasto.learning.training.content_weight import log_compress
 from impasto.learning.training.muon import Muon
-from impasto.models.network import GALLERY_VERSION, NETWORKS, Network, network_path, read_network
+from impasto.models.network import GALLERY_VERSION, Network, network_path, read_network
 from impasto.models.noise import NOISE_SIDE, noise_at
 from impasto.models.style import PHOTO, Style, read_style
 

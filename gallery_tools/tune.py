@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from impasto.choices import NETWORKS
 from impasto.images.image import Picture
 from impasto.images.writing import write
 from impasto.learning.conversion import onnx_export
@@ -27,7 +28,7 @@ from impasto.learning.training.paintings import read_painting
 from impasto.learning.training.settings import TrainingSettings, learning_rates
 from impasto.learning.training.trainer import Trainer
 from impasto.models.gallery import gallery_names
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY
 

@@ -1,5 +1,6 @@
 """Prepare a release: build it, check it, and tag it. Nothing is published.
 
+  make release-check    # all steps but the tag
   make release
 
 1. The tree has no changes, the version has no tag, and CHANGELOG.md has a section with a date for
@@ -8,14 +9,17 @@
 3. `twine check --strict` accepts both.
 4. The commit gets an annotated tag with the section of the changelog.
 
-The last lines say how to publish: that is for a person to do.
+The last lines say what to try before, how to publish, and how to undo the tag: that is for a person
+to do.
 """
 
+import argparse
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -127,24 +131,50 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+def publishing(version: str, branch: str, wheel: Path, archive: Path) -> str:
+    """Return the steps that are left to a person.
+
+    Args:
+        version: of the release.
+        branch: that the commit is on; empty if it is on none.
+        wheel: the built wheel.
+        archive: the built source archive.
+    """
+    return f"""\
+tagged v{version}, on this machine only. If something is wrong, undo it, and mend it:
+  git tag --delete v{version}
+To publish it:
+  git push --atomic origin {" ".join(filter(None, (branch, f"v{version}")))}
+  {sys.executable} -m twine upload {wheel} {archive}
+Then add the section '## Unreleased' to CHANGELOG.md, and raise __version__ in src/impasto."""
+
+
 def main() -> None:
     """Prepare the release of this tree."""
+    parser = argparse.ArgumentParser(description="Build a release, check it, and tag it.")
+    parser.add_argument("--check", action="store_true", help="do not tag it")
+    is_check = parser.parse_args().check
     try:
         version = check_tree()
         changes = changes_of(version, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
         wheel, archive = build()
         check_contents(wheel, archive, version)
-        run(sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(archive))
+        print(run(sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(archive)))
         # as is: lines of the changelog that begin with # are no comments
         message = f"impasto {version}\n\n{changes}"
-        git("tag", "--annotate", "--cleanup=whitespace", f"v{version}", "--message", message)
+        if not is_check:
+            git("tag", "--annotate", "--cleanup=whitespace", f"v{version}", "--message", message)
     except ReleaseError as error:
         sys.exit(f"error: {error}")
     for path in (wheel, archive):
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e6:.1f} MB")
-    print(f"tagged v{version}. To publish it:")
-    print(f"  git push origin v{version}")
-    print(f"  {sys.executable} -m twine upload {wheel} {archive}")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    if "urls" not in project:
+        print("note: pyproject.toml has no [project.urls], so the package leads to no repository")
+    if is_check:
+        print(f"Try the wheel: python trials/extras.py --wheel {wheel.relative_to(ROOT)}")
+    else:
+        print(publishing(version, git("branch", "--show-current"), wheel, archive))
 
 
 if __name__ == "__main__":

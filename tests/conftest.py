@@ -23,8 +23,9 @@ from hub_server import HubServer, serve_hub
 from pictures import UInt8, photo
 from PIL import Image, ImageDraw
 
+from impasto.choices import NETWORKS
 from impasto.models.gallery import gallery_style
-from impasto.models.network import NETWORKS, network_path
+from impasto.models.network import network_path
 from impasto.models.style import encode_picture
 from impasto.stylizer import Stylizer
 
@@ -51,6 +52,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept between runs is kept for these tests alone, and for each of several workers."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IMPASTO_HOME", str(tmp_path_factory.mktemp("home")))
+        patched.setenv("IMPASTO_DEVICE", "cpu")  # where exact pixels are known
         yield
 
 

@@ -1,6 +1,8 @@
 """The public API: its names, the kinds of its arguments, and the examples of its pages."""
 
+import dataclasses
 import doctest
+import inspect
 import io
 import re
 from pathlib import Path
@@ -15,7 +17,8 @@ from PIL import Image
 
 import impasto
 from impasto import api, stylizer
-from impasto.errors import PictureError, StyleError, VideoError
+from impasto.batch import ray
+from impasto.errors import ArgumentError, PictureError, StyleError, VideoError
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference" / "python.md"
@@ -32,9 +35,65 @@ def test_the_reference_page_has_a_section_for_each_name() -> None:
     assert sorted(sections) == sorted(impasto.__all__)
 
 
+def test_signatures_on_the_reference_page_are_complete() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    shown = re.findall(r"^```py\n(?:impasto\.)?(\w+)\(([^()]*(?:\(\)[^()]*)*)\)\n```", text, re.M)
+    assert {"stylize", "stylize_files", "stylize_dataset", "ClusterOptions"} <= {
+        name for name, _ in shown
+    }
+    for name, arguments in shown:
+        named = [re.split(r"[=\s]", one.strip())[0] for one in arguments.split(",")]
+        if name == "Stylizer":  # an example of it, with few of its arguments
+            continue
+        function = getattr(impasto if name in impasto.__all__ else ray, name)
+        parameters = inspect.signature(function).parameters
+        assert sorted(set(named) - {"*"}) == sorted(parameters), name
+
+
+def test_fields_of_results_are_on_the_reference_page() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    for kind in (impasto.FileResult, impasto.VideoResult, impasto.Progress, impasto.Region):
+        section = text.partition(f"## `{kind.__name__}`")[2].partition("\n## ")[0]
+        fields = {field.name for field in dataclasses.fields(kind)}
+        assert fields <= set(re.findall(r"`\.?(\w+)`", section)), kind
+
+
 def test_missing_files_are_told_of(tmp_path: Path) -> None:
     with pytest.raises(impasto.ImpastoError, match="no such file"):
         impasto.stylize(tmp_path / "absent.jpg", "starry-night")
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        (impasto.stylize, {"photo": "a.jpg", "stylizer": 3}),
+        *(
+            (impasto.stylize_files, {"paths": "a.jpg", name: 3})
+            for name in ("paths", "output", "report", "shard", "stylizer", "on_progress")
+        ),
+        *((impasto.stylize_files, {"paths": paths}) for paths in (None, b"a.jpg", ["a.jpg", 3])),
+        *(
+            (impasto.stylize_video, {"source": "a.mp4", "target": "b.mp4", name: value})
+            for name, value in {
+                **dict.fromkeys(("source", "target", "stylizer", "on_progress"), 3),
+                **dict.fromkeys(("start", "end"), b"1"),
+            }.items()
+        ),
+    ],
+)
+def test_a_wrong_type_is_an_argument_error(verb: Any, arguments: dict[str, Any]) -> None:
+    (name,) = [key for key, value in arguments.items() if not isinstance(value, str)]
+    with pytest.raises(ArgumentError, match=rf"cannot use .* as {name}: .*; give "):
+        verb(**arguments, style="udnie")
+
+
+def test_wrong_types_of_other_functions_are_argument_errors() -> None:
+    with pytest.raises(ArgumentError, match="as painting"):
+        impasto.read_settings(3)  # type: ignore[arg-type]
+    wrong: list[dict[str, Any]] = [{"name": 3}, {"photos": 3}, {"seed": "x"}, {"on_progress": 3}]
+    for arguments in wrong:
+        with pytest.raises(ArgumentError, match=f"as {next(iter(arguments))}"):
+            impasto.train_style("a.jpg", steps=1, **arguments)
 
 
 def test_every_name_is_there_and_has_a_docstring() -> None:

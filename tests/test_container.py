@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+import impasto
 from impasto.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -66,3 +67,10 @@ def test_the_user_has_no_rights(lines: list[str]) -> None:
     compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     for line in ("read_only: true", "cap_drop: [ALL]", "- cache:/cache", "${IMPASTO_TOKEN:?"):
         assert line in compose
+    assert '"127.0.0.1:8000:8000"' in compose  # other hosts reach it through a proxy with TLS only
+
+
+def test_files_name_the_image_of_this_version() -> None:
+    for name in ("compose.yaml", "examples/clusters/kubernetes.yaml", "docs/how-to/container.md"):
+        tags = re.findall(r"impasto:(\d[\w.]*)", (ROOT / name).read_text(encoding="utf-8"))
+        assert set(tags) == {impasto.__version__}, name

@@ -12,12 +12,13 @@ from onnx import numpy_helper
 from pictures import UInt8
 
 from impasto import export as exporting
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.errors import NetworkError, StyleError
 from impasto.export import export_onnx, export_openvino, find_export, to_onnx
 from impasto.inference.prepared_style import MARGIN
 from impasto.models.gallery import gallery_style
-from impasto.models.network import NETWORKS, load_shipped, network_path
+from impasto.models.network import load_shipped, network_path
 from impasto.models.noise import noise_at
 from impasto.models.style import Style
 from impasto.stylizer import Stylizer

@@ -18,13 +18,8 @@ from safetensors.numpy import save
 
 from impasto.errors import ImpastoError, StyleError
 from impasto.files import RoomyFile, describe_missing, is_url, unwritable_reason, write_atomically
-from impasto.tensor_files import (
-    MAX_FILE_BYTES,
-    MAX_HEADER_BYTES,
-    MAX_TENSORS,
-    read_safetensors,
-    write_safetensors,
-)
+from impasto.tensor_files import MAX_TENSORS, read_safetensors, write_safetensors
+from impasto.tensor_headers import MAX_FILE_BYTES, MAX_HEADER_BYTES
 
 FORMAT = "a format"
 TENSORS = {"one": np.arange(6, dtype=np.float32).reshape(2, 3)}

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,60 @@ def test_resident_memory(tmp_path: Path) -> None:
     status = Path("/proc/self/status").read_text()
     told = int(status.partition("VmRSS:")[2].split()[0]) << 10  # kB
     assert abs(hardware.resident_memory() - told) < 16 << 20
+
+
+# Graphics cards
+
+
+def make_devices(folder: Path, **vendors: str) -> Path:
+    """Make files as Linux has them in /sys/class: the vendor of each device, by class and name."""
+    for place, vendor in vendors.items():
+        kind, _, name = place.partition("_")
+        (folder / kind / name / "device").mkdir(parents=True)
+        (folder / kind / name / "device" / "vendor").write_text(f"{vendor}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("devices", "files", "vendors"),
+    [
+        ({}, [], set()),
+        ({"drm_card0": "0x8086", "drm_renderD128": "0x8086"}, [], {"intel"}),
+        ({"drm_card0": "0x1002", "drm_card1": "0x10de"}, [], {"amd", "nvidia"}),
+        ({"accel_accel0": "0x8086"}, [], {"intel"}),
+        ({"drm_card0": "0x1a03"}, [], set()),  # the screen of a server
+        ({}, ["proc/driver/nvidia/version"], {"nvidia"}),
+        ({}, ["dev/nvidiactl"], {"nvidia"}),
+        ({}, ["dev/kfd"], {"amd"}),
+        ({}, ["dev/dxg"], {"amd", "intel", "nvidia"}),  # Linux in Windows
+    ],
+)
+def test_makers_of_graphics_cards(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    devices: dict[str, str],
+    files: list[str],
+    vendors: set[str],
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("")
+    folder = make_devices(tmp_path / "class", **devices)
+    assert hardware.graphics_vendors(folder, tmp_path) == vendors
+
+
+def test_makers_of_graphics_cards_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert hardware.graphics_vendors() == {"apple"}
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert hardware.graphics_vendors() == {"nvidia", "amd", "intel"}
+
+
+def test_the_name_of_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: A  CPU\n\nmodel name\t: another\n")
+    assert hardware.cpu_name(cpuinfo) == "A CPU"
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert hardware.cpu_name(tmp_path / "absent") == "aarch64"

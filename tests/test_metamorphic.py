@@ -11,13 +11,14 @@ from pictures import UInt8, photo
 
 from impasto.batch.outputs import BatchPlan, FileTask
 from impasto.batch.runner import run_plan
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.images import reading, resize, writing
 from impasto.images.image import Picture
 from impasto.inference.prepared_style import MARGIN
 from impasto.inference.settings import parse_settings
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.network import NETWORKS, NOISE, load_shipped
+from impasto.models.network import NOISE, load_shipped
 from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
 

@@ -108,3 +108,13 @@ def test_missing_files_are_named(release: Any, name: str) -> None:
 def test_strange_files_are_named(release: Any, name: str) -> None:
     with pytest.raises(release.ReleaseError, match=f"hold {name}"):
         release.check_contents(*archives(release, more=name), "1.2.3")
+
+
+@pytest.mark.process
+def test_the_last_lines_publish_the_branch_too_and_undo_the_tag(release: Any) -> None:
+    wheel, archive = Path("dist/a.whl"), Path("dist/a.tar.gz")
+    text = release.publishing("1.2.3", "main", wheel, archive)
+    assert "git push --atomic origin main v1.2.3\n" in text
+    assert "git tag --delete v1.2.3\n" in text
+    assert "twine upload dist/a.whl dist/a.tar.gz\n" in text
+    assert "git push --atomic origin v1.2.3\n" in release.publishing("1.2.3", "", wheel, archive)

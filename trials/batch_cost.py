@@ -148,7 +148,7 @@ def _count_requests(log: Path, port: int) -> dict[str, Any]:
     object_store.list_outputs("s3://photos/out")
     step("listing inputs and outputs")
     chunks, styles = cut(plan.tasks, MAX_CHUNK, "s3://photos/out/.impasto", "run")
-    job = pickle.dumps(Job((painter, painter), styles, BatchOptions(), ()))
+    job = pickle.dumps(Job((painter, painter), styles, BatchOptions(), (), Path.cwd()))
     worker = ChunkPainter(job, installed_version())
     assert not any(result.error for chunk in chunks for result in worker.paint(chunk))
     step(f"painting, in {len(chunks)} chunks")

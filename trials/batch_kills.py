@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,39 +49,59 @@ def main() -> None:
     warnings.simplefilter("ignore")  # Pillow's, of broken files
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        broken = make(folder / "in", given.pictures)
+        broken = make(folder / "in", given.pictures, any_picture)
         record = trial(folder, given.pictures, given.kills, broken)
     print(json.dumps(record, indent=1))
     FILE.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def make(folder: Path, count: int) -> set[str]:
-    """Write pictures of many sizes and formats in folders of a hundred.
+def make(
+    folder: Path,
+    count: int,
+    write: Callable[[Path, int], None],
+    broken_suffixes: tuple[str, ...] = ("",),
+) -> set[str]:
+    """Write pictures in folders of a hundred, every `BROKEN`th of them broken.
 
-    Returns the names of those that cannot be read, each another case of the corpus.
+    Args:
+        folder: is made.
+        count: number of pictures.
+        write: writes the picture of a number; it is called with a path without a suffix.
+        broken_suffixes: ends of the names of those cases of tests/corpus.py that are used.
+
+    Returns:
+        The names of those that cannot be read, each another case.
     """
-    rng, found = random.Random(0), set()
-    hostile = [
-        case
-        for case in corpus(flips=2, bombs=False)
-        if not readable(case.data, folder.parent / case.name)
-    ]
-    rng.shuffle(hostile)
+    folder.mkdir(parents=True)
+    broken, hostile = (
+        set[str](),
+        [
+            case
+            for case in corpus(flips=2, bombs=False)
+            if case.name.endswith(broken_suffixes) and not readable(case.data, folder / case.name)
+        ],
+    )
+    random.Random(0).shuffle(hostile)
     for number in range(count):
         place = folder / f"{number // 100:02}"
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(exist_ok=True)
         if number % BROKEN == BROKEN // 2:
             case = hostile[number // BROKEN % len(hostile)]
             path = place / f"{number:05}-{case.name}"
             path.write_bytes(case.data)
-            found.add(str(path))
-            continue
-        suffix = rng.choice(list(FORMATS))
-        sides = (1000, 1600) if number % LARGE == 0 else (40, 200)
-        y, x = np.mgrid[: rng.randrange(*sides), : rng.randrange(*sides)]
-        pixels = np.stack([x % 256, y % 256, (x * y // 7 + number) % 256], axis=-1).astype(np.uint8)
-        Image.fromarray(pixels).save(place / f"{number:05}{suffix}", FORMATS[suffix])
-    return found
+            broken.add(str(path))
+        else:
+            write(place / f"{number:05}", number)
+    return broken
+
+
+def any_picture(path: Path, number: int) -> None:
+    """Write a picture of many a size and format."""
+    rng = random.Random(number)
+    suffix, sides = rng.choice(list(FORMATS)), (1000, 1600) if number % LARGE == 0 else (40, 200)
+    y, x = np.mgrid[: rng.randrange(*sides), : rng.randrange(*sides)]
+    pixels = np.stack([x % 256, y % 256, (x * y // 7 + number) % 256], axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(path.with_suffix(suffix), FORMATS[suffix])
 
 
 def readable(data: bytes, path: Path) -> bool:

@@ -63,6 +63,17 @@ JOBS: dict[str, tuple[str, tuple[str, ...], str]] = {
         ("impasto", "stylize", "photo.png", *STARRY, "--engine", "onnxruntime", "-o", "out.png"),
         "out.png",
     ),
+    **dict.fromkeys(
+        ("cuda", "rocm", "webgpu"),
+        (
+            "paint by ONNX Runtime",
+            (
+                *("impasto", "stylize", "photo.png", *STARRY, "--engine", "onnxruntime"),
+                *("--device", "cpu", "-o", "out.png"),
+            ),
+            "out.png",
+        ),
+    ),
     "webcam": (
         "show a clip in a window without a screen, and record it",
         (
@@ -106,7 +117,7 @@ JOBS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "demo": ("import what the demo does", ("PYTHON", "-c", "import skimage.data, sklearn"), ""),
     "fuzz": ("import the fuzzer", ("PYTHON", "-c", "import atheris"), ""),
 }
-JOBS["all"], JOBS["dev"] = JOBS[BASE], JOBS[BASE]
+JOBS["all"], JOBS["dev"], JOBS["directml"] = JOBS[BASE], JOBS[BASE], JOBS[BASE]
 CONNECTED = {"cluster"}  # parts of a cluster speak by the loopback device
 
 

@@ -22,15 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from batch_kills import ROOT, readable
-from corpus import corpus
+from batch_kills import ROOT, make
 from PIL import Image
 
 from impasto.images.reading import read
 
 FILE = ROOT / "docs" / "explanation" / "measured" / "shards.json"
 SIDE = 96  # pixels
-BROKEN = 20  # every so many-eth picture is broken
 AT_ONCE = 2  # jobs, one per core of a small machine
 STYLE = ["-s", "starry-night", "-n", "small"]
 
@@ -54,31 +52,16 @@ def main() -> None:
 
 
 def make_small(folder: Path, count: int) -> set[str]:
-    """Write JPEG pictures of 96x96 pixels in folders of a hundred.
+    """Write small pictures as `make` does; return the names of those that cannot be read."""
+    return make(folder, count, small_jpeg, (".jpg", ".png"))
 
-    Returns the names of those that cannot be read, each another case of tests/corpus.py.
-    """
-    rng, broken = np.random.default_rng(0), set()
-    folder.mkdir(parents=True)
-    hostile = [
-        case
-        for case in corpus(flips=2, bombs=False)
-        if case.name.endswith((".jpg", ".png")) and not readable(case.data, folder / case.name)
-    ]
-    random.Random(0).shuffle(hostile)
-    for number in range(count):
-        place = folder / f"{number // 100:02}"
-        place.mkdir(exist_ok=True)
-        if number % BROKEN == BROKEN // 2:
-            case = hostile[number // BROKEN % len(hostile)]
-            path = place / f"{number:05}-{case.name}"
-            path.write_bytes(case.data)
-            broken.add(str(path))
-            continue
-        blocks = rng.integers(0, 256, (SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
-        image = Image.fromarray(blocks).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        image.save(place / f"{number:05}.jpg", quality=92)
-    return broken
+
+def small_jpeg(path: Path, number: int) -> None:
+    """Write a JPEG picture of 96x96 pixels, with a suffix of its own."""
+    rng = np.random.default_rng(number)
+    blocks = rng.integers(0, 256, (SIDE // 8, SIDE // 8, 3), dtype=np.uint8)
+    image = Image.fromarray(blocks).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    image.save(path.with_suffix(".jpg"), quality=92)
 
 
 def trial(folder: Path, count: int, jobs: int, kills: int, broken: set[str]) -> dict[str, Any]:

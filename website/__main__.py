@@ -20,12 +20,26 @@ from impasto.server.site import STATIC, export_site
 from website.command_pages import command_pages
 from website.links import broken_links
 from website.pictures import all_pairs, first_pair, swatches
-from website.staging import ROOT, SiteError, Stage, find_pages, sections
+from website.staging import ROOT, SiteError, Stage, find_pages, mark_commands, sections
 
 WEBSITE = ROOT / "website"
 DOCS = "docs"  # the folder of the documentation below the studio
 STUDIO = "../index.html"  # as seen from the first page of the documentation
 API = "reference/api.md"
+RESULTS = "explanation/results.md"
+# ends the title of that page: the page of sliders is on the site alone
+TO_PAINTINGS = (
+    "\n\n[Paintings](../paintings.md) shows photographs beside their paintings, with sliders.\n"
+)
+# public names below `impasto` that the pages name; they are not in `impasto.__all__`
+MORE_NAMES = (
+    "impasto.batch.ray.stylize_dataset",
+    "impasto.batch.ray.ClusterOptions",
+    "impasto.batch.results.ClipTiming",
+    "impasto.errors.ArgumentError",
+    "impasto.inference.prepared_style.PreparedStyle",
+    "impasto.video.formats.VideoOptions",
+)
 
 
 def stage(folder: Path) -> None:
@@ -40,9 +54,12 @@ def stage(folder: Path) -> None:
     for verb, text in (commands := command_pages()).items():
         (pages / _command_file(verb)).write_text(text, encoding="utf-8")
     (pages / API).write_text(api_page(), encoding="utf-8")
+    text = (pages / RESULTS).read_text(encoding="utf-8")
+    (pages / RESULTS).write_text(text.replace("\n", TO_PAINTINGS, 1), encoding="utf-8")
     text = (WEBSITE / "pages/index.md").read_text(encoding="utf-8")
     text = text.replace("STUDIO", STUDIO).replace("PAIR", first_pair(pages))
-    (pages / "index.md").write_text(text.replace("SWATCHES", swatches(pages)), encoding="utf-8")
+    text = mark_commands(text.replace("SWATCHES", swatches(pages)))
+    (pages / "index.md").write_text(text, encoding="utf-8")
     text = (WEBSITE / "pages/paintings.md").read_text(encoding="utf-8")
     (pages / "paintings.md").write_text(text.replace("PAIRS", all_pairs(pages)), encoding="utf-8")
     shutil.copytree(WEBSITE / "assets", pages / "assets")
@@ -62,12 +79,18 @@ def _command_file(verb: str) -> str:
 def api_page() -> str:
     """Return the page of the Python API: the docstring of each public name."""
     names = [name for name in impasto.__all__ if name != "__version__"]
-    names.sort(key=lambda name: (name[0].isupper(), name))  # functions before classes
-    entries = (f"::: {inspect.getmodule(getattr(impasto, name)).__name__}.{name}" for name in names)  # type: ignore[union-attr]
+    places = [f"{inspect.getmodule(getattr(impasto, name)).__name__}.{name}" for name in names]  # type: ignore[union-attr]
+    places = sorted([*places, *MORE_NAMES], key=_functions_first)
     intro = (
-        "# Python API\n\nFrom the docstrings. [Python](python.md) has an example for each name.\n"
+        "# Python: all names\n\nFrom the docstrings. [Python by example](python.md) has an example"
+        " for each name of `impasto`."
     )
-    return "\n\n".join([intro, *entries]) + "\n"
+    return "\n\n".join([intro, *(f"::: {place}" for place in places)]) + "\n"
+
+
+def _functions_first(place: str) -> tuple[bool, str]:
+    name = place.rpartition(".")[2]
+    return name[0].isupper(), name
 
 
 def navigation(verbs: list[str]) -> str:
@@ -77,7 +100,7 @@ def navigation(verbs: list[str]) -> str:
         section: list[tuple[str, object]] = list(entries)
         if title == "Reference":
             commands = [(f"impasto {verb}", _command_file(verb)) for verb in verbs]
-            section += [("Python API", API), ("Model card", "reference/model-card.md")]
+            section += [("Python: all names", API), ("Model card", "reference/model-card.md")]
             section.append(("Options of all commands", commands))
         if title == "Explanation":
             section.insert(0, ("Paintings", "paintings.md"))

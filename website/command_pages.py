@@ -21,9 +21,10 @@ def command_pages() -> dict[str, str]:
 
 def _page(verb: Any, root: Any) -> str:
     with verb.make_context(verb.name, [], parent=root, resilient_parsing=True) as context:
+        verb = context.command  # loaded now
         usage = verb.get_usage(context).removeprefix("Usage: ")
         tables = "\n".join(_tables(verb, context))
-    head = f"# impasto {verb.name}\n\n{verb.short_help}\n\n```\n{usage}\n```"
+    head = f"# impasto {verb.name}\n\n{verb.short_help}\n\n```sh\n{usage}\n```"
     return f"{head}\n\n{_help(verb.help)}\n\n{tables}\n"
 
 
@@ -34,7 +35,7 @@ def _help(text: str) -> str:
     for is_code, block in groupby(parts, key=lambda part: part.startswith("  ")):
         if is_code:
             examples = "\n".join(part.removeprefix("  ") for part in block)
-            blocks.append(f"```\n{examples}\n```")
+            blocks.append(f"```sh\n{examples}\n```")
         else:
             blocks.extend(block)
     return "\n\n".join(blocks)

@@ -62,7 +62,7 @@ class Stage:
         parts = FENCE.split(text)  # code is at odd places
         parts[::2] = [LINK.sub(lambda link: self._link(link, source), part) for part in parts[::2]]
         # Markdown within HTML has to be asked for
-        return "".join(parts).replace("<details>", '<details markdown="1">')
+        return mark_commands("".join(parts)).replace("<details>", '<details markdown="1">')
 
     def _link(self, link: re.Match[str], source: str) -> str:
         target = link["target"] or link["html"]
@@ -86,6 +86,11 @@ class Stage:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / found, copy)
         return os.path.relpath(place, Path(self.pages[source]).parent)
+
+
+def mark_commands(text: str) -> str:
+    """Name the language of blocks that name none: they hold commands of a shell."""
+    return FENCE.sub(lambda block: re.sub(r"\A```\n", "```sh\n", block[0]), text)
 
 
 def find_pages() -> dict[str, str]:

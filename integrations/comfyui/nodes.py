@@ -13,8 +13,9 @@ from comfy_api.latest import ComfyAPISync, ComfyExtension, io
 from PIL import Image
 
 from impasto import list_styles
+from impasto.choices import MODES
 from impasto.hub import parse_reference
-from impasto.inference.color import MODES, Color
+from impasto.inference.color import Color
 from impasto.inference.settings import parse_settings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
 from impasto.models.mix import Mix, find_mix

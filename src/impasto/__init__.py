@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         train_style,
     )
     from impasto.batch.results import FileResult
-    from impasto.errors import ImpastoError, RemadeStyleWarning
+    from impasto.errors import DeviceWarning, ImpastoError, RemadeStyleWarning
     from impasto.inference.regions import Region
     from impasto.models.mix import Mix
     from impasto.models.style import Style
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from impasto.video.frame_pipeline import VideoResult
 
 __all__ = [
+    "DeviceWarning",
     "FileResult",
     "ImpastoError",
     "Mix",
@@ -49,6 +50,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DeviceWarning": "impasto.errors",
     "FileResult": "impasto.batch.results",
     "ImpastoError": "impasto.errors",
     "Mix": "impasto.models.mix",

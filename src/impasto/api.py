@@ -6,12 +6,13 @@ Each parses what it is given and calls the recipe that the command line calls to
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from impasto.errors import TrainingError, check_number
+from impasto.errors import ArgumentError, TrainingError, check_number, check_paths, check_type
 from impasto.files import file_digest
 from impasto.images.embedded import xmp_packet
 from impasto.images.formats import DEFAULT_QUALITY
@@ -31,6 +32,7 @@ from impasto.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from impasto.batch.results import FileResult
+    from impasto.choices import HwAccelName
     from impasto.video.formats import VideoOptions
     from impasto.video.frame_pipeline import VideoResult
 
@@ -118,6 +120,7 @@ def stylize(
         >>> painting.size
         (64, 48)
     """
+    _check_types(stylizer=stylizer)
     settings = parse_settings(style, strength, stroke, color, mask, regions, wrap)
     loaded = stylizer or _stylizer(resolve_network(network, settings.mixes))
     picture = to_picture(photo)
@@ -148,6 +151,7 @@ def read_settings(painting: str | Path) -> dict[str, Any] | None:
         >>> read_settings("photo.great-wave.jpg")["styles"][0]["title"]
         'The Great Wave off Kanagawa'
     """
+    check_type("painting", painting, (str, Path), "a path")
     return read_record(painting)
 
 
@@ -222,6 +226,9 @@ def stylize_files(
     from impasto.inference.file_pipeline import FileOptions
     from impasto.video.formats import VideoOptions
 
+    _check_types(output=output, report=report, shard=shard, stylizer=stylizer)
+    _check_callback(on_progress)
+    inputs = check_paths("paths", paths)
     settings = parse_settings(
         style, strength, 1.0 if stroke is None else stroke, color, mask, regions, wrap
     )
@@ -237,7 +244,6 @@ def stylize_files(
         report=None if report is None else Path(report),
     )
     part = None if shard is None else parse_shard(shard)
-    inputs = [paths] if isinstance(paths, str | Path) else paths
     return runner.stylize_files(
         inputs, settings, painters[0], output, options, on_progress, painters[1], part
     )
@@ -255,6 +261,8 @@ def stylize_video(
     regions: Sequence[RegionSource] = (),
     steady: bool = True,
     flow: bool = False,
+    every: int = 1,
+    hwaccel: "HwAccelName" = "none",
     start: str | float | None = None,
     end: str | float | None = None,
     options: "VideoOptions | None" = None,
@@ -278,9 +286,14 @@ def stylize_video(
         regions: as of `stylize`.
         steady: keep paint still where the scene is still; else every frame is painted by itself.
         flow: let strokes follow the motion; needs OpenCV (extra `flow`).
+        every: paint one of so many frames, 1 (all) to 4, and move its strokes along the motion to
+            the others: faster, but softer where things move; needs OpenCV (extra `flow`).
+        hwaccel: decode and encode by hardware: "nvenc", "qsv", "videotoolbox", "vaapi", "amf", or
+            "auto" for the first that works; the result's notes say where software does it.
         start: begin here: seconds, or "1:02:03.5".
         end: end here.
-        options: codec, quality and more; `start`, `end` and `stroke` are then theirs.
+        options: codec, quality and more; `start`, `end`, `stroke`, `every` and `hwaccel` are then
+            theirs.
         network: "small", "base", "large", or the path of a network file; loaded once. "auto" is
             "base" where every style has it.
         stylizer: paints in place of the one that `network` names.
@@ -290,7 +303,7 @@ def stylize_video(
         VideoError: the source cannot be read or is a picture, or the target cannot be written.
         StyleError: the style is unknown, broken, or made for another network.
         ColorError, MaskError: the color mode or the mask does not exist or cannot be read.
-        ArgumentError: `strength` or `stroke` is out of range.
+        ArgumentError: `strength`, `stroke` or `every` is out of range.
         VideoInterrupted: Ctrl-C; the frames painted until then are kept.
 
     Examples:
@@ -301,9 +314,15 @@ def stylize_video(
     from impasto.video import stylize as recipe
     from impasto.video.formats import VideoOptions, parse_span
 
+    for name, path in (("source", source), ("target", target)):
+        check_type(name, path, (str, Path), "a path")
+    _check_types(start=start, end=end, stylizer=stylizer)
+    _check_callback(on_progress)
     settings = parse_settings(style, strength, 1.0, color, mask, regions)
     if options is None:
-        options = VideoOptions(span=parse_span(start, end), stroke=stroke)
+        options = VideoOptions(
+            span=parse_span(start, end), stroke=stroke, every=every, hwaccel=hwaccel
+        )
     loaded = stylizer or _stylizer(resolve_network(network, settings.mixes, CLIP_ORDER))
     return recipe.stylize_video(
         source,
@@ -355,6 +374,9 @@ def train_style(
         >>> style = train_style("tulip.jpg", steps=2)  # doctest: +SKIP
         >>> style.save("tulip.safetensors")  # doctest: +SKIP
     """
+    _check_types(name=name, photos=photos)
+    _check_callback(on_progress)
+    check_number("seed", seed, "a whole number from 0 up", 0, whole=True)
     if steps is None:
         check_number("minutes", minutes, "a number above 0", 1e-6)
     try:
@@ -373,6 +395,32 @@ def train_style(
         seed=seed,
         on_progress=on_progress,
     )
+
+
+_OPTIONAL: dict[str, tuple[tuple[type, ...], str]] = {
+    "output": ((str, Path), "a path"),
+    "report": ((str, Path), "a path"),
+    "photos": ((str, Path), "a folder"),
+    "name": ((str,), "text"),
+    "shard": ((str,), "text such as 3/64"),
+    "start": ((str, Real), "seconds, or text such as 1:02:03.5"),
+    "end": ((str, Real), "seconds, or text such as 1:02:03.5"),
+    "stylizer": ((Stylizer,), "a Stylizer"),
+}
+
+
+def _check_types(**values: object) -> None:
+    """Check arguments that may be None. Raises ArgumentError."""
+    for name, value in values.items():
+        if value is not None:
+            check_type(name, value, *_OPTIONAL[name])
+
+
+def _check_callback(on_progress: object) -> None:
+    if on_progress is not None and not callable(on_progress):
+        raise ArgumentError(
+            f"cannot use {on_progress!r:.100} as on_progress: it cannot be called; give a function"
+        )
 
 
 def _stylizer(network: str | Path | Network) -> Stylizer:

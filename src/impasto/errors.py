@@ -1,7 +1,9 @@
 """Errors and warnings of impasto: each message names the problem, its reason and a remedy."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 
@@ -42,6 +44,10 @@ class MaskError(ImpastoError):
 
 class RemadeStyleWarning(UserWarning):
     """A style was made for another network, so impasto predicts it from its remembered picture."""
+
+
+class DeviceWarning(UserWarning):
+    """A GPU is there and cannot be used, so impasto paints on another device."""
 
 
 class NetworkError(ImpastoError):
@@ -92,6 +98,41 @@ def check_number(
     else:
         return
     raise ArgumentError(f"cannot use {value!r} as {name}: {reason}; give {allowed}")
+
+
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], allowed: str) -> None:
+    """Check that an argument has one of some types.
+
+    Args:
+        name: of the argument.
+        value: its value.
+        kinds: the types.
+        allowed: what is allowed, in words, as in "a path".
+
+    Raises:
+        ArgumentError: it has another type.
+    """
+    if not isinstance(value, kinds):
+        raise ArgumentError(
+            f"cannot use {value!r:.100} as {name}: it is of type {type(value).__name__}; give"
+            f" {allowed}"
+        )
+
+
+def check_paths(name: str, value: Any) -> list[str | Path]:
+    """Return the paths of an argument that is a path, or several.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if isinstance(value, str | Path):
+        return [value]
+    if isinstance(value, bytes) or not isinstance(value, Iterable):
+        check_type(name, value, (str, Path), "a path, or several in a list")
+    paths = list(value)
+    for path in paths:
+        check_type(name, path, (str, Path), "paths, as text or Path objects")
+    return paths
 
 
 def first_line(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from impasto import hardware
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.engines.base import Float32
 from impasto.errors import ArgumentError, NetworkError, StyleError
@@ -23,7 +24,6 @@ from impasto.models.mix import find_mix
 from impasto.models.network import (
     INPUTS,
     MULTIPLE,
-    NETWORKS,
     NOISE,
     SUFFIX,
     Network,

@@ -1,9 +1,11 @@
-"""Cores and memory available to this process."""
+"""Cores, memory and graphics cards of this machine, as far as this process may use them."""
 
 import contextlib
 import math
 import mmap
 import os
+import platform
+import sys
 from pathlib import Path
 
 
@@ -20,6 +22,44 @@ def available_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no such file, or a quota of "max"
         return cores
+
+
+PCI_VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
+
+
+def graphics_vendors(devices: Path = Path("/sys/class"), root: Path = Path("/")) -> set[str]:
+    """List the makers of GPUs and NPUs that may be here, without loading any driver.
+
+    Args:
+        devices: where Linux lists devices by class.
+        root: folder with `dev` and `proc`.
+
+    Returns:
+        "nvidia", "amd", "intel", "apple". Outside Linux all that the system may have.
+    """
+    if sys.platform == "darwin":
+        return {"apple"}
+    # Windows; and Linux in Windows, which passes any card on through one device
+    if not sys.platform.startswith("linux") or (root / "dev/dxg").exists():
+        return set(PCI_VENDORS.values())
+    vendors = set()
+    for file in (*devices.glob("drm/*/device/vendor"), *devices.glob("accel/*/device/vendor")):
+        with contextlib.suppress(OSError):
+            vendors.add(PCI_VENDORS.get(file.read_text().strip(), ""))
+    if (root / "proc/driver/nvidia/version").exists() or (root / "dev/nvidiactl").exists():
+        vendors.add("nvidia")  # cards without a display are no `drm` devices
+    if (root / "dev/kfd").exists():
+        vendors.add("amd")
+    return vendors - {""}
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the name of the CPU by its maker, or of its architecture where that is not known."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = cpuinfo.read_text().splitlines()
+        line = next(line for line in lines if line.startswith("model name"))
+        return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
 
 
 def available_memory(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from impasto.errors import HubError, one_line
-from impasto.tensor_files import MAX_FILE_BYTES
+from impasto.tensor_headers import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

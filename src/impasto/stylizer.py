@@ -27,10 +27,13 @@ class Stylizer(LoadedNetwork):
     Args:
         network: "base", "large" (slower, and nearer to the manner of a style) or "small" (the
             fastest, for video), the path of a network file, or a `Network`.
-        engine: "auto", "openvino" or "onnxruntime".
-        threads: number of threads to compute with; by default all usable cores.
-        precision: "auto" (bfloat16 where the CPU has it), "bf16", "f32" or "int8" (faster, a
-            little coarser).
+        engine: "auto", "openvino", "onnxruntime" or "torch".
+        threads: number of threads to compute with on the CPU; by default all usable cores.
+        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU), "bf16", "f16", "f32"
+            or "int8" (faster, a little coarser).
+        device: "auto" (a graphics card that paints as the CPU does, else the CPU), "cpu", "gpu"
+            (any), "npu", or by its driver: "cuda", "tensorrt", "rocm", "directml", "coreml",
+            "webgpu", "mps" or "xpu".
 
     Raises:
         NetworkError: the network or the engine does not exist, or cannot be loaded.

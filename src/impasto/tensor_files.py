@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from impasto.errors import ImpastoError, one_line
+from impasto.errors import ImpastoError
 from impasto.files import os_reason, write_atomically
+from impasto.tensor_headers import (
+    MAX_FILE_BYTES,
+    broken,
+    check_format,
+    check_header,
+    check_size,
+    missing,
+)
 
 Array = NDArray[np.generic]
 
-# Limits far above every file of impasto, so that a hostile file costs little time and memory.
-
-# bytes of a style or network file; `base` has 5 MB, a network of the PyTorch examples, in float32,
-# 7 MB
-MAX_FILE_BYTES = 1 << 28
-# bytes of names, shapes and metadata; networks that ship have 900, styles 1,800
-MAX_HEADER_BYTES = 1 << 20
 MAX_TENSORS = 100  # of a style or network file; they have up to 5
 
 
@@ -87,35 +88,11 @@ def read_safetensors(
                     f"it has {len(file.keys())} tensors, and {MAX_TENSORS} are the most"
                 )
             metadata = file.metadata() or {}
-            if (actual := metadata.get("format")) != format:
-                label = "no format" if actual is None else f"the format {actual!r:.100}"
-                raise error_type(
-                    f"cannot read {path}: it has {label}; give a file of the format {format!r}"
-                )
+            check_format(path, metadata, error_type, format)
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
-        raise error_type(f"cannot read {path}: it does not exist; check the name") from error
+        raise missing(path, error_type) from error
     except ImpastoError:
         raise
     except Exception as error:  # data types unknown to numpy, and more
-        raise error_type(
-            f"cannot read {path}: it is broken or no safetensors file ({one_line(error)});"
-            " get or make it anew"
-        ) from error
-
-
-def check_size(path: Path, max_bytes: int) -> None:
-    """Raise ValueError if a path is no file, or its file has more than `max_bytes` bytes."""
-    if path.exists() and not path.is_file():  # opening a pipe may wait for ever
-        raise ValueError("it is no file but a folder or the like")
-    if (size := path.stat().st_size) > max_bytes:
-        raise ValueError(f"it has {size:,} bytes, and {max_bytes:,} are the most")
-
-
-def check_header(path: Path) -> None:
-    """Raise ValueError if a safetensors file declares a header above `MAX_HEADER_BYTES`."""
-    with path.open("rb") as file:
-        if (header := int.from_bytes(file.read(8), "little")) > MAX_HEADER_BYTES:
-            raise ValueError(
-                f"its header says it has {header:,} bytes, and {MAX_HEADER_BYTES:,} are the most"
-            )
+        raise broken(path, error_type, error) from error

@@ -19,8 +19,9 @@ from impasto.batch.outputs import BatchPlan, plan_files
 from impasto.batch.results import FileResult, parse_record
 from impasto.batch.runner import BatchOptions
 from impasto.errors import ImpastoError, OutputError
-from impasto.files import address
+from impasto.files import address, file_digest
 from impasto.images.reading import decode, read
+from impasto.inference.record import read_record
 from impasto.inference.settings import parse_settings
 from impasto.stylizer import Stylizer
 
@@ -44,7 +45,7 @@ def store(tmp_path: Path) -> Iterator[Any]:
 
 
 def painter(small: Stylizer, plan: BatchPlan, styles: list[Any]) -> ChunkPainter:
-    job = Job((small, small), styles, BatchOptions(), plan.protected)
+    job = Job((small, small), styles, BatchOptions(), plan.protected, Path.cwd())
     return ChunkPainter(pickle.dumps(job), installed_version())
 
 
@@ -69,6 +70,46 @@ def test_plans_are_cut_into_chunks_of_one_size_in_order(tmp_path: Path) -> None:
     assert [(task.source, task.style) for task in tasks] == [
         (str(path), style) for path in paths for style in (0, 1)
     ]
+
+
+def test_relative_paths_count_from_the_folder_of_the_driver(
+    small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node runs in another folder. Results and records name files as the user did."""
+    driver, node = tmp_path / "driver", tmp_path / "node"
+    save(driver, "in/a.png", "in/b.png", "style.png", "mask.png")
+    (driver / "in" / "b.png").write_text("no picture")
+    node.mkdir()
+    monkeypatch.chdir(driver)
+    styles = [parse_settings("style.png", mask="mask.png")]
+    plan = plan_files(["in", "gone.png"], styles, "out/")
+    chunks, styles = cut(plan.tasks, 9, str(driver / "reports"), "run")
+    worker = painter(small, plan, styles)
+    monkeypatch.chdir(node)
+    painted, broken, gone = worker.paint(chunks[0])
+    assert (painted.source, painted.target) == (Path("in/a.png"), Path("out/a.style.png"))
+    assert str(broken.error).startswith("cannot read in/b.png: ")
+    assert str(gone.error) == "cannot read gone.png: there is no such file; check the name"
+    assert not any(str(driver) in json.dumps(result.record()) for result in (painted, broken, gone))
+    assert all(note.startswith(("in/a.png ", "the mask")) for note in painted.notes)
+    assert not names(node)
+    record = read_record(driver / "out" / "a.style.png")
+    assert record and record["styles"][0]["sha256"] == file_digest(driver / "style.png")
+    assert record["mask"] == {"file": "mask.png", "sha256": file_digest(driver / "mask.png")}
+
+
+def test_a_relative_style_file_is_protected_on_every_node(
+    small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, "in/a.png", "out/a.udnie.png")
+    monkeypatch.chdir(tmp_path)
+    styles = [parse_settings("udnie", mask="out/a.udnie.png")]
+    plan = plan_files(["in"], styles, "out/")
+    chunks, styles = cut(plan.tasks, 9, str(tmp_path / "reports"), "run")
+    worker = painter(small, plan, styles)
+    monkeypatch.chdir("/")
+    (refused,) = worker.paint(chunks[0])
+    assert "cannot write out/a.udnie.png: it is a style or a mask" in str(refused.error)
 
 
 def test_objects_are_painted_as_files_are(small: Stylizer, store: Any, tmp_path: Path) -> None:

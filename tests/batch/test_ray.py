@@ -1,5 +1,6 @@
 """Batches on a Ray cluster of this machine; `make test-cluster` installs Ray and runs these."""
 
+import io
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ from impasto.batch.ray import ClusterOptions, plan_on_cluster, run_on_cluster, s
 from impasto.batch.runner import BatchOptions
 from impasto.errors import ArgumentError, ImpastoError
 from impasto.images.reading import decode, read
+from impasto.inference.record import read_record
 from impasto.inference.settings import parse_settings
 from impasto.progress import Progress
 from impasto.stylizer import Stylizer
@@ -38,20 +40,41 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_options_are_checked() -> None:
-    wrong: list[dict[str, Any]] = [{"threads": 0}, {"actors": 0}, {"actors": 1.5}]
+    wrong: list[dict[str, Any]] = [{"threads": 0}, {"actors": 0}, {"actors": 1.5}, {"address": 3}]
     for values in wrong:
         with pytest.raises(ArgumentError):
-            ClusterOptions("local", **values)
+            ClusterOptions(**values)
+
+
+def test_arguments_of_a_wrong_type_are_argument_errors() -> None:
+    wrong: list[dict[str, Any]] = [{"inputs": 3}, {"output": 3}, {"report": 3}, {"cluster": 3}]
+    for values in wrong:
+        with pytest.raises(ArgumentError, match=f"as {next(iter(values))}"):
+            stylize_dataset(**({"inputs": "in", "output": "out", "style": "udnie"} | values))
 
 
 def test_a_missing_ray_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("fsspec")
+    """Before any package that the extra brings along is asked for, and nothing is written."""
     save(tmp_path, "in/a.png")
+    for missing in (["ray"], ["fsspec"], ["ray", "fsspec"]):
+        with monkeypatch.context() as patched:
+            for name in missing:
+                patched.setitem(sys.modules, name, None)
+            with pytest.raises(
+                ImpastoError,
+                match=r"cannot use a cluster: Ray is missing; pip install 'impasto\[cluster\]'",
+            ):
+                list(stylize_dataset(tmp_path / "in", tmp_path / "out", "udnie", network="small"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(
-        ImpastoError, match=r"Ray Data is missing.*pip install 'impasto\[cluster\]'"
+    with (
+        pytest.raises(ImpastoError, match=r"Ray Data is missing \(.*pip install"),
+        cluster_batch._connected(ClusterOptions()),
     ):
-        list(stylize_dataset(tmp_path / "in", tmp_path / "out", "udnie", network="small"))
+        pass
 
 
 def test_what_is_done_needs_no_cluster_and_what_was_not_told_is(
@@ -60,7 +83,8 @@ def test_what_is_done_needs_no_cluster_and_what_was_not_told_is(
     """A driver that was killed left paintings, and reports of chunks that it did not read."""
     pytest.importorskip("fsspec")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(cluster_batch, "_check_installed", lambda: None)
+    monkeypatch.setattr(cluster_batch, "_connected", None)
     save(Path(), "in/a.png", "in/b.png")
     painting = {"input": "in/a.png", "output": "out/a.udnie.png", "style": "udnie", "network": "x"}
     other = {"input": "else.png", "error": "cannot read else.png"}
@@ -88,7 +112,7 @@ def test_actors_answer_with_results_or_with_the_error_that_ends_the_run(
     paths = save(tmp_path, "in/a.png", "in/b.png")
     plan = plan_on_cluster([str(tmp_path / "in")], [UDNIE], str(tmp_path / "out"))
     chunks, styles = cut(plan.tasks, 1, str(tmp_path / "reports"), "run")
-    job = pickle.dumps(Job((small, small), styles, BatchOptions(), ()))
+    job = pickle.dumps(Job((small, small), styles, BatchOptions(), (), tmp_path))
     batch = {"chunk": np.array([pickle.dumps(chunk) for chunk in chunks], dtype=object)}
 
     def answers(version: str) -> list[Any]:
@@ -112,6 +136,15 @@ def test_nothing_waits_for_a_cluster_that_is_not_there() -> None:
             cluster_batch._check_reachable(address)
     with pytest.raises(OSError):
         cluster_batch._check_reachable(f"127.0.0.1:{port}")
+
+
+def test_lines_of_rays_log_are_caught_and_others_are_not(capfd: pytest.CaptureFixture[str]) -> None:
+    caught = io.StringIO()
+    line = "[2026-11-27 16:24:36,549 I 24697 24697] logging.cc:303: Set ray log level to 3\n"
+    with pytest.raises(KeyError), cluster_batch._ray_stderr(caught):
+        os.write(2, f"{line}mine\n".encode())
+        raise KeyError
+    assert (caught.getvalue(), capfd.readouterr().err) == (line, "mine\n")
 
 
 def test_wrong_usage_is_one_line(impasto: Run, photo_file: Path) -> None:
@@ -219,6 +252,23 @@ def test_a_cluster_paints_what_a_local_batch_paints(
     )
     assert sum(not result.skipped and not result.error for result in fresh) == 8
     assert len(rows(report)) == 9 and len(list((out / ".impasto").iterdir())) == 3
+
+
+@with_ray
+def test_relative_paths_are_those_of_the_driver(
+    ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster of this module was started in another folder."""
+    began = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    save(Path(), "in/a.png", "style.png")
+    arguments = ("in", "./out", "style.png")
+    (result,) = stylize_dataset(*arguments, network="small", report="r.jsonl", embed_settings=False)
+    assert result.error is None and result.target == Path("out/a.style.png")
+    assert read_record("out/a.style.png") is None, "no settings were asked for"
+    assert not (began / "out").exists()
+    assert [row["input"] for row in rows(Path("r.jsonl"))] == ["in/a.png"]
+    assert next(stylize_dataset(*arguments, network="small")).skipped
 
 
 @with_ray
@@ -336,6 +386,44 @@ def painters() -> list[int]:
         if title.startswith(b"ray::MapWorker"):
             found.append(int(folder.name))
     return found
+
+
+@with_ray
+def test_a_dead_cluster_that_auto_finds_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    from ray._private import services
+
+    with socket.socket() as server:  # a port where nothing answers
+        server.bind(("127.0.0.1", 0))
+        dead = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", dead)
+    with pytest.raises(ImpastoError, match=rf"{dead} \(RAY_ADDRESS names it\): .*refused"):
+        cluster_batch._connect("auto")
+    monkeypatch.delenv("RAY_ADDRESS")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(services, "find_gcs_addresses", set)  # of clusters of other programs
+    with pytest.raises(ImpastoError, match=r"cannot find a Ray cluster: .*`ray start --head`"):
+        cluster_batch._connect("auto")
+    for folder in (tmp_path, tmp_path / "ray"):  # by the version of Ray
+        folder.mkdir(exist_ok=True)
+        (folder / "ray_current_cluster").write_text(dead)
+    with pytest.raises(ImpastoError, match=rf"{dead} \(the last that was started on .*refused"):
+        cluster_batch._connect("auto")
+
+
+@with_ray
+def test_a_cluster_that_asks_for_a_token_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def init(*_: Any, **options: Any) -> None:
+        os.write(2, b"[2026-11-27 16:32:22,244 W 9796 9796] gcs_client.cc:210: InvalidAuthToken\n")
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ImpastoError, match=r"it asks for a token .* set RAY_AUTH_MODE=token"):
+        cluster_batch._connect("local")
 
 
 @with_ray

@@ -1,7 +1,12 @@
 """A run over many files: its results, its notes, its report, and its early end."""
 
+import contextlib
+import itertools
 import json
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +28,7 @@ from impasto.progress import Progress
 from impasto.stylizer import Stylizer
 
 UDNIE, WAVE = parse_settings("udnie"), parse_settings("great-wave")
+MANY = [f"{number:02}.png" for number in range(40)]  # more than are begun ahead on any machine
 
 
 @pytest.fixture(scope="module")
@@ -111,18 +117,21 @@ def test_whatever_a_library_raises_fails_one_input(
 def test_an_exception_of_the_callback_ends_the_run(
     kind: type[Exception], small: Stylizer, tmp_path: Path
 ) -> None:
+    """Pictures that are painted by then are whole and reported, and no other is begun."""
+    paths, report = save(tmp_path / "in", *MANY), tmp_path / "report.jsonl"
+
     def stop(_: Progress) -> None:
         raise kind("enough")
 
+    options = BatchOptions(report=report)
     with pytest.raises(kind, match="enough"):
-        list(stylize_files(save(tmp_path, "a.png", "b.png"), UDNIE, small, on_progress=stop))
-    assert names(tmp_path) == ["a.png", "b.png"]
+        list(stylize_files(paths, UDNIE, small, tmp_path / "out", options, on_progress=stop))
+    check_part(tmp_path / "out", report)
 
 
 def test_closing_a_run_early_ends_it_in_order(small: Stylizer, tmp_path: Path) -> None:
     """What is painted is written and reported, nothing is half written, and threads end."""
-    paths = save(tmp_path / "in", *(f"{number}.png" for number in range(6)))
-    report = tmp_path / "report.jsonl"
+    paths, report = save(tmp_path / "in", *MANY), tmp_path / "report.jsonl"
     threads = threading.active_count()
     results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
     assert isinstance(results, Iterator)
@@ -130,35 +139,61 @@ def test_closing_a_run_early_ends_it_in_order(small: Stylizer, tmp_path: Path) -
     results.close()  # type: ignore[attr-defined]  # it is a generator
     assert threading.active_count() == threads
     assert first.source == paths[0]
-    written = names(tmp_path / "out")
-    assert written == ["0.udnie.png", "1.udnie.png"]  # the second was painted meanwhile
-    assert [Path(row["output"]).name for row in rows(report)] == written
-    for name in written:
-        assert read(tmp_path / "out" / name).width == 30
+    done = check_part(tmp_path / "out", report)
+    assert paths[0].name in done
     rest = list(stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report)))
-    assert [result.skipped for result in rest] == [True, True, False, False, False, False]
-    assert [Path(row["input"]).name for row in rows(report)] == [path.name for path in paths]
+    assert [result.source for result in rest] == paths
+    assert [result.source.name for result in rest if result.skipped] == done
+    assert sorted(Path(row["input"]) for row in rows(report)) == sorted(paths)
+
+
+def interrupt_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Press Ctrl-C while a network runs for the `call`th time; return the numbers of its runs."""
+    paint, numbers, runs = PreparedStyle.paint, itertools.count(), list[int]()
+
+    def painted(prepared: PreparedStyle, *arguments: Any) -> Any:
+        runs.append(number := next(numbers))
+        if number == call:
+            os.kill(os.getpid(), signal.SIGINT)
+        if number >= call:
+            time.sleep(0.5)  # until the thread that runs the batch has noticed
+        return paint(prepared, *arguments)
+
+    monkeypatch.setattr(PreparedStyle, "paint", painted)
+    return runs
 
 
 def test_ctrl_c_keeps_what_is_painted(
     small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = save(tmp_path / "in", "a.png", "b.png", "c.png")
-    report = tmp_path / "report.jsonl"
-    paint, calls = PreparedStyle.paint, list[int]()
-
-    def interrupted(prepared: PreparedStyle, *arguments: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return paint(prepared, *arguments)
-
-    monkeypatch.setattr(PreparedStyle, "paint", interrupted)
+    paths, report = save(tmp_path / "in", *MANY), tmp_path / "report.jsonl"
+    runs = interrupt_at(12, monkeypatch)  # when all threads have started
     results = stylize_files(paths, UDNIE, small, tmp_path / "out", BatchOptions(report=report))
-    with pytest.raises(KeyboardInterrupt):
+    # closing: Ctrl-C may also arrive between two results
+    with pytest.raises(KeyboardInterrupt), contextlib.closing(results):  # type: ignore[type-var]
         list(results)
-    assert names(tmp_path / "out") == ["a.udnie.png"]
-    assert [Path(row["input"]).name for row in rows(report)] == ["a.png"]
+    assert len(check_part(tmp_path / "out", report)) == len(runs)
+
+
+def test_ctrl_c_gives_up_a_picture_that_takes_several_runs_of_a_network(
+    small: Stylizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, settings = save(tmp_path / "in", *MANY), parse_settings("udnie", mask="left-right")
+    interrupt_at(0, monkeypatch)
+    results = stylize_files(paths, settings, small, tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt), contextlib.closing(results):  # type: ignore[type-var]
+        list(results)
+    assert not (tmp_path / "out").exists()
+
+
+def check_part(out: Path, report: Path) -> list[str]:
+    """Check that paintings are whole, and those of the report; return the names of their inputs."""
+    done = [row["output"] for row in rows(report)]
+    assert sorted(done) == [str(out / name) for name in names(out)]
+    assert 0 < len(done) < len(MANY)
+    for path in done:
+        assert read(path).width == 30
+    return [Path(row["input"]).name for row in rows(report)]
 
 
 def test_no_time_leaves_all_but_what_is_done(small: Stylizer, tmp_path: Path) -> None:
@@ -201,7 +236,7 @@ def test_records(small: Stylizer, tmp_path: Path) -> None:
         "output": str(tmp_path / "out.png"),
         "style": "udnie",
         "network": "small",
-        "skipped": "the output exists, perhaps painted with other options; --overwrite replaces it",
+        "skipped": "the output exists; --overwrite paints it anew",
     }
     failed = FileResult(path, error=MemoryError())
     assert failed.record() == {"input": str(path), "error": f"{path}: out of memory"}

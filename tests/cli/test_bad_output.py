@@ -20,13 +20,13 @@ STYLE = ("--style", "starry-night")
 
 @contextmanager
 def failing_writes(monkeypatch: pytest.MonkeyPatch, number: int, failures: int) -> Iterator[None]:
-    """The first files that are written take half of their bytes, then fail."""
+    """The first files that are written, but for the cache, take half of their bytes, then fail."""
     real = Path.open
     left = [failures]
 
     def opened(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         file: Any = real(path, mode, *args, **kwargs)
-        if "x" not in mode or not left[0]:
+        if "x" not in mode or not left[0] or path.parent.name == "openvino":
             return file
         left[0] -= 1
         with file:

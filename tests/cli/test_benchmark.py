@@ -1,12 +1,16 @@
 """impasto benchmark: networks, engines and sizes, and a baseline in PyTorch."""
 
 import sys
+from typing import Any
 
 import pytest
 from commands import Run
 from conftest import SHIPPED
+from stub_devices import StubDevices
 
+import impasto as package
 from impasto.engines import base
+from impasto.engines.devices import Device
 
 
 @pytest.mark.slow
@@ -37,7 +41,10 @@ def test_benchmark_by_itself_times_all_engines_and_int8(
         "benchmark", "--size", "64x64", "--against", "none", "--runs", "1", "--no-memory", "--json"
     )
     ways = [record["engine"].split() for record in done.records]
-    assert [engine for engine, _ in ways] == [*base.available_engines(), "openvino"]
+    # not PyTorch, by which impasto paints on GPUs alone
+    installed = [name for name in base.available_engines() if name != "torch"]
+    assert [engine for engine, _ in ways] == [*installed, "openvino"]
+    assert {record["device"] for record in done.records} == {"cpu"}
     assert ways[-1] == ["openvino", "int8"]
 
 
@@ -59,6 +66,55 @@ def test_benchmark_against_johnson(impasto: Run, monkeypatch: pytest.MonkeyPatch
     assert ours["times_faster_than_johnson"] == pytest.approx(theirs["ms"] / ours["ms"], rel=0.1)
     assert "peak_mb" not in ours
     assert "times the speed of johnson" in impasto(*arguments).out
+
+
+@pytest.mark.slow
+def test_a_table_for_an_issue(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ("small",))
+    monkeypatch.setattr("impasto.hardware.cpu_name", lambda: "A CPU of 3 GHz")
+    done = impasto(
+        *("benchmark", "--size", "64x64", "--against", "none", "--runs", "1", "--no-memory"),
+        *("--engine", "onnxruntime", "--threads", "3", "--markdown"),
+    )
+    facts, table = done.out.split("\n\n")
+    assert f"impasto {package.__version__}, Python " in facts and "onnxruntime 1." in facts
+    assert "- A CPU of 3 GHz, 3 threads" in facts
+    head, line, row = (text.strip("|").split("|") for text in table.strip().splitlines())
+    assert len(head) == len(line) == len(row)
+    named = dict(zip(map(str.strip, head), map(str.strip, row), strict=True))
+    assert (named["network"], named["engine"]) == ("small", "onnxruntime")
+    assert (named["device"], named["precision"], named["size"]) == ("cpu", "f32", "64x64")
+    assert float(named["a second"]) == pytest.approx(1000 / float(named["ms"]), rel=0.02)
+
+
+@pytest.mark.slow
+def test_devices_are_timed_in_all_precisions_and_those_that_fail_are_left_out(
+    impasto: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubs = StubDevices(monkeypatch)
+    devices = [
+        Device("onnxruntime", "cuda", "gpu", "CUDAExecutionProvider"),
+        Device("openvino", "npu", "npu"),
+        Device("torch", "xpu", "gpu"),
+    ]
+    for device in devices:
+        stubs.add(device, _crash if device.name == "xpu" else lambda painted: painted)
+    monkeypatch.setattr("impasto.cli.benchmark.find_devices", lambda *_: devices)
+    monkeypatch.setattr("impasto.cli.benchmark.NETWORKS", ("small",))
+    quick = ("--size", "64x64", "--against", "none", "--runs", "1", "--no-memory", "--json")
+    done = impasto("benchmark", *quick)
+    ways = [(record["device"], record["engine"].split()[1]) for record in done.records]
+    assert [way for way in ways if way[0] != "cpu"] == [
+        *(("cuda", precision) for precision in ("f16", "f32")),
+        ("npu", "f16"),
+    ]
+    assert done.errors == ["xpu by torch is left out: out of order"]
+    done = impasto("benchmark", "--device", "cuda", "--precision", "f32", *quick)
+    assert [(one["device"], one["engine"]) for one in done.records] == [("cuda", "onnxruntime f32")]
+
+
+def _crash(_: Any) -> Any:
+    raise RuntimeError("out of order")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,47 @@ import numpy as np
 import pytest
 from commands import Run
 from conftest import SHIPPED
+from stub_devices import StubDevices
 
 import impasto as package
+from impasto.choices import NETWORKS
 from impasto.engines import base
+from impasto.engines.devices import Device
 from impasto.models.gallery import gallery_names
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.stylizer import Stylizer
+
+CUDA = Device("onnxruntime", "cuda", "gpu", "CUDAExecutionProvider")
+UHD = Device("openvino", "gpu", "gpu", "Intel UHD", "it shares the memory of the CPU")
+
+
+def test_devices_that_are_found_used_and_why(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubs = StubDevices(monkeypatch)
+    monkeypatch.setattr("impasto.cli.doctor.find_devices", lambda: [UHD, CUDA])
+    stubs.add(UHD)
+    (facts,) = impasto("doctor", "--json").records
+    assert facts["devices"] == [
+        *("gpu by openvino (Intel UHD)", "cuda by onnxruntime (CUDAExecutionProvider)", "cpu"),
+    ]
+    assert facts["paints_on"] == "cpu; no graphics card was found that is worth it"
+    advice = "gpu by openvino is not used by itself: it shares the memory of the CPU; --device gpu"
+    assert any(line.startswith(advice) for line in facts["advice"])
+    stubs.add(CUDA)
+    (facts,) = impasto("doctor", "--json").records
+    assert facts["paints_on"] == "cuda by onnxruntime, in f16: it paints as the CPU does"
+    stubs.add(CUDA, lambda painted: 255 - painted)
+    done = impasto("doctor", "--json")
+    assert done.records[0]["paints_on"].startswith("cpu; cuda by onnxruntime cannot paint: in f32")
+    assert done.err == ""
+
+
+def test_a_card_that_no_engine_uses(impasto: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.cli.doctor.find_devices", list)
+    monkeypatch.setattr("impasto.cli.doctor.graphics_vendors", lambda: {"nvidia"})
+    monkeypatch.setattr("impasto.cli.doctor.find_clash", lambda: "two wheels clash")
+    (facts,) = impasto("doctor", "--json").records
+    assert "two wheels clash" in facts["advice"]
+    assert any("no engine uses it: pip install 'impasto[cuda]'" in one for one in facts["advice"])
 
 
 @pytest.mark.slow

@@ -142,6 +142,41 @@ def test_files_are_found_beside_the_painting_and_by_their_hash(impasto: Run, fol
     assert "my tulip.png is another file" in impasto("info", painting).err
 
 
+@pytest.mark.parametrize(
+    ("place", "painting", "found"),
+    [
+        ("sub", "a.png", "../photo.jpg"),
+        ("sub/deep", "../a.png", "../../photo.jpg"),
+        (".", "sub/a.png", "photo.jpg"),
+        ("sub/deep/deeper", "../../a.png", "../../../photo.jpg"),
+    ],
+)
+def test_files_are_found_in_the_folder_above_the_painting(
+    impasto: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    painting: str,
+    found: str,
+) -> None:
+    Path("sub/deep/deeper").mkdir(parents=True)
+    save("sub/a.png", PAGE | {"photo_sha256": None})
+    monkeypatch.chdir(tmp_path / place)
+    done = impasto("info", painting)
+    assert f"impasto stylize {found} --style great-wave" in done.out
+    assert "not found" not in done.err
+
+
+def test_files_that_are_not_found_are_noted(impasto: Run) -> None:
+    styles = [{"id": "picture:tulip", "weight": 1, "file": "gone-tulip.png"}]
+    record = PAGE | {"name": "gone.jpg", "styles": styles, "mask": {"file": "gone-mask.png"}}
+    done = impasto("info", save("a.png", record))
+    assert done.code == 0
+    for name in ("gone.jpg", "gone-tulip.png", "gone-mask.png"):
+        (line,) = [line for line in done.errors if line.startswith(f"{name} was not found")]
+        assert line.endswith("put it there")
+
+
 def notes_of(record: dict[str, Any]) -> str:
     return "\n".join(Repetition(record, Path("a.png"), SIZE).notes)
 

@@ -33,7 +33,8 @@ def test_jobs_paint_their_shares_and_the_merged_report_says_what_is_missing(
     done = impasto("report", "merge", report, "--inputs", "in", "--json")
     assert done.code == 1
     assert done.records[-1]["missing_shards"] == ["1/3"]
-    assert "shards 1 of 3 have no report; start them again" in done.err
+    assert "shard 1 of 3 has no report" in done.err
+    assert "start again: --array=1" in done.errors
     missing = done.records[-1]["missing_inputs"]
     assert missing and all(f"{name} has no record" in done.err for name in missing)
 
@@ -46,10 +47,43 @@ def test_jobs_paint_their_shares_and_the_merged_report_says_what_is_missing(
     assert {row["input"] for row in rows(merged)} == set(map(str, paths))
     assert names(Path("out")) == [f"{number}.udnie.png" for number in (0, 1, 3, 4, 5)]
 
-    paths[2].unlink()
+    assert impasto("report", "merge", report, "-o", merged).code == 1, "it is merged anew"
+    merged.write_text(merged.read_text() + '{"input": "else.png", "error": "mine"}\n')
     again = impasto("report", "merge", report, "-o", merged)
-    assert "exists; --overwrite replaces it" in again.usage()
+    assert again.code == 2 and again.out == "3 reports: 5 paintings, 1 failed\n"
+    assert "holds more than these reports; --overwrite replaces it" in again.errors[-1]
+    assert "else.png" in merged.read_text()
     assert impasto("report", "merge", report, "-o", merged, "--overwrite").code == 1
+    assert "else.png" not in merged.read_text()
+
+
+def test_all_shards_to_start_again_are_one_list(impasto: Run, tmp_path: Path) -> None:
+    mark = '{"shard": "1/6", "inputs": 0}\n'
+    for number, text in ((1, mark), (2, ""), (4, ""), (6, "")):
+        (tmp_path / f"r.00{number}-of-006.jsonl").write_text(text)
+    done = impasto("report", "merge", tmp_path / "r.jsonl")
+    assert done.errors == [
+        "shards 3,5 of 6 have no report",
+        "shards 2,4,6 of 6 are not finished",
+        "start again: --array=2-6",
+    ]
+
+
+def test_a_report_of_a_run_is_never_replaced_by_a_merge_of_itself(
+    impasto: Run, tmp_path: Path
+) -> None:
+    report = tmp_path / "r.jsonl"
+    report.write_text('{"input": "a.png", "error": "cannot read a.png"}\n')
+    assert impasto("report", "merge", report, "-o", report).code == 2
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    assert impasto("report", "merge", report, "-o", notes).code == 2
+    assert notes.read_text() == "mine"
+
+
+def test_a_folder_is_named_as_one(impasto: Run, tmp_path: Path) -> None:
+    error = impasto("report", "merge", tmp_path).only_error()
+    assert f"{tmp_path} is a folder; name its reports" in error
 
 
 def test_a_complete_report_ends_with_success(impasto: Run, tmp_path: Path) -> None:
@@ -104,7 +138,7 @@ def test_a_note_of_an_earlier_failure_names_the_report_of_the_shard(
     report = tmp_path / "r.jsonl"
     arguments = ("stylize", path, "-s", "udnie", "--report", report, "--shard", "1/1")
     impasto(*arguments)
-    assert f"they are in {tmp_path / 'r.001-of-001.jsonl'}" in impasto(*arguments).err
+    assert f"see {tmp_path / 'r.001-of-001.jsonl'}" in impasto(*arguments).err
 
 
 def test_wrong_shards_are_wrong_usage(impasto: Run, photo_file: Path) -> None:

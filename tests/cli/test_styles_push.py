@@ -38,11 +38,16 @@ def test_push_warns_of_the_picture(
 
 
 def test_a_license_and_a_token_are_asked_for(impasto: Run, hub: HubServer, tulip: Path) -> None:
-    missing = impasto("styles", "push", tulip, "you/styles").only_error()
+    missing = impasto("styles", "push", tulip, "you/styles").usage()
     assert "cannot push: a license is missing; give --license and one of cc0-1.0" in missing
     done = impasto("styles", "push", "great-wave", "you/styles", "--license", "mit")
     assert (done.code, done.out) == (1, "")
     assert "log in by `hf auth login`, or set HF_TOKEN" in done.only_error()
+    for name in ("styles", "you/styles/tulip", "a b/c"):
+        wrong = impasto("styles", "push", "great-wave", name, "--license", "mit").usage()
+        assert f"cannot push to '{name}'" in wrong and "write user/repo, such as" in wrong
+    odd = impasto("styles", "push", "great-wave", "you/styles", "--license", "foo")
+    assert odd.errors[0].startswith("the license foo is none of cc0-1.0")
     assert not hub.requests
 
 

@@ -157,7 +157,7 @@ def test_failures_are_a_line_and_a_row_and_the_rest_goes_on(impasto: Run, tmp_pa
     # again: nothing is done twice, nothing reported twice, and it is still no success
     done = impasto(*arguments)
     assert done.code == 1 and rows(log) == first
-    assert "1 inputs failed as in an earlier run" in done.err and "error" not in done.err
+    assert "1 input failed as in an earlier run" in done.err and "error" not in done.err
 
     # mended, it is painted
     save(tmp_path, "in/b.png")
@@ -230,7 +230,7 @@ def test_what_is_not_begun_in_time_is_left_for_another_run(impasto: Run, tmp_pat
     done = impasto("stylize", *inputs, "-s", "udnie", "-n", "small", "--minutes", 0)
     assert (
         done.code == 1
-        and "1 inputs were not begun in 0 minutes" in done.err
+        and "1 input was not begun in 0 minutes" in done.err
         and "a.udnie.png kept" in done.out
     )
     assert not (tmp_path / "b.udnie.png").exists()
@@ -342,7 +342,7 @@ def test_a_broken_input_of_several_styles_is_one_error(impasto: Run, tmp_path: P
     for _ in range(2):
         done = impasto("stylize", path, *styles)
         assert done.code == 1 and len(done.errors) == 1 and len(rows(report)) == 1
-    assert done.errors[0].startswith("1 inputs failed as in an earlier run")
+    assert done.errors[0].startswith("1 input failed as in an earlier run")
 
 
 def test_where_one_style_is_needed(impasto: Run, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_the_time_left_comes_first_and_losses_where_there_is_room(
 ) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=width, _environ={})
-    monkeypatch.setattr(console, "stderr", terminal)
+    monkeypatch.setattr(console, "stderr", lambda: terminal)
     with TrainingProgressBar("training") as bar:
         bar.step(QUARTER)
     printed = screen.getvalue()
@@ -42,7 +42,7 @@ def test_a_process_that_does_not_show_the_run(
 ) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=80, _environ={})
-    monkeypatch.setattr(console, "stderr", terminal)
+    monkeypatch.setattr(console, "stderr", lambda: terminal)
     with TrainingProgressBar("training", tmp_path / "log", is_shown=False) as bar:
         bar.step(QUARTER)
     assert screen.getvalue() == ""

@@ -6,10 +6,10 @@ import re
 import pytest
 from commands import Run
 
-from impasto.cli.app import VERBS
+from impasto.cli.verbs import VERBS
 from website.command_pages import command_pages
 
-NAMES = [verb.__name__.rstrip("_").replace("_", " ") for verb, _, _ in VERBS]
+NAMES = [verb.name for verb in VERBS]
 
 
 @pytest.fixture(scope="module")

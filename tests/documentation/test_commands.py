@@ -24,7 +24,19 @@ from impasto.paths import GALLERY
 from .shell_blocks import ROOT, Command, commands
 
 # programs that are not of this project, and only shown
-OTHERS = {".", "find", "py", "uvx", "pipx", "docker", "podman", "sbatch", "torchrun"}
+OTHERS = {
+    ".",
+    "chmod",
+    "echo",
+    "find",
+    "py",
+    "uvx",
+    "pipx",
+    "docker",
+    "podman",
+    "sbatch",
+    "torchrun",
+}
 # what a command would need to run here
 NOT_RUN = {
     "webcam": "a camera and a window",
@@ -42,6 +54,7 @@ NOT_RUN = {
     "some-style": "a gallery of one's own",
     "scan.tif": "pyvips",
     "--flow": "OpenCV",
+    "--device gpu": "a graphics card",
     "--network large": "the time of a large network",
     "--size 1024": "the time of a large picture",
     "export": "seconds of conversion; tests/test_export.py does",

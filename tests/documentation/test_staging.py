@@ -29,7 +29,9 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
         ("![a](../../src/note.txt)", "![a](../files/src/note.txt)"),
         ('<img src="../../src/note.txt" width="3">', '<img src="../files/src/note.txt" width="3">'),
         ("[the sources](../../src)", "the sources"),
-        ("```\n[a](../../README.md)\n```", "```\n[a](../../README.md)\n```"),
+        ("```py\n[a](../../README.md)\n```", "```py\n[a](../../README.md)\n```"),
+        ("```\n[a](../../README.md)\n```", "```sh\n[a](../../README.md)\n```"),
+        ("```py\n1\n```\n\n```\nls\n```", "```py\n1\n```\n\n```sh\nls\n```"),
         ("<details>\n[a](video.md)", '<details markdown="1">\n[a](video.md)'),
     ],
 )

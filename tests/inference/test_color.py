@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import UInt8, photo
 
+from impasto.choices import MODES, Mode
 from impasto.errors import ColorError
 from impasto.inference.color import (
     LUMA,
-    MODES,
     Color,
-    Mode,
     clip_to_gamut,
     color_after,
     fit_recoloring,

@@ -9,10 +9,10 @@ import pytest
 from pictures import UInt8, photo, ramp
 from PIL import Image
 
+from impasto.choices import MAX_PIXELS
 from impasto.errors import PictureError
 from impasto.images import reading, vips
 from impasto.images.image import Header
-from impasto.images.reading import MAX_PIXELS
 from impasto.inference import file_pipeline
 from impasto.inference.file_pipeline import FileOptions, PaintedFile, stylize_file
 from impasto.inference.prepared_style import PreparedStyle

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from pictures import UInt8, photo
 
+from impasto.choices import NETWORKS
 from impasto.errors import NetworkError
 from impasto.inference.frozen_norm import NormStatistics, freeze_norms
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.stylizer import Stylizer
 
 # levels of 255, mean, that bfloat16 may be off where scales and shifts are rounded at other places

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pictures import photo, ramp
 from PIL import Image
 
+from impasto.choices import GRADIENTS
 from impasto.errors import MaskError
-from impasto.inference.masks import GRADIENTS, Mask, parse_mask
+from impasto.inference.masks import Mask, parse_mask
 
 
 @given(

@@ -244,3 +244,24 @@ def test_what_is_no_network_file(tmp_path: Path) -> None:
 def test_an_unknown_network() -> None:
     with pytest.raises(NetworkError, match="huge"):
         Stylizer("huge")
+
+
+def test_streams_paint_the_same_with_a_share_of_the_threads(scene: UInt8) -> None:
+    stylizer = Stylizer("small", precision="f32", threads=2)
+    assert stylizer.in_streams(1) is stylizer
+    streams = stylizer.in_streams(2)
+    assert streams is stylizer.in_streams(2) and isinstance(streams, Stylizer)
+    assert (stylizer.threads, streams.threads) == (2, 1)
+    one, other = (each.stylize(scene, "udnie").astype(int) for each in (stylizer, streams))
+    assert np.abs(one - other).max() <= 1
+    alone = Stylizer("small", precision="f32", threads=1)
+    assert np.array_equal(other, alone.stylize(scene, "udnie"))
+
+
+def test_streams_share_predictions(
+    stylizer: Stylizer, scene: UInt8, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style, streams = Style("picture", {}, {}, pixels=photo(230, 300)), stylizer.in_streams(2)
+    stylizer.prepare(style)
+    monkeypatch.setattr(predictor, "predict", None)
+    streams.prepare(style)

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from pictures import photo
 from PIL import Image
 
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.engines.base import Float32
 from impasto.errors import StyleError
 from impasto.inference import predictor
 from impasto.inference.predictor import predict
-from impasto.models.network import NETWORKS, PREDICTOR_PATCH_SIZE, Network, load_shipped
+from impasto.models.network import PREDICTOR_PATCH_SIZE, Network, load_shipped
 from impasto.stylizer import Stylizer
 
 NETWORK = Network("base", "cafe", 4, b"graph", {}, predictor=b"a predictor")

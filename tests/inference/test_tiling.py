@@ -7,11 +7,12 @@ import pytest
 from banded import BandedRows
 from pictures import UInt8, photo
 
+from impasto.choices import NETWORKS
 from impasto.images.rows import ArrayRows
 from impasto.inference import tile_grid, tiling
 from impasto.inference.prepared_style import NetworkPass, PreparedStyle
 from impasto.inference.tiling import TiledPainting
-from impasto.models.network import MULTIPLE, NETWORKS, Network
+from impasto.models.network import MULTIPLE, Network
 from impasto.stylizer import Stylizer
 from inference.test_tiled_statistics import busy, other_kind
 

@@ -318,6 +318,15 @@ def test_workflows_use_nodes_as_they_are(comfy: Comfy, path: Any) -> None:
                 assert value in slot.options["options"]
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_that_loads_one_picture_twice_has_a_note(path: Any) -> None:
+    """Its first painting shows no other style."""
+    nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+    loaded = [node["widgets_values"][0] for node in nodes if node["type"] == "LoadImage"]
+    notes = [node["widgets_values"][0] for node in nodes if node["type"] == "Note"]
+    assert len(set(loaded)) == len(loaded) or "Choose" in notes[0]
+
+
 def test_every_workflow_and_node_is_in_the_readme(comfy: Comfy) -> None:
     text = (PACK / "README.md").read_text(encoding="utf-8")
     assert all(path.name in text for path in WORKFLOWS)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from pictures import photo
 
+from impasto.choices import NETWORKS
 from impasto.images.reading import PictureSource
 from impasto.models import default_network
 from impasto.models.default_network import AUTO, CLIP_ORDER, choose_network, resolve_network
 from impasto.models.gallery import gallery_style
 from impasto.models.mix import Mix, find_mix
-from impasto.models.network import NETWORKS, load_shipped, network_path
+from impasto.models.network import load_shipped, network_path
 from impasto.models.style import Style, encode_picture
 
 

@@ -10,18 +10,13 @@ from made_styles import refused_style, tulip
 from pictures import photo
 from PIL import Image
 
+from impasto.choices import NETWORKS
 from impasto.errors import NetworkError, StyleError
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.models.gallery import find_style, gallery_names, gallery_style, preview
 from impasto.models.mix import find_mix
-from impasto.models.network import (
-    GALLERY_VERSION,
-    NETWORKS,
-    load_shipped,
-    network_path,
-    read_network,
-)
+from impasto.models.network import GALLERY_VERSION, load_shipped, network_path, read_network
 from impasto.models.style import PHOTO
 from impasto.paths import GALLERY
 from impasto.stylizer import Stylizer

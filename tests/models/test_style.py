@@ -17,9 +17,9 @@ from impasto.errors import StyleError
 from impasto.images.image import Picture, UInt8
 from impasto.images.writing import encode
 from impasto.models.gallery import gallery_names, gallery_style
+from impasto.models.gallery_files import FORMAT
 from impasto.models.network import MAX_EMBEDDING_SIZE, load_shipped
 from impasto.models.style import (
-    FORMAT,
     MAX_LONG_SIDE,
     MAX_SHORT_SIDE,
     Style,

@@ -8,7 +8,7 @@ pytest.importorskip("huggingface_hub")
 
 from huggingface_hub import ModelCard
 
-from impasto.errors import HubError
+from impasto.errors import ArgumentError, HubError
 from impasto.publishing.model_card import BEGIN, END, CardEntry, check_license, write_card
 
 FACTS = {"name": "tulip", "title": "Tulip", "artist": "N. N.", "year": "1880"}
@@ -119,6 +119,8 @@ def test_facts_of_a_file_are_no_markup() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "MIT License", "-mit"])
 def test_a_license_is_asked_for(text: str | None) -> None:
-    with pytest.raises(HubError, match=r"give --license and one of cc0-1.0, cc-by-4.0, .*, mit"):
+    with pytest.raises(
+        ArgumentError, match=r"give --license and one of cc0-1.0, cc-by-4.0, .*, mit"
+    ):
         check_license(text)
     assert check_license("cc-by-nc-sa-4.0") == "cc-by-nc-sa-4.0"

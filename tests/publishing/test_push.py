@@ -10,7 +10,7 @@ from hub_server import READ_TOKEN, TOKEN, HubServer
 from pictures import photo
 from PIL import Image
 
-from impasto.errors import HubError, NetworkError, PictureError, StyleError
+from impasto.errors import ArgumentError, HubError, NetworkError, PictureError, StyleError
 from impasto.hub import Reference
 from impasto.images.reading import decode
 from impasto.models.gallery import find_style, gallery_style
@@ -181,7 +181,7 @@ def test_refusals(
         upload(tulip, photo=tmp_path / "absent.jpg")
     files = collect_files([tulip])
     for name in ("you/styles/tulip", "you/styles@main"):
-        with pytest.raises(HubError, match="it is no repository; write user/repo"):
+        with pytest.raises(ArgumentError, match="it is no name of a repository; write user/repo"):
             push(files, name, "mit")
     assert not hub.repositories
     with pytest.raises(HubError, match='"license" must be one of'):

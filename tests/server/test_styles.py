@@ -10,9 +10,10 @@ import pytest
 from pictures import photo
 from PIL import Image
 
+from impasto.choices import NETWORKS
 from impasto.inference.predictor import predict
 from impasto.models.gallery import gallery_names, preview
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.models.style import read_style
 from server.conftest import Running, detail_of, png
 from server.test_jobs import events_of, wait_for

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import impasto
+from impasto.choices import MODES
 from impasto.errors import ImpastoError
 from impasto.images.image import UInt8
 from impasto.inference import color as colors
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 GALLERY = Path(impasto.__file__).parent / "gallery"
-RECOLORING = [mode for mode in colors.MODES if mode != "style"]
+RECOLORING = [mode for mode in MODES if mode != "style"]
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,23 @@ def test_second_style_is_looked_for_among_all(visit: Open) -> None:
 # ---- words, picture and file agree
 
 
+def test_the_sample_stays_until_a_sharper_painting_is_there(visit: Open) -> None:
+    one = visit().open()
+    assert ["size" in paint for paint in one.paints] == [False]  # a preview would be blurred
+    one.page.click('[data-id="gallery:udnie"]')
+    one.painted()
+    assert ["size" in paint for paint in one.paints[1:]] == [True, False]
+
+
+def test_settings_are_shown_before_a_painter_is_there(visit: Open) -> None:
+    one = visit()
+    one.page.add_init_script("globalThis.stub = { gate: new Promise(() => {}) };")
+    one.page.goto(one.url)
+    one.page.wait_for_selector("#mix .name")
+    assert one.page.locator("#color option").all_inner_texts() == ["Of the style"]
+    assert one.page.locator("#network option").all_inner_texts() == ["Normal"]
+
+
 def test_label_names_what_is_shown(visit: Open) -> None:
     one = visit().open()
     one.pick(("tower.jpg", picture(150, 90)))

@@ -1,15 +1,16 @@
 """Videos are stylized as the command line does: steady, and with large strokes."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import EVEN, frames_of, gray_difference, make_clip
+from clips import EVEN, frames_of, gray_difference, make_clip, times_of
 from moving import pan
 from pictures import UInt8
 
-from impasto.errors import VideoError
+from impasto.errors import ArgumentError, VideoError
 from impasto.inference.settings import parse_settings
 from impasto.progress import Progress
 from impasto.stylizer import Stylizer
@@ -81,10 +82,47 @@ def test_an_engine_that_fails_is_an_error_of_the_video(
     def fail(self: FrameStylizer, frame: UInt8) -> UInt8:
         raise RuntimeError("bad allocation\nat 0x1234")
 
-    monkeypatch.setattr(FrameStylizer, "__call__", fail)
+    monkeypatch.setattr(FrameStylizer, "begin", fail)
     source = make_clip(tmp_path / "clip.mp4", EVEN[:2])
     with pytest.raises(VideoError, match=r"clip\.mp4: painting failed \(bad allocation\)$"):
         stylize_video(source, tmp_path / "out.mp4", parse_settings("udnie"), stylizer)
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_frames_painted_at_once_are_the_same(tmp_path: Path, steady: bool) -> None:
+    source = make_clip(tmp_path / "clip.mp4", EVEN, (64, 80), sounds=["eng"])
+    painted = []
+    for threads in (1, 3):
+        target = tmp_path / f"{threads}.mp4"
+        loaded = Stylizer("small", threads=threads, precision="f32")
+        options = VideoOptions(threads=1)
+        stylize_video(source, target, parse_settings("udnie"), loaded, options, steady=steady)
+        painted.append(frames_of(target))
+    for one, other in zip(*painted, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 0.1  # sums are rounded otherwise
+
+
+def test_every_second_frame_is_painted(
+    tmp_path: Path, stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cv2")
+    painted = 0
+    begin = SteadyStyle.begin
+
+    def count(self: SteadyStyle, frame: UInt8) -> Callable[[], UInt8]:
+        nonlocal painted
+        painted += 1
+        return begin(self, frame)
+
+    monkeypatch.setattr(SteadyStyle, "begin", count)
+    source = make_clip(tmp_path / "clip.mp4", EVEN, sounds=["eng"], pictures=pan(12, 48, 64, 1, 0))
+    target = tmp_path / "out.mp4"
+    options = VideoOptions(every=2)
+    result = stylize_video(source, target, parse_settings("udnie"), stylizer, options)
+    assert (result.frames, painted) == (len(EVEN), len(EVEN) / 2)
+    assert times_of(target) == times_of(source)
+    with pytest.raises(ArgumentError, match="every"):
+        stylize_video(source, target, parse_settings("udnie"), stylizer, VideoOptions(every=9))
 
 
 def test_ctrl_c_gives_the_result_until_then(tmp_path: Path, stylizer: Stylizer) -> None:

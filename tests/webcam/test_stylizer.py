@@ -64,7 +64,7 @@ def test_an_engine_that_fails(
     def fail(*_: Any) -> None:
         raise RuntimeError("bad allocation\nat 0x1234")
 
-    monkeypatch.setattr(SteadyStyle, "__call__", fail)
+    monkeypatch.setattr(SteadyStyle, "begin", fail)
     with pytest.raises(
         NetworkError, match=r"painting 96x64 pixels failed \(bad allocation\); try a smaller --size"
     ):

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import overload
 
 from impasto.batch import object_store
+from impasto.batch.log import failure_record
 from impasto.batch.outputs import BatchPlan, FileTask
 from impasto.batch.results import FileResult, parse_record
 from impasto.batch.runner import BatchOptions, run_plan
@@ -73,12 +74,14 @@ class Job:
         styles: the settings of each style.
         options: options of the run, without a report.
         protected: files of styles and masks, which no painting may replace.
+        folder: of the driver. Relative paths count from it, and not from that of a node.
     """
 
     stylizers: tuple[Stylizer, Stylizer]
     styles: Sequence[StylizeSettings]
     options: BatchOptions
     protected: Sequence[Path]
+    folder: Path
 
 
 def cut(
@@ -187,8 +190,8 @@ class ChunkPainter:
     def _results(
         self, tasks: Sequence[PackedTask], folder: Path, transfers: ThreadPoolExecutor
     ) -> Iterator[FileResult]:
-        job, local = self._job, _LocalTasks(tasks, self._job.styles, folder, transfers)
-        plan = BatchPlan(local, protected=job.protected)
+        job, local = self._job, _LocalTasks(tasks, self._job, folder, transfers)
+        plan = BatchPlan(local, protected=[job.folder / path for path in job.protected])
         pending: deque[Future[FileResult]] = deque()
         with closing(run_plan(plan, job.stylizers[0], job.options, None, job.stylizers[1])) as run:  # type: ignore[type-var]  # a generator
             for number, result in enumerate(run):
@@ -204,11 +207,11 @@ class _LocalTasks(Sequence[FileTask]):
     def __init__(
         self,
         tasks: Sequence[PackedTask],
-        styles: Sequence[StylizeSettings],
+        job: Job,
         folder: Path,
         transfers: ThreadPoolExecutor,
     ) -> None:
-        self._tasks, self._styles = tasks, styles
+        self._tasks, self._job = tasks, job
         self._folder, self._transfers = folder, transfers
         self._fetched: dict[int, Future[None]] = {}
 
@@ -235,7 +238,7 @@ class _LocalTasks(Sequence[FileTask]):
         return FileTask(
             self._source(number),
             self._target(number),
-            self._styles[task.style],
+            self._job.styles[task.style],
             task.is_clip,
             task.is_numbered,
             task.rival,
@@ -248,16 +251,18 @@ class _LocalTasks(Sequence[FileTask]):
 
     def _source(self, number: int) -> Path:
         source = self._tasks[number].source
-        return self._folder / str(number) / Path(source).name if is_url(source) else Path(source)
+        if not is_url(source):
+            return self._job.folder / source
+        return self._folder / str(number) / Path(source).name
 
     def _target(self, number: int) -> Path:
         target = self._tasks[number].target
         if not is_url(target):
-            return Path(target)
+            return self._job.folder / target
         return self._folder / str(number) / "painted" / Path(target).name
 
     def deliver(self, number: int, result: FileResult) -> FileResult:
-        """Upload a painting, remove what was made here, and name the places of the plan."""
+        """Upload a painting, remove what was made here, and name places as the plan does."""
         task = self._tasks[number]
         source, target = self._source(number), self._target(number)
         error = result.error
@@ -276,8 +281,9 @@ class _LocalTasks(Sequence[FileTask]):
         def renamed(text: str) -> str:
             return text.replace(str(target), task.target).replace(str(source), task.source)
 
-        if error and error is result.error and renamed(str(error)) != str(error):
-            error = PictureError(renamed(str(error)))
+        if error and error is result.error:
+            record = failure_record(str(source), error)
+            error = PictureError(renamed(record["error"]))
         return replace(
             result,
             source=Path(task.source),

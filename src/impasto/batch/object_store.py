@@ -190,7 +190,7 @@ def list_outputs(folder: str) -> set[str]:
     if not is_url(folder):
         return {
             os.path.join(place, name)  # noqa: PTH118  # `Path` would take seconds a million
-            for place, _, names in os.walk(folder)
+            for place, _, names in os.walk(Path(folder))  # of ./out too, paths begin with out
             for name in names
         }
     store, path = open_store(folder)

@@ -1,17 +1,21 @@
 """Batches on a Ray cluster: paths go to actors, which read and write the pictures themselves."""
 
+import io
 import logging
 import math
 import os
 import pickle
+import re
 import secrets
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from json import loads
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from impasto.batch import object_store
@@ -21,8 +25,8 @@ from impasto.batch.log import RunLog
 from impasto.batch.outputs import BatchPlan, FileTask, plan_files
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload
-from impasto.errors import ImpastoError, check_number, one_line
-from impasto.files import address
+from impasto.errors import ImpastoError, check_number, check_paths, check_type, one_line
+from impasto.files import address, is_url
 from impasto.hardware import available_cores
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.inference.color import Color
@@ -39,12 +43,19 @@ from impasto.video.formats import VideoOptions
 if TYPE_CHECKING:
     import numpy as np
 
+AUTO_ADDRESS = "auto"  # the cluster that this machine belongs to
 LOCAL = "local"  # a cluster of this machine alone, which ends with the run
 MAX_CHUNK = 256  # tasks
 CHUNKS_PER_ACTOR = 4  # at least, where there are enough tasks, so that actors end together
 MAX_BLOCKS = 10_000  # of chunks, as Ray keeps books of each
 LOCAL_STORE = 200 << 20  # bytes of Ray's object store on this machine, which holds names only
 CONNECT_SECONDS = 10
+REMEDY = (
+    "start one by `ray start --head`, name another by --cluster HOST:PORT or RAY_ADDRESS, or use"
+    " --cluster local"
+)
+NO_TOKEN = "InvalidAuthToken"  # in Ray's log; its exception says nothing of a token
+_RAY_LOG = re.compile(rb"\[[\d-]+ [\d:,]+ \w \d+ \d+\] \w+\.cc:\d+: ")
 REPORTS = ".impasto"  # folder of the chunks' reports, below the output
 
 
@@ -59,14 +70,16 @@ class ClusterOptions:
         threads: threads and cores of each of them.
 
     Raises:
-        ArgumentError: a number is out of range.
+        ArgumentError: a number is out of range, or a value has a wrong type.
     """
 
-    address: str = "auto"
+    address: str = AUTO_ADDRESS
     actors: int | None = None
     threads: int = 1
 
     def __post_init__(self) -> None:
+        places = "auto, local, HOST:PORT or ray://HOST:PORT"
+        check_type("the address of a cluster", self.address, str, places)
         check_number("threads", self.threads, "1 or more", 1, whole=True)
         if self.actors is not None:
             check_number("actors", self.actors, "1 or more", 1, whole=True)
@@ -86,6 +99,7 @@ def stylize_dataset(
     size: int | None = None,
     wrap: str = "none",
     quality: int = DEFAULT_QUALITY,
+    embed_settings: bool = True,
     overwrite: bool = False,
     report: str | Path | None = None,
     network: str | Path = AUTO,
@@ -110,6 +124,7 @@ def stylize_dataset(
         size: pixels of the painting's shorter side; videos and smaller photos keep their size.
         wrap: as of `impasto.stylize`.
         quality: 1 (small files) to 100 (fine), for JPEG, WebP, AVIF and videos.
+        embed_settings: as of `impasto.stylize_files`.
         overwrite: replace outputs that exist.
         report: a file of JSON lines on this machine, one for each input.
         network: as of `impasto.stylize_files`.
@@ -122,7 +137,10 @@ def stylize_dataset(
     Raises:
         ImpastoError: a style, an option, the output or the cluster cannot be used.
     """
-    texts = [str(text) for text in ([inputs] if isinstance(inputs, str | Path) else inputs)]
+    texts = [str(text) for text in check_paths("inputs", inputs)]
+    check_type("output", output, (str, Path), "a folder or an address")
+    check_type("report", report or "", (str, Path), "a path")
+    check_type("cluster", cluster or ClusterOptions(), ClusterOptions, "ClusterOptions")
     if column is not None:
         texts = [name for text in texts for name in read_column(text, column)]
     settings = parse_settings(
@@ -135,7 +153,7 @@ def stylize_dataset(
     ]
     video_stroke = None if stroke is None else max(1.0, stroke)
     options = BatchOptions(
-        FileOptions(size, quality),
+        FileOptions(size, quality, embed_settings=embed_settings),
         VideoOptions(quality=quality, stroke=video_stroke, threads=cluster.threads),
         overwrite=overwrite,
         report=None if report is None else Path(report),
@@ -183,6 +201,7 @@ def run_on_cluster(
     Raises:
         ImpastoError: the cluster cannot be used, or a node has another version of impasto.
     """
+    _check_installed()
     reports = f"{output.rstrip('/')}/{REPORTS}"
     with closing(RunLog(options.report, fresh=options.overwrite)) as log:
         for text, error in plan.failures:
@@ -203,9 +222,11 @@ def run_on_cluster(
         with _connected(cluster) as actors:
             size = min(MAX_CHUNK, math.ceil(every / (CHUNKS_PER_ACTOR * actors)))
             run = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
-            chunks, styles = cut(todo, size, reports, run)
+            folder = Path.cwd()  # nodes have others
+            place = reports if is_url(reports) else str(folder / reports)
+            chunks, styles = cut(todo, size, place, run)
             alone = replace(options, report=None)
-            job = Job(stylizers, styles, alone, tuple(plan.protected))
+            job = Job(stylizers, styles, alone, tuple(plan.protected), folder)
             for results in _paint(chunks, job, actors, cluster.threads):
                 finished += len(results)
                 if on_progress:
@@ -241,6 +262,16 @@ def _logged(log: RunLog, result: FileResult) -> FileResult:
     return result
 
 
+def _check_installed() -> None:
+    """Check that the packages of the extra are there, before any other error speaks of one.
+
+    Raises:
+        ImpastoError: one is missing.
+    """
+    if not all(map(find_spec, ("ray", "fsspec"))):
+        raise ImpastoError(f"cannot use a cluster: Ray is missing; {object_store.INSTALL}")
+
+
 @contextmanager
 def _connected(cluster: ClusterOptions) -> Iterator[int]:
     """Connect to a cluster and yield the number of actors; a program that is connected stays so."""
@@ -252,21 +283,10 @@ def _connected(cluster: ClusterOptions) -> Iterator[int]:
         raise ImpastoError(
             f"cannot use a cluster: Ray Data is missing ({error}); {object_store.INSTALL}"
         ) from error
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if cluster.address == LOCAL:
-        quiet |= {"num_cpus": available_cores(), "object_store_memory": LOCAL_STORE}
-        quiet["include_dashboard"] = False
     is_own = not ray.is_initialized()
-    try:
-        if is_own:
-            _check_reachable(cluster.address)
-            ray.init(cluster.address, **quiet)
-        cores = ray.cluster_resources().get("CPU", 1)
-    except Exception as error:  # ray.init has errors of many kinds
-        raise ImpastoError(
-            f"cannot reach the Ray cluster {cluster.address}: {one_line(error)}; start one by `ray"
-            " start --head`, set RAY_AUTH_MODE=token if it asks for one, or use the cluster local"
-        ) from error
+    if is_own:
+        _connect(cluster.address)
+    cores = ray.cluster_resources().get("CPU", 1)
     try:
         yield cluster.actors or max(1, int(cores) // cluster.threads)
     except ray.exceptions.RayError as error:
@@ -279,11 +299,84 @@ def _connected(cluster: ClusterOptions) -> Iterator[int]:
             ray.shutdown()
 
 
+def _connect(address: str) -> None:
+    """Connect this program to a cluster.
+
+    Raises:
+        ImpastoError: there is none, nothing answers there, or it asks for a token.
+    """
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        quiet |= {"num_cpus": available_cores(), "object_store_memory": LOCAL_STORE}
+        quiet["include_dashboard"] = False
+    place, origin = _find_cluster() if address == AUTO_ADDRESS else (address, "")
+    caught = io.StringIO()
+    try:
+        _check_reachable(place)
+        with _ray_stderr(caught):
+            ray.init(address, **quiet)
+    except Exception as error:  # ray.init has errors of many kinds
+        if NO_TOKEN in caught.getvalue():
+            raise ImpastoError(
+                f"cannot use the Ray cluster {place}{origin}: it asks for a token that this program"
+                " does not send; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to what"
+                " `ray get-auth-token` prints on its head"
+            ) from error
+        raise ImpastoError(
+            f"cannot reach the Ray cluster {place}{origin}: {one_line(error)}; {REMEDY}"
+        ) from error
+
+
+def _find_cluster() -> tuple[str, str]:
+    """Return the address that "auto" stands for, as Ray finds it, and who names it, in brackets.
+
+    Raises:
+        ImpastoError: there is none.
+    """
+    from ray._private import services
+
+    if place := os.environ.get("RAY_ADDRESS"):
+        return place, " (RAY_ADDRESS names it)"
+    try:
+        place = services.get_ray_address_from_environment(AUTO_ADDRESS, None)
+        last = services.find_bootstrap_address(None)
+    except (AttributeError, TypeError):  # a Ray that keeps this elsewhere finds it by itself
+        return AUTO_ADDRESS, ""
+    except ConnectionError as error:
+        raise ImpastoError(
+            "cannot find a Ray cluster: none was started on this machine, and RAY_ADDRESS names"
+            f" none; {REMEDY}"
+        ) from error
+    return place, f" ({'the last' if place == last else 'one'} that was started on this machine)"
+
+
 def _check_reachable(place: str) -> None:
     """Raise OSError if nothing answers at HOST:PORT, where Ray waits for many minutes."""
     host, _, port = place.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+
+
+@contextmanager
+def _ray_stderr(caught: io.StringIO) -> Iterator[None]:
+    """Catch what Ray's compiled code writes to stderr, which no setting of Python silences.
+
+    Lines that are not of its log are written when the block ends.
+    """
+    with TemporaryFile() as file, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr.fileno(), 2)
+            file.seek(0)
+            for line in file:
+                if _RAY_LOG.match(line):
+                    caught.write(line.decode(errors="replace"))
+                else:
+                    stderr.write(line)
 
 
 def _paint(

@@ -55,6 +55,11 @@ def find_reports(names: Iterable[str]) -> list[Path]:
     reports: dict[Path, None] = {}
     for name in names:
         path = Path(name)
+        if path.is_dir():
+            raise PictureError(
+                f"cannot merge reports: {name} is a folder; name its reports, such as"
+                f" {path / 'report.jsonl'} or {str(path / '*.jsonl')!r}"
+            )
         if path.is_file():
             matches = [path]
         elif glob.has_magic(name):
@@ -185,6 +190,24 @@ def read_report(report: Path) -> list[Record]:
             " wrote"
         )
     return records
+
+
+def is_covered(path: Path, reports: Iterable[Path]) -> bool:
+    """Tell whether these reports hold all records of a file, as those of an earlier merge do.
+
+    Nothing is lost if such a file is replaced. A file that is itself one of the reports is none.
+    """
+    reports = list(reports)
+    if any(path.samefile(report) for report in reports):
+        return False
+    try:
+        records = read_report(path)
+        if not records and path.stat().st_size:  # one line without an end is no record
+            return False
+    except PictureError:
+        return False
+    known = {json.dumps(record) for report in reports for record in read_report(report)}
+    return all(json.dumps(record) in known for record in records)
 
 
 def write_report(path: Path, records: Iterable[Record]) -> None:

@@ -9,7 +9,7 @@ from impasto.batch.log import failure_record
 from impasto.errors import PictureError
 from impasto.files import address
 
-KEPT = "the output exists, perhaps painted with other options; --overwrite replaces it"
+KEPT = "the output exists; --overwrite paints it anew"
 MIN_BEYOND_FRACTION = 0.0005  # of pixels made paler, to be mentioned
 
 

@@ -1,22 +1,23 @@
-"""Paint many files: while one is painted, the next is read and the one before is written."""
+"""Paint many files: several pictures at once, and videos one after the other."""
 
 import contextlib
 import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from impasto.batch.clips import stylize_clip
 from impasto.batch.log import RunLog
 from impasto.batch.notes import mask_size_note, small_size_note
+from impasto.batch.ordered_pool import map_in_order
 from impasto.batch.outputs import BatchPlan, FileTask, check_task, plan_files
+from impasto.batch.painter import PicturePainter
 from impasto.batch.results import ClipTiming, FileResult
 from impasto.batch.shards import Shard
 from impasto.errors import ImpastoError, PictureError, first_line
-from impasto.inference.file_pipeline import FileOptions, FilePainting, PaintedFile
+from impasto.inference.file_pipeline import FileOptions
 from impasto.inference.settings import StylizeSettings
 from impasto.progress import Advance, OnProgress, Progress
 from impasto.stylizer import Stylizer
@@ -120,8 +121,8 @@ def run_plan(
 ) -> Iterator[FileResult]:
     """Do what a plan says.
 
-    A file that fails, fails alone. Memory holds at most three pictures, and one of those too large
-    to be read ahead.
+    A file that fails, fails alone. Several pictures are painted at once, as many as cores and
+    memory allow (`impasto.batch.painter`), and videos one after the other.
 
     Args:
         plan: the files to paint.
@@ -132,7 +133,8 @@ def run_plan(
 
     Yields:
         One result per input and style, in order. Files that were not begun in time have none.
-        Closing the iterator ends the run: a picture that is painted is still written and reported.
+        Closing the iterator ends the run: pictures that are painted by then are still written and
+        reported.
 
     Raises:
         OutputError: the report cannot be written.
@@ -145,24 +147,6 @@ def run_plan(
             yield from _Run(plan, stylizers, options, log, on_progress).results()
         except _CallbackError as stop:
             raise stop.error from None
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """A picture that is being read."""
-
-    task: FileTask
-    begun: float
-    painting: "Future[FilePainting]"
-
-
-@dataclass(frozen=True)
-class _Writing:
-    """A painting that is being written."""
-
-    task: FileTask
-    begun: float
-    painted: "Future[PaintedFile]"
 
 
 class _Run:
@@ -192,7 +176,7 @@ class _Run:
 
     def results(self) -> Iterator[FileResult]:
         for text, error in self._plan.failures:
-            yield self._failure(FileResult(Path(text), text=text), error)
+            yield self._reported(FileResult(Path(text), text=text, error=error))
         for is_clip, tasks in itertools.groupby(self._plan.tasks, lambda task: task.is_clip):
             paint = self._clips if is_clip else self._pictures
             yield from paint(tasks)
@@ -203,94 +187,50 @@ class _Run:
     # Pictures
 
     def _pictures(self, tasks: Iterable[FileTask]) -> Iterator[FileResult]:
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-            current: _Writing | FileResult | None = None
-            try:
-                for item in self._read_ahead(tasks, reader):
-                    painted = item if isinstance(item, FileResult) else self._paint(item, writer)
-                    before, current = current, painted
-                    if before:
-                        yield self._finished(before)
-                last, current = current, None
-                if last:
-                    yield self._finished(last)
-            finally:  # interrupted, or closed: what is painted is written and reported
-                if current:
-                    self._finished(current)
+        """Paint pictures in several threads, and yield their results in order."""
+        painter = PicturePainter(
+            self._stylizers[False], self._options.pictures, len(self._plan.tasks)
+        )
 
-    def _read_ahead(
-        self, tasks: Iterable[FileTask], reader: ThreadPoolExecutor
-    ) -> Iterator[_Reading | FileResult]:
-        """Yield what is to be painted, or why it is not, while the next picture is read."""
-        current: _Reading | FileResult | None = None
-        for task in tasks:
-            item: _Reading | FileResult
+        def work(task: FileTask, report: OnProgress) -> tuple[FileTask, FileResult | None]:
             if result := self._settled(task):
-                item = result
-            elif self._is_late():
-                continue
-            else:
-                begun, options = time.perf_counter(), self._options.pictures
-                future = reader.submit(FilePainting, task.source, task.target, options, ahead=True)
-                item = _Reading(task, begun, future)
-            if current:
-                yield current
-            current = item
-        if current:
-            yield current
+                return task, result
+            return task, None if self._is_late() else self._picture(task, painter, report)
 
-    def _paint(self, reading: _Reading, writer: ThreadPoolExecutor) -> _Writing:
-        task = reading.task
-        try:
-            painting = reading.painting.result()
-            write = painting.paint(self._stylizer(task), task.settings, self._advance(task))
-        except Exception as error:
-            painted: Future[PaintedFile] = Future()
-            painted.set_exception(error)
-        else:
-            painted = writer.submit(write)
-        return _Writing(task, reading.begun, painted)
+        def finish(done: tuple[FileTask, FileResult | None]) -> FileResult | None:
+            task, result = done
+            return result and self._reported(result, task.settings)
 
-    def _finished(self, item: _Writing | FileResult) -> FileResult:
-        """Wait until a painting is written, and report it."""
-        if isinstance(item, FileResult):
-            return item
-        task = item.task
+        results = map_in_order(
+            work, tasks, painter.threads, finish, self._on_progress, painter.stop
+        )
+        with contextlib.closing(results):
+            yield from filter(None, results)
+
+    def _picture(self, task: FileTask, painter: PicturePainter, report: OnProgress) -> FileResult:
+        begun, result = time.perf_counter(), self._result(task)
         try:
-            painted = item.painted.result()
+            painted = painter.paint(task, _advance(task, report))
         except Exception as error:
-            return self._failure(self._result(task), _explain(error, task.source))
-        result = replace(
-            self._result(task),
+            return replace(result, error=_explain(error, task.source))
+        return replace(
+            result,
             engine=self._stylizer(task).engine.name,
             width=painted.width,
             height=painted.height,
-            seconds=time.perf_counter() - item.begun,
+            seconds=time.perf_counter() - begun,
             beyond_fraction=painted.beyond_fraction if task.settings.color.changes else None,
             notes=painted.notes,
         )
-        return self._success(task, result, task.settings.stroke)
-
-    def _advance(self, task: FileTask) -> Advance:
-        """Make the callback that turns shares of a painting into progress."""
-        begun, done = time.perf_counter(), 0.0
-
-        def advance(share: float) -> None:
-            nonlocal done
-            done += share
-            seconds = time.perf_counter() - begun
-            self._on_progress(Progress(min(done, 1.0), seconds, task.source.name, unit="file"))
-
-        return advance
 
     # Videos
 
     def _clips(self, tasks: Iterable[FileTask]) -> Iterator[FileResult]:
         for task in tasks:
             if result := self._settled(task):
-                yield result
+                yield self._reported(result, task.settings)
             elif not self._is_late():
-                yield self._clip(task)
+                yield self._reported(self._clip(task), task.settings)
 
     def _clip(self, task: FileTask) -> FileResult:
         begun, first = time.perf_counter(), 0.0
@@ -313,10 +253,10 @@ class _Run:
                 on_progress=on_progress,
             )
         except Exception as error:
-            return self._failure(self._result(task), _explain(error, task.source))
+            return replace(self._result(task), error=_explain(error, task.source))
         seconds = time.perf_counter() - begun
         fps = (clip.frames - 1) / (seconds - first) if clip.frames > 1 else 1 / seconds
-        result = replace(
+        return replace(
             self._result(task),
             engine=self._stylizer(task).engine.name,
             width=clip.width,
@@ -325,14 +265,14 @@ class _Run:
             clip=ClipTiming(clip.frames, clip.lost, first, fps, clip.stroke),
             notes=tuple(clip.notes),
         )
-        return self._success(task, result, clip.stroke)
 
     # Both
 
     def _is_late(self) -> bool:
-        is_late = time.monotonic() >= self._end
-        self._is_cut |= is_late
-        return is_late
+        if time.monotonic() < self._end:
+            return False
+        self._is_cut = True
+        return True
 
     def _stylizer(self, task: FileTask) -> Stylizer:
         return self._stylizers[task.is_clip]
@@ -347,38 +287,55 @@ class _Run:
 
     def _settled(self, task: FileTask) -> FileResult | None:
         """Return the result of a task that is not to be painted: it must not be, or is done."""
+        result = self._result(task)
         try:
-            error: Exception | None = check_task(task, self._plan.protected)
+            if error := check_task(task, self._plan.protected):
+                return replace(result, error=error)
             is_wanted = self._options.overwrite or not exists(task.target, task.is_numbered)
         except (OSError, ValueError) as unreadable:  # of a disk that is gone, for example
-            error, is_wanted = unreadable, False
-        if error:
-            return self._failure(self._result(task), error)
-        if is_wanted:
-            return None
-        result = replace(self._result(task), skipped=True)
-        if not self._log.has(result.record()):
-            self._log.add(result.record())
-        return result
+            return replace(result, error=unreadable)
+        return None if is_wanted else replace(result, skipped=True)
 
-    def _failure(self, result: FileResult, error: Exception) -> FileResult:
-        result = replace(result, error=error)
+    def _reported(self, result: FileResult, settings: StylizeSettings | None = None) -> FileResult:
+        """Add a result to the report, and to the result what is told once in a run.
+
+        Args:
+            result: the result.
+            settings: how it was painted; None where the input names no file.
+        """
         record = result.record()
-        if self._log.has(record):
-            return replace(result, repeated=True)
-        self._log.add(record)
-        return result
-
-    def _success(self, task: FileTask, result: FileResult, stroke: float) -> FileResult:
-        width, height = result.width, result.height
-        self._log.add(result.record())
+        is_known = self._log.has(record)
+        is_painted = result.error is None and not result.skipped
+        if is_painted or not is_known:
+            self._log.add(record)
+        if result.error is not None:
+            return replace(result, repeated=is_known)
+        if settings is None or not is_painted:
+            return result
+        stroke = result.clip.stroke if result.clip else settings.stroke
         topics = {
-            f"mask {mask.name}": mask_size_note(mask, width, height) for mask in task.settings.masks
+            f"mask {mask.name}": mask_size_note(mask, result.width, result.height)
+            for mask in settings.masks
         }
-        topics["small size"] = small_size_note(str(task.source), width, height, stroke)
+        topics["small size"] = small_size_note(
+            str(result.source), result.width, result.height, stroke
+        )
         notes = {topic: note for topic, note in topics.items() if note and topic not in self._noted}
         self._noted |= notes.keys()
         return replace(result, notes=(*result.notes, *notes.values()))
+
+
+def _advance(task: FileTask, report: OnProgress) -> Advance:
+    """Make the callback that turns shares of a painting into progress."""
+    begun, done = time.perf_counter(), 0.0
+
+    def advance(share: float) -> None:
+        nonlocal done
+        done += share
+        seconds = time.perf_counter() - begun
+        report(Progress(min(done, 1.0), seconds, task.source.name, unit="file"))
+
+    return advance
 
 
 def _explain(error: Exception, source: Path) -> Exception:

@@ -64,6 +64,10 @@ def raise_interrupts() -> None:
 
 
 def _run() -> None:
+    # OpenVINO's converter of models of other programs is not used here, and takes as long to load
+    # as OpenVINO itself, which does without it
+    if "openvino" not in sys.modules:
+        sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]  # `import` then fails
     # damaged metadata are no reason to stop or to warn
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     from impasto.cli.app import UsageError, app, explain
@@ -71,6 +75,7 @@ def _run() -> None:
     from impasto.errors import (
         ArgumentError,
         ColorError,
+        DeviceWarning,
         ImpastoError,
         MaskError,
         NetworkError,
@@ -82,6 +87,7 @@ def _run() -> None:
     escape_unwritable()
     usage_errors = (ArgumentError, ColorError, MaskError, NetworkError, OutputError, StyleError)
     warnings.simplefilter("always", RemadeStyleWarning)
+    warnings.simplefilter("once", DeviceWarning)
     warnings.showwarning = show_warning
     try:
         sys.exit(app(standalone_mode=False))

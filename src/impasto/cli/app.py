@@ -1,47 +1,41 @@
-"""The verbs of the command line, gathered in one app."""
+"""The command line as one app, which loads a verb when it is called."""
 
+import importlib
 import math
+import types
+import typing
+from functools import cached_property
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from impasto import __version__
-from impasto.cli import (
-    EXIT_INTERRUPTED,
-    benchmark,
-    compare,
-    console,
-    doctor,
-    evaluate,
-    export,
-    import_checkpoint,
-    info,
-    optimize,
-    options,
-    raise_interrupts,
-    report,
-    serve,
-    styles,
-    styles_pull,
-    styles_push,
-    stylize,
-    train,
-    webcam,
-)
+from impasto.cli import EXIT_INTERRUPTED, console, options, raise_interrupts
+from impasto.cli.verbs import VERBS, Verb
 
 # typer has click inside itself or beside it, by its version
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 class _Verbs(TyperGroup):
+    """All verbs, of which none is loaded before it is called.
+
+    Typer has no means of its own for this. The usual way is that of "Lazily loading subcommands" in
+    the documentation of click; here help and completion of names load no verb either.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for verb in VERBS:
+            self.add_command(_LateVerb(verb))
+
     def invoke(self, ctx: Any) -> Any:
         """Run a verb.
 
         Ctrl-C is handled here and not around the app, since typer's handling of it differs by its
         version.
         """
-        raise_interrupts()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -54,8 +48,52 @@ class _Verbs(TyperGroup):
             args = [verb, *args[2:]]
         return super().resolve_command(ctx, args)
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return --help."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            _spare_checks(option)
+        return option
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section of the help text for each panel of verbs."""
+        for panel in dict.fromkeys(verb.panel for verb in VERBS):
+            with formatter.section(panel):
+                formatter.write_dl([(one.name, one.line) for one in VERBS if one.panel == panel])
+
+
+class _LateVerb(TyperCommand):
+    """The name and the line of a verb, which is loaded when a context is made for it."""
+
+    def __init__(self, verb: Verb) -> None:
+        super().__init__(verb.name, short_help=verb.line, rich_help_panel=verb.panel)
+        self._place = verb.place
+
+    @cached_property
+    def command(self) -> Any:
+        """The verb itself."""
+        module, _, function = self._place.partition(".")
+        loaded = importlib.import_module(f"impasto.cli.{module}")
+        alone = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+        )
+        alone.command(self.name, cls=_Verb, short_help=self.short_help)(getattr(loaded, function))
+        return typer.main.get_command(alone)
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        """Make a context of the verb itself, which runs, shows help and completes options in it."""
+        command = self.command
+        raise_interrupts()
+        return command.make_context(*args, **settings)
+
 
 class _Verb(TyperCommand):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        kinds = typing.get_type_hints(self.callback)
+        for param in self.params:
+            _spare_checks(param, _is_text(kinds.get(param.name)))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the verb, unless a number is NaN.
 
@@ -72,7 +110,32 @@ class _Verb(TyperCommand):
         option = super().get_help_option(ctx)
         if option is not None:
             option.rich_help_panel = options.OTHER
+            _spare_checks(option)
         return option
+
+
+def _spare_checks(param: Any, is_text: bool = False) -> None:
+    """Let an option take its default, and any text if it is one, without a check of the type.
+
+    Newer typers check values by pydantic, which takes as long to load as typer itself.
+    """
+    check = param.process_value
+
+    def take(context: Any, value: Any) -> Any:
+        is_missing = value is None or value in ((), [])
+        if (is_text or value is param.default) and not (param.required and is_missing):
+            return value
+        return check(context, value)
+
+    if "process_value" not in vars(param):  # --help is asked for several times
+        param.process_value = take
+
+
+def _is_text(kind: Any) -> bool:
+    """Tell whether a type is `str`, a list of it, or one of them or None."""
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return all(_is_text(one) for one in typing.get_args(kind) if one is not types.NoneType)
+    return kind in (str, list[str])
 
 
 def explain(error: Any) -> str:
@@ -104,7 +167,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # rich takes as long to load as all else that this help text needs
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -125,29 +188,3 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-PAINT, LEARN, MEASURE = "Paint", "Styles and training", "Measure and check"
-
-# verbs in the order of the help text, each with its panel and its line there
-VERBS = (
-    (stylize.stylize, PAINT, "Paint photographs and videos in a style."),
-    (webcam.webcam, PAINT, "Paint the camera's picture live."),
-    (serve.serve, PAINT, "Serve the page that paints, and the HTTP API."),
-    (compare.compare, PAINT, "Compare styles, strengths, colors and networks on one sheet."),
-    (info.info, PAINT, "Show the settings in a painting, and the command that repeats it."),
-    (optimize.optimize, PAINT, "Paint one photograph slowly, by optimization (needs PyTorch)."),
-    (report.report_merge, PAINT, "Put reports of batches together, and say what is missing."),
-    (styles.styles, LEARN, "List the styles, or show them on a sheet."),
-    (styles_push.styles_push, LEARN, "Upload styles to the Hugging Face Hub."),
-    (styles_pull.styles_pull, LEARN, "Fetch styles from the Hugging Face Hub."),
-    (train.train, LEARN, "Learn a style from a picture (needs PyTorch)."),
-    (import_checkpoint.import_, LEARN, "Make a style of a checkpoint of another program."),
-    (export.export, LEARN, "Export a style as a network for other programs."),
-    (evaluate.evaluate, MEASURE, "Measure the quality of paintings."),
-    (benchmark.benchmark, MEASURE, "Measure the speed on this machine."),
-    (doctor.doctor, MEASURE, "Check the installation."),
-)
-for verb, panel, line in VERBS:
-    name = verb.__name__.rstrip("_").replace("_", " ")
-    app.command(name, cls=_Verb, short_help=line, rich_help_panel=panel)(verb)

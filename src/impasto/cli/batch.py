@@ -38,11 +38,12 @@ class Summary:
     def conclude(self, batch: BatchOptions) -> bool:
         """Print notes on what is not painted; return whether all inputs are painted or kept."""
         if count := len(self._failed_before):
-            console.note(f"{count} inputs failed as in an earlier run; they are in {batch.report}")
+            failed = "1 input" if count == 1 else f"{count} inputs"
+            console.note(f"{failed} failed as in an earlier run; see {batch.report}")
         if self._left:
+            left = "1 input was" if self._left == 1 else f"{self._left} inputs were"
             console.note(
-                f"{self._left} inputs were not begun in {batch.minutes:g} minutes; the same command"
-                " resumes the run"
+                f"{left} not begun in {batch.minutes:g} minutes; the same command resumes the run"
             )
         if self._painted and self._kept:
             console.note(f"{self._painted} painted, {self._kept} kept")
@@ -52,7 +53,9 @@ class Summary:
         """Print a note on what an interrupted run of several files has done."""
         done = self._painted + self._kept
         if done and self._left:
-            console.note(f"{done} outputs are done, {self._left} are not; the same command goes on")
+            begun = "1 output is" if done == 1 else f"{done} outputs are"
+            left = "1 is" if self._left == 1 else f"{self._left} are"
+            console.note(f"{begun} done, {left} not; the same command goes on")
 
 
 def print_results(

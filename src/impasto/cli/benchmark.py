@@ -1,20 +1,34 @@
 """impasto benchmark: how fast the networks are on this machine."""
 
-from collections.abc import Callable, Sequence
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
 
-from impasto import hardware
+from impasto import __version__, hardware
+from impasto.choices import NETWORKS
 from impasto.cli import console, options
 from impasto.cli.requirements import require_learning
 from impasto.engines import base
-from impasto.errors import TrainingError
+from impasto.engines.devices import AUTO, CPU, find_devices, list_candidates
+from impasto.errors import ImpastoError, TrainingError, one_line
+from impasto.inference.record import package_version
 from impasto.inference.timing import TimedNetwork, Timing, time_networks
-from impasto.models.network import MIN_GRAPH_SIDE, MULTIPLE, NETWORKS
+from impasto.models.network import MIN_GRAPH_SIDE, MULTIPLE
 
 SIZES = ["512x512", "1280x720", "1920x1080"]
 JOHNSON = "johnson"
+COLUMNS = (  # of the table in Markdown
+    *("network", "engine", "device", "precision", "size", "ms", "a second", "MB"),
+    "times the speed of johnson",
+)
+# precisions of GPUs, by engine
+DEVICE_PRECISIONS = {
+    "openvino": ("f16", "f32"),
+    "onnxruntime": ("f16", "f32"),
+    "torch": ("f16", "bf16", "f32"),
+}
 Baseline = Literal["johnson", "none"]
 
 
@@ -69,23 +83,33 @@ def benchmark(
         ),
     ] = None,
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     memory: Annotated[
         bool, typer.Option(help="Measure peak memory too, in a fresh process for each network.")
     ] = True,
+    markdown: Annotated[
+        bool,
+        typer.Option(
+            "--markdown", help="Print a Markdown table with facts about the machine, for an issue."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Time the networks alone, from 8-bit pixels to 8-bit pixels.
 
-    The networks take turns, so their ratios can be trusted where their times cannot. Peak memory
-    is that of a whole process that loads the network and paints two pictures.
+    Without --engine, --device and --precision, all engines, devices and precisions that are found
+    are timed. The networks take turns, so their ratios can be trusted where their times cannot.
+    Peak memory is that of a whole process that loads the network and paints two pictures.
 
     Examples:
 
       impasto benchmark
 
-      impasto benchmark --precision int8 --against none
+      impasto benchmark --markdown > times.md
+
+      impasto benchmark --device cpu --precision int8 --against none
 
       impasto benchmark --engine openvino --size 640x480 --against none --no-memory
 
@@ -93,30 +117,91 @@ def benchmark(
 
       impasto benchmark --json > times.jsonl
     """  # noqa: D412  # blank lines part paragraphs of the help text
-    kinds = _list_kinds(style or [], engine, precision)
+    ways = _list_ways(engine, device, precision)
+    if markdown:
+        print(_describe_machine(threads))
     for width, height in map(_parse_size, sizes):
-        networks = [TimedNetwork(*kind, threads, width, height) for kind in kinds]
+        networks = [
+            TimedNetwork(name, *way[:2], threads, width, height, way[2])
+            for way in ways
+            for name in (*NETWORKS, *(style or []))
+            if way[1] != "int8" or name in NETWORKS or precision == "int8"
+        ]
         if against == JOHNSON or (against is None and _has_torch()):
             networks.append(JohnsonBaseline(JOHNSON, "torch", "f32", threads, width, height))
-        _show(time_networks(networks, runs, memory=memory), json)
+        networks = _keep_loadable(networks) if device == "auto" else networks
+        _show(time_networks(networks, runs, memory=memory), json, markdown)
 
 
-def _list_kinds(styles: Sequence[str], engine: str, precision: str) -> list[tuple[str, str, str]]:
-    """List networks, engines and precisions to time; "auto" means all engines, and int8 too."""
-    engines = [engine]
-    if engine == "auto":
-        # without any engine, loading "auto" raises the error that says so
-        engines = list(base.available_engines()) or [engine]
-        if precision not in ("auto", "f32"):
-            engines = ["openvino"]  # no other engine has these precisions
-    kinds = [(name, used, precision) for used in engines for name in (*NETWORKS, *styles)]
-    if engine == precision == "auto" and "openvino" in engines:
-        kinds += [(name, "openvino", "int8") for name in NETWORKS]
-    return kinds
+def _list_ways(engine: str, device: str, precision: str) -> list[tuple[str, str, str]]:
+    """List engines, precisions and devices to time; "auto" means all that are found."""
+    ways: list[tuple[str, str, str]] = []
+    if device in (AUTO, CPU):
+        ways += [(name, precision, CPU) for name in _list_cpu_engines(engine, precision)]
+        if engine == precision == AUTO and ways[0][0] == "openvino":
+            ways.append(("openvino", "int8", CPU))
+    if device == AUTO and precision != "int8":
+        found = find_devices(engine)
+    elif device != CPU:
+        found = list_candidates(engine, device, precision)
+    else:
+        found = []
+    for one in found:
+        all_precisions = DEVICE_PRECISIONS[one.engine] if one.kind == "gpu" else ("f16",)
+        chosen = all_precisions if precision == AUTO else (precision,)
+        ways += [(one.engine, each, one.name) for each in chosen if each in all_precisions]
+    return ways
 
 
-def _show(timings: Sequence[Timing], json: bool) -> None:
-    """Print a line or a JSON object for each network."""
+def _list_cpu_engines(engine: str, precision: str) -> list[str]:
+    """List the engines to time on the CPU.
+
+    PyTorch is left out, unless it was asked for: impasto paints by it on GPUs, and on a CPU only
+    where no other engine is installed.
+    """
+    if engine != AUTO:
+        return [engine]
+    if precision not in (AUTO, "f32"):
+        return ["openvino"]  # no other engine has these precisions
+    installed = base.available_engines()
+    # without any engine, loading "auto" raises the error that says so
+    return [name for name in installed if name != "torch"] or installed or [engine]
+
+
+def _keep_loadable(networks: Sequence[TimedNetwork]) -> list[TimedNetwork]:
+    """Leave out the devices on which a network does not load, with a note on each."""
+    failed, kept = dict[tuple[str, str], str](), []
+    for network in networks:
+        way = network.engine, network.device
+        if network.device != CPU and way not in failed:
+            try:
+                network.load()[0]()
+            except (ImpastoError, RuntimeError) as error:
+                failed[way] = one_line(error)
+                console.note(f"{network.device} by {network.engine} is left out: {failed[way]}")
+        if way not in failed:
+            kept.append(network)
+    return kept
+
+
+def _describe_machine(threads: int | None) -> str:
+    """Describe versions, system and CPU, and begin a table in Markdown."""
+    packages = {name: package_version(name) for name in base.available_engines()}
+    versions = [f"impasto {__version__}", f"Python {platform.python_version()}"]
+    versions += [f"{name} {version}" for name, version in packages.items() if version]
+    facts = [
+        ", ".join(versions),
+        f"{platform.system()} {platform.release()} ({platform.machine()})",
+        f"{hardware.cpu_name()}, {threads or hardware.available_cores()} threads",
+        *(f"{device}: {device.label}" for device in find_devices() if device.label),
+    ]
+    head = " | ".join(COLUMNS)
+    lines = [f"- {fact}" for fact in facts]
+    return "\n".join([*lines, "", f"| {head} |", f"|{'---|' * 4}{'---:|' * (len(COLUMNS) - 4)}"])
+
+
+def _show(timings: Sequence[Timing], json: bool, markdown: bool) -> None:
+    """Print a line, a row of a table, or a JSON object for each network."""
     baseline = next((timing.seconds for timing in timings if timing.network == JOHNSON), None)
     for timing in timings:
         engine = f"{timing.engine} {timing.precision}"
@@ -124,6 +209,7 @@ def _show(timings: Sequence[Timing], json: bool) -> None:
         record: dict[str, Any] = {
             "network": timing.network,
             "engine": engine,
+            "device": timing.device,
             "width": timing.width,
             "height": timing.height,
             "ms": round(milliseconds, 2),
@@ -131,7 +217,7 @@ def _show(timings: Sequence[Timing], json: bool) -> None:
         }
         size = f"{timing.width}x{timing.height}"
         line = (
-            f"{timing.network:8} {engine:16} {size:>10} {milliseconds:8.1f} ms "
+            f"{timing.network:8} {engine:16} {timing.device:8} {size:>9} {milliseconds:8.1f} ms "
             f"{per_second:7.1f} a second"
         )
         if timing.peak_bytes is not None:
@@ -141,7 +227,16 @@ def _show(timings: Sequence[Timing], json: bool) -> None:
             ratio = baseline / timing.seconds
             record["times_faster_than_johnson"] = round(ratio, 1)
             line += f" {ratio:6.1f} times the speed of johnson"
-        console.result(line, record, json)
+        console.result(_to_row(record) if markdown else line, record, json)
+
+
+def _to_row(record: Mapping[str, Any]) -> str:
+    """Write a record as a row of the table that `_describe_machine` begins."""
+    engine, _, precision = record["engine"].partition(" ")
+    size = f"{record['width']}x{record['height']}"
+    cells = [record["network"], engine, record["device"], precision, size]
+    cells += [record.get(key, "") for key in ("ms", "fps", "peak_mb", "times_faster_than_johnson")]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _has_torch() -> bool:

@@ -3,15 +3,18 @@
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from impasto.batch.inputs import find_paths
+from impasto.choices import MAX_STROKE, MIN_STROKE, NETWORKS
 from impasto.cli import EXIT_SOME_FAILED, console, options
+from impasto.engines.base import Floats
 from impasto.errors import TrainingError
 from impasto.hardware import available_cores
 from impasto.hub import is_reference
@@ -19,8 +22,6 @@ from impasto.images.formats import DEFAULT_QUALITY, WRITABLE
 from impasto.inference.color import Color, parse_color
 from impasto.inference.pipeline import check_recolorable
 from impasto.inference.settings import StylizeSettings
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.models.network import NETWORKS
 from impasto.models.network import SUFFIX as NETWORK_SUFFIX
 from impasto.progress import Progress
 from impasto.sheets import comparison
@@ -158,6 +159,7 @@ def compare(
         ),
     ] = False,
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     json: options.Json = False,
@@ -210,7 +212,8 @@ def compare(
         for stroke in values["strokes"]
     ]
     names = comparison.distinct_labels([_painter_label(name) for name in values["networks"]])
-    painters = [_painter(name, stroked, engine, threads, precision) for name in values["networks"]]
+    load = partial(Stylizer, engine=engine, threads=threads, precision=precision, device=device)
+    painters = [_painter(name, stroked, load, threads, precision) for name in values["networks"]]
     stylizers = list(zip(names, painters, strict=True))
     side = size or (SWEEP_SHORT_SIDE if kind == "sweep" else None)
     cell = 0 if kind == "before-after" else width
@@ -308,7 +311,7 @@ def _painter_label(name: str) -> tuple[str, Path | None]:
 def _painter(
     name: str,
     all_settings: Sequence[StylizeSettings],
-    engine: str,
+    load: Callable[[str], Stylizer],
     threads: int | None,
     precision: str,
 ) -> PaintFunction:
@@ -324,9 +327,8 @@ def _painter(
             ) from error
         inputs.set_threads(threads or available_cores())
         kind: Kind = "lbfgs" if match[1] == "lbfgs" else "optimize"
-        optimizer = OptimizationStylizer(
-            kind, int(match[2]), Stylizer("base", engine, threads, precision), precision
-        )
+        floats = precision if precision in get_args(Floats) else "auto"
+        optimizer = OptimizationStylizer(kind, int(match[2]), load("base"), floats)
         for settings in all_settings:
             optimizer.check(settings)
         console.note(f"{name} optimizes the features of {optimizer.perceptual.identity}")
@@ -336,7 +338,7 @@ def _painter(
         raise typer.BadParameter(
             f"--networks: cannot paint with {name!r}: no such network; use {PAINTER_NAMES}"
         )
-    stylizer = Stylizer(name, engine, threads, precision)
+    stylizer = load(name)
     for settings in all_settings:
         for mix in settings.mixes:
             stylizer.preload(mix)

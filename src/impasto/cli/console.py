@@ -8,32 +8,30 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TextIO
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from impasto import progress
 from impasto.batch.log import failure_record
-from impasto.errors import LostCheckpointWarning, RemadeStyleWarning
+from impasto.errors import DeviceWarning, LostCheckpointWarning, RemadeStyleWarning
 from impasto.progress import OnProgress
+
+if TYPE_CHECKING:  # rich takes longer to load than most verbs that need it for nothing
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 NOTE_SECONDS = 10  # between notes on the progress of a run, where no bar is shown
 
-stderr = Console(stderr=True, highlight=False)
-
 # characters that control a terminal or turn the direction of text, as names of files may hold them
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@cache
+def stderr() -> "Console":
+    """Return the console of notes, errors and bars."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
 
 
 def escape_unwritable() -> None:
@@ -50,13 +48,17 @@ def printable(text: str) -> str:
 
 def fail(message: str) -> None:
     """Print an error in one line."""
+    from rich.text import Text
+
     text = printable(" ".join(message.split()))
-    stderr.print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
+    stderr().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a note in one line."""
-    stderr.print(Text(printable(message)), soft_wrap=True)
+    from rich.text import Text
+
+    stderr().print(Text(printable(message)), soft_wrap=True)
 
 
 def show_warning(
@@ -71,7 +73,7 @@ def show_warning(
 
     It takes the place of `warnings.showwarning`.
     """
-    if issubclass(category, (LostCheckpointWarning, RemadeStyleWarning)):
+    if issubclass(category, (DeviceWarning, LostCheckpointWarning, RemadeStyleWarning)):
         note(str(message))
     else:
         text = warnings.formatwarning(message, category, filename, lineno, line)
@@ -94,12 +96,24 @@ def failed(record: Mapping[str, Any], as_json: bool) -> None:
     fail(record["error"])
 
 
-def bar(unit: bool = False) -> Progress:
+def bar(unit: bool = False) -> "Progress":
     """Return a progress bar on stderr with the time left, which vanishes when done.
 
     Args:
         unit: count items instead of per cent.
     """
+    if not sys.stderr.isatty():  # rich need not load to show nothing
+        return cast("Progress", _NoBar())
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     count = MofNCompleteColumn() if unit else TaskProgressColumn()
     return Progress(
         TextColumn("{task.description}", markup=False),  # names may hold brackets
@@ -108,13 +122,32 @@ def bar(unit: bool = False) -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=stderr,
+        console=stderr(),
         transient=True,
-        disable=not stderr.is_terminal,
     )
 
 
-def file_progress(bar: Progress) -> OnProgress:
+class _NoBar:
+    """What the verbs of this package call of a progress bar, where none is shown."""
+
+    disable = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def add_task(self, *_: object, **__: object) -> int:
+        return 0
+
+    def reset(self, *_: object, **__: object) -> None:
+        pass
+
+    update = advance = reset
+
+
+def file_progress(bar: "Progress") -> OnProgress:
     """Return a callback that shows the file in work: a picture in per cent, a video in frames."""
     task = bar.add_task("", total=100, visible=False)
     name, seconds = "", 0.0
@@ -135,7 +168,7 @@ def file_progress(bar: Progress) -> OnProgress:
     return show
 
 
-def run_progress(bar: Progress, task: TaskID) -> OnProgress:
+def run_progress(bar: "Progress", task: "TaskID") -> OnProgress:
     """Return a callback that shows the pictures a second of a run: in its bar, or as notes."""
     noted = -math.inf
 
@@ -151,7 +184,7 @@ def run_progress(bar: Progress, task: TaskID) -> OnProgress:
     return show
 
 
-def download(bar: Progress) -> Callable[[int, int], None]:
+def download(bar: "Progress") -> Callable[[int, int], None]:
     """Return a callback that shows the download of weights in a bar."""
     task = bar.add_task("fetching weights", visible=False)
     return lambda done, total: bar.update(task, completed=done, total=total or None, visible=True)

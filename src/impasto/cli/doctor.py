@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,19 +16,22 @@ import numpy as np
 import typer
 
 from impasto import __version__
+from impasto.choices import NETWORKS
 from impasto.cli import console, options
 from impasto.engines.base import ENGINES, available_engines
-from impasto.errors import ImpastoError
+from impasto.engines.devices import AUTO, CPU, REMEDIES, Device, find_clash, find_devices
+from impasto.errors import DeviceWarning, ImpastoError
 from impasto.files import os_reason, write_atomically
-from impasto.hardware import available_cores, available_memory
+from impasto.hardware import available_cores, available_memory, graphics_vendors
 from impasto.images.image import UInt8
+from impasto.inference.devices import choose_device
 from impasto.models.gallery import gallery_names
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from impasto.paths import home, weights_folders
 from impasto.stylizer import Stylizer
 
 ENVIRONMENT = (  # variables that change what impasto does
-    *("IMPASTO_HOME", "IMPASTO_WEIGHTS", "XDG_CACHE_HOME"),
+    *("IMPASTO_HOME", "IMPASTO_DEVICE", "IMPASTO_WEIGHTS", "XDG_CACHE_HOME"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ONEDNN_MAX_CPU_ISA"),
     *("CUDA_VISIBLE_DEVICES", "PYTHONPATH", "LD_PRELOAD", "NO_COLOR", "TERM"),
 )
@@ -111,6 +115,7 @@ def examine() -> dict[str, Any]:
     versions = {name: _version(name) for name in (*ENGINES, "numpy", "pillow", "av", *EXTRAS)}
     weights = _find_weights()
     networks, galleries, broken = _check_networks()
+    devices, device_advice = _examine_devices()
     return {
         "impasto": __version__,
         "python": platform.python_version(),
@@ -119,14 +124,45 @@ def examine() -> dict[str, Any]:
         "cores": available_cores(),
         "cpu": _cpu_features(),
         "engines": available_engines(),
+        **devices,
         "networks": networks,
         "gallery": galleries,
         "styles": len(gallery_names()),
         "versions": versions,
         "weights": weights,
         **_examine_cache(),
-        "advice": [*broken, *_advise(versions, weights)],
+        "advice": [*broken, *device_advice, *_advise(versions, weights)],
     }
+
+
+def _examine_devices() -> tuple[dict[str, Any], list[str]]:
+    """Return the devices that were found, the one that paints by itself, and advice."""
+    found = find_devices()
+    advice = [
+        f"{device} is not used by itself: {device.objection}; --device {device.name} uses it"
+        for device in found
+        if device.objection
+    ]
+    advice += [clash] if (clash := find_clash()) else []
+    if not any(device.kind == "gpu" for device in found) and graphics_vendors() == {"nvidia"}:
+        advice.append(f"a card of NVIDIA is here, and no engine uses it: {REMEDIES['cuda']}")
+    labels = [f"{device} ({device.label})" if device.label else str(device) for device in found]
+    return {"devices": [*labels, CPU], "paints_on": _describe_choice()}, advice
+
+
+def _describe_choice() -> str:
+    """Describe the device that paints where none is named, and why no other does."""
+    with warnings.catch_warnings(record=True) as failures:
+        warnings.simplefilter("always", DeviceWarning)
+        try:
+            choice = choose_device(load_shipped("small"), AUTO, AUTO, AUTO)
+        except ImpastoError as error:
+            return f"nothing: {error}"
+    reasons = [str(failure.message) for failure in failures]
+    if choice.device == CPU:
+        return "; ".join([CPU, *(reasons or ["no graphics card was found that is worth it"])])
+    passed = f"{choice.device} by {choice.engine}, in {choice.precision}: it paints as the CPU does"
+    return "; ".join([passed, *reasons])
 
 
 def _examine_cache() -> dict[str, Any]:
@@ -200,17 +236,19 @@ def report_lines(facts: Mapping[str, Any]) -> list[str]:
     }
     lines.append(f"- environment: {_format(values) or 'no variable of impasto or its engines'}")
     lines += ["", "## Stylizing 64x64 pixels in starry-night", ""]
-    for engine in available_engines():
-        for network in NETWORKS:
-            lines.append(f"- {engine}, {network}: {_try_stylizer(network, engine)}")
+    ways = [Device(engine, CPU, CPU) for engine in available_engines()] + find_devices()
+    for way in ways:
+        name = way.engine if way.name == CPU else str(way)
+        lines += [f"- {name}, {network}: {_try_stylizer(network, way)}" for network in NETWORKS]
     return [*lines, ""]
 
 
-def _try_stylizer(network: str, engine: str) -> str:
+def _try_stylizer(network: str, way: Device) -> str:
     """Stylize a test picture; return its statistics and the time, or the error."""
     try:
         start = time.perf_counter()
-        stylizer = Stylizer(network, engine, precision="f32")
+        precision = "f32" if way.name == CPU else AUTO
+        stylizer = Stylizer(network, way.engine, precision=precision, device=way.name)
         stylized = stylizer.stylize(_test_picture(), "starry-night")
         seconds = time.perf_counter() - start
     except Exception as error:  # any error belongs into the report

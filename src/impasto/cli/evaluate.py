@@ -99,6 +99,7 @@ def evaluate(
         ),
     ] = None,
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Floats = "auto",
     threads: options.Threads = None,
     overwrite: Annotated[
@@ -164,6 +165,7 @@ def evaluate(
         lpips_heads=lpips_heads,
         inception=inception,
         engine=engine,
+        device=device,
         precision=precision,
         threads=threads,
         overwrite=overwrite,

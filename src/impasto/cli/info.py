@@ -21,7 +21,8 @@ MAX_SHOWN = 1000  # characters of one setting, for people
 _HIDDEN = frozenset(
     {
         *("program", "version", "size", "title", "photo", "photo_sha256", "network_hash"),
-        *("gallery", "engine_version", "precision", "threads", "color_amount", "color_when"),
+        *("gallery", "engine_version", "device", "precision", "threads"),
+        *("color_amount", "color_when"),
     }
 )
 _NAMES = {
@@ -98,7 +99,10 @@ def _describe_value(key: str, value: object, record: Mapping[str, Any]) -> str:
         "name": [_digest(record.get("photo_sha256"))],
         "color": [record.get("color_amount"), record.get("color_when")],
         "network": [_labeled("gallery", record), _digest(record.get("network_hash"))],
-        "engine": [*map(record.get, ("engine_version", "precision")), _labeled("threads", record)],
+        "engine": [
+            *map(record.get, ("engine_version", "device", "precision")),
+            _labeled("threads", record),
+        ],
     }
     details["own_network"] = details["network"]
     return _join(value, details.get(key, []))

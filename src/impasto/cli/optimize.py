@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from impasto.batch.notes import mask_size_note
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar
@@ -311,7 +312,7 @@ def _check_target(target: Path, photo: Path, checkpoint: Path, replace: bool) ->
 def _note_mask_sizes(settings: StylizeSettings, picture: Picture) -> None:
     """Note the masks that are resized to the photograph."""
     for mask in settings.masks:
-        if message := options.told_of_size(mask, picture.width, picture.height):
+        if message := mask_size_note(mask, picture.width, picture.height):
             console.note(message)
 
 

@@ -4,29 +4,32 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from impasto.batch.inputs import read_column, read_list
-from impasto.batch.notes import mask_size_note
+from impasto import choices
+from impasto.choices import (
+    GRADIENTS,
+    MAX_PIXELS,
+    MAX_PIXELS_PER_BYTE,
+    MAX_STREAMED_PIXELS,
+    MAX_STROKE,
+    MIN_STROKE,
+    MODES,
+    When,
+    Wrap,
+)
 from impasto.cli import console
 from impasto.engines import base
+from impasto.engines.devices import DeviceName
 from impasto.errors import OutputError
 from impasto.files import address, unwritable_reason
-from impasto.images.reading import MAX_PIXELS
-from impasto.inference.color import MODES, When, parse_color
-from impasto.inference.file_pipeline import MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
-from impasto.inference.masks import GRADIENTS
-from impasto.inference.pipeline import check_recolorable
-from impasto.inference.prepared_style import MIN_SIDE
-from impasto.inference.settings import StylizeSettings, parse_settings
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.inference.wrapping import Wrap
-from impasto.learning.training.checkpoints import has_checkpoint
-from impasto.models.mix import Mix, split_parts
-from impasto.models.style import Style
-from impasto.video import formats
+
+if TYPE_CHECKING:
+    from impasto.inference.settings import StylizeSettings
+    from impasto.models.mix import Mix
+    from impasto.models.style import Style
 
 # Panels of options in help texts. Help shows them in the order of their first options.
 COMMON = "Common options"
@@ -238,7 +241,7 @@ Fps = Annotated[
     ),
 ]
 Codec = Annotated[
-    formats.CodecName,
+    choices.CodecName,
     typer.Option(
         "--codec",
         help="Video: choose the codec; auto is vp9 in .webm and h264, which every player knows,"
@@ -247,10 +250,20 @@ Codec = Annotated[
     ),
 ]
 Preset = Annotated[
-    formats.Preset,
+    choices.Preset,
     typer.Option(
         "--preset",
         help="Video: choose the speed of the encoder; slower presets make smaller files.",
+        rich_help_panel=VIDEO,
+    ),
+]
+HwAccel = Annotated[
+    choices.HwAccelName,
+    typer.Option(
+        "--hwaccel",
+        help="Video: decode and encode by a graphics chip, where PyAV and the driver can; auto"
+        " takes the first that works. It frees the CPU, but gives larger files or coarser pictures"
+        " than none, which is x264.",
         rich_help_panel=VIDEO,
     ),
 ]
@@ -273,6 +286,19 @@ Flow = Annotated[
     ),
 ]
 
+Every = Annotated[
+    int,
+    typer.Option(
+        "--every",
+        min=1,
+        max=4,
+        help="Video: paint every Nth frame only, and move its strokes along the motion to the"
+        " frames between: faster, but softer where things move, and smeared where they move fast."
+        " Needs impasto[flow].",
+        rich_help_panel=VIDEO,
+    ),
+]
+
 # Engine
 
 Engine = Annotated[
@@ -283,12 +309,21 @@ Engine = Annotated[
         rich_help_panel=ENGINE,
     ),
 ]
+Device = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Choose the device that runs the network; gpu is any graphics card, auto one that is"
+        " worth it, else the CPU. `impasto doctor` lists the devices that it finds.",
+        rich_help_panel=ENGINE,
+    ),
+]
 Precision = Annotated[
     base.Precision,
     typer.Option(
         "--precision",
-        help="Choose the precision: auto is bf16 where the CPU computes in it natively, else f32;"
-        " int8 is faster and a little coarser.",
+        help="Choose the precision: auto is f16 on a GPU, bf16 where the CPU computes in it"
+        " natively, else f32; int8 is for CPUs, faster and a little coarser.",
         rich_help_panel=ENGINE,
     ),
 ]
@@ -319,7 +354,7 @@ Json = Annotated[
 
 
 def settings(
-    style: str | Mix,
+    style: "str | Mix",
     strength: float,
     stroke: float,
     color: str | None,
@@ -327,13 +362,17 @@ def settings(
     mask: str | None,
     regions: list[str] | None,
     wrap: Wrap = "none",
-) -> StylizeSettings:
+) -> "StylizeSettings":
     """Parse the settings that the command line gives, and print notes on them.
 
     Raises:
         BadParameter: `--color-when before` without colors to keep.
         StyleError, ColorError, MaskError: there is no such style, color mode or mask.
     """
+    from impasto.inference.color import parse_color
+    from impasto.inference.pipeline import check_recolorable
+    from impasto.inference.settings import parse_settings
+
     parsed = parse_settings(
         style,
         strength,
@@ -357,13 +396,15 @@ def settings(
     return parsed
 
 
-def _note_weights(mix: Mix) -> None:
+def _note_weights(mix: "Mix") -> None:
     if mix.weight_sum is not None and abs(mix.weight_sum - 1) > 1e-6:
         parts = ", ".join(f"{part.name} {weight:.2g}" for part, weight in mix.parts)
         console.note(f"weights sum to {mix.weight_sum:g}, not to 1, and count as {parts}")
 
 
-def _note_style_picture(style: Style) -> None:
+def _note_style_picture(style: "Style") -> None:
+    from impasto.inference.prepared_style import MIN_SIDE
+
     if style.pixels is None:
         return
     height, width = style.pixels.shape[:2]
@@ -390,12 +431,16 @@ def listed_inputs(list_file: Path | None, column: str | None = None) -> list[str
         if column is not None:
             raise typer.BadParameter("--column names a column of a --list; give --list too")
         return []
+    from impasto.batch.inputs import read_column, read_list
+
     name = address(list_file)
     return read_list(name) if column is None else read_column(name, column)
 
 
 def check_resumed(target: Path, checkpoints: Iterable[Path]) -> None:
     """End the program, with success, if the target exists and no unfinished run can be resumed."""
+    from impasto.learning.training.checkpoints import has_checkpoint
+
     if target.exists() and not any(map(has_checkpoint, checkpoints)):
         console.note(
             f"{target} exists, and there is no unfinished run of it to resume; --overwrite starts"
@@ -413,6 +458,8 @@ def check_unfinished(checkpoints: Iterable[Path]) -> None:
     Raises:
         BadParameter: there is a checkpoint.
     """
+    from impasto.learning.training.checkpoints import has_checkpoint
+
     for checkpoint in filter(has_checkpoint, checkpoints):
         raise typer.BadParameter(
             f"cannot start a new run: {checkpoint} is an unfinished run; --resume goes on with it, "
@@ -431,15 +478,13 @@ def check_writable(targets: Iterable[Path]) -> None:
             raise OutputError(f"cannot write {target}: {reason}")
 
 
-told_of_size = mask_size_note
-"""Name of `mask_size_note` for verbs."""
-
-
 def listed(values: Iterable[str]) -> list[str]:
     """Split values at commas.
 
     A mix of styles with weights, and the name of a file that exists, are one value.
     """
+    from impasto.models.mix import split_parts
+
     parts: list[str] = []
     for text in values:
         is_one = bool(_WEIGHT.search(text)) or os.path.exists(text)  # noqa: PTH110  # as `Path.exists` raises at long names

@@ -5,21 +5,21 @@ their folders, and the shell gets every argument quoted.
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from impasto.choices import GRADIENTS, MAX_STROKE, MIN_STROKE, MODES, NETWORKS, TIMES, Wrap
 from impasto.engines.base import PRECISIONS, available_engines
+from impasto.engines.devices import CPU, DEVICES
 from impasto.errors import ImpastoError
 from impasto.files import file_digest
 from impasto.images.formats import WRITABLE
-from impasto.inference.color import MODES, TIMES
-from impasto.inference.masks import ALPHA, GRADIENTS, INVERT_PREFIX
+from impasto.inference.masks import ALPHA, INVERT_PREFIX
 from impasto.inference.record import GALLERY_PREFIX, PROGRAM, is_mix, package_version, style_digest
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.inference.wrapping import Wrap
 from impasto.models.gallery import gallery_names, gallery_style
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 
 MAX_NAME = 255  # characters of the name of a file
 MAX_DIGITS = 64  # of a hash
@@ -108,6 +108,9 @@ class Repetition:
             self.command += ["--network", record["network"]]
         if record.get("engine") in available_engines():
             self.command += ["--engine", record["engine"]]
+            # paintings of earlier versions do not name it, and were made on CPUs
+            if (device := record.get("device", CPU)) in DEVICES:
+                self.command += ["--device", device]
         if record.get("precision") in PRECISIONS:
             self.command += ["--precision", record["precision"]]
         if (threads := _number(record.get("threads"), 1, 4096, whole=True)) is not None:
@@ -147,13 +150,23 @@ class Repetition:
             kept = f" ({_text(title)})" if isinstance(title, str) and title else ""
             self.notes.append(f"the painting does not name the file {word}{kept}; put it there")
             return word
-        folders = (Path(), self._painting.parent, self._painting.parent.parent)
-        found = [folder / base for folder in folders if (folder / base).is_file()]
+        found = [folder / base for folder in self._folders() if (folder / base).is_file()]
         known = digest if isinstance(digest, str) else None
         same = next((path for path in found if known in (None, file_digest(path))), None)
         if found and not same:
             self.notes.append(f"{found[0]} is another file than {base} of the painting was")
+        if not found:
+            self.notes.append(
+                f"{base} was not found: it is not in this folder, nor in that of the painting or"
+                " the one above; put it there"
+            )
         return _plain(str(same or base))
+
+    def _folders(self) -> tuple[Path, Path, Path]:
+        """Return the folders in which to look: this one, that of the painting, and its parent."""
+        folder = self._painting.parent
+        above = folder.parent if folder.is_absolute() else _relative(folder.resolve().parent)
+        return Path(), folder, above
 
     def _compare(self) -> None:
         """Note what is not as it was when the painting was made."""
@@ -180,6 +193,14 @@ class Repetition:
     def _note_change(self, subject: str, before: object, now: object) -> None:
         if before != now:
             self.notes.append(f"it was painted by {subject} {_text(before)}, and this is {now}")
+
+
+def _relative(folder: Path) -> Path:
+    """Write a folder as seen from this one, so that the command stays short."""
+    try:
+        return Path(os.path.relpath(folder))
+    except ValueError:  # on another drive of Windows
+        return folder
 
 
 def _network_hash(name: Any) -> str | None:

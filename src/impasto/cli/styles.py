@@ -1,40 +1,20 @@
 """impasto styles: list styles, show one in detail, or show all on a sheet."""
 
-import contextlib
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from impasto.choices import NETWORKS
 from impasto.cli import console, options
-from impasto.errors import PictureError, StyleError
-from impasto.hub import (
-    Reference,
-    find_reference,
-    is_reference,
-    list_fetched,
-    list_files,
-    parse_reference,
-)
-from impasto.images.formats import WRITABLE
-from impasto.images.image import Picture
-from impasto.images.writing import write
-from impasto.models.gallery import find_style, gallery_names
-from impasto.models.network import NETWORKS
-from impasto.models.style import PHOTO, SUFFIX, Style, read_style
-from impasto.sheets.gallery_sheet import paint_style_sheet, preview_file, preview_sheet
-from impasto.stylizer import Stylizer
-from impasto.video.formats import is_same_file
+from impasto.models.gallery_files import StyleFacts, gallery_names, read_facts, style_path
 
-# facts in this order, then others by name
-FACT_ORDER = ("title", "artist", "year", "licence", "source", "C", "S", "J", "measured")
-MEASURES = ("C", "S", "J")  # facts that are numbers
-PIPE_WIDTH = 500  # characters, of a table that is not shown on a terminal
+FACTS = ("title", "artist", "year")  # in the list, beside names and measures
+GAP = "  "  # between columns
+MIN_WIDTH = 12  # characters of a title or an artist
 
 
 def styles(
@@ -101,144 +81,51 @@ def styles(
         )
     if pulled and names:
         raise typer.BadParameter("--pulled lists all styles that were fetched; give no STYLE")
-    if pulled:
-        selected = _pulled_styles()
-    else:
-        selected = [style for name in names or gallery_names() for style in _find_styles(name)]
+    if not (names or pulled or sheet or json):
+        _print_table([read_facts(style_path(name)) for name in gallery_names()])
+        return
+    from impasto.cli import style_records  # reads pictures, which takes longer to load than to list
+
+    selected = style_records.pulled_styles() if pulled else style_records.find_styles(names)
+    if pulled and not selected:
+        console.note("nothing was downloaded; `impasto styles pull user/repo` downloads styles")
+        return
     if sheet:
-        options.check_target("--sheet", sheet, WRITABLE, overwrite)
-        _write_sheet(selected, sheet, photo, network, json)
+        style_records.write_sheet(selected, sheet, photo, network, overwrite, json)
     elif json:
         for style in selected:
-            console.result("", record(style), as_json=True)
+            console.result("", style_records.record(style), as_json=True)
     elif len(selected) == 1:
-        _print_details(selected[0])
+        style_records.print_details(selected[0])
     else:
-        _print_table(selected)
-
-
-def _find_styles(name: str) -> list[Style]:
-    """Find a style, or those of a folder, of the gallery that a folder is, or of a repository."""
-    if is_reference(name) and not (repository := parse_reference(name, whole=True)).path:
-        references = [one for one in list_files(repository) if not one.in_networks]
-        return [find_style(str(reference)) for reference in references]
-    folder = Path(name)
-    if not folder.is_dir():
-        return [find_style(name)]
-    gallery = folder / "styles"
-    files = sorted({*folder.glob(f"*{SUFFIX}"), *gallery.glob(f"*{SUFFIX}")})
-    # a gallery's anchor of strength is no painting
-    files = [file for file in files if file != gallery / f"{PHOTO}{SUFFIX}"]
-    if not files:
-        raise StyleError(
-            f"cannot list {name}: it holds no style files ({SUFFIX}); name files or styles of the"
-            " gallery"
+        _print_table(
+            [
+                StyleFacts(style_records.listed_name(style), style.metadata, style.file)
+                for style in selected
+            ]
         )
-    return [read_style(file) for file in files]
 
 
-def _pulled_styles() -> list[Style]:
-    """Read the styles in the cache of the Hub."""
-    found = []
-    for path in list_fetched():
-        with contextlib.suppress(StyleError):  # a network, or a file of another program
-            found.append(read_style(path))
-    return found
+def _print_table(selected: Sequence[StyleFacts]) -> None:
+    """Print a line for each style, without rich, which takes longer to load than to list.
 
-
-def record(style: Style) -> dict[str, Any]:
-    """Return all facts of a style file.
-
-    These are `name`, `title`, `artist`, `year`, `source` and so on; by network its hash, C, S, J
-    and so on; as `picture` the size of the picture that the file remembers; and as `hub` the name
-    of a file that is of the Hugging Face Hub.
+    In a terminal that is narrower, titles and names of artists are cut.
     """
-    # files keep no order
-    metadata = {key: style.metadata[key] for key in sorted(style.metadata, key=_fact_order)}
-    facts = {key: value for key, value in metadata.items() if "." not in key}
-    networks: dict[str, dict[str, Any]] = {
-        network: {"hash": code} for network, code in style.hashes.items()
-    }
-    for key, value in metadata.items():
-        network, dot, fact = key.partition(".")
-        if dot and network in networks:
-            networks[network][fact] = _number(value) if fact in MEASURES else value
-    if style.picture is not None:
-        height, width = style.picture.shape[:2]
-        facts["picture"] = f"{width}x{height}"
-    if file := preview_file(style):
-        facts["preview"] = str(file)
-    if reference := _reference(style):
-        facts["hub"] = str(reference)
-    return {"name": style.name, **facts, "networks": networks}
+    rows = [("name", *FACTS, *(f"J {network}" for network in NETWORKS))]
+    keys = (*FACTS, *(f"{network}.J" for network in NETWORKS))
+    rows += [(style.name, *(style.metadata.get(key, "") for key in keys)) for style in selected]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sys.stdout.isatty():
+        excess = sum(widths) + len(GAP) * (len(widths) - 1) - shutil.get_terminal_size().columns
+        for column in (1, 2):
+            cut = max(0, min(excess, widths[column] - MIN_WIDTH))
+            widths[column] -= cut
+            excess -= cut
+    for row in rows:
+        print(GAP.join(map(_cell, row, widths, range(len(row)))).rstrip())
 
 
-def _reference(style: Style) -> Reference | None:
-    return find_reference(style.file) if style.file else None
-
-
-def _fact_order(key: str) -> tuple[int, str]:
-    fact = key.rpartition(".")[2]
-    return (FACT_ORDER.index(fact) if fact in FACT_ORDER else len(FACT_ORDER)), key
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:  # the file of someone else may hold anything
-        return text
-
-
-def _print_table(selected: Sequence[Style]) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("name", "title", "artist", "year"):
-        table.add_column(column, no_wrap=column == "name")
-    for network in NETWORKS:
-        table.add_column(f"J {network}", justify="right")
-    for style in selected:
-        keys = ("title", "artist", "year", *(f"{network}.J" for network in NETWORKS))
-        values = (style.metadata.get(key, "") for key in keys)
-        table.add_row(
-            *map(Text, (str(_reference(style) or style.name), *values))
-        )  # brackets in them are no markup
-    # in a pipe, a row stays a line
-    Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
-
-
-def _print_details(style: Style) -> None:
-    console = Console(highlight=False)
-    facts = record(style)
-    networks = facts.pop("networks")
-    for key, value in facts.items():
-        console.print(f"{key:12} {value}", markup=False, soft_wrap=True)
-    for network, measures in networks.items():
-        console.print(network, style="bold")
-        for key, value in measures.items():
-            console.print(f"  {key:10} {value}", markup=False, soft_wrap=True)
-
-
-def _write_sheet(
-    selected: Sequence[Style], target: Path, photo: Path | None, network: str, json: bool
-) -> None:
-    """Write a sheet of styles as they paint a photograph, or as their previews show them."""
-    if not photo:
-        pixels = preview_sheet(selected)
-    elif is_same_file(photo, target):
-        raise PictureError(
-            f"cannot write {target}: it is the photograph itself, which is never overwritten; give"
-            " another --sheet"
-        )
-    else:
-        with console.bar(unit=True) as bar:
-            task = bar.add_task("painting", total=len(selected))
-            pixels = paint_style_sheet(
-                selected,
-                photo,
-                Stylizer(network),
-                target,
-                lambda share: bar.advance(task, share * len(selected)),
-            )
-    write(target, Picture(pixels))
-    facts = {"output": str(target), "styles": [style.name for style in selected]}
-    size = {"width": pixels.shape[1], "height": pixels.shape[0]}
-    console.result(str(target), facts | size, json)
+def _cell(text: str, width: int, column: int) -> str:
+    """Pad or cut a text; numbers are put on the right."""
+    cut = text if len(text) <= width else f"{text[: width - 1]}…"
+    return cut.rjust(width) if column > len(FACTS) else cut.ljust(width)

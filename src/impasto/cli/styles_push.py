@@ -9,7 +9,7 @@ from impasto.cli import console, options
 from impasto.models.style import Style
 from impasto.publishing.files import collect_files
 from impasto.publishing.model_card import LICENSES, check_license
-from impasto.publishing.push import push
+from impasto.publishing.push import parse_repository, push
 
 
 def styles_push(
@@ -72,7 +72,12 @@ def styles_push(
 
       impasto stylize photo.jpg --style hf:you/styles/tulip
     """  # noqa: D412  # blank lines part paragraphs of the help text
-    check_license(license)
+    if check_license(license) not in LICENSES:
+        console.note(
+            f"the license {license} is none of {', '.join(LICENSES)}; the Hub refuses it unless"
+            " it knows it"
+        )
+    parse_repository(repository)
     collected = collect_files(files, keep_pictures)
     keepers = [
         style.name

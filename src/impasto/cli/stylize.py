@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,12 @@ from impasto.batch.outputs import EARLIER_PAINTING, BatchPlan, is_folder, plan_f
 from impasto.batch.results import FileResult
 from impasto.batch.runner import BatchOptions, preload, run_plan
 from impasto.batch.shards import parse_shard
+from impasto.choices import MAX_PIXELS
 from impasto.cli import EXIT_SOME_FAILED, cluster_options, console, options, video
 from impasto.cli.batch import print_results
 from impasto.errors import PictureError
 from impasto.files import address, os_reason, write_atomically
 from impasto.images.formats import DEFAULT_QUALITY
-from impasto.images.reading import MAX_PIXELS
 from impasto.inference.file_pipeline import STANDARD_INPUT, FileOptions, stylize_bytes
 from impasto.inference.settings import StylizeSettings
 from impasto.models.default_network import AUTO, CLIP_ORDER, PICTURE_ORDER, resolve_network
@@ -28,7 +29,7 @@ from impasto.video.temporal.optical_flow import opencv
 
 MAX_NAMES = 8  # of files, in one note
 PICTURE_OPTIONS = ("size", "memory", "wrap")
-VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "steady", "flow")
+VIDEO_OPTIONS = ("start", "end", "fps", "codec", "preset", "hwaccel", "steady", "flow", "every")
 
 
 def stylize(
@@ -82,8 +83,10 @@ def stylize(
     fps: options.Fps = None,
     codec: options.Codec = "auto",
     preset: options.Preset = "veryfast",
+    hwaccel: options.HwAccel = "none",
     steady: options.Steady = True,
     flow: options.Flow = False,
+    every: options.Every = 1,
     list_file: Annotated[
         Path | None,
         typer.Option(
@@ -142,6 +145,7 @@ def stylize(
         ),
     ] = False,
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     json: options.Json = False,
@@ -181,6 +185,8 @@ def stylize(
 
       impasto stylize clip.mp4 --style starry-night --network small --flow
 
+      impasto stylize clip.mp4 --style starry-night --network small --every 2
+
       impasto stylize clip.mp4 --style starry-night --network small --stroke 1
 
       impasto stylize frames/%05d.png --style great-wave --fps 30 -o painted.mp4
@@ -201,12 +207,16 @@ def stylize(
     nodes = cluster_options.parse(cluster, actors, threads, output, minutes, shard)
     threads = nodes.threads if nodes else threads
     limit = max_pixels or MAX_PIXELS
-    clips = video.options(start, end, fps, codec, preset, quality, threads, limit, stroke)
+    clips = replace(
+        video.options(start, end, fps, codec, preset, quality, threads, limit, stroke),
+        every=every,
+        hwaccel=hwaccel,
+    )
     limit_bytes = None if memory is None else int(1e9 * memory)
     pictures = FileOptions(size, quality, max_pixels, limit_bytes, embed_settings)
-    if flow:
-        if not steady:
-            raise typer.BadParameter("--flow and --no-steady: choose one")
+    if flow and not steady:
+        raise typer.BadParameter("--flow and --no-steady: choose one")
+    if flow or every > 1:
         opencv()
     styles = [
         options.settings(
@@ -215,7 +225,7 @@ def stylize(
         for text in dict.fromkeys(style)
     ]
     _note_mixes(styles)
-    stylizers = _load_networks(network, styles, engine, threads, precision)
+    stylizers = _load_networks(network, styles, engine, threads, precision, device)
     texts = [*(inputs or []), *options.listed_inputs(list_file, column)]
     if not texts:
         raise typer.BadParameter(
@@ -253,16 +263,17 @@ def _load_networks(
     engine: str,
     threads: int | None,
     precision: str,
+    device: str,
 ) -> tuple[Stylizer, Stylizer]:
     """Load the networks of pictures and of videos; engines load when they are first needed."""
     mixes = [mix for settings in styles for mix in settings.mixes]
     of_pictures, of_videos = (
         resolve_network(network, mixes, order) for order in (PICTURE_ORDER, CLIP_ORDER)
     )
-    stylizer = Stylizer(of_pictures, engine, threads, precision)
+    stylizer = Stylizer(of_pictures, engine, threads, precision, device)
     if of_videos == of_pictures:
         return stylizer, stylizer
-    return stylizer, Stylizer(of_videos, engine, threads, precision)
+    return stylizer, Stylizer(of_videos, engine, threads, precision, device)
 
 
 def _note_mixes(styles: Sequence[StylizeSettings]) -> None:

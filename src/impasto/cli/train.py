@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from impasto.choices import MODES, NETWORKS
 from impasto.cli import EXIT_INTERRUPTED, EXIT_SOME_FAILED, console, options
 from impasto.cli.requirements import require_learning
 from impasto.cli.training_bar import TrainingProgressBar, losses_text
-from impasto.inference.color import MODES, parse_color
+from impasto.inference.color import parse_color
 from impasto.learning.training.checkpoints import (
     checkpoint_path,
     has_checkpoint,
     previous_checkpoint,
 )
-from impasto.models.network import NETWORKS, NetworkChoice, chosen_networks, network_path
+from impasto.models.network import NetworkChoice, chosen_networks, network_path
 from impasto.models.style import SUFFIX
 
 if TYPE_CHECKING:

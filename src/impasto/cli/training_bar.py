@@ -63,7 +63,9 @@ class TrainingProgressBar:
         if progress.unit == "byte":
             self._show(progress.fraction, f"fetching weights of {progress.name}")
             return
-        self._show(progress.fraction, progress_text(progress, console.stderr.width - BAR_WIDTH - 1))
+        self._show(
+            progress.fraction, progress_text(progress, console.stderr().width - BAR_WIDTH - 1)
+        )
         if self._bar.disable and time.monotonic() - self._last_line > LINE_EVERY:
             self._last_line = time.monotonic()
             console.note(progress_text(progress))
@@ -80,9 +82,9 @@ def _bar(is_shown: bool) -> rich.progress.Progress:
     return rich.progress.Progress(
         rich.progress.BarColumn(BAR_WIDTH),
         rich.progress.TextColumn("{task.description}", markup=False),
-        console=console.stderr,
+        console=console.stderr(),
         transient=True,
-        disable=not (is_shown and console.stderr.is_terminal),
+        disable=not (is_shown and console.stderr().is_terminal),
     )
 
 

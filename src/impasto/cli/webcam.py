@@ -84,6 +84,7 @@ def webcam(
     loop: Annotated[bool, typer.Option("--loop", help="Play a file again and again.")] = False,
     network: options.Network = "small",
     engine: options.Engine = "auto",
+    device: options.Device = "auto",
     precision: options.Precision = "auto",
     threads: options.Threads = None,
     json: options.Json = False,
@@ -119,7 +120,7 @@ def webcam(
     # here, as other verbs do without PyAV
     from impasto.webcam.app import WebcamOptions, run_webcam
 
-    stylizer = Stylizer(network, engine, threads, precision)
+    stylizer = Stylizer(network, engine, threads, precision, device)
     styles = [find_mix(spec) for spec in specs(style or [])]
     result = run_webcam(
         camera,

@@ -1,30 +1,37 @@
-"""Engines that run a network's ONNX graph: OpenVINO (the default on CPUs) or ONNX Runtime."""
+"""Engines that run a network's ONNX graph: OpenVINO, ONNX Runtime or PyTorch."""
 
 import importlib.util
 from collections.abc import Iterable
-from typing import Any, Literal, Protocol, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from impasto.errors import NetworkError
 from impasto.hardware import available_cores
 
-EngineName = Literal["auto", "openvino", "onnxruntime"]
+EngineName = Literal["auto", "openvino", "onnxruntime", "torch"]
 ENGINES = get_args(EngineName)[1:]  # in order of preference
 Floats = Literal["auto", "bf16", "f32"]
-Precision = Literal["auto", "bf16", "f32", "int8"]
+Precision = Literal["auto", "bf16", "f16", "f32", "int8"]
 PRECISIONS = get_args(Precision)
+PACKAGES = {"torch": "'impasto[train]'"}  # to install, where not the engine by its own name
+MAX_STREAMS = 4  # of `run_each`; each has features of its own in memory
 
-Float32 = NDArray[np.float32]
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Float32 = NDArray[np.float32]
+    Array = NDArray[Any]
+else:  # help texts name engines, and do not wait for numpy
+    Float32 = Array = Any
 
 
 class Engine(Protocol):
     """A graph ready to run at any height and width."""
 
     name: str
-    precision: str  # in which it really computes: "bf16", "f32" or "int8"
+    device: str  # that computes: "cpu", or another name of `impasto.engines.devices.DEVICES`
+    precision: str  # in which it really computes: "bf16", "f16", "f32" or "int8"
     inputs: tuple[str, ...]  # names of what it takes, in order
 
     def run(self, *inputs: Array) -> Any:
@@ -49,6 +56,12 @@ def available_engines() -> list[str]:
     return [name for name in ENGINES if importlib.util.find_spec(name)]
 
 
+def check_engine(engine: str) -> None:
+    """Raise NetworkError if no engine has this name."""
+    if engine not in ("auto", *ENGINES):
+        raise NetworkError(f"no engine is called {engine!r}; there are auto, {', '.join(ENGINES)}")
+
+
 def load_engine(
     graph: bytes,
     engine: str = "auto",
@@ -57,22 +70,29 @@ def load_engine(
     pixels: bool = False,
     cache: bool = False,
     any_size: bool = False,
+    device: str = "cpu",
+    streams: int = 1,
 ) -> Engine:
-    """Load a graph into an engine.
+    """Load a graph into an engine, on one device.
+
+    `impasto.inference.devices.choose_device` chooses the device, and tests it.
 
     Args:
         graph: an ONNX graph, serialized.
-        engine: "auto" (the first that is installed), "openvino" or "onnxruntime".
+        engine: "auto" (the first that is installed), "openvino", "onnxruntime" or "torch".
         threads: threads to compute with; by default `available_cores()`.
         precision: "auto" (bfloat16 where the CPU computes in it natively and the engine supports
-            it), "bf16", "f32" or "int8". int8 needs OpenVINO, and a graph that carries the ranges
-            of its features.
+            it; float16 on other devices), "bf16", "f16", "f32" or "int8". int8 needs OpenVINO on
+            the CPU, and a graph that carries the ranges of its features.
         pixels: take and give pictures of 8 bits, so that the caller makes no copy in float32.
-        cache: keep the compiled graph of the first size on disk, so that the next process starts
-            faster. Only OpenVINO does so, and only the newest graphs are kept.
-
+        cache: keep compiled graphs on disk, so that the next process starts faster. Only OpenVINO
+            does so; see `impasto.engines.compiled_files`.
         any_size: expect pictures of many sizes: run small ones in one graph for all of them. Only
             OpenVINO differs, and not in int8; needs `pixels`.
+        device: "cpu", or the name of a device that this engine drives.
+        streams: runs at once, from as many Python threads; each has its share of `threads`. With
+            one thread each they take a fifth to a quarter less CPU time than one run with several,
+            and more memory. More runs than streams take turns.
 
     Returns:
         The engine with the graph, ready to run at any height and width.
@@ -81,8 +101,7 @@ def load_engine(
         NetworkError: the engine is unknown or not installed, the precision is unavailable, or the
             graph is broken.
     """
-    if engine not in ("auto", *ENGINES):
-        raise NetworkError(f"no engine is called {engine!r}; there are auto, {', '.join(ENGINES)}")
+    check_engine(engine)
     if precision not in PRECISIONS:
         raise NetworkError(
             f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}"
@@ -90,20 +109,42 @@ def load_engine(
     installed = available_engines()
     chosen = engine if engine != "auto" else next(iter(installed), ENGINES[0])
     if chosen not in installed:
-        raise NetworkError(f"the engine {chosen} is not installed; pip install {chosen}")
+        package = PACKAGES.get(chosen, chosen)
+        raise NetworkError(f"the engine {chosen} is not installed; pip install {package}")
     threads = threads or available_cores()
+    if chosen == "torch":
+        from impasto.learning.torch_engine import TorchEngine
+
+        return TorchEngine(graph, threads, precision, pixels, device)
+    if device != "cpu":
+        return _load_on_device(graph, chosen, precision, pixels, device)
+    if precision == "f16":
+        raise NetworkError("cannot compute in f16 on the CPU; use --precision auto or f32")
     if chosen == "openvino":
         from impasto.engines.openvino import OpenVINOEngine
 
         any_size = any_size and pixels and precision != "int8"
-        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size)
+        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size, streams)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
-    return ONNXRuntimeEngine(graph, threads, precision, pixels)
+    return ONNXRuntimeEngine(graph, max(1, threads // streams), precision, pixels)
 
 
-def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> list[Float32]:
+def _load_on_device(graph: bytes, engine: str, precision: str, pixels: bool, device: str) -> Engine:
+    """Load a graph on a GPU or an NPU; see `load_engine`."""
+    if engine == "openvino":
+        from impasto.engines.openvino_devices import OpenVINODeviceEngine
+
+        return OpenVINODeviceEngine(graph, precision, pixels, device)
+    from impasto.engines.onnxruntime_devices import ONNXRuntimeDeviceEngine
+
+    return ONNXRuntimeDeviceEngine(graph, precision, pixels, device)
+
+
+def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> "list[Float32]":
     """Run a graph that takes an image and nothing else, in float32, over several images.
+
+    The engine is kept for the next call, and runs several images at once.
 
     Args:
         graph: an ONNX graph, serialized.
@@ -113,5 +154,14 @@ def run_each(graph: bytes, images: Iterable[Float32], engine: str = "auto") -> l
     Returns:
         The output for each image.
     """
-    loaded = load_engine(graph, engine, precision="f32")
-    return [loaded.run(image) for image in images]
+    from concurrent.futures import ThreadPoolExecutor  # here, as few need it
+
+    streams = min(MAX_STREAMS, available_cores())
+    loaded = _kept_engine(graph, engine, streams)
+    with ThreadPoolExecutor(streams) as pool:
+        return list(pool.map(loaded.run, images))
+
+
+@lru_cache(maxsize=2)  # of `large` and of `base`; one takes 40 MB and more
+def _kept_engine(graph: bytes, engine: str, streams: int) -> Engine:
+    return load_engine(graph, engine, precision="f32", cache=True, streams=streams)

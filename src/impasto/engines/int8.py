@@ -2,9 +2,10 @@
 
 They compute two to four times as many products a second. Features are rounded to 256 levels
 between the least and the greatest value that was measured over many pictures and styles. Weights
-are rounded to 127 levels for each channel. OpenVINO's CPU plugin turns such rounding (FakeQuantize)
-before a convolution into integer arithmetic; all else stays in floating point. Convolutions that
-read pixels or produce them are left as they are: 8 bits are coarse there.
+are rounded to 127 levels for each channel, or to 255 where the CPU has VNNI. OpenVINO's CPU plugin
+turns such rounding (FakeQuantize) before a convolution into integer arithmetic; all else stays in
+floating point. Convolutions that read pixels or produce them are left as they are: 8 bits are
+coarse there.
 
 The usual way, as in NNCF, takes ranges from the least to the greatest value, and rounds all
 convolutions. With it strokes vanish.
@@ -12,6 +13,7 @@ convolutions. With it strokes vanish.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,13 @@ import openvino
 from openvino import opset13
 
 from impasto.engines.base import Array
+from impasto.engines.cpu_graph import constant_value
 from impasto.errors import NetworkError, one_line
 
 # property of a graph: least and greatest input of each convolution, by the convolution's name
 RANGES = "ranges"
+PROPERTIES = ["framework", RANGES]  # where OpenVINO keeps this property
+VNNI = {"avx512_vnni", "avx_vnni"}  # features of x86 CPUs
 # convolutions, and the axis of their weights that counts output channels
 OUTPUT_AXES = {"Convolution": 0, "ConvolutionBackpropData": 1}
 PIXEL_CHANNELS = 12  # of networks whose pixels are unshuffled by two
@@ -32,39 +37,45 @@ OUTLIER_SHARE = 5e-4
 LEVELS, SIGNED_LEVELS = 256, 255
 # Levels used of the 127 that weights have on either side of 0: a CPU without VNNI adds two products
 # in 16 bits, and with all levels some sums overflow there.
-USED_LEVELS = 63
+USED_LEVELS, USED_LEVELS_WITH_VNNI = 63, 127
 FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 Ranges = Mapping[str, Sequence[float]]
 
 
-def read_ranges(graph: bytes) -> Ranges:
-    """Read the ranges of features that a graph carries.
+def read_ranges(model: openvino.Model) -> Ranges:
+    """Read the ranges of features that a model carries, as OpenVINO read it from an ONNX graph.
 
     Returns:
-        The least and the greatest input of each convolution, by its name.
+        The least and the greatest input of each convolution, by its name; empty where they were
+        not measured.
 
     Raises:
-        NetworkError: the graph is broken, or carries no ranges.
+        NetworkError: the ranges are broken.
     """
-    import onnx  # here, as few need it
-
+    if not model.has_rt_info(PROPERTIES):
+        return {}
     try:
-        model = onnx.load_model_from_string(graph)
-        properties = {entry.key: entry.value for entry in model.metadata_props}
         ranges = {
             str(name): (float(low), float(high))
-            for name, (low, high) in json.loads(properties.get(RANGES, "{}")).items()
+            for name, (low, high) in json.loads(model.get_rt_info(PROPERTIES).astype(str)).items()
         }
         if not all(np.isfinite(ends).all() and ends[0] < ends[1] for ends in ranges.values()):
             raise ValueError("a range without width")
-    except Exception as error:  # onnx raises protobuf's own kind
+    except (ValueError, TypeError, AttributeError) as error:
         raise NetworkError(f"int8 cannot load this network: {one_line(error)}") from error
-    if not ranges:
-        raise NetworkError(
-            "cannot compute in int8: the ranges of this network were not measured;"
-            " use --precision auto, or --network base"
-        )
     return ranges
+
+
+def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Tell whether the CPU adds four products of 8 bits at once, in 32 bits.
+
+    Args:
+        cpuinfo: where Linux lists the CPU's features. On other systems the answer is no.
+    """
+    try:
+        return bool(VNNI & set(cpuinfo.read_text().split()))
+    except OSError:
+        return False
 
 
 def quantize(model: openvino.Model, ranges: Ranges) -> openvino.Model:
@@ -75,7 +86,7 @@ def quantize(model: openvino.Model, ranges: Ranges) -> openvino.Model:
         if name not in ranges:
             continue
         low, high = (np.float32(value) for value in ranges[name])
-        weights = _constant_value(node.input_value(1))
+        weights = constant_value(node.input_value(1))
         limit = _weight_limits(weights, OUTPUT_AXES[node.get_type_name()])
         _round_input(node, 0, node.input_value(0), (low, high), LEVELS)
         _round_input(node, 1, opset13.constant(weights), (-limit, limit), SIGNED_LEVELS)
@@ -84,10 +95,11 @@ def quantize(model: openvino.Model, ranges: Ranges) -> openvino.Model:
 
 
 def _weight_limits(weights: Array, channel_axis: int) -> Array:
-    """Return the greatest level of the weights of each channel, such that 63 levels are used."""
+    """Return the greatest level of the weights of each channel, for the levels that are used."""
     other_axes = tuple(axis for axis in range(weights.ndim) if axis != channel_axis)
     largest = np.abs(weights).max(axis=other_axes, keepdims=True)
-    scale = np.float32((SIGNED_LEVELS // 2) / USED_LEVELS)
+    levels = USED_LEVELS_WITH_VNNI if has_vnni() else USED_LEVELS
+    scale = np.float32((SIGNED_LEVELS // 2) / levels)
     return np.maximum(largest, np.finfo(np.float32).tiny) * scale
 
 
@@ -140,9 +152,3 @@ def _convolutions(model: openvino.Model) -> list[Any]:
 def _name(node: Any) -> str:
     """Return the name of a convolution's result in the ONNX graph."""
     return str(node.get_friendly_name()).partition("/")[0]
-
-
-def _constant_value(output: Any) -> Array:
-    """Compute weights, which the model derives from constants."""
-    folded = openvino.Core().compile_model(openvino.Model([output], [], "weights"), "CPU", FLOAT32)
-    return np.array(folded([])[0], np.float32)

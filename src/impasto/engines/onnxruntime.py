@@ -22,7 +22,7 @@ class ONNXRuntimeEngine:
         NetworkError: the graph is broken, or the precision is another.
     """
 
-    name = "onnxruntime"
+    name, device = "onnxruntime", "cpu"
     precision = "f32"
 
     def __init__(self, graph: bytes, threads: int, precision: str, pixels: bool) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import Base
 
+from impasto.choices import MAX_PIXELS
 from impasto.errors import PictureError, one_line
 from impasto.images.color_coding import find_coding
 from impasto.images.color_profiles import split_alpha, to_srgb
@@ -20,9 +21,6 @@ from impasto.images.opening import PREVIEW, open_bytes, open_path, translate_err
 from impasto.images.transparency import cover_clear
 
 _PAGED = ("TIFF", "HEIF")  # formats whose files may hold several pictures that are no animation
-
-MAX_PIXELS = 100_000_000
-"""Pixels (width times height) of the largest picture that `read` accepts by default."""
 
 PictureSource = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Picture
 """Everything that `to_picture` turns into a picture."""

@@ -1,8 +1,10 @@
 """Write image files, each in the format of its suffix."""
 
+import contextlib
 import io
+import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image
 
@@ -97,10 +99,14 @@ def _find_format(path: Path) -> Format:
 
 def _encode(path: Path, format: Format, picture: Picture, quality: int) -> bytes:
     """Encode in memory, since Pillow's encoders report a full disk as "encoder error -2"."""
-    image = picture.to_pil() if format.alpha else _blend_on_white(picture)
-    buffer = io.BytesIO()
+    is_blended = picture.alpha is not None and not format.alpha
+    image = _blend_on_white(picture) if is_blended else picture.to_pil()
     try:
-        image.save(buffer, format.name, **_metadata(format, picture), **_options(format, quality))
+        with _open_buffer(format) as buffer:
+            options = _metadata(format, picture) | _options(format, quality)
+            image.save(buffer, format.name, **options)
+            buffer.seek(0)
+            return buffer.read()
     except MemoryError as error:
         raise PictureError(
             f"cannot write {path}: not enough memory for {picture.width} x {picture.height} pixels;"
@@ -111,15 +117,24 @@ def _encode(path: Path, format: Format, picture: Picture, quality: int) -> bytes
             f"cannot write {path}: encoding {format.name} failed ({one_line(error)});"
             " use another format"
         ) from error
-    return buffer.getvalue()
+
+
+def _open_buffer(format: Format) -> IO[bytes]:
+    """Open a file in memory to encode into.
+
+    Pillow holds Python's lock while it encodes JPEG into an object of Python, and not while it
+    encodes into a file of the system. Other threads then read and paint the next pictures.
+    """
+    if format is JPEG and hasattr(os, "memfd_create"):  # Linux
+        with contextlib.suppress(OSError):  # a container may forbid it
+            return os.fdopen(os.memfd_create("impasto"), "w+b")
+    return io.BytesIO()
 
 
 def _blend_on_white(picture: Picture) -> Image.Image:
     white = Image.new("RGB", (picture.width, picture.height), "white")
-    white.paste(
-        Image.fromarray(picture.rgb),
-        mask=None if picture.alpha is None else Image.fromarray(picture.alpha),
-    )
+    assert picture.alpha is not None
+    white.paste(Image.fromarray(picture.rgb), mask=Image.fromarray(picture.alpha))
     return white
 
 

@@ -9,18 +9,13 @@ those of the photograph (section 3.1). All functions work on sRGB values as they
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.choices import MODES, TIMES, Mode, When
 from impasto.errors import ColorError
 from impasto.images.image import LUMA_WEIGHTS, UInt8
-
-Mode = Literal["style", "luminance", "histogram", "linear-cholesky", "linear-pca", "linear-mkl"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-When = Literal["after", "before"]
-TIMES: tuple[When, ...] = get_args(When)
 
 # weights of R, G and B in luminance, by ITU-R BT.601, as in YIQ and JPEG
 LUMA = np.array(LUMA_WEIGHTS)

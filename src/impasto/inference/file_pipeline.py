@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from impasto.choices import MAX_PIXELS, MAX_PIXELS_PER_BYTE, MAX_STREAMED_PIXELS
 from impasto.errors import PictureError, check_number
 from impasto.files import file_digest
 from impasto.images import formats, image, reading, vips, writing
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.image import Header, UInt8
-from impasto.images.reading import MAX_PIXELS
 from impasto.images.resize import check_size
 from impasto.images.rows import ArrayRows, CoveredRows, RowSource, at_size
 from impasto.inference import tile_grid
@@ -26,12 +26,8 @@ from impasto.progress import Advance
 
 # pixels from which a file is not read into memory, if libvips is installed
 MIN_STREAMED_PIXELS = 30_000_000
-MAX_STREAMED_PIXELS = 1_000_000_000  # of a file that is read row by row
-MAX_READ_AHEAD_PIXELS = 24_000_000  # of a picture that is read while another is painted
 MEMORY_RETRIES = 3  # in smaller tiles, where memory does not suffice
 ALPHA_MASK_SIDE = 2048  # pixels of the short side of a huge picture's transparency, as a mask
-# of a file of more than `MAX_PIXELS`; no photograph and no scan has more, a decompression bomb has
-MAX_PIXELS_PER_BYTE = 200
 STANDARD_INPUT = "standard input"  # name of a photo that has none
 
 
@@ -111,7 +107,9 @@ def stylize_file(
         MaskError: the mask is the photograph's transparency, and it has none.
         ArgumentError: strength or stroke is out of range.
     """
-    return FilePainting(source, target, options or FileOptions()).paint(model, settings, advance)()
+    painting = FilePainting(source, target, options or FileOptions())
+    painting.read()
+    return painting.paint(model, settings, advance)()
 
 
 def stylize_bytes(
@@ -165,37 +163,40 @@ def stylize_bytes(
 class FilePainting:
     """A picture file that is read, painted, and written to another file.
 
-    Making it reads the file into memory, unless the file is huge, or large and read ahead.
+    Making it reads the header only. `read`, `paint` and the function that `paint` returns then
+    follow, each once.
 
     Args:
         source: file to read.
         target: file to write.
         options: how the files are read and written.
-        ahead: whether the file is read while another picture is painted.
+
+    Attributes:
+        pixels: number of pixels of the photograph.
 
     Raises:
         PictureError: the file cannot be read, or is too large.
     """
 
-    def __init__(
-        self, source: Path, target: Path, options: FileOptions, ahead: bool = False
-    ) -> None:
+    def __init__(self, source: Path, target: Path, options: FileOptions) -> None:
         self._source, self._target, self._options = source, target, options
         self._header = reading.read_header(source)
         self._streamed = _is_streamed(source, target, self._header, options)
         self._picture: image.Picture | None = None
-        pixels = self._header.width * self._header.height
-        if not self._streamed and (not ahead or pixels <= MAX_READ_AHEAD_PIXELS):
-            self._read()
+        self.pixels = self._header.width * self._header.height
 
     def __repr__(self) -> str:
         return f"FilePainting({str(self._source)!r}, {str(self._target)!r})"
 
-    def _read(self) -> image.Picture:
-        if self._picture is None:
+    def read(self) -> None:
+        """Read the photograph into memory, unless it is huge.
+
+        Raises:
+            PictureError: the file is broken or cut short.
+        """
+        if not self._streamed:
             limit = max(MAX_PIXELS, self._options.max_pixels or 0)
             self._picture = reading.read(self._source, limit)
-        return self._picture
 
     def paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
@@ -247,10 +248,10 @@ class FilePainting:
     def _paint(
         self, model: LoadedNetwork, settings: StylizeSettings, advance: Advance
     ) -> Callable[[], PaintedFile]:
-        if self._streamed:
+        picture = self._picture
+        if picture is None:
             painted = self._stream(model, settings, advance)
             return lambda: painted
-        picture = self._read()
         photo: RowSource = ArrayRows(picture.rgb)
         width, height = _painting_size(photo, self._options.size)
         photo = at_size(photo, height, width, _alpha_rows(picture.alpha))

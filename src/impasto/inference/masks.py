@@ -7,13 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.choices import GRADIENTS
 from impasto.errors import MaskError, PictureError
+from impasto.files import file_digest
 from impasto.images.formats import EXTENSIONS
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read, to_picture
@@ -28,7 +30,7 @@ MIN_SOFT_SHARE = 0.1  # of all pixels; a shape with blurred edges has fewer soft
 Float32 = NDArray[np.float32]
 
 # Functions of the vertical and the horizontal position of a pixel, 0..1 each.
-GRADIENTS: dict[str, Callable[[Float32, Float32], Float32]] = {
+_FUNCTIONS: dict[str, Callable[[Float32, Float32], Float32]] = {
     "left-right": lambda down, across: across + 0 * down,
     "right-left": lambda down, across: 1 - across + 0 * down,
     "top-bottom": lambda down, across: down + 0 * across,
@@ -56,6 +58,12 @@ class Mask:
     inverted: bool = False
     file: Path | None = None
     digest: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what another machine, or a process in another folder, cannot know of the file."""
+        if self.file is None or self.digest:  # in memory, or not on disk
+            return self.__dict__
+        return self.__dict__ | {"file": self.file.absolute(), "digest": file_digest(self.file)}
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", {self.size[0]}x{self.size[1]} pixels"
@@ -99,7 +107,7 @@ class Mask:
         if self.pixels is None:
             down = ((np.arange(top, bottom)[:, None] + 0.5) / height).astype(np.float32)
             across = ((np.arange(width)[None] + 0.5) / width).astype(np.float32)
-            values = GRADIENTS[self.name](down, across).clip(0, 1)
+            values = _FUNCTIONS[self.name](down, across).clip(0, 1)
         elif self.pixels.shape == (height, width):
             values = self.pixels[top:bottom].astype(np.float32) / 255
         else:

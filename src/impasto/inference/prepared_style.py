@@ -21,8 +21,11 @@ MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # has the same phase in a picture and in its tiles.
 MARGIN = 32
 
-GraphVariant = Literal["whole", "frame", "plain", "measuring"]
-"""A network as it is, without its normalizations, or up to their statistics."""
+GraphVariant = Literal["whole", "frame", "plain", "plain-frame", "measuring"]
+"""A network as it is, without its normalizations, or up to their statistics.
+
+Those for frames have images of one size, and paint several at once.
+"""
 
 
 class NetworkPass(NamedTuple):
@@ -57,15 +60,19 @@ class PreparedStyle:
         passes: Sequence[NetworkPass],
         engine: Callable[[Network, GraphVariant | tiled_statistics.GraphSegment], base.Engine],
         strength: float = 1.0,
+        frames: bool = False,
     ) -> None:
         self.passes, self._engine, self.strength = passes, engine, strength
-        self._whole: GraphVariant = "whole"
+        self._frames = frames
+        self._whole: GraphVariant = "frame" if frames else "whole"
+        self._plain: GraphVariant = "plain-frame" if frames else "plain"
 
     def for_frames(self) -> "PreparedStyle":
-        """Give the same style for many images of one size, as frames of a video: it runs faster."""
-        prepared = PreparedStyle(self.passes, self._engine, self.strength)
-        prepared._whole = "frame"
-        return prepared
+        """Give the same style for many images of one size, as frames of a video: it runs faster.
+
+        `impasto.stylizer.Stylizer.streams` threads may paint at once; more take turns.
+        """
+        return PreparedStyle(self.passes, self._engine, self.strength, frames=True)
 
     def __repr__(self) -> str:
         names = ", ".join(network_pass.network.name for network_pass in self.passes)
@@ -92,7 +99,7 @@ class PreparedStyle:
         height, width = image.shape[:2]
         padded = _pad(image)
         painted = [
-            self._run(one, "plain" if one.frozen else self._whole, padded, top, left)[0]
+            self._run(one, self._plain if one.frozen else self._whole, padded, top, left)[0]
             for one in self.passes
         ]
         weights = [one.weight for one in self.passes]
@@ -180,7 +187,7 @@ class PreparedStyle:
             )
             for one, measured in zip(self.passes, statistics, strict=True)
         ]
-        return PreparedStyle(passes, self._engine, self.strength)
+        return PreparedStyle(passes, self._engine, self.strength, self._frames)
 
 
 def check_image(image: UInt8) -> None:

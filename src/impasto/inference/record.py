@@ -5,11 +5,13 @@ from `styles` to `size`, so either restores what the other wrote.
 """
 
 import json
+import sys
 from collections.abc import Mapping
-from importlib import metadata
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
+from impasto.choices import NETWORKS
 from impasto.files import file_digest
 from impasto.images.embedded import read_text
 from impasto.images.formats import AVIF, JPEG, WEBP, WRITERS
@@ -17,7 +19,7 @@ from impasto.inference.masks import Mask
 from impasto.inference.model import LoadedNetwork
 from impasto.inference.settings import StylizeSettings
 from impasto.models.mix import Mix
-from impasto.models.network import NETWORKS, Network, load_shipped, network_path
+from impasto.models.network import Network, load_shipped, network_path
 from impasto.models.style import Style
 from impasto.paths import GALLERY
 
@@ -159,15 +161,25 @@ def _describe_network(model: LoadedNetwork) -> dict[str, Any]:
         "gallery": network.gallery,
         "engine": engine.name,
         "engine_version": package_version(engine.name),
+        "device": engine.device,
         "precision": engine.precision,
         "threads": model.threads,
     }
 
 
+@cache  # as it is read from a file, once for each picture of a batch
 def package_version(name: str) -> str | None:
     """Return the version of a package of Python; None if it is not installed as one."""
+    # a package that is loaded tells it sooner than `importlib.metadata` loads
+    version = getattr(sys.modules.get(name), "__version__", None) or _installed_version(name)
+    return None if version is None else str(version).partition("-")[0]
+
+
+def _installed_version(name: str) -> str | None:
+    from importlib import metadata
+
     try:
-        return metadata.version(name).partition("-")[0]
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 

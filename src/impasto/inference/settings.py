@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from impasto.choices import MODES, Wrap
 from impasto.errors import ColorError, check_number
-from impasto.inference.color import MODES, Color, parse_color
+from impasto.inference.color import Color, parse_color
 from impasto.inference.masks import Mask, MaskSource, parse_mask
 from impasto.inference.regions import Region, RegionSource, find_style_mix, parse_regions
 from impasto.inference.stroke_size import check_stroke
-from impasto.inference.wrapping import Wrap, check_wrap
+from impasto.inference.wrapping import check_wrap
 from impasto.models.mix import Mix, StyleSource
 
 

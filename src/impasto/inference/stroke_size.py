@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.choices import MAX_STROKE, MIN_STROKE
 from impasto.errors import check_number
 from impasto.images.image import UInt8
 from impasto.images.rows import ResizedRows, RowSource, at_size
@@ -26,7 +27,6 @@ from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.tiling import TiledPainting
 from impasto.progress import Advance
 
-MIN_STROKE, MAX_STROKE = 0.25, 16.0
 RADIUS = 3  # reduced pixels on each side of the one that a linear function is fitted around
 EPSILON = 1e-3  # squared difference of colors in 0..1, below which they form no edge
 COLOR_BLUR, STROKE_BLUR = 1.5, 0.6  # standard deviations of Gaussians, in reduced pixels

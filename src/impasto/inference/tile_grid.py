@@ -47,17 +47,25 @@ def tile_limits(memory: int | None = None) -> TileLimits:
     """
     if limits := _limits.get():
         return limits
+    pixels = max(MIN_TILE_SIDE**2, min(MAX_UNTILED_PIXELS, pixels_in_memory(memory)))
+    side = max(MIN_TILE_SIDE, math.isqrt(pixels) // MULTIPLE * MULTIPLE)
+    return TileLimits(pixels, min(TILE_SIDE, side))
+
+
+def pixels_in_memory(memory: int | None = None) -> int:
+    """Count the pixels that the free memory allows to be painted at once.
+
+    Args:
+        memory: bytes that the process may use in all; None: all that is free.
+
+    Returns:
+        The number; `MAX_UNTILED_PIXELS` where the system does not tell the free memory.
+    """
     free = available_memory()
     if memory is not None:
         left = max(0, memory - resident_memory())
         free = left if free is None else min(free, left)
-    if free is None:
-        pixels = MAX_UNTILED_PIXELS
-    else:
-        pixels = max(MIN_TILE_SIDE**2, int(MEMORY_SHARE * free / BYTES_PER_PIXEL))
-        pixels = min(MAX_UNTILED_PIXELS, pixels)
-    side = max(MIN_TILE_SIDE, math.isqrt(pixels) // MULTIPLE * MULTIPLE)
-    return TileLimits(pixels, min(TILE_SIDE, side))
+    return MAX_UNTILED_PIXELS if free is None else int(MEMORY_SHARE * free / BYTES_PER_PIXEL)
 
 
 @contextlib.contextmanager

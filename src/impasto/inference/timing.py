@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.errors import StyleError
 from impasto.images.image import UInt8
 from impasto.models.gallery import find_style
-from impasto.models.network import NETWORKS, NOISE, Network, load_shipped
+from impasto.models.network import NOISE, Network, load_shipped
 from impasto.models.noise import noise_at
 
 WARM_UP_RUNS = 3  # of each network, which do not count
@@ -35,6 +36,7 @@ class TimedNetwork:
         threads: Number of threads; None for all cores.
         width: Width of the picture in pixels, a multiple of 16.
         height: Height of the picture in pixels, a multiple of 16.
+        device: Name of the device.
     """
 
     network: str
@@ -43,6 +45,7 @@ class TimedNetwork:
     threads: int | None
     width: int
     height: int
+    device: str = "cpu"
 
     def load(self) -> tuple[Callable[[], Any], str]:
         """Load the network.
@@ -56,7 +59,12 @@ class TimedNetwork:
         """
         network = load_shipped(self.network) if self.network in NETWORKS else self._own_network()
         runner = base.load_engine(
-            network.graph, self.engine, self.threads, self.precision, pixels=True
+            network.graph,
+            self.engine,
+            self.threads,
+            self.precision,
+            pixels=True,
+            device=self.device,
         )
         embedding = np.random.default_rng(1).random((1, network.embedding_size), np.float32)
         noise = [noise_at(self.height, self.width)] if NOISE in runner.inputs else []
@@ -89,7 +97,8 @@ class Timing:
         height: Height of the picture in pixels.
         seconds: Median seconds of one picture.
         peak_bytes: Peak memory of a fresh process that loads the network and paints two pictures;
-            None where it was not measured.
+            None where it was not measured. Memory of a graphics card does not count.
+        device: Name of the device.
     """
 
     network: str
@@ -99,6 +108,7 @@ class Timing:
     height: int
     seconds: float
     peak_bytes: float | None = None
+    device: str = "cpu"
 
 
 def time_networks(
@@ -127,6 +137,7 @@ def time_networks(
             network.height,
             median,
             measure_peak_memory(network) if memory else None,
+            network.device,
         )
         for network, (_, precision), median in zip(networks, loaded, seconds, strict=True)
     ]

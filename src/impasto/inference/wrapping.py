@@ -5,18 +5,14 @@ border, and where both sides show the same place, one painting fades into the ot
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal, get_args
 
 import numpy as np
 
+from impasto.choices import WRAPS, Wrap
 from impasto.errors import ArgumentError
 from impasto.images.image import UInt8
 from impasto.images.rows import ArrayRows, RowSource
 
-Wrap = Literal["none", "horizontal", "both"]
-"""The sides that meet: none, left and right, or also top and bottom."""
-
-WRAPS = get_args(Wrap)
 CONTEXT = 64  # pixels beyond an edge that strokes of the network's own size reach
 FADE = 64  # pixels over which one painting fades into the other
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from impasto.choices import NetworkName
 from impasto.models.mix import Mix
-from impasto.models.network import Network, NetworkName, load_shipped, network_path
+from impasto.models.network import Network, load_shipped, network_path
 from impasto.models.style import Style
 
 AUTO = "auto"  # in place of the name of a network: the first of an order that has all styles

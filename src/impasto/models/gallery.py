@@ -11,27 +11,15 @@ from impasto.hub import fetch, is_reference, parse_reference
 from impasto.images.detection import FileKind, detect_kind, kind_of, read_start
 from impasto.images.formats import EXTENSIONS
 from impasto.images.reading import PictureSource, read, to_picture
-from impasto.models.style import PHOTO, SUFFIX, Style, name_of, read_style
-from impasto.paths import GALLERY, expand_home
+from impasto.models.gallery_files import PHOTO, SUFFIX, style_path
+from impasto.models.gallery_files import gallery_names as gallery_names
+from impasto.models.gallery_files import has_photo_style as has_photo_style
+from impasto.models.gallery_files import preview as preview
+from impasto.models.style import Style, name_of, read_style
+from impasto.paths import expand_home
 
 PICTURE_NAME = "picture"  # of styles from pictures in memory
 MAX_SUGGESTIONS = 3
-
-
-@cache
-def gallery_names(gallery: Path = GALLERY) -> tuple[str, ...]:
-    """List the styles of a gallery in alphabetical order.
-
-    `photo`, the photograph itself, is left out: it is the anchor of strength, and no painting.
-    """
-    names = {path.stem for path in (gallery / "styles").glob(f"*{SUFFIX}")}
-    return tuple(sorted(names - {PHOTO}))
-
-
-@cache
-def has_photo_style(gallery: Path = GALLERY) -> bool:
-    """Tell whether a gallery has the style `photo`."""
-    return (gallery / "styles" / f"{PHOTO}{SUFFIX}").is_file()
 
 
 @cache
@@ -48,7 +36,7 @@ def gallery_style(name: str) -> Style:
                 " (.safetensors); `impasto import` makes one of a checkpoint"
             )
         raise unknown_style(name)
-    return read_style(GALLERY / "styles" / f"{name}{SUFFIX}")
+    return read_style(style_path(name))
 
 
 def unknown_style(name: str) -> StyleError:
@@ -68,12 +56,6 @@ def _nearest_names(name: str) -> list[str]:
     words = {word for known in names for word in known.split("-")}
     parts = (name, *difflib.get_close_matches(name, words, cutoff=0.8))
     return [known for known in names if any(part in known for part in parts)][:MAX_SUGGESTIONS]
-
-
-def preview(name: str, gallery: Path = GALLERY) -> Path | None:
-    """Return the path of the picture that shows a style of the gallery, a WebP file, or None."""
-    path = gallery / "previews" / f"{name}.webp"
-    return path if path.is_file() else None
 
 
 def find_style(spec: str | Path | PictureSource | Style) -> Style:

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from impasto.choices import NETWORKS
 from impasto.errors import NetworkError
 from impasto.hub import fetch, is_reference, parse_reference
 from impasto.models import validation
@@ -19,9 +20,6 @@ FORMAT = "impasto network 1"
 SUFFIX = ".safetensors"
 GALLERY_VERSION = "8"  # of galleries that are written; raised whenever what ships is trained anew
 FIRST_GALLERY = "1"  # whose files state no version
-# networks that ship: for pictures, for quick pictures, for video and webcams
-NetworkName = Literal["large", "base", "small"]
-NETWORKS = get_args(NetworkName)
 NetworkChoice = Literal["large", "base", "small", "both", "all"]
 """The networks to train; "both" are base and small, "all" are all that ship, one after another."""
 NOISE = "noise"

@@ -6,27 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from impasto.errors import NetworkError, PictureError, StyleError
+from impasto.files import file_digest
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import decode
 from impasto.images.resize import STANDARD_SHORT_SIDE, resize_short_side
 from impasto.images.writing import encode
+from impasto.models.gallery_files import CONTROL, FORMAT, clean_metadata
+from impasto.models.gallery_files import PHOTO as PHOTO
+from impasto.models.gallery_files import SUFFIX as SUFFIX
 from impasto.models.network import FIRST_GALLERY, MAX_EMBEDDING_SIZE, Network, check_network
 from impasto.tensor_files import Array, read_safetensors, write_safetensors
 
-FORMAT = "impasto style 1"
-SUFFIX = ".safetensors"
 OWN = "own"  # name of the network that a style brings along
-PHOTO = "photo"  # the gallery's style that changes nothing
 # pixels, the most that the sides of a remembered picture have
 MAX_SHORT_SIDE, MAX_LONG_SIDE = STANDARD_SHORT_SIDE, 8192
 PICTURE_QUALITY = 80  # of its WebP file, 1 to 100
 MAX_NAME_BYTES = 255  # as of file names
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # characters that control a terminal
 
 Embedding = NDArray[np.float32]
 
@@ -70,6 +71,12 @@ class Style:
                 f"a style cannot have the name {self.name!r:.100};"
                 " leave out slashes and control characters"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what another machine, or a process in another folder, cannot know of the file."""
+        if self.file is None or self.digest:  # in memory, or not on disk
+            return self.__dict__
+        return self.__dict__ | {"file": self.file.absolute(), "digest": file_digest(self.file)}
 
     def __repr__(self) -> str:
         source = "a picture" if self.pixels is not None else "none"
@@ -186,7 +193,7 @@ def read_style(path: Path) -> Style:
     embeddings = {
         key.removeprefix("embedding."): value.astype(np.float32) for key, value in tensors.items()
     }
-    metadata = _clean_metadata(raw_metadata)
+    metadata = clean_metadata(raw_metadata)
     del metadata["format"]
     try:
         hashes = {network: metadata.pop(f"{network}.hash") for network in embeddings}
@@ -208,15 +215,6 @@ def read_style(path: Path) -> Style:
             f"cannot use {path}: it is damaged or no style of impasto: {error}; get it anew,"
             " from where you trust"
         ) from error
-
-
-def _clean_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Replace characters that control a terminal, and leave out keys that have some."""
-    return {
-        key: CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
-        for key, value in metadata.items()
-        if not CONTROL.search(key)
-    }
 
 
 def _own_network(

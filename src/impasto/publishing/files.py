@@ -13,7 +13,7 @@ from impasto.models.gallery import find_style
 from impasto.models.network import FORMAT as NETWORK_FORMAT
 from impasto.models.network import Network, find_network, read_network
 from impasto.models.style import PHOTO, Style, read_style
-from impasto.tensor_files import check_header
+from impasto.tensor_headers import check_header
 
 Files = Mapping[str, Style | Network]
 """Styles and networks by their paths in a repository, without suffix: `tulip`, `networks/base`."""

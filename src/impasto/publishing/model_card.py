@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from impasto.errors import HubError
+from impasto.choices import NETWORKS
+from impasto.errors import ArgumentError, HubError
 from impasto.hub import NETWORKS_FOLDER, Reference
-from impasto.models.network import NETWORKS
 
 FILE = "README.md"
 LIBRARY, PIPELINE = "impasto", "image-to-image"
@@ -48,12 +48,12 @@ def check_license(license: str | None) -> str:
     """Return the identifier of a license; the Hub itself knows which there are.
 
     Raises:
-        HubError: there is none, or the text is no identifier.
+        ArgumentError: there is none, or the text is no identifier.
     """
     if license and re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
         return license
     reason = f"{license!r:.60} is no license" if license else "a license is missing"
-    raise HubError(
+    raise ArgumentError(
         f"cannot push: {reason}; give --license and one of {', '.join(LICENSES)}, or another that"
         " the Hub knows: it is what others may do with the styles"
     )

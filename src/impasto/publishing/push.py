@@ -1,12 +1,13 @@
 """Upload styles and networks to the Hugging Face Hub, with a model card."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from impasto.errors import HubError
+from impasto.errors import ArgumentError, HubError
 from impasto.hub import LOGIN, SUFFIX, Reference, client, explained, parse_reference
 from impasto.images.image import Picture
 from impasto.images.reading import read
@@ -67,13 +68,12 @@ def push(
             gallery, or the picture that the style keeps.
 
     Raises:
-        HubError: the license or the token is missing, or the Hub refuses or cannot be reached.
+        ArgumentError: the license is missing, or `repository` is not of this form.
+        HubError: the token is missing, or the Hub refuses or cannot be reached.
         PictureError: the photo cannot be read.
     """
     license = check_license(license)
-    target = parse_reference(repository, whole=True)
-    if target != Reference(target.repository):
-        raise HubError(f"cannot push to {repository}: it is no repository; write user/repo")
+    target = parse_repository(repository)
     api = client()
     from huggingface_hub import CommitOperationAdd, get_token
 
@@ -94,6 +94,22 @@ def push(
         info = api.create_commit(target.repository, operations, commit_message=f"{title:.72}")
     names = [str(replace(target, path=path, revision=info.oid)) for path in files]
     return PushResult(target.repository, info.oid, info.commit_url, names)
+
+
+def parse_repository(text: str) -> Reference:
+    """Parse "user/repo", of which the prefix hf: may be there.
+
+    Raises:
+        ArgumentError: the text is not of this form.
+    """
+    with contextlib.suppress(HubError):
+        target = parse_reference(text, whole=True)
+        if target == Reference(target.repository):
+            return target
+    raise ArgumentError(
+        f"cannot push to {text!r:.200}: it is no name of a repository; write user/repo, such as"
+        " you/styles"
+    )
 
 
 def _previews(files: Files, photo: str | Path | None) -> dict[str, bytes]:

@@ -8,15 +8,14 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, File, Form, UploadFile
 
+from impasto.choices import GRADIENTS, MAX_STROKE, MIN_STROKE, MODES, When, Wrap
 from impasto.errors import MaskError
 from impasto.images.formats import DEFAULT_QUALITY
 from impasto.images.reading import to_picture
-from impasto.inference.color import MODES, Color, When, parse_color
-from impasto.inference.masks import ALPHA, GRADIENTS, INVERT_PREFIX, Mask, parse_mask
+from impasto.inference.color import Color, parse_color
+from impasto.inference.masks import ALPHA, INVERT_PREFIX, Mask, parse_mask
 from impasto.inference.regions import Region
 from impasto.inference.settings import StylizeSettings, parse_settings
-from impasto.inference.stroke_size import MAX_STROKE, MIN_STROKE
-from impasto.inference.wrapping import Wrap
 from impasto.models.mix import Mix
 from impasto.server.problems import Problem, shorten
 from impasto.server.styles import StyleParts, mix_of, parse_names, read_parts

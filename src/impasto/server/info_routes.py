@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 import impasto
+from impasto.choices import MODES
 from impasto.engines.base import available_engines
 from impasto.hardware import available_cores
-from impasto.inference.color import MODES
 from impasto.models.gallery import gallery_names, gallery_style, preview, unknown_style
 from impasto.models.style import PHOTO
 from impasto.server.problems import Problem

@@ -25,8 +25,9 @@ class ServerSettings:
         queue: requests that may wait for the painter; more are refused.
         max_upload: bytes of a request.
         max_pixels: pixels of a picture.
-        engine: "auto", "openvino" or "onnxruntime".
-        precision: "auto", "bf16", "f32" or "int8".
+        engine: "auto", "openvino", "onnxruntime" or "torch".
+        device: "auto", "cpu", "gpu", "npu", or the name of another device.
+        precision: "auto", "bf16", "f16", "f32" or "int8".
         threads: to compute with; None: all cores.
         allow_origins: origins of other pages that may call the API, such as https://example.org.
         warm_up: load the default network at the start, before the first request needs it.
@@ -40,6 +41,7 @@ class ServerSettings:
     max_upload: int = DEFAULT_MAX_UPLOAD
     max_pixels: int = DEFAULT_MAX_PIXELS
     engine: str = "auto"
+    device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     allow_origins: tuple[str, ...] = ()

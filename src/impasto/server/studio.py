@@ -88,7 +88,11 @@ class Studio:
         with self._lock:
             if network not in self._stylizers:
                 self._stylizers[network] = Stylizer(
-                    network, settings.engine, settings.threads, settings.precision
+                    network,
+                    settings.engine,
+                    settings.threads,
+                    settings.precision,
+                    settings.device,
                 )
             return self._stylizers[network]
 

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Form, Header, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 
+from impasto.choices import CodecName, Preset, Wrap
 from impasto.errors import VideoError
-from impasto.inference.wrapping import Wrap
 from impasto.models.network import NetworkChoice
 from impasto.server.answers import accepted, answer, key_of, wants_job
 from impasto.server.fields import Order, OrderFields
@@ -29,7 +29,7 @@ from impasto.server.recipes import (
 from impasto.server.schemas import ASYNC, WORK, binary, problems
 from impasto.server.studio import Studio
 from impasto.server.uploads import Upload, read_picture, take_video
-from impasto.video.formats import CodecName, Preset, VideoOptions, parse_span
+from impasto.video.formats import VideoOptions, parse_span
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
 from impasto.video.temporal.optical_flow import opencv
 

@@ -73,7 +73,9 @@ def open_clip(source: Path, options: VideoOptions) -> Clip:
     if is_animation(source) or (source.suffix.lower() in ANIMATIONS and not is_video):
         return AnimationReader(source, options.span, options.max_pixels)
     threads = options.threads or available_cores()
-    return VideoReader(source, options.span, threads, options.max_pixels, options.stroke)
+    return VideoReader(
+        source, options.span, threads, options.max_pixels, options.stroke, options.hwaccel
+    )
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Demux video files: open them with PyAV, and read packets whose times never fall back."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -17,8 +18,11 @@ from impasto.errors import VideoError
 from impasto.files import describe_missing, is_url, os_reason
 from impasto.video.clip import TimeSpan
 from impasto.video.formats import CONTAINERS, EXTENSIONS_READ
+from impasto.video.hardware_codecs import decoding_devices
 
 if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+
     AnyPacket = Packet[Stream]
 else:
     AnyPacket = Packet  # generic in its stubs only
@@ -29,8 +33,12 @@ _MIN_JUMP = Fraction(1, 10)  # seconds back, from which on time is taken to have
 _MAX_FAILURES = 10  # readings in vain before a file is given up
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, device: "HWAccel | None" = None) -> InputContainer:
     """Open a video file.
+
+    Args:
+        path: the file.
+        device: what decodes; None for software.
 
     Raises:
         VideoError: the file is missing, cannot be read, or is no video.
@@ -42,11 +50,26 @@ def open_container(path: Path) -> InputContainer:
             str(path.absolute()),
             metadata_errors="replace",
             container_options={"protocol_whitelist": "file,crypto,data"},
+            hwaccel=device,
         )
     except Exception as error:  # FFmpegError, or whatever PyAV makes of the header
         if is_url(path):
             raise VideoError(f"cannot read {describe_missing(path)}") from error
         raise VideoError(f"cannot read {path}: {explain_unreadable(path, error)}") from error
+
+
+def open_accelerated(path: Path, hwaccel: str) -> InputContainer | None:
+    """Open a video file for decoding by hardware; None where no device takes it.
+
+    A device may be built into FFmpeg and missing in the machine, or not know the codec.
+    """
+    for device in decoding_devices(hwaccel):
+        with contextlib.suppress(VideoError):
+            container = open_container(path, device)
+            if find_video(container, path).codec_context.is_hwaccel:
+                return container
+            container.close()
+    return None
 
 
 def explain_unreadable(path: Path, error: BaseException) -> str:

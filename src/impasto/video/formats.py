@@ -10,22 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
 
 from PIL import Image
 
+from impasto.choices import MAX_PIXELS, CodecName, HwAccelName, Preset
 from impasto.errors import VideoError
 from impasto.images.detection import FileKind, is_animated, kind_of, read_start
 from impasto.images.formats import EXTENSIONS, WRITABLE
-from impasto.images.reading import MAX_PIXELS
 from impasto.video.clip import TimeSpan
 from impasto.video.image_sequences import is_pattern, matching, unfinished_marker
-
-CodecName = Literal["auto", "h264", "vp9", "av1"]
-Preset = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-]
-PRESETS: tuple[str, ...] = get_args(Preset)
 
 
 @dataclass(frozen=True)
@@ -92,6 +85,10 @@ class VideoOptions:
         stroke: stroke size, from 1 (as the network paints) to 16. Frames are painted reduced by
             this factor, and the painting function gets frames of the reduced size. None: as suits
             the size of the frames (`impasto.video.large_strokes.default_stroke`).
+        every: paint one of so many frames, 1 (all) to 4; the others show its painting, moved along
+            the optical flow (`impasto.video.temporal.carried_frames`). From 2 on it needs OpenCV.
+        hwaccel: kind of hardware that encodes and decodes, one of `ACCELERATORS`, or "auto" for the
+            first that works. Without it, or where it does not work, software does; a note says so.
         numbered: whether the target is the pattern of numbered pictures; None where its name tells.
     """
 
@@ -103,6 +100,8 @@ class VideoOptions:
     threads: int | None = None
     max_pixels: int = MAX_PIXELS
     stroke: float | None = 1.0
+    every: int = 1
+    hwaccel: HwAccelName = "none"
     numbered: bool | None = None
 
 

@@ -151,6 +151,9 @@ def to_rgb(
         uint8 (H, W, 3 or 4); rows may have gaps between them in memory.
     """
     width, height = size or (frame.width, frame.height)
+    # By planes of red, green and blue, which swscale then joins, as this takes half the time and
+    # gives the same pixels.
+    first_form = form if frame.format.is_rgb or form == "rgba" else "gbrp"
     if not frame.format.is_rgb:
         frame.colorspace = _MATRICES.get(frame.colorspace, 1 if _is_high_definition(frame) else 5)
     if _is_hdr(frame):
@@ -168,9 +171,8 @@ def to_rgb(
                     dst_color_primaries=ColorPrimaries.BT709,
                 )
             )
-    return _rgb_pixels(
-        reformatter.reformat(frame, width, height, format=form, interpolation=_TO_RGB)
-    )
+    planes = reformatter.reformat(frame, width, height, format=first_form, interpolation=_TO_RGB)
+    return _rgb_pixels(planes.reformat(format=form))
 
 
 def _is_high_definition(frame: VideoFrame) -> bool:

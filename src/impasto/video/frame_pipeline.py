@@ -2,8 +2,10 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from impasto.video.formats import VideoOptions
 from impasto.video.frame_size import fit_frame
 from impasto.video.image_sequences import SequenceWriter
 from impasto.video.large_strokes import check_stroke, choose_stroke, enlarge_frame, reduce_frame
-from impasto.video.pipelining import prefetch, write_behind
+from impasto.video.pipelining import begin_frame, prefetch, write_behind
 from impasto.video.reader import VideoReader
 from impasto.video.writer import VideoWriter
 
@@ -103,6 +105,7 @@ def paint_video(
     paint_frame: PaintFrame,
     options: VideoOptions | None = None,
     on_progress: OnProgress | None = None,
+    ahead: int = 0,
 ) -> VideoResult:
     """Paint a video, an animation or numbered pictures with any function.
 
@@ -119,6 +122,8 @@ def paint_video(
         options: settings for reading and writing.
         on_progress: called after each frame; `step` is the number of frames painted. An exception
             that it raises ends the work and leaves no file.
+        ahead: frames that are begun before the one before them is finished, where `paint_frame`
+            has a method `begin` (`impasto.video.pipelining.PaintsAhead`).
 
     Returns:
         Size, number of frames, times and notes.
@@ -132,7 +137,7 @@ def paint_video(
     options = options or VideoOptions()
     check_stroke(options.stroke)
     with open_clip(Path(source), options) as clip:
-        return _Painting(clip, Path(target), paint_frame, options, on_progress).run()
+        return _Painting(clip, Path(target), paint_frame, options, on_progress, ahead).run()
 
 
 class _Painting:
@@ -152,10 +157,12 @@ class _Painting:
         paint_frame: PaintFrame,
         options: VideoOptions,
         on_progress: OnProgress | None,
+        ahead: int,
     ) -> None:
         self.clip, self.target, self.kept = clip, target, target
         self.error: KeyboardInterrupt | OSError | None = None
         self._paint_frame, self._options, self._on_progress = paint_frame, options, on_progress
+        self._ahead = ahead
         self._began = time.perf_counter()
         self._first_seconds = 0.0
         self._painted = self._written = 0
@@ -201,21 +208,35 @@ class _Painting:
             prefetch(items, _QUEUE_DEPTH) as coming,
             write_behind(write_item, _QUEUE_DEPTH) as write,
         ):
+            begun: deque[Callable[[], None]] = deque()
+            frames = 0  # that are begun
             for item in itertools.chain([first], coming):
                 if isinstance(item, Frame):
-                    write(self._paint(item, first, writer))
-                    self._report()
+                    frames += 1
+                    begun.append(self._begin(item, first, writer, write))
                 else:
-                    write(item)
+                    begun.append(partial(write, item))
+                while begun and frames - self._painted > self._ahead:
+                    begun.popleft()()
+            while begun:
+                begun.popleft()()
 
-    def _paint(self, frame: Frame, first: Frame, writer: Writer) -> Frame:
+    def _begin(
+        self, frame: Frame, first: Frame, writer: Writer, write: Callable[[Item], None]
+    ) -> Callable[[], None]:
+        """Begin to paint a frame; the function returned writes it."""
         if not isinstance(writer, SequenceWriter):
             frame = fit_frame(frame, first, self.clip)
-        frame = replace(frame, rgb=_paint_checked(self._paint_frame, frame.rgb))
-        # a video writer enlarges opaque frames itself, while it converts their colors
-        if frame.alpha is None and isinstance(writer, VideoWriter):
-            return frame
-        return enlarge_frame(frame)
+        paint = begin_frame(self._paint_frame, frame.rgb)
+
+        def finish() -> None:
+            painted = replace(frame, rgb=_checked(paint(), frame.rgb))
+            # a video writer enlarges opaque frames itself, while it converts their colors
+            is_enlarged_later = frame.alpha is None and isinstance(writer, VideoWriter)
+            write(painted if is_enlarged_later else enlarge_frame(painted))
+            self._report()
+
+        return finish
 
     def _report(self) -> None:
         self._painted += 1
@@ -266,8 +287,7 @@ def _reduced_items(clip: Clip, stroke: float | None) -> Iterator[Item]:
     )
 
 
-def _paint_checked(paint_frame: PaintFrame, frame: UInt8) -> UInt8:
-    painted = paint_frame(frame)
+def _checked(painted: UInt8, frame: UInt8) -> UInt8:
     if painted.shape != frame.shape or painted.dtype != np.uint8:
         raise ArgumentError(
             f"cannot use a painted frame: a frame of uint8 {frame.shape} was painted as "

@@ -14,6 +14,7 @@ from impasto.inference.pipeline import STYLE_PALETTE_SIDE, recolor_styles
 from impasto.inference.prepared_style import PreparedStyle
 from impasto.inference.settings import StylizeSettings
 from impasto.stylizer import Stylizer
+from impasto.video.pipelining import begin_frame
 from impasto.video.temporal.frozen_statistics import is_cut
 
 # Share of the way that palettes go with each frame to that frame's own palette: a second or so.
@@ -26,7 +27,10 @@ MIN_PALETTE_PIXELS = 14_400
 _NO_OPACITY = np.empty((0, 0, 1), np.float32)
 
 FrameStyle = Callable[[UInt8], UInt8]
-"""Paints frames in order of time: uint8 RGB (H, W, 3) to the same."""
+"""Paints frames in order of time: uint8 RGB (H, W, 3) to the same.
+
+One that has a method `begin`, as `SteadyStyle.begin`, may paint ahead.
+"""
 
 
 class FrameStylizer:
@@ -72,10 +76,19 @@ class FrameStylizer:
 
     def __call__(self, frame: UInt8) -> UInt8:
         """Stylize the next frame, uint8 RGB (H, W, 3)."""
+        return self.begin(frame)()
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        """Begin to stylize the next frame, as `SteadyStyle.begin`."""
         if not self._layers:
             small = resize_short_side(frame, min(STYLE_PALETTE_SIDE, *frame.shape[:2]))
             self._layers = self._make_layers(recolor_styles(self._stylizer, self._settings, small))
-        painted, *others = [layer(frame) for layer in self._layers]
+        layers = [layer.begin(frame) for layer in self._layers]
+        return lambda: self._join(frame, [finish() for finish in layers])
+
+    def _join(self, frame: UInt8, layers: list[UInt8]) -> UInt8:
+        """Put the layers of a frame together by their masks."""
+        painted, *others = layers
         masks = list(self._masks)
         outer_mask = masks.pop(0) if self._settings.mask else None
         for other, mask in zip(others, masks, strict=True):
@@ -101,9 +114,10 @@ class _Layer:
     def __init__(self, style: FrameStyle, color: Color) -> None:
         self._style, self._color = style, SteadyColor(color) if color.changes else None
 
-    def __call__(self, frame: UInt8) -> UInt8:
-        painted = self._style(frame)
-        return self._color(painted, frame) if self._color else painted
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        paint = begin_frame(self._style, frame)
+        color = self._color
+        return (lambda: color(paint(), frame)) if color else paint
 
 
 class SteadyColor:

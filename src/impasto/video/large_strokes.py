@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from impasto.choices import MAX_STROKE
 from impasto.errors import ArgumentError
 from impasto.images.image import UInt8
 from impasto.images.transparency import resize_visible
-from impasto.inference.stroke_size import MAX_STROKE
 from impasto.video.clip import Frame
 
 FineLuma = NDArray[np.int16]

@@ -4,9 +4,14 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, ParamSpec, Protocol, TypeVar, runtime_checkable
 
+from impasto.images.image import UInt8
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # Windows delivers no Ctrl-C to a thread that waits for a lock, so each wait ends after this time.
@@ -107,6 +112,69 @@ def write_behind(take: Callable[[T], None], depth: int) -> Iterator[Callable[[T]
         thread.join()
     if failures:
         raise failures[0]
+
+
+class Begin(Protocol):
+    """Begins work, and gives a function that waits for its end and returns the result."""
+
+    def __call__(
+        self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], T]:
+        """Begin work with these arguments."""
+        ...
+
+
+def begin_later(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+    """Do work when its result is asked for, in the thread that asks; see `Begin`."""
+    return partial(work, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def working_threads(count: int) -> Iterator[Begin]:
+    """Do work in threads of its own, so many pieces at once.
+
+    Leaving the block drops work that has not begun, and waits for the rest.
+
+    Args:
+        count: number of threads; with 1, work is done when its result is asked for.
+
+    Returns:
+        A context manager that gives a function to begin work with.
+    """
+    if count == 1:
+        yield begin_later
+        return
+    pool = ThreadPoolExecutor(count, "paint")
+
+    def begin(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+        return partial(_result, pool.submit(work, *args, **kwargs))
+
+    try:
+        yield begin
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@runtime_checkable
+class PaintsAhead(Protocol):
+    """Paints frames in order, and can begin one before the last is finished."""
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        """Begin to paint a frame; the function returned gives the painting, called in order."""
+        ...
+
+
+def begin_frame(paint: Callable[[UInt8], UInt8] | PaintsAhead, frame: UInt8) -> Callable[[], UInt8]:
+    """Begin to paint a frame with any function, which then paints when the result is asked for."""
+    return paint.begin(frame) if isinstance(paint, PaintsAhead) else partial(paint, frame)
+
+
+def _result(future: "Future[T]") -> T:
+    """Wait for the end of work, and return its result or raise its error."""
+    while not future.done():
+        with contextlib.suppress(TimeoutError):
+            future.exception(_MAX_WAIT)
+    return future.result()
 
 
 def _put(

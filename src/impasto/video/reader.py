@@ -25,6 +25,7 @@ from impasto.video.demuxer import (
     chapters_within,
     describe_track,
     find_video,
+    open_accelerated,
     open_container,
     stamp_of,
 )
@@ -48,6 +49,7 @@ class VideoReader(Clip):
         max_pixels: largest number of pixels of a frame; videos with larger frames are refused.
         stroke: stroke size; frames come reduced by this factor. None: as suits the size of the
             first frame.
+        hwaccel: hardware to decode with, as of `VideoOptions`; software where that does not work.
 
     Raises:
         VideoError: the file is missing, cannot be read, or is no video.
@@ -55,9 +57,16 @@ class VideoReader(Clip):
     """
 
     def __init__(
-        self, path: Path, span: TimeSpan, threads: int, max_pixels: int, stroke: float | None = 1.0
+        self,
+        path: Path,
+        span: TimeSpan,
+        threads: int,
+        max_pixels: int,
+        stroke: float | None = 1.0,
+        hwaccel: str = "none",
     ) -> None:
-        self._container = open_container(path)
+        accelerated = open_accelerated(path, hwaccel)
+        self._container = accelerated or open_container(path)
         self._video = video = find_video(self._container, path)
         context = video.codec_context
         check_pixels(path, (context.width, context.height), max_pixels)
@@ -68,6 +77,8 @@ class VideoReader(Clip):
         seconds = Fraction(self._container.duration or 0, av.time_base)
         count = round((video.frames or round(seconds * rate)) * span.fraction_of(seconds))
         super().__init__(path, time_base, rate, count or None)
+        if hwaccel != "none" and not accelerated:
+            self.notes.append(f"--hwaccel {hwaccel}: decoded by software (no device takes {path})")
         self.aspect = video.sample_aspect_ratio or None
         self.tracks = [s for s in self._container.streams if s.type in _COPIED_KINDS]
         others = [s for s in self._container.streams if s.type not in _COPIED_KINDS and s != video]

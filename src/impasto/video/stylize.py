@@ -1,7 +1,8 @@
 """Stylize a video: frames stay steady, strokes suit their size, and colors follow the scene."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from impasto.inference.settings import StylizeSettings
 from impasto.progress import OnProgress, Progress
 from impasto.stylizer import Stylizer
 from impasto.video.formats import VideoOptions, is_clip
-from impasto.video.frame_pipeline import PaintFrame, VideoInterrupted, VideoResult, paint_video
+from impasto.video.frame_pipeline import VideoInterrupted, VideoResult, paint_video
 from impasto.video.frame_stylizer import FrameStyle, FrameStylizer
 from impasto.video.large_strokes import MIN_VIDEO_STROKE
+from impasto.video.pipelining import Begin, begin_frame, working_threads
+from impasto.video.temporal.carried_frames import CarriedStyle, check_every
 from impasto.video.temporal.flow_blend import FlowStyle
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 
@@ -60,15 +63,13 @@ def stylize_video(
         StyleError: a style does not fit the network.
         MaskError: a mask is the photo's transparency, which frames do not have.
         PictureError: frames are too large, or a numbered picture cannot be written.
-        ArgumentError: `flow` is set without `steady`, or strokes are out of range.
+        ArgumentError: `flow` is set without `steady`, or strokes or `every` are out of range.
         VideoInterrupted: Ctrl-C was pressed after at least one frame was painted.
     """
     _refuse_picture(Path(source))
     began = time.perf_counter()
     options = options or VideoOptions(stroke=_video_stroke(settings))
-    stabilize = _stabilizer(stylizer, steady, flow, options.threads)
-    paint_frame = _name_failures(FrameStylizer(stylizer, settings, stabilize), Path(source))
-    preparation = time.perf_counter() - began
+    check_every(options.every)
 
     def complete(result: VideoResult) -> VideoResult:
         return replace(
@@ -83,7 +84,15 @@ def stylize_video(
             on_progress(replace(progress, seconds=progress.seconds + preparation))
 
     try:
-        return complete(paint_video(source, target, paint_frame, options, report))
+        with working_threads(stylizer.streams) as begin_work:
+            stabilize = _stabilizer(stylizer, steady, flow, options.every, begin_work)
+            paint_frame = _NamedFailures(FrameStylizer(stylizer, settings, stabilize), Path(source))
+            preparation = time.perf_counter() - began
+            # a carried frame may take from the next painting
+            ahead = stylizer.streams * options.every
+            return complete(
+                paint_video(source, target, paint_frame, options, report, ahead if ahead > 1 else 0)
+            )
     except VideoInterrupted as interruption:
         interruption.result = complete(interruption.result)
         raise
@@ -105,29 +114,68 @@ def _video_stroke(settings: StylizeSettings) -> float | None:
 
 
 def _stabilizer(
-    stylizer: Stylizer, steady: bool, flow: bool, threads: int | None
+    stylizer: Stylizer, steady: bool, flow: bool, every: int, begin_work: Begin
 ) -> Callable[[PreparedStyle], FrameStyle]:
     """Choose the function that turns a prepared style into a painter of frames in order."""
     if flow and not steady:
         raise ArgumentError("cannot use flow=True with steady=False; choose one")
-    if flow:
-        return FlowStyle
-    if steady:
-        return lambda prepared: SteadyStyle(prepared, engine=stylizer.engine.name, threads=threads)
-    return lambda prepared: prepared.for_frames().paint
+
+    def paint_all(prepared: PreparedStyle) -> FlowStyle | SteadyStyle | _Unsteady:
+        prepared = prepared.for_frames()
+        if flow:
+            return FlowStyle(prepared, begin_work)
+        if steady:
+            return SteadyStyle(
+                prepared, engine=stylizer.engine.name, threads=1, begin_work=begin_work
+            )
+        return _Unsteady(prepared, begin_work)
+
+    def paint_some(prepared: PreparedStyle) -> FrameStyle:
+        style = paint_all(prepared)
+        return CarriedStyle(style, every) if prepared.passes else style  # else nothing is painted
+
+    return paint_all if every == 1 else paint_some
 
 
-def _name_failures(paint_frame: PaintFrame, source: Path) -> PaintFrame:
-    """Make failures of the engine name the video.
+class _Unsteady:
+    """Paints each frame by itself."""
+
+    def __init__(self, prepared: PreparedStyle, begin_work: Begin) -> None:
+        self._prepared, self._begin_work = prepared, begin_work
+
+    def __call__(self, frame: UInt8) -> UInt8:
+        return self._prepared.paint(frame)
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        return self._begin_work(self._prepared.paint, frame)
+
+
+class _NamedFailures:
+    """Paints frames; failures of the engine name the video.
 
     Engines report a lack of memory as RuntimeError.
     """
 
-    def paint(frame: UInt8) -> UInt8:
+    def __init__(self, paint_frame: FrameStyle, source: Path) -> None:
+        self._paint_frame, self._source = paint_frame, source
+
+    def __call__(self, frame: UInt8) -> UInt8:
+        return self.begin(frame)()
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        with self._naming():
+            finish = begin_frame(self._paint_frame, frame)
+
+        def finish_named() -> UInt8:
+            with self._naming():
+                return finish()
+
+        return finish_named
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
         try:
-            return paint_frame(frame)
+            yield
         except (MemoryError, RuntimeError) as error:
             reason = next(iter(str(error).strip().splitlines()), "out of memory")
-            raise VideoError(f"cannot paint {source}: painting failed ({reason})") from error
-
-    return paint
+            raise VideoError(f"cannot paint {self._source}: painting failed ({reason})") from error

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import av
 import numpy as np
@@ -27,8 +28,12 @@ from impasto.video.encoders import (
 )
 from impasto.video.formats import VideoOptions
 from impasto.video.frame_conversion import first_plane
+from impasto.video.hardware_codecs import find_encoder
 from impasto.video.large_strokes import add_fine_luma
 from impasto.video.tracks import TrackCopier, without_outdated
+
+if TYPE_CHECKING:
+    from av.packet import Packet  # generic in its stubs only
 
 # exact to half a level, and the fastest
 _FROM_RGB = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INP)
@@ -71,6 +76,9 @@ class VideoWriter:
         self._has_alpha = alpha_codec is not None
         self._note_lost_alpha, self._clip = not self._has_alpha, clip
         self._target, self._time_base = target, clip.time_base
+        self._span: tuple[int, int] | None = None  # times of the first frame and of the end
+        self._first_dts = 0
+        self._held: Packet[VideoStream] | None = None  # the last packet of the encoder
         self._container = av.open(
             file,
             "w",
@@ -112,13 +120,22 @@ class VideoWriter:
             settings["bf"] = "0"
         # a hint only; the times are those of the frames
         rate = min(max(clip.rate, _MIN_RATE), _MAX_RATE).limit_denominator(1 << 16)
-        stream: VideoStream = self._container.add_stream(encoder, rate=rate, options=settings)  # type: ignore[assignment]
-        stream.width, stream.height = size
         # Players that know H.264 only want chroma at half resolution, which needs even sides.
         halves_chroma = codec != "h264" or not (size[0] % 2 or size[1] % 2)
-        stream.pix_fmt = "yuv420p" if halves_chroma else "yuv444p"
+        pix_fmt = "yuv420p" if halves_chroma else "yuv444p"
         if self._has_alpha:
-            stream.pix_fmt = ALPHA_FORMATS[codec]
+            pix_fmt = ALPHA_FORMATS[codec]
+        device = None
+        if options.hwaccel != "none":
+            found = find_encoder(options.hwaccel, codec, size, pix_fmt, options.quality)
+            if isinstance(found, str):
+                clip.notes.append(found)
+            else:
+                encoder, settings, device = found
+        stream: VideoStream = self._container.add_stream(  # type: ignore[assignment]
+            encoder, rate=rate, options=settings, hwaccel=device
+        )
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         context, colors = stream.codec_context, clip.colors
         context.time_base = clip.time_base
         context.thread_count = options.threads or available_cores()
@@ -166,7 +183,31 @@ class VideoWriter:
             add_fine_luma(first_plane(encoded), frame.fine)
         encoded.pts, encoded.duration = frame.pts, frame.duration
         encoded.time_base = self._time_base
-        self._container.mux(self._video.encode(encoded))
+        self._span = (self._span or (frame.pts, 0))[0], frame.pts + frame.duration
+        self._mux(self._video.encode(encoded))
+
+    def _mux(self, packets: "Iterable[Packet[VideoStream]]") -> None:
+        """Write packets of the encoder; the last one is held back until its duration is known."""
+        for packet in packets:
+            if self._held is None:
+                self._first_dts = packet.dts or 0
+            else:
+                self._container.mux(self._held)
+            self._held = packet
+
+    def _mux_last(self) -> None:
+        """Write the last packet of the encoder.
+
+        MP4 and QuickTime count the length of a track in the order of decoding, where the last
+        packet need not hold the last frame.
+        """
+        packet, self._held = self._held, None
+        if packet is None or self._span is None:
+            return
+        if self._container.format.name in ("mp4", "mov") and packet.dts is not None:
+            start, end = self._span
+            packet.duration = max(1, end - start - (packet.dts - self._first_dts))
+        self._container.mux(packet)
 
     def close(self) -> None:
         """Encode the frames that the encoder still holds back, and end the file.
@@ -174,7 +215,8 @@ class VideoWriter:
         Raises:
             OSError: the disk is full.
         """
-        self._container.mux(self._video.encode(None))
+        self._mux(self._video.encode(None))
+        self._mux_last()
         self._tracks.close()
         self._container.close()
 

@@ -13,12 +13,13 @@ from typing import IO, cast
 import av
 from av.error import FFmpegError
 
+from impasto.choices import Preset
 from impasto.errors import ImpastoError, VideoError
 from impasto.files import CarefulFile, os_reason
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
 from impasto.video.clip import Clip, Frame
-from impasto.video.formats import Preset, VideoOptions
+from impasto.video.formats import VideoOptions
 from impasto.video.writer import VideoWriter
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from impasto.choices import NETWORKS
 from impasto.engines import base
 from impasto.errors import NetworkError
 from impasto.learning.conversion import onnx_export
 from impasto.learning.losses.statistics import moments
 from impasto.learning.networks.predictor import Dimensions, StylePredictor, new_predictor
-from impasto.models.network import NETWORKS, load_shipped
+from impasto.models.network import load_shipped
 from learning.tiny import pictures
 
 START = torch.linspace(-1, 1, 20)

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impasto.choices import When
 from impasto.errors import TrainingError
-from impasto.inference.color import When, parse_color
+from impasto.inference.color import parse_color
 from impasto.inference.settings import parse_settings
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
 from impasto.learning.networks.perceptual import PerceptualNetwork

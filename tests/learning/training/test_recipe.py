@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import impasto
+from impasto.choices import NETWORKS
 from impasto.images.reading import read
 from impasto.learning.training.recipe import RunOptions, TrainingResult
 from impasto.learning.training.style import train_style
-from impasto.models.network import NETWORKS
 from impasto.models.style import Style, read_style
 from impasto.progress import Progress
 from learning.tiny import texture

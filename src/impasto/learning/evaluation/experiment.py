@@ -69,6 +69,7 @@ class EvaluationSettings:
         lpips_heads: File of the official heads of LPIPS.
         inception: File of the Inception network; with it, FID or ArtFID is computed.
         engine: Engine of the stylizers.
+        device: Device of the stylizers.
         precision: "auto", "bf16" or "f32".
         threads: Number of threads; None for all cores.
         overwrite: Paint and score again what an earlier run did.
@@ -81,6 +82,7 @@ class EvaluationSettings:
     lpips_heads: Path | None = None
     inception: Path | None = None
     engine: str = "auto"
+    device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     overwrite: bool = False
@@ -326,6 +328,7 @@ def evaluate_methods(
     stylizer = partial(
         Stylizer,
         engine=settings.engine,
+        device=settings.device,
         threads=settings.threads,
         precision=settings.precision,
     )

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
+from impasto.choices import NETWORKS
 from impasto.errors import PictureError, StyleError
 from impasto.images.image import UInt8
 from impasto.images.reading import read
@@ -21,7 +22,7 @@ from impasto.learning.evaluation.scorer import ObjectiveScorer, Pair, to_uint8
 from impasto.learning.optimization.baseline import lbfgs
 from impasto.learning.optimization.run import new_optimization
 from impasto.learning.optimization.settings import OptimizationSettings, scales_to
-from impasto.models.network import NETWORKS, network_path, read_network
+from impasto.models.network import network_path, read_network
 from impasto.models.style import PHOTO, SUFFIX, Style, read_style
 from impasto.paths import GALLERY, expand_home
 from impasto.stylizer import Stylizer
@@ -207,7 +208,9 @@ class StylizerMethod:
         else:
             digest.update(predictor.predict(read(style).opaque(), network).tobytes())
         code = digest.hexdigest()[:12]
-        return " ".join((network.name, network.hash, engine.name, engine.precision, code))
+        # earlier results, all of them painted on CPUs, do not name the device
+        device = [] if engine.device == "cpu" else [engine.device]
+        return " ".join((network.name, network.hash, engine.name, *device, engine.precision, code))
 
     def paint(self, pair: Pair) -> MethodOutput:
         """Paint, and time it from pixels to pixels."""

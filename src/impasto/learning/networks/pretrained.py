@@ -18,7 +18,7 @@ from torch import Tensor
 from impasto.errors import WeightsError
 from impasto.learning.networks.perceptual import BLOCKS, NAMES, PerceptualNetwork, layer_names
 from impasto.paths import PACKAGE, home, weights_folders
-from impasto.tensor_files import check_header, check_size
+from impasto.tensor_headers import check_header, check_size
 
 PUBLISHED = {  # torchvision's file names end in the first 8 hex digits of their SHA-256
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from impasto.choices import When
 from impasto.errors import PictureError, TrainingError
 from impasto.hardware import available_cores
 from impasto.images.image import Picture, UInt8
 from impasto.images.reading import read
 from impasto.images.resize import resize_picture
 from impasto.images.writing import write
-from impasto.inference.color import When, color_after, keep_color, parse_color
+from impasto.inference.color import color_after, keep_color, parse_color
 from impasto.inference.masks import Mask
 from impasto.inference.regions import Region
 from impasto.inference.settings import StylizeSettings, parse_settings

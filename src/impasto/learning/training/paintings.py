@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from impasto.choices import MODES
 from impasto.errors import ColorError, TrainingError
 from impasto.images.image import UInt8
 from impasto.images.reading import PictureSource, read, to_picture
 from impasto.images.resize import resize_short_side
-from impasto.inference.color import MODES, Color, color_after, recolor_style
+from impasto.inference.color import Color, color_after, recolor_style
 from impasto.models.style import SUFFIX, encode_picture, name_of, read_style
 
 UNNAMED = "untitled"  # name of a style whose picture is no file

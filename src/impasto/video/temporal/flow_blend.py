@@ -7,11 +7,14 @@ painting itself keeps to the last frame; here impasto blends finished frames.) W
 stands still, the last painting is kept as in `impasto.video.temporal.still_blend`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from impasto.images.image import UInt8
 from impasto.inference.prepared_style import PreparedStyle
+from impasto.video.pipelining import Begin, begin_frame, begin_later
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 from impasto.video.temporal.optical_flow import Flow, OpticalFlow, opencv, warp
 from impasto.video.temporal.still_blend import MIN_NEW_SHARE, MOVING_DIFFERENCE, STILL_DIFFERENCE
@@ -32,14 +35,15 @@ class FlowStyle:
 
     Args:
         prepared: style bound to a loaded network.
+        begin_work: begins to paint a frame, perhaps in another thread.
 
     Raises:
         VideoError: OpenCV is missing.
     """
 
-    def __init__(self, prepared: PreparedStyle) -> None:
+    def __init__(self, prepared: PreparedStyle, begin_work: Begin = begin_later) -> None:
         opencv()
-        self._steady = SteadyStyle(prepared, blend=False)
+        self._steady = SteadyStyle(prepared, blend=False, begin_work=begin_work)
         self._changes_frames = bool(prepared.passes)  # False at strength 0
         self._last: tuple[UInt8, UInt8] | None = None  # the last frame, reduced, and its painting
 
@@ -48,7 +52,15 @@ class FlowStyle:
 
     def __call__(self, frame: UInt8) -> UInt8:
         """Paint the next frame, uint8 RGB (H, W, 3)."""
-        painted = self._steady(frame)
+        return self.begin(frame)()
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        """Begin to paint the next frame, as `SteadyStyle.begin`."""
+        paint = begin_frame(self._steady, frame)
+        return lambda: self._follow(frame, paint())
+
+    def _follow(self, frame: UInt8, painted: UInt8) -> UInt8:
+        """Blend the last painting, moved along, into that of a frame."""
         if not self._changes_frames:
             return painted
         small = reduce_for_flow(frame)

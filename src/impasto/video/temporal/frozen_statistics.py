@@ -6,6 +6,7 @@ one measurement to the next. A network also paints the noise of a camera, as str
 go: where the scene stands still, the last shown frame is kept for the most part. A cut starts anew.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from impasto.images.image import UInt8
 from impasto.inference.frozen_norm import NormStatistics
 from impasto.inference.prepared_style import MIN_SIDE, PreparedStyle
+from impasto.video.pipelining import Begin, begin_later
 from impasto.video.temporal.still_blend import StillBlend
 
 # Frames from one measurement to the next; a measurement costs about as much as three frames.
@@ -39,6 +41,7 @@ class SteadyStyle:
             `impasto.video.temporal.still_blend`).
         engine: engine that blends, as of `impasto.stylizer.Stylizer`.
         threads: number of threads that blend, as of `impasto.stylizer.Stylizer`.
+        begin_work: begins to paint a frame, perhaps in another thread.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class SteadyStyle:
         blend: bool = True,
         engine: str = "auto",
         threads: int | None = None,
+        begin_work: Begin = begin_later,
     ) -> None:
-        self._prepared = prepared
+        self._prepared, self._begin_work = prepared, begin_work
         self._blend_options = (engine, threads) if blend and prepared.passes else None
         self._blend: StillBlend | None = None  # for frames of the size of the last one
         self._last: UInt8 | None = None  # frame
@@ -63,22 +67,36 @@ class SteadyStyle:
 
     def __call__(self, frame: UInt8) -> UInt8:
         """Paint the next frame, uint8 RGB (H, W, 3)."""
+        return self.begin(frame)()
+
+    def begin(self, frame: UInt8) -> Callable[[], UInt8]:
+        """Begin to paint the next frame, uint8 RGB (H, W, 3).
+
+        Returns:
+            A function that gives the painting. Those of several frames are called in their order.
+        """
         last, self._last = self._last, frame
         starts_scene = last is None or is_cut(last, frame)
-        painted = self._paint(frame, starts_scene)
-        if self._blend_options and (last is None or last.shape != frame.shape):
-            self._blend = _still_blend(frame.shape[0], frame.shape[1], *self._blend_options)
-        if self._blend and not starts_scene:
-            assert last is not None and self._shown is not None
-            painted = self._blend(frame, last, painted, self._shown)
-        self._shown = painted
-        return painted
+        paint = self._begin_work(self._style_of(frame, starts_scene).paint, frame)
 
-    def _paint(self, frame: UInt8, starts_scene: bool) -> UInt8:
+        def finish() -> UInt8:
+            painted = paint()
+            if self._blend_options and (last is None or last.shape != frame.shape):
+                self._blend = _still_blend(frame.shape[0], frame.shape[1], *self._blend_options)
+            if self._blend and not starts_scene:
+                assert last is not None and self._shown is not None
+                painted = self._blend(frame, last, painted, self._shown)
+            self._shown = painted
+            return painted
+
+        return finish
+
+    def _style_of(self, frame: UInt8, starts_scene: bool) -> PreparedStyle:
+        """Give the style with the statistics for a frame."""
         sample = _sample(frame)
         if min(frame.shape[:2]) < MIN_SIDE or sample.std() < MIN_CONTRAST:
             self._from = []
-            return self._prepared.paint(frame)
+            return self._prepared
         if starts_scene or not self._from or self._has_faded(sample):
             self._from = self._to = self._prepared.measure(frame)
             self._count, self._measured_sample = 0, sample
@@ -90,7 +108,7 @@ class SteadyStyle:
         statistics = [
             old.towards(new, share) for old, new in zip(self._from, self._to, strict=True)
         ]
-        return self._prepared.freeze(statistics).paint(frame)
+        return self._prepared.freeze(statistics)
 
     def _has_faded(self, sample: NDArray[np.int16]) -> bool:
         """Tell whether a frame is much lighter, darker or flatter than the measured one."""

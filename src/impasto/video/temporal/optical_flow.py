@@ -59,23 +59,30 @@ class OpticalFlow:
         Raises:
             VideoError: OpenCV is missing.
         """
-        cv2 = opencv()
-        one, other = (
-            cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
-            for frame in (first, second)
-        )
-        flow, back = _compute_flow(one, other), _compute_flow(other, one)
+        flow, back = compute_flow(first, second), compute_flow(second, first)
         return cls(flow, ~occluded(flow, back))
 
 
-def _compute_flow(first: UInt8, second: UInt8) -> Flow:
-    """Compute the flow from one gray frame (H, W) to another."""
+def compute_flow(first: UInt8, second: UInt8, effort: str = EFFORT) -> Flow:
+    """Compute the flow from one frame to another, both uint8 RGB (H, W, 3).
+
+    Args:
+        first: the frame.
+        second: another frame of its size.
+        effort: preset of DIS: "ultrafast", "fast" or "medium".
+
+    Raises:
+        VideoError: OpenCV is missing.
+    """
     cv2 = opencv()
-    height, width = first.shape
-    padding = [(0, max(0, _MIN_SIDE - side)) for side in first.shape]
-    first, second = (np.pad(frame, padding, mode="edge") for frame in (first, second))
-    dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{EFFORT.upper()}"))
-    flow: Flow = dis.calc(first, second, None)
+    height, width = first.shape[:2]
+    padding = [(0, max(0, _MIN_SIDE - side)) for side in (height, width)]
+    one, other = (
+        np.pad(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY), padding, mode="edge")
+        for frame in (first, second)
+    )
+    dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{effort.upper()}"))
+    flow: Flow = dis.calc(one, other, None)
     return flow[:height, :width]
 
 

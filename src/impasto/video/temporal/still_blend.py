@@ -29,7 +29,7 @@ class StillBlend:
     Args:
         height: pixels of all frames.
         width: pixels of all frames.
-        engine: "auto", "openvino" or "onnxruntime".
+        engine: "auto", "openvino", "onnxruntime", or "torch", which stands for "auto" here.
         threads: number of threads to compute with; by default all cores.
     """
 
@@ -37,6 +37,7 @@ class StillBlend:
         self, height: int, width: int, engine: str = "auto", threads: int | None = None
     ) -> None:
         self._size = height, width
+        engine = "auto" if engine == "torch" else engine  # the blend is for CPUs, whatever paints
         self._engine = base.load_engine(_blend_graph(height, 3 * width), engine, threads, "f32")
 
     def __repr__(self) -> str:

@@ -78,6 +78,7 @@ class Page {
 
   async open() {
     this.restoreSettings();
+    this.controls.show();
     const opened = this.openFirstPhoto();
     await this.shelf.load(BASE);
     this.checkStyles();

@@ -243,6 +243,7 @@ export class Studio extends EventTarget {
   async _paintPreview(photo, painter, target) {
     const settings = structuredClone(this.settings);
     const side = Math.min(this._previewSide, target);
+    if (this._showsSharper(settings, side)) return;
     const started = performance.now();
     const stroke = Math.max(0.5, strokeOf(settings.stroke, target) * (side / target));
     const data = await this._run(photo, painter, { ...settings, stroke: stroke < 1 && settings.stroke === "auto" ? 1 : stroke }, side, true);
@@ -255,6 +256,13 @@ export class Studio extends EventTarget {
     this.shownSettings = settings;
     this._replaced = null;
     this._emit("painting");
+  }
+
+  /** Whether a painting with these settings is shown already, with more pixels. @param {Settings} settings @param {number} side */
+  _showsSharper(settings, side) {
+    const { after, shownSettings } = this;
+    return Boolean(after && after === this.unmasked && shownSettings) && !this.mask &&
+      settingsKey(shownSettings ?? {}) === settingsKey(settings) && Math.max(after?.width ?? 0, after?.height ?? 0) > side;
   }
 
   /** @param {Photo} photo @param {Painter} painter @param {number} target */

@@ -46,8 +46,8 @@ export class Controls {
   /** Offer what the painter can do. @param {PainterInfo} info */
   offer(info) {
     const { settings } = this.studio;
-    this.color.replaceChildren(...info.colors.map((name) => h("option", { value: name }, COLORS[name] ?? name)));
-    this.network.replaceChildren(...info.networks.map((name) => h("option", { value: name }, NETWORKS[name] ?? name)));
+    offerNames(this.color, info.colors, COLORS);
+    offerNames(this.network, info.networks, NETWORKS);
     if (!info.networks.includes(settings.network)) settings.network = /** @type {"base"} */ (info.networks[0]);
     if (!info.colors.includes(settings.color)) settings.color = info.colors[0];
     this.show();
@@ -59,6 +59,11 @@ export class Controls {
     this._set("strength", Math.round(settings.strength * 100), `${Math.round(settings.strength * 100)} %`);
     const stroke = STROKES.indexOf(settings.stroke);
     this._set("stroke", Math.max(0, stroke), settings.stroke === "auto" ? "Automatic" : `× ${settings.stroke}`);
+    // until a painter is there, what is chosen is all that is offered
+    if (!this.studio.painter) {
+      offerNames(this.color, [settings.color], COLORS);
+      offerNames(this.network, [settings.network], NETWORKS);
+    }
     this.color.value = settings.color;
     this.network.value = settings.network;
     this._offerSizes(photo, settings.size);
@@ -138,6 +143,11 @@ export class Controls {
     slider.setAttribute("aria-valuetext", words);
     byId(`${id}-out`).textContent = words;
   }
+}
+
+/** @param {HTMLSelectElement} select @param {string[]} names @param {Record<string, string>} titles */
+function offerNames(select, names, titles) {
+  select.replaceChildren(...names.map((name) => h("option", { value: name }, titles[name] ?? name)));
 }
 
 /** @param {Blob|string|null} preview @param {{label: string, act: () => void}|null} button */
