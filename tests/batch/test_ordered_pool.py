@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -86,3 +87,20 @@ def test_closing_early_ends_the_threads() -> None:
     ) as results:
         assert next(results) == 0
     assert threading.active_count() == before
+
+
+def test_an_interrupt_while_work_is_handed_over_loses_no_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submit = ThreadPoolExecutor.submit
+
+    def interrupted(self: ThreadPoolExecutor, run: Callable[[], None]) -> Future[None]:
+        submit(self, run).result()  # it is done when Ctrl-C comes
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    finished: list[int] = []
+    results = map_in_order(double, [4], 1, finished.append, print, threading.Event())
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert finished == [8]

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -55,7 +56,9 @@ def map_in_order(
             for item in items:
                 if len(pending) == ITEMS_PER_WORKER * workers:
                     yield next_result()
-                pending.append(_Work(pool, work, item))
+                # it is pending before it can begin, as Ctrl-C may come while `submit` runs
+                pending.append(_Work(work, item))
+                pool.submit(pending[-1].run)
             while pending:
                 yield next_result()
         finally:
@@ -69,21 +72,21 @@ def map_in_order(
 class _Work(Generic[Event, Result]):
     """The work on one item: its events, then its result."""
 
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        work: Callable[[Item, Callable[[Event], None]], Result],
-        item: Item,
-    ) -> None:
-        events = self._events = SimpleQueue[Event | None]()
+    def __init__(self, work: Callable[[Item, Callable[[Event], None]], Result], item: Item) -> None:
+        self.future: Future[Result] = Future()
+        self._events = SimpleQueue[Event | None]()
+        self._work = partial(work, item, self._events.put)
 
-        def run() -> Result:
-            try:
-                return work(item, events.put)
-            finally:
-                events.put(None)
-
-        self.future: Future[Result] = pool.submit(run)
+    def run(self) -> None:
+        """Do the work, unless it was cancelled."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            self.future.set_result(self._work())
+        except BaseException as error:  # as of a pool's own futures
+            self.future.set_exception(error)
+        finally:
+            self._events.put(None)
 
     def events(self) -> Iterator[Event]:
         """Yield the events until the work is done."""
