@@ -85,7 +85,8 @@ def test_segments_give_what_other_engines_give(scene: UInt8) -> None:
         )
         several = len(segment.outputs) > 1
         for one, other in zip(*((ours, theirs) if several else ([ours], [theirs])), strict=True):
-            assert np.allclose(one, other, rtol=1e-3, atol=1e-3)
+            # engines round sums alike, but for those of large numbers that cancel
+            assert np.abs(one - other).max() < 1e-5 * max(100, np.abs(other).max())
         known |= dict(zip(segment.outputs, theirs if several else [theirs], strict=True))
 
 

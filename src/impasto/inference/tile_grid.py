@@ -47,7 +47,7 @@ def tile_limits(memory: int | None = None) -> TileLimits:
     """
     if limits := _limits.get():
         return limits
-    pixels = max(MIN_TILE_SIDE**2, min(MAX_UNTILED_PIXELS, pixels_in_memory(memory)))
+    pixels = min(MAX_UNTILED_PIXELS, max(MIN_TILE_SIDE**2, pixels_in_memory(memory)))
     side = max(MIN_TILE_SIDE, math.isqrt(pixels) // MULTIPLE * MULTIPLE)
     return TileLimits(pixels, min(TILE_SIDE, side))
 

@@ -114,7 +114,7 @@ def test_an_exported_predictor_predicts_the_same_on_every_engine_at_any_size(
             torch.testing.assert_close(
                 back(picture), expected, atol=2e-2, rtol=0
             )  # weights are rounded to float16
-        for engine in base.available_engines():
+        for engine in set(base.available_engines()) - {"torch"}:  # which runs transformer networks
             (found,) = base.run_each(graph, [picture.numpy()], engine)
             np.testing.assert_allclose(found, back(picture).detach().numpy(), atol=2e-3)
     assert onnx_export.predictor_to_onnx(back) == graph  # what is read back is what was written
@@ -139,6 +139,6 @@ def test_what_ships_can_be_trained_on(name: str) -> None:
     back.balance()
     picture = pictures(7, height=96, width=128)
     expected = back(picture).detach().numpy()
-    for engine in base.available_engines():
+    for engine in set(base.available_engines()) - {"torch"}:  # which runs transformer networks
         found = base.load_engine(graph, engine, 1, "f32").run(picture.numpy())
         np.testing.assert_allclose(found, expected, rtol=0, atol=3e-3)
