@@ -103,15 +103,16 @@ except SystemExit:
 def base_packages() -> dict[str, Distribution]:
     """Return what `pip install impasto` installs besides it: needs without an extra, and theirs."""
     found: dict[str, Distribution] = {}
-    waiting = [Requirement(line) for line in distribution("impasto").requires or ()]
+    waiting = [(Requirement("impasto"), {""})]  # with the extras for which each may be needed
     while waiting:
-        needed = waiting.pop()
-        extras = needed.extras or {""}
+        needed, extras = waiting.pop()
         if needed.marker and not any(needed.marker.evaluate({"extra": one}) for one in extras):
             continue
         if needed.name.lower() not in found:
             package = found[needed.name.lower()] = distribution(needed.name)
-            waiting += [Requirement(line) for line in package.requires or ()]
+            own = needed.extras or {""}
+            waiting += [(Requirement(line), own) for line in package.requires or ()]
+    del found["impasto"]
     return found
 
 

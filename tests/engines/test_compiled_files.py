@@ -112,7 +112,7 @@ from impasto.engines.compiled_files import CompiledFiles
 compiled_files.MAX_BYTES = 1_000_000
 read = 0
 for turn in range(150):
-    graph = bytes([turn % 5])
+    graph = bytes([turn // 2 % 5])  # twice in a row, as the folder has room for three of five
     expected = graph * 300_000
     files = CompiledFiles(graph, {})
     kept = files.read(((1,),))
