@@ -30,6 +30,7 @@ from impasto.learning.optimization.settings import (
 from impasto.learning.training.checkpoints import has_checkpoint, remove_checkpoints
 from impasto.learning.training.inputs import load_losses, set_threads
 from impasto.learning.training.loop import PreviewFile, keep_training
+from impasto.models.default_network import NetworkOrder, choose_network
 from impasto.models.mix import Mix
 from impasto.models.style import Style
 from impasto.progress import OnProgress
@@ -37,6 +38,9 @@ from impasto.stylizer import Stylizer
 
 ITERATIONS = 100  # at each scale, where no length is given
 INTERRUPTED = "interrupted"
+# Networks that paint the start, in the order of preference. What `base` stamps on a smooth sky, an
+# optimization keeps; `large` hardly stamps (docs/explanation/optimize.md).
+START_ORDER = NetworkOrder(learned=("large", "base", "small"), predicted=("large", "base", "small"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +195,8 @@ def optimize_photo(
     set_threads(threads or available_cores())
     if isinstance(perceptual, str):
         perceptual = load_losses(perceptual, precision)
-    stylizer = Stylizer("base", threads=threads, precision=precision)
+    network = choose_network(settings.mixes, START_ORDER)
+    stylizer = Stylizer(network, threads=threads, precision=precision)
     run = new_optimization(picture.rgb, settings, perceptual, run_settings, stylizer, style_size)
     target = Path(output) if output else None
     if resume and target and has_checkpoint(checkpoint_of(target)):
