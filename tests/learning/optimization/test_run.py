@@ -17,8 +17,10 @@ from impasto.inference.color import parse_color
 from impasto.inference.settings import parse_settings
 from impasto.learning.losses.objective import ContentTarget, Objective, StyleTarget
 from impasto.learning.networks.perceptual import PerceptualNetwork
+from impasto.learning.networks.pretrained import load_perceptual
 from impasto.learning.optimization.baseline import OptimizerState, equivalent_iterations, lbfgs
 from impasto.learning.optimization.run import Optimization
+from impasto.learning.optimization.scaled_problem import MARGIN, add_margin
 from impasto.learning.optimization.settings import (
     OptimizationSettings,
     OptimizationTerms,
@@ -241,6 +243,32 @@ def test_a_photograph_that_is_its_style_stays() -> None:
     photo = texture(2)
     painted = run(optimization(photo, scales=(64,))).painted()
     assert np.abs(painted.astype(int) - photo).max() <= 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_edges_are_pulled_as_the_rest(seed: int) -> None:
+    """A perceptual network sees black beyond the edges. Without a margin, pixels near them are
+    pulled up to four times as strongly as the rest, and a frame is painted."""
+    gray = np.full((128, 128, 3), 128, np.uint8)
+    settings = OptimizationSettings(iterations=1, scales=(128,), start="photo")
+    style = StylePicture(texture(seed, 128, 128))
+    of = Optimization(gray, [style], load_perceptual("lite"), settings)
+    _, gradient = of.problem.objective(0, of.perceptual)(of.problem.start())
+    pull = gradient[0, :, MARGIN:-MARGIN, MARGIN:-MARGIN].abs().mean(0)
+    assert pull.shape == (128, 128)
+    inside = pull[32:-32, 32:-32].mean()
+    for line in range(8):
+        edges = pull[line], pull[-1 - line], pull[:, line], pull[:, -1 - line]
+        assert torch.stack(edges).mean() / inside < 1.7
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (17, 40)])
+def test_a_margin_is_the_mirrored_picture(sides: tuple[int, int]) -> None:
+    """Also of pictures that are smaller than it."""
+    picture = torch.rand(1, 3, *sides)
+    around = ((0, 0), (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
+    expected = np.pad(picture.numpy(), around, mode="reflect")
+    np.testing.assert_array_equal(add_margin(picture).numpy(), expected)
 
 
 def test_a_flat_style_and_a_flat_photograph() -> None:

@@ -22,7 +22,7 @@ from impasto.inference.masks import Float32
 from impasto.inference.settings import StylizeSettings, parse_settings
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.pretrained import load_perceptual
-from impasto.learning.optimization.scaled_problem import ScaledProblem
+from impasto.learning.optimization.scaled_problem import MARGIN, ScaledProblem
 from impasto.learning.optimization.settings import OptimizationSettings
 from impasto.learning.optimization.solvers import LBFGS, Adam, Solver
 from impasto.learning.optimization.style_pictures import StylePicture, start_painter, style_pictures
@@ -208,6 +208,7 @@ class Optimization:
                 digest.update(f"{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return asdict(self.settings) | {
             "pictures": digest.hexdigest()[:16],
+            "margin": MARGIN,
             "shares": [style.weight for style in styles],
             "perceptual": f"{self.perceptual.identity} {self.perceptual.dtype}",
         }
