@@ -110,7 +110,7 @@ def _carry(
     small: UInt8, before: _PaintedFrame, flow: Flow, agreement: NDArray[np.float32]
 ) -> UInt8:
     """Carry paintings to a frame, which is given reduced (h, w, 3)."""
-    carried = _move(before.painting(), flow)
+    carried = move_painting(before.painting(), flow)
     after = before.next
     if after is None or after.size != before.size:
         return carried
@@ -123,7 +123,7 @@ def _carry(
         return carried
     cv2 = opencv()
     painting = np.ascontiguousarray(after.painting())
-    full_flow, full_share = _enlarge_flow(flow, painting), cv2.resize(share, painting.shape[1::-1])
+    full_flow, full_share = enlarge_flow(flow, painting), cv2.resize(share, painting.shape[1::-1])
     for window in _changed_windows(share > 0, painting):
         part = full_share[window]
         moved = warp(painting, full_flow, window=window)
@@ -154,16 +154,16 @@ def find_again(frame: UInt8, other: UInt8) -> tuple[Flow, NDArray[np.float32]]:
     return flow, agreement
 
 
-def _move(painting: UInt8, flow: Flow) -> UInt8:
+def move_painting(painting: UInt8, flow: Flow) -> UInt8:
     """Move a painting (H, W, 3) along the flow (h, w, 2) of reduced frames; give a copy."""
     painting = np.ascontiguousarray(painting)
-    moved, full_flow = painting.copy(), _enlarge_flow(flow, painting)
+    moved, full_flow = painting.copy(), enlarge_flow(flow, painting)
     for window in _changed_windows((flow[..., 0] != 0) | (flow[..., 1] != 0), painting):
         moved[window] = warp(painting, full_flow, window=window)
     return moved
 
 
-def _enlarge_flow(flow: Flow, painting: UInt8) -> Flow:
+def enlarge_flow(flow: Flow, painting: UInt8) -> Flow:
     """Enlarge the flow (h, w, 2) of reduced frames to that of paintings (H, W, 2)."""
     height, width = painting.shape[:2]
     across, down = opencv().split(flow)
