@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 STYLE = "starry-night"
+BYTECODE = tempfile.TemporaryDirectory()
 
 
 def main() -> None:
@@ -100,6 +101,8 @@ def cpu_seconds(command: list[object], source: Path | None = None) -> float:
 def run(command: list[object], source: Path | None = None) -> None:
     """Run a command; its output is shown if it fails."""
     environment = os.environ | ({"PYTHONPATH": str(source)} if source else {})
+    environment |= {"PYTHONPYCACHEPREFIX": BYTECODE.name}  # as an installed version has it
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, env=environment, check=False
     )

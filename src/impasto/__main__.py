@@ -1,5 +1,5 @@
 """Run the command line by `python -m impasto`."""
 
-from impasto.cli import main
+from impasto.cli import run
 
-main()
+run()

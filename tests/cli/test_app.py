@@ -130,6 +130,30 @@ def test_json_is_one_object_a_line(impasto: Run, photo_file: Path) -> None:
     assert [json.loads(line)["input"] for line in lines] == [str(photo_file)]
 
 
+# the end of the process
+
+
+AT_EXIT = "import atexit; from impasto.cli import run; atexit.register(print, 'the end'); run()"
+
+
+@pytest.mark.process
+def test_all_that_was_printed_comes_out_and_exit_functions_run() -> None:
+    done = python("-c", AT_EXIT, "--version")
+    assert (done.code, done.out) == (0, f"impasto {package.__version__}\nthe end\n")
+    done = python("-c", AT_EXIT, "stylize", "--no-such-option")
+    assert (done.code, done.out) == (2, "the end\n")
+    assert done.err.startswith("error: ")
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+def test_what_cannot_be_printed_is_no_success() -> None:
+    with Path("/dev/full").open("w") as full:
+        arguments = [sys.executable, "-c", "print('x'); from impasto.cli import run; run()"]
+        done = subprocess.run([*arguments, "--version"], stdout=full, check=False)
+    assert done.returncode
+
+
 # Ctrl-C
 
 

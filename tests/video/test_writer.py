@@ -45,7 +45,7 @@ def test_the_default_preset_leaves_out_what_strokes_gain_nothing_by(tmp_path: Pa
     target = tmp_path / "out.mp4"
     paint_video(make_clip(tmp_path / "clip.mp4"), target, unchanged)
     x264_options = target.read_bytes().partition(b"options: ")[2].partition(b"\0")[0].split()
-    assert {b"subme=1", b"me=dia", b"b_adapt=0", b"analyse=0x3:0x3", b"mbtree=1"} < {*x264_options}
+    assert {b"subme=1", b"me=dia", b"b_adapt=0", b"analyse=0x3:0x2", b"mbtree=1"} < {*x264_options}
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 600), Fraction(1001, 30_000), Fraction(1, 90_000)])

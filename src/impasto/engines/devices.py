@@ -106,8 +106,10 @@ def _ask(engine: str) -> Iterator[Device]:
 def _may_have_devices(engine: str) -> bool:
     """Tell, without loading an engine, whether it may see a GPU that "auto" takes."""
     vendors = graphics_vendors()
+    if not vendors:  # as on most servers: versions are slow to read
+        return False
     if engine == "onnxruntime":
-        return bool(vendors) and any(map(_version, GPU_WHEELS))
+        return any(map(_version, GPU_WHEELS))
     if engine == "torch":
         label = (_version("torch") or "").partition("+")[2]
         builds = (TORCH_VENDORS[build] for build in TORCH_VENDORS if label.startswith(build))

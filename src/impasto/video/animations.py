@@ -365,7 +365,7 @@ def _add_stream(
 ) -> VideoStream:
     """Add a video stream in the size of the first frame."""
     stream: VideoStream = container.add_stream(codec, rate=1 / time_base, options=options)  # type: ignore[assignment]
-    stream.height, stream.width = first.rgb.shape[:2]
+    stream.height, stream.width = first.size
     stream.pix_fmt = pixel_format
     stream.codec_context.time_base = time_base
     stream.codec_context.flags |= Flags.frame_duration

@@ -1,6 +1,7 @@
 """Clip files: open a clip for reading, and a file for writing, in the format that its name says."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -94,7 +95,7 @@ def open_writer(
     Args:
         target: a file, or a pattern such as `frames/%05d.png`.
         clip: the clip that is painted.
-        first: the first frame, at full size.
+        first: the first frame, for its size.
         options: settings for writing.
         rename: called at the end with the path of the file; it may return another one.
 
@@ -113,7 +114,7 @@ def open_writer(
         yield SequenceWriter(target, options.quality), None
         return
     _check_suffix(target, clip)
-    reserved_bytes = _RESERVED_BYTES + _RESERVED_BYTES_PER_PIXEL * first.rgb[..., 0].size
+    reserved_bytes = _RESERVED_BYTES + _RESERVED_BYTES_PER_PIXEL * math.prod(first.size)
     try:
         with (
             atomic_write(target, rename, buffering=0) as raw_file,

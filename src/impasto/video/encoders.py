@@ -14,7 +14,7 @@ _MAX_TIMESCALE = 1 << 31  # of a movie
 # look for it give files of the same size and quality in half the time, and B-frames in a fixed
 # order smaller ones than where x264 decides (docs/explanation/video.md).
 _H264_FOR_STROKES = {"b_strategy": "0"}
-_VERYFAST_FOR_STROKES = {"partitions": "i4x4,i8x8", "subq": "1", "me_method": "dia"}
+_VERYFAST_FOR_STROKES = {"partitions": "i8x8", "subq": "1", "me_method": "dia"}
 
 
 def container_of(target: Path) -> Container:

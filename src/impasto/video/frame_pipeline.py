@@ -171,8 +171,7 @@ class _Painting:
         items = _reduced_items(self.clip, self._options.stroke)
         first = next(items)
         assert isinstance(first, Frame)
-        full_size = enlarge_frame(first)
-        with open_writer(self.target, self.clip, full_size, self._options, self._final_path) as (
+        with open_writer(self.target, self.clip, first, self._options, self._final_path) as (
             writer,
             file,
         ):

@@ -21,6 +21,7 @@ from impasto.video.pipelining import Begin, begin_frame, working_threads
 from impasto.video.temporal.carried_frames import CarriedStyle, check_every
 from impasto.video.temporal.flow_blend import FlowStyle
 from impasto.video.temporal.frozen_statistics import SteadyStyle
+from impasto.video.temporal.optical_flow import one_opencv_thread
 
 __all__ = ["VideoInterrupted", "VideoResult", "stylize_video"]
 
@@ -84,7 +85,9 @@ def stylize_video(
             on_progress(replace(progress, seconds=progress.seconds + preparation))
 
     try:
-        with working_threads(stylizer.streams) as begin_work:
+        with working_threads(stylizer.streams) as begin_work, contextlib.ExitStack() as stack:
+            if flow or options.every > 1:
+                stack.enter_context(one_opencv_thread())
             stabilize = _stabilizer(stylizer, steady, flow, options.every, begin_work)
             paint_frame = _NamedFailures(FrameStylizer(stylizer, settings, stabilize), Path(source))
             preparation = time.perf_counter() - began

@@ -86,7 +86,7 @@ class VideoWriter:
             container_options=container_options(container, clip.time_base, recording),
             buffer_size=_BUFFER_BYTES,
         )
-        height, width = first.rgb.shape[:2]
+        height, width = first.size
         self._video = self._add_video(clip, codec, (width, height), options, recording)
         # the matrix for swscale; 6 has the numbers of 5
         self._matrix = 1 if clip.colors.matrix == 1 else 5

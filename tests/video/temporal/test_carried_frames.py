@@ -9,7 +9,13 @@ from moving import COVERED, covering, pan, texture
 from pictures import UInt8
 
 from impasto.errors import ArgumentError, VideoError
-from impasto.video.temporal.carried_frames import MAX_EVERY, CarriedStyle
+from impasto.video.temporal.carried_frames import (
+    MAX_EVERY,
+    CarriedStyle,
+    enlarge_flow,
+    move_painting,
+)
+from impasto.video.temporal.optical_flow import warp
 
 pytest.importorskip("cv2")
 
@@ -55,6 +61,17 @@ def test_what_stands_still_keeps_its_painting_to_the_pixel() -> None:
     (first, second), style = paint([frame, frame.copy()], 2)
     assert np.array_equal(first, second)
     assert len(style.painted) == 1
+
+
+@pytest.mark.parametrize("size", [(90, 120), (97, 131), (30, 40), (64, 200)])
+def test_moving_what_changes_is_moving_all(size: tuple[int, int]) -> None:
+    painting = texture(*size)
+    flow = np.zeros((30, 40, 2), np.float32)
+    flow[12:19, 5:9] = 2, -1.5
+    flow[0, 39], flow[29, 20:22] = (-3, 0), (0, 4)
+    assert np.array_equal(
+        move_painting(painting, flow), warp(painting, enlarge_flow(flow, painting))
+    )
 
 
 def test_a_frame_after_a_cut_is_painted() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from moving import COVERED, covering, pan, texture
 
 from impasto.errors import VideoError
-from impasto.video.temporal.optical_flow import OpticalFlow, occluded, warp
+from impasto.video.temporal.optical_flow import OpticalFlow, occluded, one_opencv_thread, warp
 
-pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2")
 
 SIDE = 12  # pixels at the edges, where contents come in and go out
 
@@ -58,6 +58,21 @@ def test_there_and_back_again() -> None:
         definition = (4 + back) ** 2 > 0.01 * (16 + back**2) + 0.5
         assert definition == expected
         assert bool(occluded(uniform(4, 0), uniform(back, 0))[10, 12]) == expected
+
+
+def test_a_window_is_a_part_of_the_whole() -> None:
+    picture = texture(40, 50)
+    flow = np.random.default_rng(3).normal(0, 4, (40, 50, 2)).astype(np.float32)
+    window = slice(7, 31), slice(12, 50)
+    for pixels in (picture, picture.astype(np.float32)):
+        assert np.array_equal(warp(pixels, flow, window=window), warp(pixels, flow)[window])
+
+
+def test_opencv_gets_its_threads_back() -> None:
+    before = cv2.getNumThreads()
+    with one_opencv_thread():
+        assert cv2.getNumThreads() == 1
+    assert cv2.getNumThreads() == before
 
 
 def test_motion_boundaries() -> None:

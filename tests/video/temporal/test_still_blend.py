@@ -23,19 +23,15 @@ def by_definition(frame: UInt8, before: UInt8, painted: UInt8, shown: UInt8) -> 
     distance = np.abs(frame.astype(float) - before).mean(-1)
     cells = np.array(
         [
-            [
-                distance[y : y + CELL_SIZE, x : x + CELL_SIZE].mean()
-                for x in range(0, width, CELL_SIZE)
-            ]
+            [distance[y, x : x + CELL_SIZE].mean() for x in range(0, width, CELL_SIZE)]
             for y in range(0, height, CELL_SIZE)
         ]
     )
-    padded = np.pad(cells, SURROUNDING_CELLS // 2, constant_values=np.nan)
+    padded = np.pad(cells, SURROUNDING_CELLS // 2, mode="edge")
     weights = np.empty_like(cells)
     for y, x in np.ndindex(cells.shape):
         motion = (
-            np.nanmean(padded[y : y + SURROUNDING_CELLS, x : x + SURROUNDING_CELLS])
-            - STILL_DIFFERENCE
+            np.mean(padded[y : y + SURROUNDING_CELLS, x : x + SURROUNDING_CELLS]) - STILL_DIFFERENCE
         ) / (MOVING_DIFFERENCE - STILL_DIFFERENCE)
         weights[y, x] = np.clip(
             MIN_NEW_SHARE + (1 - MIN_NEW_SHARE) * motion,

@@ -18,7 +18,7 @@ STILL_DIFFERENCE, MOVING_DIFFERENCE = 1.5, 6.0
 # within a few frames all the same. A smaller share flickers less, and paints fur and leaves, which
 # hardly move, softer.
 MIN_NEW_SHARE = 0.3
-CELL_SIZE = 2  # pixels a side that count as one
+CELL_SIZE = 2  # pixels a side that count as one, of which the upper row is compared
 SURROUNDING_CELLS = 5  # cells a side around a pixel, over which the difference is averaged
 FRAMES = ("frame", "last", "painted", "shown")
 
@@ -79,39 +79,53 @@ def _blend_graph(height: int, width: int) -> bytes:
         numpy_helper.from_array(np.asarray(value), name)
         for name, value in _constants(height, width).items()
     ]
-    nodes = [*_weight_nodes(height, width), *_mix_nodes()]
+    nodes = [*_weight_nodes(width), *_mix_nodes()]
     graph = helper.make_graph(nodes, "blend", inputs, [output], constants)
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10
     ).SerializeToString()
 
 
-_CELL_SHAPE = [CELL_SIZE, 3 * CELL_SIZE]  # of red, green and blue in turn
+_CELL_COLUMNS = 3 * CELL_SIZE  # of red, green and blue in turn
 
 
 def _constants(height: int, width: int) -> dict[str, Any]:
     slope = (1 - MIN_NEW_SHARE) / (MOVING_DIFFERENCE - STILL_DIFFERENCE)
+    margin = SURROUNDING_CELLS // 2
     return {
         "still": np.float32(STILL_DIFFERENCE),
         "slope": np.float32(slope),
         "share": np.float32(MIN_NEW_SHARE),
         "one": np.float32(1),
         "half": np.float32(0.5),
-        "scales": np.array([1, 1, *_CELL_SHAPE], np.float32),
+        "scales": np.array([1, 1, CELL_SIZE, _CELL_COLUMNS], np.float32),
+        "mean": np.full([1, 1] + 2 * [SURROUNDING_CELLS], SURROUNDING_CELLS**-2, np.float32),
+        "margins": np.array(2 * [0, 0, margin, margin]),
+        "zero": np.array([0]),
         "zeros": np.array([0, 0]),
+        "height": np.array([height]),
         "size": np.array([height, width]),
+        "rows": np.array([2]),
         "sides": np.array([2, 3]),
+        "step": np.array([CELL_SIZE]),
     }
 
 
-def _weight_nodes(height: int, width: int) -> list[Any]:
+def _weight_nodes(width: int) -> list[Any]:
     """Make the nodes that compute the weight of the new frame at each pixel."""
     from onnx import TensorProto, helper
 
-    node, margin = helper.make_node, SURROUNDING_CELLS // 2
-    padding = [-height % _CELL_SHAPE[0], -width % _CELL_SHAPE[1]]
+    node = helper.make_node
+    compared = [
+        made
+        for name in ("frame", "last")
+        for made in (
+            node("Slice", [name, "zero", "height", "rows", "step"], [f"{name}.rows"]),
+            node("Cast", [f"{name}.rows"], [f"{name}.f"], to=TensorProto.FLOAT),
+        )
+    ]
     return [
-        *(node("Cast", [name], [f"{name}.f"], to=TensorProto.FLOAT) for name in FRAMES),
+        *compared,
         node("Sub", ["frame.f", "last.f"], ["difference"]),
         node("Abs", ["difference"], ["distance"]),
         # The last cells may be narrower. Not by `ceil_mode`, as engines then want a complete cell
@@ -120,17 +134,13 @@ def _weight_nodes(height: int, width: int) -> list[Any]:
             "AveragePool",
             ["distance"],
             ["cells"],
-            kernel_shape=_CELL_SHAPE,
-            strides=_CELL_SHAPE,
-            pads=[0, 0, *padding],
+            kernel_shape=[1, _CELL_COLUMNS],
+            strides=[1, _CELL_COLUMNS],
+            pads=[0, 0, 0, -width % _CELL_COLUMNS],
         ),
-        node(
-            "AveragePool",
-            ["cells"],
-            ["around"],
-            kernel_shape=[SURROUNDING_CELLS] * 2,
-            pads=[margin] * 4,
-        ),
+        # a convolution, as pooling of one channel takes three times as long
+        node("Pad", ["cells", "margins"], ["bordered"], mode="edge"),
+        node("Conv", ["bordered", "mean"], ["around"]),
         node("Sub", ["around", "still"], ["above"]),
         node("Mul", ["above", "slope"], ["motion"]),
         node("Add", ["motion", "share"], ["moved"]),
@@ -154,6 +164,7 @@ def _mix_nodes() -> list[Any]:
 
     node = helper.make_node
     return [
+        *(node("Cast", [name], [f"{name}.f"], to=TensorProto.FLOAT) for name in FRAMES[2:]),
         node("Sub", ["painted.f", "shown.f"], ["new"]),
         node("Mul", ["new", "weight"], ["part"]),
         node("Add", ["shown.f", "part"], ["blended"]),
