@@ -238,6 +238,21 @@ def test_broken_ranges(ranges: str) -> None:
         base.load_engine(convolution(random_weights(), ranges), "openvino", precision="int8")
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "AMD64", "arm64"])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_int8_for_many_pictures_where_it_is_faster(
+    machine: str, bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("impasto.engines.openvino._has_bf16", lambda core: bf16)
+    weights = random_weights()
+    with_ranges, without = convolution(weights, {"picture": [0, 1]}), convolution(weights)
+    is_faster = machine != "arm64" and not bf16
+    assert base.choose_precision(with_ranges, "openvino") == ("int8" if is_faster else "auto")
+    assert base.choose_precision(without, "openvino") == "auto"
+    assert base.choose_precision(with_ranges, "onnxruntime") == "auto"
+
+
 def test_onnxruntime_has_no_int8() -> None:
     pytest.importorskip("onnxruntime")
     with pytest.raises(NetworkError, match="--engine openvino for int8"):

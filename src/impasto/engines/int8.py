@@ -80,6 +80,12 @@ def read_ranges(model: openvino.Model) -> Ranges:
     return ranges
 
 
+def has_ranges(graph: bytes) -> bool:
+    """Tell whether a graph carries ranges of features, without reading it: in about 1 ms."""
+    # the key of a property in the format of ONNX: field 1 of a message, and its length
+    return b"\x0a" + bytes([len(RANGES)]) + RANGES.encode() in graph
+
+
 def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Tell whether the CPU adds four products of 8 bits at once, in 32 bits.
 
