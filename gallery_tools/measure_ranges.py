@@ -29,7 +29,7 @@ from impasto.models.network import Network, network_path, read_network
 from impasto.models.noise import noise_at
 from impasto.models.style import PHOTO
 
-SIDE = 512  # pixels
+SIDE = 256  # pixels; photographs are not enlarged, as that would take their finest detail
 ROOM = 1.1  # of what was seen, for styles that were not
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     )
     parser.add_argument("networks", nargs="+")
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--each", type=int, default=2, help="photographs painted in each style")
+    parser.add_argument("--each", type=int, default=4, help="photographs painted in each style")
     given = parser.parse_args()
     photos = cycle(
         sorted(path for path in given.photos.iterdir() if path.suffix.lower() in EXTENSIONS)
@@ -66,8 +66,12 @@ def measured(network: Network, pairs: list[tuple[UInt8, str]]) -> None:
         for photo, style in pairs
     )
     ranges = {
-        name: [round(ROOM * end, 4) for end in ends]
-        for name, ends in measure_ranges(network.graph, inputs).items()
+        name: [
+            round(ROOM * found.low, 4),
+            round(ROOM * found.high, 4),
+            [round(factor, 4) for factor in found.factors],
+        ]
+        for name, found in measure_ranges(network.graph, inputs).items()
     }
     model = onnx.load_model_from_string(network.graph)
     properties = {each.key: each.value for each in model.metadata_props} | {

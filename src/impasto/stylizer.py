@@ -29,8 +29,8 @@ class Stylizer(LoadedNetwork):
             fastest, for video), the path of a network file, or a `Network`.
         engine: "auto", "openvino", "onnxruntime" or "torch".
         threads: number of threads to compute with on the CPU; by default all usable cores.
-        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU), "bf16", "f16", "f32"
-            or "int8" (faster, a little coarser).
+        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU, and see `for_many`),
+            "bf16", "f16", "f32" or "int8" (faster, a little coarser).
         device: "auto" (a graphics card that paints as the CPU does, else the CPU), "cpu", "gpu"
             (any), "npu", or by its driver: "cuda", "tensorrt", "rocm", "directml", "coreml",
             "webgpu", "mps" or "xpu".

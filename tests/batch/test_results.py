@@ -7,7 +7,7 @@ import pytest
 from impasto.batch.results import KEPT, ClipTiming, FileResult
 
 PAINTED = FileResult(
-    *(Path("a.jpg"), Path("a.udnie.jpg"), "udnie", "base", "openvino", 640, 480, 1.23456)
+    *(Path("a.jpg"), Path("a.udnie.jpg"), "udnie", "base", "openvino", "f32", 640, 480, 1.23456)
 )
 
 

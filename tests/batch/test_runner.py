@@ -23,6 +23,7 @@ from impasto.images.reading import read
 from impasto.inference import file_pipeline, pipeline
 from impasto.inference.file_pipeline import FileOptions
 from impasto.inference.prepared_style import PreparedStyle
+from impasto.inference.record import read_record
 from impasto.inference.settings import parse_settings
 from impasto.progress import Progress
 from impasto.stylizer import Stylizer
@@ -227,7 +228,8 @@ def test_records(small: Stylizer, tmp_path: Path) -> None:
     plan = plan_files([path], [settings], tmp_path / "out.png")
     (painted,) = run_plan(plan, small, BatchOptions(FileOptions(size=10)))
     assert list(painted.record()) == [
-        *("input", "output", "style", "network", "engine", "width", "height", "seconds", "beyond")
+        *("input", "output", "style", "network", "engine", "precision"),
+        *("width", "height", "seconds", "beyond"),
     ]
     assert painted.record()["beyond"] == round(painted.beyond_fraction or 0, 5)
     (kept,) = run_plan(plan, small)
@@ -240,3 +242,21 @@ def test_records(small: Stylizer, tmp_path: Path) -> None:
     }
     failed = FileResult(path, error=MemoryError())
     assert failed.record() == {"input": str(path), "error": f"{path}: out of memory"}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_many_pictures_have_a_precision_of_their_own(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("impasto.batch.runner.MANY_PICTURES", 3)
+    monkeypatch.setattr("impasto.engines.openvino.is_int8_faster", lambda graph: True)
+    stylizer = Stylizer("small", "openvino", threads=2, device="cpu")
+    alone = stylizer.engine.precision
+    paths = save(tmp_path, *(f"{number}.png" for number in range(count)))
+    plan = plan_files(paths, [UDNIE])
+    painted = list(run_plan(plan, stylizer))
+    expected = alone if count < 3 else "int8"
+    assert [result.precision for result in painted] == [expected] * count
+    records = [read_record(result.target) for result in painted if result.target]
+    assert [record and record["precision"] for record in records] == [expected] * count

@@ -24,6 +24,7 @@ def test_devices_that_are_found_used_and_why(impasto: Run, monkeypatch: pytest.M
     stubs = StubDevices(monkeypatch)
     monkeypatch.setattr("impasto.cli.doctor.find_devices", lambda: [UHD, CUDA])
     stubs.add(UHD)
+    monkeypatch.setattr("impasto.cli.doctor.choose_precision", lambda graph: "auto")
     (facts,) = impasto("doctor", "--json").records
     assert facts["devices"] == [
         *("gpu by openvino (Intel UHD)", "cuda by onnxruntime (CUDAExecutionProvider)", "cpu"),
@@ -31,6 +32,9 @@ def test_devices_that_are_found_used_and_why(impasto: Run, monkeypatch: pytest.M
     assert facts["paints_on"] == "cpu; no graphics card was found that is worth it"
     advice = "gpu by openvino is not used by itself: it shares the memory of the CPU; --device gpu"
     assert any(line.startswith(advice) for line in facts["advice"])
+    monkeypatch.setattr("impasto.cli.doctor.choose_precision", lambda graph: "int8")
+    (facts,) = impasto("doctor", "--json").records
+    assert facts["paints_on"].endswith("worth it; videos and many pictures in int8")
     stubs.add(CUDA)
     (facts,) = impasto("doctor", "--json").records
     assert facts["paints_on"] == "cuda by onnxruntime, in f16: it paints as the CPU does"

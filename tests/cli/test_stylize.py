@@ -16,7 +16,17 @@ from impasto.models.gallery import gallery_style
 from impasto.models.network import load_shipped
 from impasto.models.style import Style, encode_picture
 
-FIELDS = ["input", "output", "style", "network", "engine", "width", "height", "seconds"]
+FIELDS = [
+    "input",
+    "output",
+    "style",
+    "network",
+    "engine",
+    "precision",
+    "width",
+    "height",
+    "seconds",
+]
 
 
 # One photograph
@@ -40,6 +50,7 @@ def test_json(paint: Paint, photo_file: Path) -> None:
     seconds = record.pop("seconds")
     assert 0 < seconds < 60
     assert record.pop("engine") in ("openvino", "onnxruntime")
+    assert record.pop("precision") in ("f32", "bf16")
     assert record == {
         "input": str(photo_file),
         "output": str(photo_file.with_name("photo.starry-night.jpg")),

@@ -29,6 +29,7 @@ FIELDS = [
     "style",
     "network",
     "engine",
+    "precision",
     "width",
     "height",
     "seconds",

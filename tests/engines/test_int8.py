@@ -18,7 +18,7 @@ openvino = pytest.importorskip("openvino")
 onnx = pytest.importorskip("onnx")
 
 from impasto.engines import int8
-from impasto.engines.int8 import OUTLIER_SHARE, RANGES, has_vnni, measure_ranges
+from impasto.engines.int8 import BALANCE, OUTLIER_SHARE, RANGES, has_vnni, measure_ranges
 
 only_with_vnni = pytest.mark.skipif(not has_vnni(), reason="this CPU has no VNNI")
 
@@ -74,24 +74,41 @@ def random_weights(seed: int = 0) -> Floats:
     )
 
 
+def greatest_weights(weights: Floats, vnni: bool) -> list[float]:
+    """Of each output channel: the largest weight, or pair of one sign in neighboring channels."""
+    found = []
+    for kernel in weights:
+        pairs = kernel.reshape(CHANNELS // 2, 2, -1).transpose(0, 2, 1).reshape(-1, 2).tolist()
+        if vnni:
+            found.append(max(abs(weight) for pair in pairs for weight in pair))
+        else:
+            sums = [
+                (sum(w for w in pair if w > 0), -sum(w for w in pair if w < 0)) for pair in pairs
+            ]
+            found.append(max(max(both) for both in sums))
+    return found
+
+
 @pytest.mark.parametrize("vnni", [False, pytest.param(True, marks=only_with_vnni)])
-def test_features_have_256_levels_and_the_weights_of_each_channel_127_or_255(
-    vnni: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("own_ranges", [False, True])
+def test_features_have_256_levels_and_the_weights_of_each_channel_up_to_255(
+    vnni: bool, own_ranges: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(int8, "has_vnni", lambda: vnni)
     weights, (low, high) = random_weights(), (-0.5, 2.0)
-    features = (
-        np.random.default_rng(1).normal(0.5, 1, (1, CHANNELS, 24, 32)).astype(np.float32)
+    factors = np.linspace(0.2, 1, CHANNELS) if own_ranges else np.ones(CHANNELS)
+    column = factors[:, None, None]
+    features = (column * np.random.default_rng(1).normal(0.5, 1, (1, CHANNELS, 24, 32))).astype(
+        np.float32
     )  # some beyond the range
-    got = base.load_engine(
-        convolution(weights, {"picture": [low, high]}), "openvino", 1, "int8"
-    ).run(features)
-    levels = rounded(features, low, high, 256)
-    most = np.abs(weights).max((1, 2, 3), keepdims=True)
+    ranges = {"picture": [low, high, factors.tolist()] if own_ranges else [low, high]}
+    got = base.load_engine(convolution(weights, ranges), "openvino", 1, "int8").run(features)
+    levels = rounded(features / column, low, high, 256)
+    scaled = (weights * column).astype(np.float32)
     kernels = np.stack(
         [
-            rounded(each, -top.item(), top.item(), 255 if vnni else 127)
-            for each, top in zip(weights, most, strict=True)
+            rounded(kernel, -top, top, 255)
+            for kernel, top in zip(scaled, greatest_weights(scaled, vnni), strict=True)
         ]
     )
     expected = base.load_engine(convolution(kernels), "openvino", 1, "f32").run(levels)
@@ -100,6 +117,23 @@ def test_features_have_256_levels_and_the_weights_of_each_channel_127_or_255(
     assert (np.abs(got - expected) / size)[inside].max() < 5e-3
     exact = base.load_engine(convolution(weights), "openvino", 1, "f32").run(features)
     assert (np.abs(got - exact) / size).max() > 0.05, "nothing was cut off: int8 was not computed"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+def test_sums_of_the_greatest_products_do_not_overflow(sign: int, low: float) -> None:
+    """Without VNNI, a CPU adds two products in 16 bits."""
+    weights = np.full((CHANNELS, CHANNELS, 3, 3), sign, np.float32)
+    weights[1::2, 1::2] *= 0.3  # in some, one weight of a pair is greater
+    features = np.full((1, CHANNELS, 16, 16), 1, np.float32)
+    got, exact = (
+        base.load_engine(convolution(weights, {"picture": [low, 1]}), "openvino", 1, precision).run(
+            features
+        )
+        for precision in ("int8", "f32")
+    )
+    inside = (..., slice(1, -1), slice(1, -1))
+    np.testing.assert_allclose(got[inside], exact[inside], rtol=0.02)
 
 
 def test_convolutions_whose_range_is_not_told_stay_as_they_are() -> None:
@@ -120,13 +154,19 @@ def test_ranges_are_of_nearly_all_that_was_seen_and_hold_0() -> None:
     rng = np.random.default_rng(2)
     same = np.zeros((CHANNELS, CHANNELS, 3, 3), np.float32)
     same[range(CHANNELS), range(CHANNELS), 1, 1] = 1
+    sizes = np.linspace(0.5, 1, CHANNELS)[:, None, None]  # of channels
     runs = [
-        (rng.uniform(0.5, 1 + more, (1, CHANNELS, 40, 40)).astype(np.float32),) for more in (0, 1)
+        ((sizes * rng.uniform(0.5, 1 + more, (1, CHANNELS, 40, 40))).astype(np.float32),)
+        for more in (0, 1)
     ]
     found = measure_ranges(convolution(same, count=2), runs)
     assert found.keys() == {"picture"}
-    assert found["picture"][0] == 0
-    assert found["picture"][1] == pytest.approx(np.quantile(runs[1][0], 1 - OUTLIER_SHARE))
+    low, high, factors = found["picture"]
+    assert low == 0
+    greatest = np.quantile(runs[1][0], 1 - OUTLIER_SHARE, axis=(0, 2, 3))
+    assert high == pytest.approx(greatest.max())
+    assert factors == pytest.approx((greatest / greatest.max()) ** BALANCE)
+    assert all(high * np.array(factors) >= greatest * 0.999), "a channel does not fit its range"
 
 
 @pytest.mark.slow
@@ -180,11 +220,37 @@ def test_a_network_that_was_not_measured(ranges: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "ranges", ["no json", "[1]", '{"picture": [0]}', '{"picture": [1, 1]}', '{"picture": [0, NaN]}']
+    "ranges",
+    [
+        "no json",
+        "[1]",
+        '{"picture": [0]}',
+        '{"picture": [1, 1]}',
+        '{"picture": [0, NaN]}',
+        '{"picture": [0, 1, 1]}',
+        '{"picture": [0, 1, [1, 0]]}',
+        '{"picture": [0, 1, ["wide"]]}',
+        '{"picture": [0, 1, [1, 1, 1]]}',
+    ],
 )
 def test_broken_ranges(ranges: str) -> None:
     with pytest.raises(NetworkError, match="int8 cannot load this network: "):
         base.load_engine(convolution(random_weights(), ranges), "openvino", precision="int8")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "AMD64", "arm64"])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_int8_for_many_pictures_where_it_is_faster(
+    machine: str, bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("impasto.engines.openvino._has_bf16", lambda core: bf16)
+    weights = random_weights()
+    with_ranges, without = convolution(weights, {"picture": [0, 1]}), convolution(weights)
+    is_faster = machine != "arm64" and not bf16
+    assert base.choose_precision(with_ranges, "openvino") == ("int8" if is_faster else "auto")
+    assert base.choose_precision(without, "openvino") == "auto"
+    assert base.choose_precision(with_ranges, "onnxruntime") == "auto"
 
 
 def test_onnxruntime_has_no_int8() -> None:

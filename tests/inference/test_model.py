@@ -1,5 +1,6 @@
 """A loaded network: strength, mixes, styles made for other networks, and network files."""
 
+import pickle
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -265,3 +266,24 @@ def test_streams_share_predictions(
     stylizer.prepare(style)
     monkeypatch.setattr(predictor, "predict", None)
     streams.prepare(style)
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_many_pictures_are_painted_in_int8_where_it_is_faster(
+    faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("impasto.engines.openvino.is_int8_faster", lambda graph: faster)
+    one = Stylizer("small", "openvino", threads=2, device="cpu")
+    many = one.for_many()
+    assert one.engine.precision in ("f32", "bf16")
+    assert many.engine.precision == ("int8" if faster else one.engine.precision)
+    assert many.in_streams(2).engine.precision == many.engine.precision
+    assert pickle.loads(pickle.dumps(many)).engine.precision == many.engine.precision
+    assert one.for_many() is many is many.for_many()
+
+
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_many_pictures_are_painted_in_the_precision_asked_for(precision: str) -> None:
+    stylizer = Stylizer("small", "openvino", precision=precision, device="cpu")
+    assert stylizer.for_many().engine.precision == precision

@@ -18,7 +18,7 @@ SIZE = (64, 96)
 
 @pytest.fixture(scope="module")
 def stylizer() -> Stylizer:
-    return Stylizer("small")
+    return Stylizer("small").for_many()
 
 
 @pytest.fixture(scope="module")

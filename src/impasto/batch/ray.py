@@ -24,7 +24,7 @@ from impasto.batch.inputs import read_column
 from impasto.batch.log import RunLog
 from impasto.batch.outputs import BatchPlan, FileTask, plan_files
 from impasto.batch.results import FileResult
-from impasto.batch.runner import BatchOptions, preload
+from impasto.batch.runner import BatchOptions, for_plan, preload
 from impasto.errors import ImpastoError, check_number, check_paths, check_type, one_line
 from impasto.files import address, is_url
 from impasto.hardware import available_cores
@@ -202,6 +202,7 @@ def run_on_cluster(
         ImpastoError: the cluster cannot be used, or a node has another version of impasto.
     """
     _check_installed()
+    stylizers = for_plan(plan, *stylizers)  # of the whole plan: nodes see a part
     reports = f"{output.rstrip('/')}/{REPORTS}"
     with closing(RunLog(options.report, fresh=options.overwrite)) as log:
         for text, error in plan.failures:

@@ -42,6 +42,7 @@ class FileResult:
         style: name of the style.
         network: name of the network.
         engine: name of the engine; empty where nothing was painted.
+        precision: precision in which it computed.
         width: pixels across.
         height: pixels down.
         seconds: from the beginning of reading to the end of writing.
@@ -60,6 +61,7 @@ class FileResult:
     style: str = ""
     network: str = ""
     engine: str = ""
+    precision: str = ""
     width: int = 0
     height: int = 0
     seconds: float = 0.0
@@ -87,6 +89,7 @@ class FileResult:
             return record | {"skipped": KEPT}
         record |= {
             "engine": self.engine,
+            "precision": self.precision,
             "width": self.width,
             "height": self.height,
             "seconds": round(self.seconds, 3),
@@ -142,6 +145,7 @@ def parse_record(record: Mapping[str, Any]) -> FileResult:
         record["style"],
         record["network"],
         record.get("engine", ""),
+        record.get("precision", ""),
         record.get("width", 0),
         record.get("height", 0),
         record.get("seconds", 0.0),

@@ -18,7 +18,7 @@ import typer
 from impasto import __version__
 from impasto.choices import NETWORKS
 from impasto.cli import console, options
-from impasto.engines.base import ENGINES, available_engines
+from impasto.engines.base import ENGINES, available_engines, choose_precision
 from impasto.engines.devices import AUTO, CPU, REMEDIES, Device, find_clash, find_devices
 from impasto.errors import DeviceWarning, ImpastoError
 from impasto.files import os_reason, write_atomically
@@ -160,7 +160,10 @@ def _describe_choice() -> str:
             return f"nothing: {error}"
     reasons = [str(failure.message) for failure in failures]
     if choice.device == CPU:
-        return "; ".join([CPU, *(reasons or ["no graphics card was found that is worth it"])])
+        reasons = reasons or ["no graphics card was found that is worth it"]
+        if choose_precision(load_shipped("small").graph) == "int8":
+            reasons += ["videos and many pictures in int8"]
+        return "; ".join([CPU, *reasons])
     passed = f"{choice.device} by {choice.engine}, in {choice.precision}: it paints as the CPU does"
     return "; ".join([passed, *reasons])
 

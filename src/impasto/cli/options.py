@@ -323,7 +323,8 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         help="Choose the precision: auto is f16 on a GPU, bf16 where the CPU computes in it"
-        " natively, else f32; int8 is for CPUs, faster and a little coarser.",
+        " natively, else f32, and for videos and folders int8, which is faster and a little"
+        " coarser.",
         rich_help_panel=ENGINE,
     ),
 ]

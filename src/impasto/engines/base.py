@@ -88,7 +88,7 @@ def load_engine(
         cache: keep compiled graphs on disk, so that the next process starts faster. Only OpenVINO
             does so; see `impasto.engines.compiled_files`.
         any_size: expect pictures of many sizes: run small ones in one graph for all of them. Only
-            OpenVINO differs, and not in int8; needs `pixels`.
+            OpenVINO differs; needs `pixels`.
         device: "cpu", or the name of a device that this engine drives.
         streams: runs at once, from as many Python threads; each has its share of `threads`. With
             one thread each they take a fifth to a quarter less CPU time than one run with several,
@@ -123,11 +123,29 @@ def load_engine(
     if chosen == "openvino":
         from impasto.engines.openvino import OpenVINOEngine
 
-        any_size = any_size and pixels and precision != "int8"
+        any_size = any_size and pixels
         return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size, streams)
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
     return ONNXRuntimeEngine(graph, max(1, threads // streams), precision, pixels)
+
+
+def choose_precision(graph: bytes, engine: str = "auto") -> str:
+    """Choose the fastest precision of the CPU for many images, where none is asked for.
+
+    Args:
+        graph: an ONNX graph, serialized.
+        engine: as for `load_engine`.
+
+    Returns:
+        "int8" for OpenVINO on x86 CPUs without native bfloat16, if the graph carries the ranges of
+        its features; else "auto".
+    """
+    if (engine if engine != "auto" else next(iter(available_engines()), "")) != "openvino":
+        return "auto"
+    from impasto.engines.openvino import is_int8_faster
+
+    return "int8" if is_int8_faster(graph) else "auto"
 
 
 def _load_on_device(graph: bytes, engine: str, precision: str, pixels: bool, device: str) -> Engine:

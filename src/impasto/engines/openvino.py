@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import platform
 import sys
 import threading
 from collections import OrderedDict
@@ -17,7 +18,7 @@ from openvino import Type
 from impasto.engines.base import Array
 from impasto.engines.compiled_files import CompiledFiles
 from impasto.engines.cpu_graph import upsample_by_convolutions, wrap_pixels
-from impasto.engines.int8 import quantize, read_ranges
+from impasto.engines.int8 import has_ranges, quantize, read_ranges
 from impasto.errors import NetworkError
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -63,8 +64,7 @@ class OpenVINOEngine:
         streams: int = 1,
     ) -> None:
         core = openvino.Core()
-        with _restore_signal_stack():  # this loads the CPU's plugin
-            native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        native = _has_bf16(core)
         if precision == "bf16" and not native:
             raise NetworkError("this CPU does not compute in bf16; use --precision f32 or auto")
         floats = "bf16" if native and precision != "f32" else "f32"
@@ -175,6 +175,21 @@ class OpenVINOEngine:
 
     def __repr__(self) -> str:
         return f"OpenVINOEngine({self.precision})"
+
+
+def is_int8_faster(graph: bytes) -> bool:
+    """Tell whether int8 is faster than the floats of "auto": on x86 without native bf16.
+
+    Args:
+        graph: ONNX, serialized. It must carry the ranges of its features.
+    """
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and has_ranges(graph) and not _has_bf16(openvino.Core())
+
+
+def _has_bf16(core: openvino.Core) -> bool:
+    with _restore_signal_stack():  # this loads the CPU's plugin
+        return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _streams(count: int) -> dict[str, Any]:

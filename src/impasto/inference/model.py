@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from impasto.engines import base
+from impasto.engines.devices import CPU
 from impasto.errors import RemadeStyleWarning, StyleError, check_number
 from impasto.hardware import available_cores
 from impasto.images.image import UInt8
@@ -45,8 +46,8 @@ class LoadedNetwork:
             fastest, for video), the path of a network file, or a `Network`.
         engine: "auto", "openvino", "onnxruntime" or "torch".
         threads: number of threads to compute with on the CPU; by default all usable cores.
-        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU), "bf16", "f16", "f32"
-            or "int8" (faster, a little coarser).
+        precision: "auto" (bfloat16 where the CPU has it, float16 on a GPU, and see `for_many`),
+            "bf16", "f16", "f32" or "int8" (faster, a little coarser).
         device: "auto" (a graphics card that paints as the CPU does, else the CPU), "cpu", "gpu"
             (any), "npu", or by its driver: "cuda", "tensorrt", "rocm", "directml", "coreml",
             "webgpu", "mps" or "xpu".
@@ -76,7 +77,8 @@ class LoadedNetwork:
         # by the picture that a style is or keeps
         self._predictions: dict[bytes | int, tuple[UInt8, Embedding]] = {}
         self._streams = 1  # images that engines run at once
-        self._in_streams: dict[int, Self] = {}
+        self._is_for_many = False  # whether "auto" is the precision for many images
+        self._variants: dict[tuple[int, bool], Self] = {}
 
     def __repr__(self) -> str:
         engine, threads, precision, device = self._options
@@ -85,13 +87,14 @@ class LoadedNetwork:
         name = type(self).__name__
         return f"{name}({self.network.name!r}, engine={engine!r}, precision={precision!r}{more})"
 
-    def __getstate__(self) -> tuple[Network, ModelOptions]:
+    def __getstate__(self) -> tuple[Network, ModelOptions, bool]:
         """Pickle the network and the options; the other process loads engines of its own."""
-        return self.network, self._options
+        return self.network, self._options, self._is_for_many
 
-    def __setstate__(self, state: tuple[Network, ModelOptions]) -> None:
-        self.network, self._options = state
+    def __setstate__(self, state: tuple[Network, ModelOptions, bool]) -> None:
+        self.network, self._options, is_for_many = state
         self._start()
+        self._is_for_many = is_for_many
 
     @property
     def engine(self) -> base.Engine:
@@ -110,15 +113,28 @@ class LoadedNetwork:
         second than with all threads for one, and the last picture takes longer. Each of them takes
         memory. The network is made once for each count, and loads its engines when they are needed.
         """
-        if count == 1:
-            return self
+        return self if count == 1 else self._variant(count, self._is_for_many)
+
+    def for_many(self) -> Self:
+        """Return the same network for the frames of a video, or for many pictures.
+
+        Its precision "auto" is int8 where that is faster, see
+        `impasto.engines.base.choose_precision`: for few pictures, compiling takes longer than it
+        saves. A precision that was asked for stays.
+        """
+        is_many = self._is_for_many or self._options[2] != "auto"
+        return self if is_many else self._variant(self._streams, is_for_many=True)
+
+    def _variant(self, streams: int, is_for_many: bool) -> Self:
+        """Return the same network with engines of its own, made once."""
         with self._loading:
-            if count not in self._in_streams:
+            key = streams, is_for_many
+            if key not in self._variants:
                 other = copy.copy(self)
-                other._streams = count
+                other._streams, other._is_for_many = key
                 other._predicting, other._predictions = self._predicting, self._predictions
-                self._in_streams[count] = other
-            return self._in_streams[count]
+                self._variants[key] = other
+            return self._variants[key]
 
     @property
     def streams(self) -> int:
@@ -162,9 +178,11 @@ class LoadedNetwork:
         """Choose the device for a network, once. The caller holds the lock."""
         if network.graph not in self._choices:
             engine, threads, precision, device = self._options
-            self._choices[network.graph] = choose_device(
-                network, engine, device, precision, threads
-            )
+            choice = choose_device(network, engine, device, precision, threads)
+            if self._is_for_many and choice.device == CPU:
+                fastest = base.choose_precision(network.graph, choice.engine)
+                choice = choice._replace(precision=fastest)
+            self._choices[network.graph] = choice
         return self._choices[network.graph]
 
     def _segment_engine(

@@ -50,6 +50,7 @@ class VideoResult:
         first_seconds: time until the first frame was painted: networks are compiled for its size,
             and statistics are measured.
         engine: name of the engine that painted; empty for a painting function of the caller's own.
+        precision: precision in which it computed.
     """
 
     width: int
@@ -61,6 +62,7 @@ class VideoResult:
     seconds: float
     first_seconds: float
     engine: str = ""
+    precision: str = ""
 
     @property
     def fps(self) -> float:
@@ -73,6 +75,7 @@ class VideoResult:
         """Give the values as in the JSON record of `impasto stylize`, rounded."""
         return {
             "engine": self.engine,
+            "precision": self.precision,
             "width": self.width,
             "height": self.height,
             "seconds": round(self.seconds, 3),

@@ -36,6 +36,7 @@ def stylize_frames(
         for frame in frames:
             yield stylizer.paint_picture(Picture(frame), settings).rgb
         return
+    stylizer = stylizer.for_many()
     engine = stylizer.engine.name
     paint = FrameStylizer(stylizer, settings, lambda style: SteadyStyle(style, engine=engine))
     stroke = max(settings.stroke, MIN_VIDEO_STROKE)

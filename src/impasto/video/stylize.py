@@ -69,6 +69,7 @@ def stylize_video(
     """
     _refuse_picture(Path(source))
     began = time.perf_counter()
+    stylizer = stylizer.for_many()
     options = options or VideoOptions(stroke=_video_stroke(settings))
     check_every(options.every)
 
@@ -78,6 +79,7 @@ def stylize_video(
             seconds=result.seconds + preparation,
             first_seconds=result.first_seconds + preparation,
             engine=stylizer.engine.name,
+            precision=stylizer.engine.precision,
         )
 
     def report(progress: Progress) -> None:

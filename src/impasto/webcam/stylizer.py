@@ -45,7 +45,7 @@ class WebcamStylizer:
         threads: int | None = None,
         settings: StylizeSettings | None = None,
     ) -> None:
-        self._stylizer, self._settings = stylizer, settings or StylizeSettings(styles[0])
+        self._stylizer, self._settings = stylizer.for_many(), settings or StylizeSettings(styles[0])
         self._engine, self._threads = engine, threads
         self._frames: FrameStylizer | None = None
         self._current: tuple[Mix, float] | None = None  # style and strength
