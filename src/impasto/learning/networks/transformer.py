@@ -59,7 +59,7 @@ class Architecture:
 ARCHITECTURES = {
     # for pictures: sees forms at 1/16, and repaints them on the way up
     "large": Architecture(
-        (32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1), smoothing=5, detail=0.5
+        (32, 64, 96, 128), blocks=2, noise=True, up_blocks=(2, 3, 1)
     ),
     "base": Architecture((16, 32, 64), blocks=4, noise=True),  # quick and good
     "small": Architecture((8, 24, 48), blocks=3, noise=True, last=1),  # for video and live use
