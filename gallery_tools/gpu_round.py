@@ -8,7 +8,8 @@
 WebP files, the paintings, and VGG-19 up to relu4_1. `run` trains there; it needs PyTorch, NumPy,
 Pillow and safetensors. Everything is on the GPU before the first step: crops, views of art, and all
 targets. A step then only picks rows, and the GPU never waits. `run` leaves a checkpoint for each
-network, from which the next round goes on (`--resume`). `write` makes a gallery of a checkpoint.
+network, from which the next round goes on (`--resume`). With `--finest`, only the finest level of
+networks learns, which a CPU can do in half an hour. `write` makes a gallery of a checkpoint.
 """
 
 import argparse
@@ -100,7 +101,7 @@ WEIGHTS = {
     "small": RoundWeights(stability=1.0),
 }
 # where only the finest level learns (`--finest`), the others have settled what these terms ask for
-FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0)
+FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0, palette=2.0)
 # peaks of learning rates for networks that start from nothing, and for those that go on
 FRESH: dict[str, Any] = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
 CONTINUED: dict[str, Any] = {
@@ -779,6 +780,7 @@ class Round:
             state = {
                 "name": run.name,
                 "names": self.names,
+                "finest": self.args.finest,
                 "steps": run.steps,
                 "pictures": run.pictures,
                 "photos": len(list((self.args.folder / "photos").iterdir())),
@@ -894,8 +896,9 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     # the same network may be written again, with another filter
     again = known and known.hash == onnx_export.network_hash(network)
     before = known.metadata.get("trained", "") if known and not again else ""
-    rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
-    weights = asdict(WEIGHTS[name])
+    kind = "its finest level" if state["finest"] else "a GPU round"
+    rounds = f"{state['steps']} steps of {kind}, {state['pictures']} pictures"
+    weights = asdict(FINEST_WEIGHTS if state["finest"] else WEIGHTS[name])
     card = {
         "trained": f"{before}, then {rounds}" if before else rounds,
         "perceptual": state["perceptual"],
