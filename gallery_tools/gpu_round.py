@@ -8,7 +8,8 @@
 WebP files, the paintings, and VGG-19 up to relu4_1. `run` trains there; it needs PyTorch, NumPy,
 Pillow and safetensors. Everything is on the GPU before the first step: crops, views of art, and all
 targets. A step then only picks rows, and the GPU never waits. `run` leaves a checkpoint for each
-network, from which the next round goes on (`--resume`). `write` makes a gallery of a checkpoint.
+network, from which the next round goes on (`--resume`). With `--finest`, only the finest level of
+networks learns, which a CPU can do in half an hour. `write` makes a gallery of a checkpoint.
 """
 
 import argparse
@@ -66,6 +67,7 @@ HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of
 CROP = 288  # pixels
 COMPILE_SECONDS = 70  # after which the perceptual network is used as it is
 COMPILE_ERROR = 0.1  # of gradients, relative: bfloat16 alone makes some hundredths
+FINEST_LAYERS = ("up1", "out")
 FLAT_SHARE = 1 / 12  # of a batch: generated skies, on which repetitions are measured
 PREDICTED, ALONE = 0.5, 0.25  # as in `TrainingSettings`
 MARKS_GALLERY, MARKS_VIEW = 4096, 1024  # features of a style that marks are compared with
@@ -89,6 +91,7 @@ class RoundWeights:
     residue: float = 2.0
     repetition: float = 2.0
     palette: float = 0.5
+    spectrum: float = 1.0
     stability: float = 0.0
 
 
@@ -97,6 +100,8 @@ WEIGHTS = {
     "base": RoundWeights(stability=0.5),
     "small": RoundWeights(stability=1.0),
 }
+# where only the finest level learns (`--finest`), the others have settled what these terms ask for
+FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0, palette=2.0)
 # peaks of learning rates for networks that start from nothing, and for those that go on
 FRESH: dict[str, Any] = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
 CONTINUED: dict[str, Any] = {
@@ -169,6 +174,7 @@ class Styles(NamedTuple):
         coarse: moments of the pictures at half the size, by layer.
         marks: features of the pictures at some positions.
         palette: colors of the pictures.
+        spectrum: the finest structure of the pictures.
     """
 
     statistics: Tensor
@@ -176,6 +182,7 @@ class Styles(NamedTuple):
     coarse: dict[str, Moments]
     marks: flaws.Marks
     palette: flaws.Palette
+    spectrum: Tensor
 
     def rows(self, numbers: Tensor, marks: Tensor | None) -> "Styles":
         """Pick styles (B,), and these of their marks, or all."""
@@ -188,6 +195,7 @@ class Styles(NamedTuple):
                 self.marks.center[numbers], features if marks is None else features[:, marks]
             ),
             flaws.Palette(*(part[numbers] for part in self.palette)),
+            self.spectrum[numbers],
         )
 
     @staticmethod
@@ -220,6 +228,7 @@ class Styles(NamedTuple):
             },
             flaws.Marks(cat(lambda s: s.marks.center), cat(lambda s: s.marks.features)),
             flaws.Palette(cat(lambda s: s.palette.quantiles), cat(lambda s: s.palette.variance)),
+            cat(lambda s: s.spectrum),
         )
 
 
@@ -236,6 +245,7 @@ def describe(pictures: Tensor, objective: Objective, lite: nn.Module, marks: int
         coarse,
         flaws.pick_marks(f, marks),
         flaws.palette(x),
+        flaws.spectrum(x),
     )
 
 
@@ -415,6 +425,16 @@ class Run:
         """Differences of the embeddings of the gallery to their predictions."""
         return self.weights.parameters["embeddings"]
 
+    def unlearned(self) -> dict[str, Tensor]:
+        """Collect the weights that stay as they are, as `LearningWeights` names them."""
+        parts = (("network", self.network), ("predictor", self.predictor))
+        return {
+            f"{part}.{name}": p
+            for part, module in parts
+            for name, p in module.named_parameters()
+            if not p.requires_grad
+        }
+
 
 class Round:
     """A round of training of several networks on the same pictures."""
@@ -523,6 +543,8 @@ class Round:
         # the fraction of the run that is done is given at every step
         settings = TrainingSettings(minutes=args.minutes, warmup=0.02, ema=0.997, **rates)
         parameter = nn.Parameter(embeddings.to(torch_device))
+        if args.finest:
+            keep_coarse(network, predictor)
         weights = LearningWeights(learning_parameters(parameter, network, predictor), settings)
         batch = args.batch
         self.runs[name] = Run(name, network, predictor, weights, batch, steps, pictures)
@@ -559,7 +581,7 @@ class Round:
         viewed = round(batch * PREDICTED)
         photos = torch.randint(content.flat, len(content.crops), (batch - flat,), device=where)
         rows = torch.randperm(max(len(self.names), batch), device=where)[: batch - viewed]
-        grain = (-(-batch // 2) if WEIGHTS[run.name].stability else 0, 3, size, size)
+        grain = (-(-batch // 2) if self.weights(run).stability else 0, 3, size, size)
         offset = 2 * (run.steps % 2) * torch.randint(-2, 3, (2, 1), device=where)
         return Draw(
             torch.cat([torch.randint(content.flat, (flat,), device=where), photos]),
@@ -572,6 +594,10 @@ class Round:
             (torch.arange(size, device=where) - offset) % size,
             MAX_NOISE * torch.rand(1, device=where) * torch.randn(grain, device=where),
         )
+
+    def weights(self, run: Run) -> RoundWeights:
+        """Tell the weights of a network's loss terms."""
+        return FINEST_WEIGHTS if self.args.finest else WEIGHTS[run.name]
 
     @staticmethod
     def flat(batch: int) -> int:
@@ -603,7 +629,7 @@ class Round:
         noise = self.noise[0, 0][down[:, :, None], across[:, None]][:, None]
         pictures = self.paint(run, photos, embeddings, noise)
         terms = self.terms(run, pictures, photos, target, styles)
-        weights = WEIGHTS[run.name]
+        weights = self.weights(run)
         if weights.stability:
             some = slice(None, None, 2)
             moved = (_move(photos[some], draw.moved) + draw.grain).clamp(0, 1)
@@ -633,7 +659,7 @@ class Round:
         self, run: Run, pictures: Tensor, photos: Tensor, target: ContentTarget, styles: Styles
     ) -> dict[str, Tensor]:
         """Compute all loss terms but that of stability; the first pictures are painted skies."""
-        weights = WEIGHTS[run.name]
+        weights = self.weights(run)
         features = self.perceptual(pictures, STYLE_LAYERS)
         terms = {
             name: log_compress(term)
@@ -652,8 +678,10 @@ class Round:
         terms["nearest"] = flaws.nearest_loss(features[MARK_LAYER], styles.marks)
         terms["residue"] = flaws.residue_loss(pictures, flaws.find_detail(photos))
         terms["palette"] = log_compress(flaws.palette_loss(pictures, styles.palette))
-        # of a few pictures, with the weight of all
-        terms["repetition"] = flaws.repetition_loss(pictures[: self.flat(len(pictures))])
+        if weights.repetition:  # of a few pictures, with the weight of all
+            skies = pictures[: self.flat(len(pictures))]
+            terms["repetition"] = flaws.repetition_loss(skies)
+        terms["spectrum"] = log_compress(flaws.spectrum_loss(pictures, styles.spectrum))
         return terms
 
     def _replay(self, run: Run, content: Content, draw: Draw) -> Tensor:
@@ -748,10 +776,11 @@ class Round:
         """Write a checkpoint of each network: running means, in float16, and facts."""
         self.args.out.mkdir(parents=True, exist_ok=True)
         for run in self.runs.values():
-            means = run.weights.averages
+            means = {**run.unlearned(), **run.weights.averages}
             state = {
                 "name": run.name,
                 "names": self.names,
+                "finest": self.args.finest,
                 "steps": run.steps,
                 "pictures": run.pictures,
                 "photos": len(list((self.args.folder / "photos").iterdir())),
@@ -766,6 +795,20 @@ class Round:
             path = self.args.out / f"{run.name}.pt"
             torch.save(state, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
+
+
+def keep_coarse(network: TransformerNetwork, predictor: StylePredictor) -> None:
+    """Let only the finest level of a network learn, with its part of embeddings and predictions.
+
+    The coarser levels then compute no gradients, also none of their part of the embeddings. So a
+    step takes little more than the perceptual network does.
+    """
+    for name, layer in network.named_modules():
+        if name and not name.startswith(FINEST_LAYERS):
+            layer.requires_grad_(False)
+            layer.forward = torch.no_grad()(layer.forward)
+    predictor.inner.requires_grad_(False)
+    predictor.middle.requires_grad_(False)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -812,7 +855,8 @@ def _from_gallery(
         embeddings = network.neutral_embedding().repeat(len(names), 1)
         return network, embeddings, None, dict(FRESH)
     known = read_network(path)
-    network = onnx_export.from_onnx(known.graph)
+    network = TransformerNetwork(ARCHITECTURES[name])  # the filter may be another one now
+    network.load_state_dict(onnx_export.from_onnx(known.graph).state_dict())
     network.rescale()
     predictor = onnx_export.predictor_from_onnx(known.predictor)
     predictor.balance()
@@ -852,8 +896,9 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     # the same network may be written again, with another filter
     again = known and known.hash == onnx_export.network_hash(network)
     before = known.metadata.get("trained", "") if known and not again else ""
-    rounds = f"{state['steps']} steps of a GPU round, {state['pictures']} pictures"
-    weights = asdict(WEIGHTS[name])
+    kind = "its finest level" if state["finest"] else "a GPU round"
+    rounds = f"{state['steps']} steps of {kind}, {state['pictures']} pictures"
+    weights = asdict(FINEST_WEIGHTS if state["finest"] else WEIGHTS[name])
     card = {
         "trained": f"{before}, then {rounds}" if before else rounds,
         "perceptual": state["perceptual"],
@@ -900,6 +945,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--eager", action="store_true", help="record no steps")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")
+    running.add_argument("--finest", action="store_true", help="learn the finest level only")
     running.add_argument("--size", type=int, default=CROP, help="of crops, pixels")
     running.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     writing = verbs.add_parser("write", help="write checkpoints into a gallery")

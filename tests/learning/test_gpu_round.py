@@ -93,3 +93,28 @@ def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
     np.testing.assert_array_equal(style.embeddings["base"], before.embeddings["base"])
     assert style.metadata["title"] == before.metadata["title"]
     assert "2 steps of a GPU round, 8 pictures" in style.metadata["large.trained"]
+
+
+@pytest.mark.slow
+@pytest.mark.export
+def test_only_the_finest_level_learns_where_that_is_asked_for(
+    script: ModuleType, folder: Path, tmp_path: Path
+) -> None:
+    gallery = tmp_path / "gallery"
+    shutil.copytree(GALLERY, gallery)
+    run = ["run", str(folder), "--gallery", str(gallery), *TINY, "--steps", "2", "--finest"]
+    script.main([*run, "--networks", "large", "--out", str(tmp_path)])
+    state = torch.load(tmp_path / "large.pt", weights_only=True)
+    network, embeddings, predictor, _ = script._from_gallery("large", gallery, ["great-wave"])
+    assert predictor
+    with torch.no_grad():
+        embeddings = embeddings - predictor.from_statistics(state["statistics"])
+    first = network.get_submodule("up1_norm").start
+    changed = (state["embeddings"] != embeddings.half())[0]
+    assert changed[first:].any() and not changed[:first].any()
+    for name, tensor in network.state_dict().items():
+        is_same = torch.equal(state["network"][name], tensor.half())
+        assert is_same != name.startswith(("up1", "out")), name
+    # the whole network is in the checkpoint, and becomes that of the gallery
+    script.main(["write", str(tmp_path / "large.pt"), "--gallery", str(gallery)])
+    assert read_network(network_path("large", gallery)).embedding_size == network.embedding_size

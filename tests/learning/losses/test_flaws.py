@@ -63,6 +63,51 @@ def test_repetition_has_a_gradient_that_is_finite_without_paint() -> None:
     assert flat.grad is not None and flat.grad.isfinite().all()
 
 
+def mesh(levels: float) -> Tensor:
+    """A checkerboard of 2 x 2 pixels around mid gray, (1, 3, SIDE, SIDE)."""
+    line = torch.arange(SIDE) // 2 % 2 * 2 - 1
+    return 0.5 + levels / 255 * (line[:, None] * line).expand(1, 3, -1, -1)
+
+
+def test_spectrum_of_white_noise_is_its_variance() -> None:
+    level = flaws.spectrum(noise(7))[:, 0].mean().item()
+    # the mean logarithm of a power that varies as the square of noise does is 0.577 below that of
+    # its mean (Euler's constant), as sine and cosine vary on their own
+    variance = 0.01 + (flaws.LEAST_DEVIATION / 255) ** 2
+    assert level == pytest.approx(np.log(variance) - np.euler_gamma, abs=0.05)
+
+
+def test_spectrum_of_gray_pictures_has_no_color() -> None:
+    least = 2 * np.log(flaws.LEAST_DEVIATION / 255)
+    np.testing.assert_allclose(flaws.spectrum(noise(8))[:, 1:].numpy(), least, atol=1e-3)
+
+
+def test_spectrum_tells_a_mesh_from_grain_of_the_same_energy() -> None:
+    grain = 0.5 + 0.04 * (noise(9) - 0.5) / 0.1
+    same = 0.5 + 0.04 * (noise(10) - 0.5) / 0.1
+    woven = mesh(0.04 * 255)
+    assert woven.std().item() == pytest.approx(grain.std().item(), rel=0.02)
+    target = flaws.spectrum(grain)
+    near, far = (flaws.spectrum_loss(picture, target).item() for picture in (same, woven))
+    assert near < 0.15 and far > 10 * near
+
+
+def test_spectrum_finds_a_mesh_over_the_smooth_parts_of_a_picture() -> None:
+    """Strong grain in a half of a picture does not hide a faint mesh in the other half."""
+    half = torch.full((1, 3, SIDE, SIDE), 0.5)
+    half[..., : SIDE // 2] = noise(11)[..., : SIDE // 2]
+    target = flaws.spectrum(half)
+    assert flaws.spectrum_loss(half, target).item() == 0
+    assert flaws.spectrum_loss(half + mesh(4) - 0.5, target).item() > 0.2
+
+
+def test_spectrum_does_not_compare_strokes() -> None:
+    line = torch.arange(SIDE)
+    wave = 0.5 + 0.2 * torch.sin(2 * np.pi * line / 48).expand(1, 3, SIDE, SIDE)
+    flat = torch.full((1, 3, SIDE, SIDE), 0.5)
+    assert flaws.spectrum_loss(wave, flaws.spectrum(flat)).item() < 0.1
+
+
 def test_lab_is_that_of_scikit_image() -> None:
     picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(6))
     expected = rgb2lab(picture[0].permute(1, 2, 0).numpy())

@@ -108,10 +108,10 @@ def test_a_last_convolution_of_one_position_is_smoothed_as_a_larger_one_is(
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_photograph_gives_half_of_the_luma_that_the_filter_keeps_out() -> None:
+def test_the_photograph_gives_half_of_the_luma_that_a_filter_of_five_pixels_keeps_out() -> None:
     torch.manual_seed(0)
-    network = TransformerNetwork(replace(ARCHITECTURE, smoothing=5, detail=0.5)).eval()
-    plain = TransformerNetwork(replace(ARCHITECTURE, smoothing=5)).eval()
+    network = TransformerNetwork(replace(ARCHITECTURE, detail=0.5)).eval()
+    plain = TransformerNetwork(ARCHITECTURE).eval()
     plain.load_state_dict(network.state_dict())
     embedding, image = random_embedding(network)[None], 0.4 + 0.2 * pictures(1)
     scale, shift = embedding[:, network.pixels_start :].split(3, 1)

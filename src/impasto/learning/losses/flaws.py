@@ -2,9 +2,9 @@
 
 The terms of `Objective` compare moments, which do not say where something is, or whether it is
 painted at all. Those of this module oppose what their minimizers then did: a subject that stays a
-photograph (`residue_loss`), one mark stamped again and again (`repetition_loss`), colors that drift
-(`palette_loss`), and marks that are averages of those of the style (`nearest_loss`). Each gives one
-value a picture, (B,), in float32.
+photograph (`residue_loss`), one mark stamped again and again (`repetition_loss`), a mesh of pixels
+(`spectrum_loss`), colors that drift (`palette_loss`), and marks that are averages of those of the
+style (`nearest_loss`). Each gives one value a picture, (B,), in float32.
 """
 
 import math
@@ -28,6 +28,10 @@ KEPT_DETAIL = 0.55  # correlation with the photograph that costs nothing: a subj
 MARK = 12.0  # pixels, deviation of the blur for repetitions, and the least distance of two marks
 FREE_REPETITION = 0.15  # autocorrelation that marks without any order reach in a crop
 PEAKS = 16  # largest autocorrelations, whose mean is taken
+
+SPECTRUM_WINDOW = 16  # pixels, side of the windows whose spectra are compared; they overlap by half
+MIN_FREQUENCY = 0.15  # periods a pixel: coarser than that are strokes, which moments compare
+LEAST_DEVIATION = 1.0  # levels of 255: a spectrum below such noise is that of a flat window
 
 # linear sRGB to XYZ over that of white, row by row
 TO_XYZ = (
@@ -160,6 +164,57 @@ def _autocorrelation_window(side: int, device: torch.device) -> tuple[Tensor, Te
     # half of the plane, as the other half is the same
     allowed = (distance > MARK) & (distance < 0.55 * side) & (shift[:, None] >= 0)
     return window, overlap, allowed.flatten().nonzero()[:, 0]
+
+
+# A mesh of pixels
+
+
+def spectrum(picture: Tensor) -> Tensor:
+    """Describe the finest structure of pictures: mean logarithms of power, (B, 3, frequencies).
+
+    The three are those of luma, red minus luma, and blue minus luma. Logarithms are averaged over
+    windows. So the many windows with little in them count, and not just the few strong edges: a
+    mesh over smooth parts is far above the style there.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1, of at least `SPECTRUM_WINDOW` pixels a side.
+    """
+    gray = luma(picture)
+    x = torch.cat([gray, picture[:, :1].float() - gray, picture[:, 2:].float() - gray], 1)
+    step = SPECTRUM_WINDOW // 2
+    windows = x.unfold(2, SPECTRUM_WINDOW, step).unfold(3, SPECTRUM_WINDOW, step)
+    weights, fine = _spectrum_window(x.device)
+    windows = (windows - windows.mean((-2, -1), keepdim=True)) * weights
+    power = torch.fft.rfft2(windows).abs().square().flatten(-2)[..., fine]
+    # white noise of deviation d has a mean power of d^2 at each frequency
+    power = power / weights.square().sum()
+    return (power + (LEAST_DEVIATION / 255) ** 2).log().mean((2, 3))
+
+
+def spectrum_loss(picture: Tensor, target: Tensor) -> Tensor:
+    """Compare the finest structure of pictures with that of styles.
+
+    Covariances do not tell a mesh of two or three pixels from the grain of a canvas: both have the
+    same energy. In a spectrum, a mesh is a peak.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1.
+        target: `spectrum` of the styles, (B, 3, frequencies).
+
+    Returns:
+        The mean squared difference of the logarithms of power, (B,): 1 is a factor of e.
+    """
+    return (spectrum(picture) - target).square().mean((1, 2))
+
+
+@cache
+def _spectrum_window(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Make a Hann window, and the numbers of the frequencies that count."""
+    line = torch.hann_window(SPECTRUM_WINDOW, device=device)
+    down = torch.fft.fftfreq(SPECTRUM_WINDOW, device=device)
+    across = torch.fft.rfftfreq(SPECTRUM_WINDOW, device=device)
+    fine = torch.hypot(down[:, None], across) > MIN_FREQUENCY
+    return line[:, None] * line, fine.flatten().nonzero()[:, 0]
 
 
 # Colors

@@ -6,6 +6,7 @@ picture's resolution or less, behind a pixel-unshuffle. Networks of four levels 
 residual blocks on the way up too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -24,8 +25,9 @@ EPSILON = 1e-4
 SLOPE = 0.2
 NOISY_BLOCKS = (0, 2)  # residual blocks before which noise is added
 # By pixels a side, filters along a line that are 0 at the highest frequency. Of a mesh along both
-# diagonals, 0.3 periods a pixel down and across, they leave an eighth and a five-hundredth.
-SMOOTHING = {3: (1, 2, 1), 5: (1, 3, 4, 3, 1)}
+# diagonals, 0.3 periods a pixel down and across, they leave an eighth and a twenty-sixth.
+SMOOTHING = {3: (1, 2, 1), 5: (1, 6, 10, 6, 1)}
+OUTLINES = (1, 3, 4, 3, 1)  # filter along a line that keeps the finest outlines out
 COLORS = 3
 PIXEL_CHANNELS = 4 * COLORS  # channels of 2x2 pixels, unshuffled
 
@@ -43,8 +45,8 @@ class Architecture:
         up_blocks: residual blocks on the way up, at each level above the coarsest, from coarse to
             fine; empty for none. With them, noise is added at each of these levels too.
         smoothing: pixels a side of the filter that follows, see `SMOOTHING`.
-        detail: share of the photograph's luma that is added to the painting, of what that filter
-            keeps out. A wide filter blurs outlines too, and these bring them back.
+        detail: share of the photograph's luma that is added to the painting, of what the filter
+            `OUTLINES` keeps out. So the subject is clear.
     """
 
     widths: tuple[int, ...]
@@ -211,11 +213,11 @@ class TransformerNetwork(nn.Module):
             else nn.Conv2d(widths[0], PIXEL_CHANNELS, 1, bias=False)
         )
         self.register_buffer(
-            "smoothing", _smoothing_kernel(architecture.smoothing), persistent=False
+            "smoothing", _smoothing_kernel(SMOOTHING[architecture.smoothing]), persistent=False
         )
         if architecture.detail:
             self.detail: Tensor
-            kernel = architecture.detail * _detail_kernel(self.smoothing)
+            kernel = architecture.detail * _detail_kernel(_smoothing_kernel(OUTLINES))
             self.register_buffer("detail", kernel, persistent=False)
         # index in the embedding of scales and then shifts of the photograph's colors
         self.pixels_start = self.embedding_size
@@ -441,13 +443,13 @@ class _PadOnGpu(torch.autograd.Function):
         return inner, None
 
 
-def _smoothing_kernel(taps: int) -> Tensor:
-    """Make the filter of 3 or 5 unshuffled pixels a side that `SMOOTHING` gives: (12, 12, 3, 3)."""
-    weights = [weight / sum(SMOOTHING[taps]) for weight in SMOOTHING[taps]]
+def _smoothing_kernel(line_weights: Sequence[int]) -> Tensor:
+    """Make a filter of 3 or 5 unshuffled pixels a side, of weights along a line: (12, 12, 3, 3)."""
+    weights = [weight / sum(line_weights) for weight in line_weights]
     # to a pixel of two, from one of two, in the position before, here or after
     line = torch.zeros(2, 2, 3)
     for target in range(2):
-        for tap, weight in enumerate(weights, -(taps // 2)):
+        for tap, weight in enumerate(weights, -(len(weights) // 2)):
             position, source = divmod(target + tap, 2)
             line[target, source, position + 1] += weight
     one = torch.einsum("tfi,ugj->tufgij", line, line).reshape(4, 4, 3, 3)
