@@ -97,7 +97,7 @@ def test_features_have_256_levels_and_the_weights_of_each_channel_up_to_255(
     monkeypatch.setattr(int8, "has_vnni", lambda: vnni)
     weights, (low, high) = random_weights(), (-0.5, 2.0)
     factors = np.linspace(0.2, 1, CHANNELS) if own_ranges else np.ones(CHANNELS)
-    column = factors[:, None, None]
+    column = factors.astype(np.float32)[:, None, None]
     features = (column * np.random.default_rng(1).normal(0.5, 1, (1, CHANNELS, 24, 32))).astype(
         np.float32
     )  # some beyond the range
