@@ -65,6 +65,9 @@ def run(code: str, folder: Path, *arguments: str) -> Outcome:
         # which PyTorch sets in the process of the tests, for the processes that it starts
         "TORCHINDUCTOR_CACHE_DIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
+        # as users run it: ONNX Runtime reports nothing where tests run
+        "CI": "",
+        "ORT_DISABLE_TELEMETRY": "",
     }
     return python("-c", code, str(folder), *paths, **environment)
 
@@ -118,6 +121,13 @@ def test_openvino_loads_without_its_telemetry() -> None:
             " and sys.modules[name]])"
         )
         assert python("-c", code).out.strip() == "[]"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module", ["impasto.engines.onnxruntime", "impasto.export"])
+def test_onnx_runtime_loads_without_its_telemetry(folder: Path, module: str) -> None:
+    pytest.importorskip("onnxruntime")
+    check(run(f"{WATCH}\nimport {module}, onnxruntime", folder), folder)
 
 
 @pytest.mark.process

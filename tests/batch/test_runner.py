@@ -151,6 +151,8 @@ def test_closing_a_run_early_ends_it_in_order(small: Stylizer, tmp_path: Path) -
 def interrupt_at(call: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Press Ctrl-C while a network runs for the `call`th time; return the numbers of its runs."""
     paint, numbers, runs = PreparedStyle.paint, itertools.count(), list[int]()
+    # shells start processes in the background without it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def painted(prepared: PreparedStyle, *arguments: Any) -> Any:
         runs.append(number := next(numbers))
