@@ -16,7 +16,7 @@ const MIN_CONTRAST = 3; // deviation in levels below which a frame is painted by
 const STILL_DIFFERENCE = 1.5; // levels; up to this it is the noise of a camera
 const MOVING_DIFFERENCE = 6; // levels; from this on something moves
 const MIN_NEW_SHARE = 0.3; // of a new frame where the scene is still
-const CELL_SIZE = 2; // pixels a side that count as one
+const CELL_SIZE = 2; // pixels a side that count as one, of which the upper row is compared
 const REACH = 2; // cells on each side over which the difference is averaged
 const PALETTE_RATE = 0.1; // share of the way that palettes go with each frame
 const MAX_PALETTE_STEP = 4;
@@ -194,51 +194,47 @@ export function blendStill(frame, last, painted, shown) {
  * @param {number} rows
  * @param {number} columns
  */
-function cellDifferences({ height, width, data }, last, rows, columns) {
+function cellDifferences({ width, data }, last, rows, columns) {
   const sums = new Float32Array(rows * columns);
-  for (let row = 0, place = 0; row < height; row++) {
-    const line = (row >> 1) * columns;
+  for (let row = 0; row < rows; row++) {
+    const line = row * columns;
+    let place = 3 * width * CELL_SIZE * row; // of the upper row of a cell, which is compared
     for (let column = 0; column < width; column++, place += 3) {
       sums[line + (column >> 1)] +=
         Math.abs(data[place] - last.data[place]) +
         Math.abs(data[place + 1] - last.data[place + 1]) +
         Math.abs(data[place + 2] - last.data[place + 2]);
     }
-  }
-  for (let row = 0; row < rows; row++) {
-    const down = Math.min(CELL_SIZE, height - row * CELL_SIZE);
     for (let column = 0; column < columns; column++) {
-      const across = Math.min(CELL_SIZE, width - column * CELL_SIZE);
-      sums[row * columns + column] /= 3 * down * across;
+      sums[line + column] /= 3 * Math.min(CELL_SIZE, width - column * CELL_SIZE);
     }
   }
   return sums;
 }
 
 /**
+ * Averages over the cells around each; those at the borders are repeated beyond them.
  * @param {Float32Array} values
  * @param {number} rows
  * @param {number} columns
  */
 function averageAround(values, rows, columns) {
   const across = new Float32Array(values.length);
+  const around = new Float32Array(values.length);
+  /** @param {number} place @param {number} count */
+  const within = (place, count) => Math.min(count - 1, Math.max(0, place));
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const start = Math.max(0, column - REACH);
-      const stop = Math.min(columns, column + REACH + 1);
       let sum = 0;
-      for (let place = start; place < stop; place++) sum += values[row * columns + place];
-      across[row * columns + column] = sum / (stop - start);
+      for (let step = -REACH; step <= REACH; step++) sum += values[row * columns + within(column + step, columns)];
+      across[row * columns + column] = sum / (2 * REACH + 1);
     }
   }
-  const around = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
-    const start = Math.max(0, row - REACH);
-    const stop = Math.min(rows, row + REACH + 1);
     for (let column = 0; column < columns; column++) {
       let sum = 0;
-      for (let place = start; place < stop; place++) sum += across[place * columns + column];
-      around[row * columns + column] = sum / (stop - start);
+      for (let step = -REACH; step <= REACH; step++) sum += across[within(row + step, rows) * columns + column];
+      around[row * columns + column] = sum / (2 * REACH + 1);
     }
   }
   return around;
