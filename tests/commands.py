@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 Run = Callable[..., "Outcome"]
+# of the record of a painting, in this order; those of clips have more
+RECORD_FIELDS = [
+    "input",
+    "output",
+    "style",
+    "network",
+    "engine",
+    "precision",
+    "width",
+    "height",
+    "seconds",
+]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Paint, Run
+from commands import RECORD_FIELDS, Paint, Run
 from pictures import UInt8, copies, names, photo, ramp
 from PIL import Image
 from PIL.ExifTags import Base
@@ -15,19 +15,6 @@ from impasto.inference import file_pipeline, predictor, tile_grid
 from impasto.models.gallery import gallery_style
 from impasto.models.network import load_shipped
 from impasto.models.style import Style, encode_picture
-
-FIELDS = [
-    "input",
-    "output",
-    "style",
-    "network",
-    "engine",
-    "precision",
-    "width",
-    "height",
-    "seconds",
-]
-
 
 # One photograph
 
@@ -46,7 +33,7 @@ def test_the_painting_stands_beside_the_photograph(paint: Paint, photo_file: Pat
 
 def test_json(paint: Paint, photo_file: Path) -> None:
     (record,) = paint(photo_file, "--json", "--engine", "auto").records
-    assert list(record) == FIELDS
+    assert list(record) == RECORD_FIELDS
     seconds = record.pop("seconds")
     assert 0 < seconds < 60
     assert record.pop("engine") in ("openvino", "onnxruntime")
@@ -270,7 +257,7 @@ def test_size_is_the_shorter_side_and_never_enlarges(paint: Paint, photo_file: P
     out = photo_file.with_name("out.png")
     for size, expected in ((24, (32, 24)), (48, (64, 48)), (480, (64, 48))):
         (record,) = paint(photo_file, "-o", out, "--size", size, "--overwrite", "--json").records
-        assert list(record) == FIELDS
+        assert list(record) == RECORD_FIELDS
         assert (record["width"], record["height"]) == expected
         assert read(out).rgb.shape[1::-1] == expected
 
@@ -298,6 +285,6 @@ def test_a_huge_file_is_painted_in_tiles(
     (record,) = paint(
         tmp_path / "huge.tif", "-o", tmp_path / "tiles.tif", "--precision", "f32", "--json"
     ).records
-    assert list(record) == FIELDS
+    assert list(record) == RECORD_FIELDS
     one, other = (read(tmp_path / f"{name}.tif").rgb.astype(int) for name in ("whole", "tiles"))
     assert np.abs(one - other).max() <= 1

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from clips import EVEN, TIME_BASE, frames_of, make_clip, packets_of, scene, times_of
-from commands import Run, surroundings
+from commands import RECORD_FIELDS, Run, surroundings
 from disk import Disk
 from moving import pan
 from numpy.typing import NDArray
@@ -23,22 +23,7 @@ from impasto.video.metrics import measure
 from impasto.video.temporal.frozen_statistics import SteadyStyle
 
 SMALL = ("--network", "small", "--style", "starry-night")
-FIELDS = [
-    "input",
-    "output",
-    "style",
-    "network",
-    "engine",
-    "precision",
-    "width",
-    "height",
-    "seconds",
-    "first_seconds",
-    "frames",
-    "fps",
-    "lost",
-    "stroke",
-]
+FIELDS = [*RECORD_FIELDS, "first_seconds", "frames", "fps", "lost", "stroke"]
 
 
 @pytest.fixture
