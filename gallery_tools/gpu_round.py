@@ -9,7 +9,8 @@ WebP files, the paintings, and VGG-19 up to relu4_1. `run` trains there; it need
 Pillow and safetensors. Everything is on the GPU before the first step: crops, views of art, and all
 targets. A step then only picks rows, and the GPU never waits. `run` leaves a checkpoint for each
 network, from which the next round goes on (`--resume`). With `--finest`, only the finest level of
-networks learns, which a CPU can do in half an hour. `write` makes a gallery of a checkpoint.
+networks learns, which a CPU can do in half an hour. Small batches on a CPU can also mend trained
+networks as a whole, with a low `--rate`. `write` makes a gallery of a checkpoint.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +77,7 @@ MARK_LAYER = "relu3_1"
 # pixels; larger parts of the fine layers are satisfied by a strong edge, and leave a ring of empty
 # paint beside it
 PARTS = {"relu1_1": 16, "relu2_1": 16, "relu3_1": 16, "relu4_1": 32}
+SCALE_PHOTOS = 1000  # crops of photographs among which places are ranked
 MIN_VIEW = 160  # pixels: smaller views have fewer positions than marks
 
 
@@ -92,16 +94,18 @@ class RoundWeights:
     repetition: float = 2.0
     palette: float = 0.5
     spectrum: float = 1.0
+    contrast: float = 2.5
     stability: float = 0.0
 
 
+WEIGHT_NAMES = tuple(term.name for term in fields(RoundWeights))
 WEIGHTS = {
     "large": RoundWeights(coarse=1.5),
     "base": RoundWeights(stability=0.5),
     "small": RoundWeights(stability=1.0),
 }
 # where only the finest level learns (`--finest`), the others have settled what these terms ask for
-FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0, palette=2.0)
+FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0, palette=2.0, contrast=0.0)
 # peaks of learning rates for networks that start from nothing, and for those that go on
 FRESH: dict[str, Any] = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
 CONTINUED: dict[str, Any] = {
@@ -158,10 +162,12 @@ class Content(NamedTuple):
     Attributes:
         crops: uint8 (n, S, S, 3); the first `flat` of them are generated skies.
         target: content targets of all crops.
+        ranks: of the contrast of their places, among those of all photographs.
     """
 
     crops: Tensor
     target: ContentTarget
+    ranks: Tensor
     flat: int
 
 
@@ -175,6 +181,7 @@ class Styles(NamedTuple):
         marks: features of the pictures at some positions.
         palette: colors of the pictures.
         spectrum: the finest structure of the pictures.
+        contrast: quantiles of the contrast of their places.
     """
 
     statistics: Tensor
@@ -183,6 +190,7 @@ class Styles(NamedTuple):
     marks: flaws.Marks
     palette: flaws.Palette
     spectrum: Tensor
+    contrast: Tensor
 
     def rows(self, numbers: Tensor, marks: Tensor | None) -> "Styles":
         """Pick styles (B,), and these of their marks, or all."""
@@ -196,6 +204,7 @@ class Styles(NamedTuple):
             ),
             flaws.Palette(*(part[numbers] for part in self.palette)),
             self.spectrum[numbers],
+            self.contrast[numbers],
         )
 
     @staticmethod
@@ -229,6 +238,7 @@ class Styles(NamedTuple):
             flaws.Marks(cat(lambda s: s.marks.center), cat(lambda s: s.marks.features)),
             flaws.Palette(cat(lambda s: s.palette.quantiles), cat(lambda s: s.palette.variance)),
             cat(lambda s: s.spectrum),
+            cat(lambda s: s.contrast),
         )
 
 
@@ -246,6 +256,7 @@ def describe(pictures: Tensor, objective: Objective, lite: nn.Module, marks: int
         flaws.pick_marks(f, marks),
         flaws.palette(x),
         flaws.spectrum(x),
+        flaws.contrast_quantiles(x),
     )
 
 
@@ -321,7 +332,10 @@ def make_content(crops: np.ndarray, objective: Objective) -> Content:
     dtype = objective.perceptual.dtype
     features = torch.cat([target.features.to(dtype) for target in targets])
     floor = torch.cat([target.floor for target in targets])
-    return Content(pictures, ContentTarget(features, floor), flat)
+    contrast = torch.cat([flaws.local_contrast(pixels(part)) for part in pictures.split(64)])
+    some = slice(flat, None, -(-len(contrast) // SCALE_PHOTOS))
+    ranks = flaws.contrast_ranks(contrast, flaws.contrast_scale(contrast[some]))
+    return Content(pictures, ContentTarget(features, floor), ranks, flat)
 
 
 def describe_views(views: Sequence[np.ndarray], objective: Objective, lite: nn.Module) -> Styles:
@@ -597,7 +611,8 @@ class Round:
 
     def weights(self, run: Run) -> RoundWeights:
         """Tell the weights of a network's loss terms."""
-        return FINEST_WEIGHTS if self.args.finest else WEIGHTS[run.name]
+        usual = FINEST_WEIGHTS if self.args.finest else WEIGHTS[run.name]
+        return replace(usual, **self.args.weights)
 
     @staticmethod
     def flat(batch: int) -> int:
@@ -629,6 +644,8 @@ class Round:
         noise = self.noise[0, 0][down[:, :, None], across[:, None]][:, None]
         pictures = self.paint(run, photos, embeddings, noise)
         terms = self.terms(run, pictures, photos, target, styles)
+        ranks = content.ranks[draw.numbers]
+        terms["contrast"] = flaws.contrast_loss(pictures, ranks, styles.contrast)
         weights = self.weights(run)
         if weights.stability:
             some = slice(None, None, 2)
@@ -781,6 +798,8 @@ class Round:
                 "name": run.name,
                 "names": self.names,
                 "finest": self.args.finest,
+                "device": "GPU" if self.device.type == "cuda" else "CPU",
+                "weights": asdict(self.weights(run)),
                 "steps": run.steps,
                 "pictures": run.pictures,
                 "photos": len(list((self.args.folder / "photos").iterdir())),
@@ -896,9 +915,8 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     # the same network may be written again, with another filter
     again = known and known.hash == onnx_export.network_hash(network)
     before = known.metadata.get("trained", "") if known and not again else ""
-    kind = "its finest level" if state["finest"] else "a GPU round"
-    rounds = f"{state['steps']} steps of {kind}, {state['pictures']} pictures"
-    weights = asdict(FINEST_WEIGHTS if state["finest"] else WEIGHTS[name])
+    kind = "of its finest level" if state["finest"] else f"on a {state['device']}"
+    rounds = f"{state['steps']} steps {kind}, {state['pictures']} pictures"
     card = {
         "trained": f"{before}, then {rounds}" if before else rounds,
         "perceptual": state["perceptual"],
@@ -906,7 +924,7 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
         "art": f"{state['art']} pictures",
         "crop": str(state["crop"]),
         "style_size": str(SIDES["paintings"]),
-        "weights": ", ".join(f"{term} {value:g}" for term, value in weights.items()),
+        "weights": ", ".join(f"{term} {value:g}" for term, value in state["weights"].items()),
         "seed": "0",
     }
     names = [PHOTO, *state["names"]]
@@ -917,6 +935,19 @@ def write(checkpoint: Path, args: argparse.Namespace) -> None:
     ]
     parity = write_network(name, network, predictor, embeddings, styles, args.gallery, card)[1]
     print(name, "differs from its graph by", dict(parity))
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Read weights of loss terms such as "local=1.5,residue=1"."""
+    weights = {}
+    for part in text.split(","):
+        term, _, value = part.partition("=")
+        if term not in WEIGHT_NAMES:
+            raise argparse.ArgumentTypeError(
+                f"cannot weigh {term!r}: it is no loss term; choose from {', '.join(WEIGHT_NAMES)}"
+            )
+        weights[term] = float(value)
+    return weights
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -945,6 +976,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     running.add_argument("--eager", action="store_true", help="record no steps")
     running.add_argument("--report", type=float, default=15.0, help="seconds between reports")
     running.add_argument("--paintings", help="names of the only styles to learn")
+    running.add_argument(
+        "--weights", type=parse_weights, default={}, help="of loss terms, in place of the usual"
+    )
     running.add_argument("--finest", action="store_true", help="learn the finest level only")
     running.add_argument("--size", type=int, default=CROP, help="of crops, pixels")
     running.add_argument("--processes", type=int, default=os.cpu_count() or 1)

@@ -75,7 +75,14 @@ def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
     gallery, first, second = (tmp_path / name for name in ("gallery", "first", "second"))
     shutil.copytree(GALLERY, gallery)
     run = ["run", str(folder), "--gallery", str(gallery), *TINY, "--steps", "2"]
-    run += ["--networks", "large,base", "--turns", "large,base"]
+    run += [
+        "--networks",
+        "large,base",
+        "--turns",
+        "large,base",
+        "--weights",
+        "local=1.5,contrast=4",
+    ]
     network_path("large", gallery).unlink(missing_ok=True)
     script.main([*run, "--out", str(first)])
     script.main([*run, "--out", str(second), "--resume", str(first)])
@@ -92,7 +99,20 @@ def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
     # what the style had before is kept
     np.testing.assert_array_equal(style.embeddings["base"], before.embeddings["base"])
     assert style.metadata["title"] == before.metadata["title"]
-    assert "2 steps of a GPU round, 8 pictures" in style.metadata["large.trained"]
+    where = "GPU" if torch.cuda.is_available() else "CPU"
+    assert f"2 steps on a {where}, 8 pictures" in style.metadata["large.trained"]
+    assert "local 1.5" in style.metadata["large.weights"]
+    assert "contrast 4" in style.metadata["large.weights"]
+
+
+def test_a_term_that_does_not_exist_has_no_weight(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        script.main(["run", str(tmp_path), "--out", str(tmp_path), "--weights", "calm=2"])
+    assert (
+        "cannot weigh 'calm': it is no loss term; choose from content, " in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

@@ -108,6 +108,58 @@ def test_spectrum_does_not_compare_strokes() -> None:
     assert flaws.spectrum_loss(wave, flaws.spectrum(flat)).item() < 0.1
 
 
+def test_contrast_of_white_noise_is_its_deviation() -> None:
+    fine, coarse = flaws.local_contrast(noise(12)).mean((0, 2, 3)).tolist()
+    # a mean of 25 has a 25th of the variance; that of 17 x 17 of these takes little of it away
+    assert fine == pytest.approx(np.log(0.1 * np.sqrt(24 / 25)), abs=0.02)
+    assert coarse == pytest.approx(np.log(0.1 * np.sqrt(1 / 25)), abs=0.1)
+
+
+def test_a_flat_picture_has_the_least_contrast() -> None:
+    flat = torch.full((1, 3, SIDE, SIDE), 0.5)
+    least = np.log(flaws.LEAST_CONTRAST / 255)
+    np.testing.assert_allclose(flaws.local_contrast(flat).numpy(), least, atol=1e-3)
+
+
+def test_places_are_ranked_among_those_of_all_photographs() -> None:
+    photographs = torch.cat(
+        [0.5 + deviation * (noise(13) - 0.5) / 0.1 for deviation in np.linspace(0.005, 0.1, 20)]
+    )
+    contrast = flaws.local_contrast(photographs)
+    ranks = flaws.contrast_ranks(contrast, flaws.contrast_scale(contrast)).mean((1, 2, 3))
+    np.testing.assert_allclose(ranks.numpy(), np.linspace(0.025, 0.975, 20), atol=0.03)
+
+
+def half_busy(seed: int, busy: int) -> Tensor:
+    """Make a picture with noise in its left half (0) or its right one (1)."""
+    picture = torch.full((1, 3, SIDE, SIDE), 0.5)
+    half = slice(busy * SIDE // 2, (busy + 1) * SIDE // 2)
+    picture[..., half] = noise(seed)[..., half]
+    return picture
+
+
+def test_contrast_asks_for_marks_where_the_photograph_has_them() -> None:
+    photograph = half_busy(14, busy=0)
+    contrast = flaws.local_contrast(photograph)
+    ranks = flaws.contrast_ranks(contrast, flaws.contrast_scale(contrast))
+    style = flaws.contrast_quantiles(half_busy(15, busy=1))  # wherever they are in the style
+    inside, beside = (
+        flaws.contrast_loss(half_busy(16, busy), ranks, style).item() for busy in (0, 1)
+    )
+    assert inside < 0.1 and beside > 1
+
+
+def test_contrast_lets_a_style_be_busy_everywhere() -> None:
+    contrast = flaws.local_contrast(half_busy(17, busy=0))
+    ranks = flaws.contrast_ranks(contrast, flaws.contrast_scale(contrast))
+    style = flaws.contrast_quantiles(noise(18))
+    everywhere, half = (
+        flaws.contrast_loss(picture, ranks, style).item()
+        for picture in (noise(19), half_busy(20, busy=0))
+    )
+    assert everywhere == pytest.approx(0, abs=1e-3) and half > 0.3
+
+
 def test_lab_is_that_of_scikit_image() -> None:
     picture = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(6))
     expected = rgb2lab(picture[0].permute(1, 2, 0).numpy())

@@ -2,9 +2,10 @@
 
 The terms of `Objective` compare moments, which do not say where something is, or whether it is
 painted at all. Those of this module oppose what their minimizers then did: a subject that stays a
-photograph (`residue_loss`), one mark stamped again and again (`repetition_loss`), a mesh of pixels
-(`spectrum_loss`), colors that drift (`palette_loss`), and marks that are averages of those of the
-style (`nearest_loss`). Each gives one value a picture, (B,), in float32.
+photograph (`residue_loss`), one mark stamped again and again (`repetition_loss`), marks in skies
+that are quiet in the photograph (`contrast_loss`), a mesh of pixels (`spectrum_loss`), colors that
+drift (`palette_loss`), and marks that are averages of those of the style (`nearest_loss`). Each
+gives one value a picture, (B,), in float32.
 """
 
 import math
@@ -28,6 +29,15 @@ KEPT_DETAIL = 0.55  # correlation with the photograph that costs nothing: a subj
 MARK = 12.0  # pixels, deviation of the blur for repetitions, and the least distance of two marks
 FREE_REPETITION = 0.15  # autocorrelation that marks without any order reach in a crop
 PEAKS = 16  # largest autocorrelations, whose mean is taken
+
+# pixels, sides of the boxes between whose means contrast is measured: up to the first it is fine,
+# up to the second it has the size of marks
+CONTRAST_BOXES = (5, 17)
+CONTRAST_QUANTILES = 33  # of the contrast of a style
+SCALE_STEPS = 64  # of the scale that ranks contrast among photographs
+LEAST_CONTRAST = 1.0  # levels of 255, deviation: less than that is as good as none
+# differences of logarithms that cost nothing: places may differ, and the quiet ones may be quieter
+FREE_CONTRAST = 0.3
 
 SPECTRUM_WINDOW = 16  # pixels, side of the windows whose spectra are compared; they overlap by half
 MIN_FREQUENCY = 0.15  # periods a pixel: coarser than that are strokes, which moments compare
@@ -164,6 +174,83 @@ def _autocorrelation_window(side: int, device: torch.device) -> tuple[Tensor, Te
     # half of the plane, as the other half is the same
     allowed = (distance > MARK) & (distance < 0.55 * side) & (shift[:, None] >= 0)
     return window, overlap, allowed.flatten().nonzero()[:, 0]
+
+
+# Quiet places
+
+
+def local_contrast(picture: Tensor) -> Tensor:
+    """Measure the contrast of luma in windows, fine and of the size of marks.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1, of at least `WINDOW` pixels a side.
+
+    Returns:
+        Logarithms of deviations, (B, 2, h, w).
+    """
+    gray = luma(picture)
+    fine, coarse = CONTRAST_BOXES
+    near = _box(gray, fine)
+    bands = torch.cat([gray - near, near - _box(near, coarse)], 1)
+    return 0.5 * (_window_mean(bands.square()) + (LEAST_CONTRAST / 255) ** 2).log()
+
+
+def _box(x: Tensor, side: int) -> Tensor:
+    return F.avg_pool2d(F.pad(x, (side // 2,) * 4, mode="reflect"), side, 1)
+
+
+def contrast_quantiles(style: Tensor) -> Tensor:
+    """Describe how much of style pictures (B, 3, H, W) is quiet: (B, 2, quantiles), ascending."""
+    steps = torch.linspace(0, 1, CONTRAST_QUANTILES, device=style.device)
+    return torch.quantile(local_contrast(style).flatten(2), steps, dim=2).permute(1, 2, 0)
+
+
+def contrast_scale(contrast: Tensor) -> Tensor:
+    """Make a scale of the `local_contrast` of many photographs: quantiles, (2, steps + 1)."""
+    steps = torch.linspace(0, 1, SCALE_STEPS + 1, device=contrast.device)
+    return torch.quantile(contrast.transpose(0, 1).flatten(1), steps, dim=1).T.contiguous()
+
+
+def contrast_ranks(contrast: Tensor, scale: Tensor) -> Tensor:
+    """Rank the places of photographs among those of all: 0 the quietest, 1 the busiest.
+
+    Ranks are averaged over neighboring windows, as a subject is busy as a whole.
+
+    Args:
+        contrast: of the photographs, (B, 2, h, w).
+        scale: of many photographs, (2, steps + 1).
+    """
+    ranks = [
+        torch.bucketize(band.contiguous(), quantiles) / SCALE_STEPS
+        for band, quantiles in zip(contrast.unbind(1), scale, strict=True)
+    ]
+    ranked = torch.stack(ranks, 1).clamp(0, 1)
+    return F.avg_pool2d(F.pad(ranked, (1,) * 4, mode="replicate"), 3, 1)
+
+
+def contrast_loss(picture: Tensor, ranks: Tensor, quantiles: Tensor) -> Tensor:
+    """Compare the contrast of places with that of such places of the style.
+
+    The quietest places of a photograph are expected to be as quiet as the quietest of the style,
+    and the busiest as busy as its busiest. Moments do not say where marks are, and marks in a sky
+    cost no content. So networks put them there. A style that is quiet nowhere has marks in skies.
+
+    Args:
+        picture: (B, 3, H, W), RGB in 0..1.
+        ranks: of the places of the photographs, (B, 2, h, w).
+        quantiles: of the styles, (B, 2, quantiles).
+
+    Returns:
+        The mean difference of logarithms beyond `FREE_CONTRAST`, (B,). Quiet places count most.
+    """
+    position = (ranks * (quantiles.shape[2] - 1)).flatten(2)
+    below = position.floor().long().clamp(0, quantiles.shape[2] - 2)
+    first, second = quantiles.gather(2, below), quantiles.gather(2, below + 1)
+    expected = torch.lerp(first, second, position - below).view_as(ranks)
+    difference = local_contrast(picture) - expected
+    too_busy = (difference - FREE_CONTRAST).clamp_min(0)
+    too_quiet = (-difference - 2 * FREE_CONTRAST).clamp_min(0)
+    return (too_busy * (1.5 - ranks) + 0.5 * too_quiet).mean((1, 2, 3))
 
 
 # A mesh of pixels
