@@ -254,7 +254,8 @@ def test_what_is_compiled_is_kept_for_the_next_process(
         return result
 
     first = painted(64)
-    (kept,) = (tmp_path / "home" / "openvino").iterdir()
+    files = (tmp_path / "home" / "openvino").iterdir()
+    (kept,) = (path for path in files if "inputs" not in path.name)
     whole = kept.read_bytes()
     line = whole.partition(b"\n")[0]
     foreign = b"no such thing" * 100

@@ -92,6 +92,8 @@ class OpenVINOEngine:
         if not self.inputs:
             names = (port.get_any_name() for port in self._model.inputs)
             self.inputs = tuple(name for name in names if name not in constants)
+            if self._files:
+                self._files.write_inputs(self.inputs)
         self._places = threading.BoundedSemaphore(streams)
         self._choosing = threading.Lock()
         # by shapes of the inputs, without any for the graph of any size
