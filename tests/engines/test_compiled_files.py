@@ -33,6 +33,14 @@ def test_what_is_written_is_read(
     assert files.inputs == tuple(names)
 
 
+def test_inputs_are_known_of_a_graph_that_was_never_compiled(folder: Path) -> None:
+    CompiledFiles(b"graph", FACTS).write_inputs(["image", "embedding"])
+    files = CompiledFiles(b"graph", FACTS)
+    assert files.inputs == ("image", "embedding")
+    assert files.read(SHAPES) is None
+    assert CompiledFiles(b"another", FACTS).inputs == ()
+
+
 def test_a_file_is_of_one_graph_one_size_and_its_facts(folder: Path) -> None:
     CompiledFiles(b"graph", FACTS).write(SHAPES, ["image"], b"compiled")
     assert CompiledFiles(b"graph", FACTS).read(((1, 64, 80, 3), (1, 4))) is None

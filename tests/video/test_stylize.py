@@ -39,7 +39,7 @@ def test_frames_are_steady_unless_the_caller_says_no(
         steady=steady,
         on_progress=told.append,
     )
-    prepared = stylizer.prepare("starry-night")
+    prepared = stylizer.prepare("starry-night").for_frames()
     paint = SteadyStyle(prepared) if steady else prepared.paint
     for painted, frame in zip(frames_of(target), frames_of(source), strict=True):
         assert gray_difference(painted, paint(frame)) < 8

@@ -1,7 +1,7 @@
 """Engines that run a network's ONNX graph: OpenVINO, ONNX Runtime or PyTorch."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -72,6 +72,8 @@ def load_engine(
     any_size: bool = False,
     device: str = "cpu",
     streams: int = 1,
+    margin: int = 0,
+    constants: Mapping[str, Callable[[int, int], Array]] | None = None,
 ) -> Engine:
     """Load a graph into an engine, on one device.
 
@@ -93,6 +95,11 @@ def load_engine(
         streams: runs at once, from as many Python threads; each has its share of `threads`. With
             one thread each they take a fifth to a quarter less CPU time than one run with several,
             and more memory. More runs than streams take turns.
+        margin: pixels at each edge that paintings need not have. Only OpenVINO cuts them off, and
+            does not compute what only they need; needs `pixels`, and a graph without means over the
+            picture.
+        constants: functions that make inputs of the height and width of an image, by name.
+            OpenVINO compiles them in, so that they are no longer among its inputs.
 
     Returns:
         The engine with the graph, ready to run at any height and width.
@@ -124,7 +131,9 @@ def load_engine(
         from impasto.engines.openvino import OpenVINOEngine
 
         any_size = any_size and pixels
-        return OpenVINOEngine(graph, threads, precision, pixels, cache, any_size, streams)
+        return OpenVINOEngine(
+            graph, threads, precision, pixels, cache, any_size, streams, margin, constants or {}
+        )
     from impasto.engines.onnxruntime import ONNXRuntimeEngine
 
     return ONNXRuntimeEngine(graph, max(1, threads // streams), precision, pixels)

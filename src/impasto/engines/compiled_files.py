@@ -75,6 +75,15 @@ class CompiledFiles:
             write_atomically(self._path(self._folder, shapes), _pack(inputs, compiled))
             _remove_old(self._folder)
 
+    def write_inputs(self, inputs: Sequence[str]) -> None:
+        """Keep the names of inputs of a graph that may never be compiled.
+
+        Videos load the graph of pictures for its precision and its errors, and paint by others.
+        """
+        if self._folder is not None:
+            with contextlib.suppress(OSError), _LOCK:
+                write_atomically(self._folder / f"{self._name}-inputs{SUFFIX}", _pack(inputs, b""))
+
     def _path(self, folder: Path, shapes: Shapes) -> Path:
         code = hashlib.sha256(repr([list(shape) for shape in shapes]).encode()).hexdigest()[:16]
         return folder / f"{self._name}-{code}{SUFFIX}"

@@ -42,11 +42,13 @@ class _UnknownPatternError(Exception):
     """A graph is not built as impasto builds them."""
 
 
-def wrap_pixels(model: openvino.Model) -> openvino.Model:
+def wrap_pixels(model: openvino.Model, margin: int = 0) -> openvino.Model:
     """Let a model take 8-bit pixels (1, H, W, 3), and give them if its output is a picture.
 
     Args:
         model: takes an image (1, 3, H, W), RGB in 0..1, as its first input. It is changed.
+        margin: pixels that were cut off at each edge of its picture, even (see
+            `impasto.engines.cut_margin`).
     """
     image = model.input(0)
     pixels = opset13.parameter([1, -1, -1, COLORS], np.uint8, image.get_any_name())
@@ -54,7 +56,11 @@ def wrap_pixels(model: openvino.Model) -> openvino.Model:
     unshuffled = _find_unshuffled(model)
     results = [output.get_node().input_value(0) for output in model.outputs]
     if len(results) == 1 and PICTURE.compatible(results[0].get_partial_shape()):
-        results = [_paint(results[0], unshuffled, pixels)]
+        shown, inner = pixels, unshuffled
+        if margin:
+            shown = opset13.slice(pixels, [margin] * 2, [-margin] * 2, [1, 1], [1, 2])
+            inner = unshuffled and _find_slice(unshuffled)
+        results = [_paint(results[0], inner, shown)]
     if unshuffled is not None:
         _convolve_pixels(unshuffled, pixels)
     planes = opset13.convert(opset13.transpose(pixels, [0, 3, 1, 2]), Type.f32)
@@ -110,6 +116,12 @@ def _find_unshuffled(model: openvino.Model) -> Any:
                 output = reshaped
             return output if output.get_partial_shape()[1] == UNSHUFFLED else None
     return None
+
+
+def _find_slice(unshuffled: Any) -> Any:
+    """Find the slice of unshuffled pixels that a painting without its margin is made of."""
+    users = [target.get_node() for target in unshuffled.get_target_inputs()]
+    return next((node.output(0) for node in users if node.get_type_name() == "Slice"), None)
 
 
 def _only_reshape(output: Any) -> Any:

@@ -6,18 +6,20 @@ import platform
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import openvino
-from openvino import Type
+from openvino import Type, opset13
 
 from impasto.engines.base import Array
 from impasto.engines.compiled_files import CompiledFiles
 from impasto.engines.cpu_graph import upsample_by_convolutions, wrap_pixels
+from impasto.engines.cut_margin import cut_margin
 from impasto.engines.int8 import has_ranges, quantize, read_ranges
 from impasto.errors import NetworkError
 
@@ -45,6 +47,10 @@ class OpenVINOEngine:
         cache: keep compiled graphs on disk.
         any_size: run small pictures in one graph for any size.
         streams: runs at once, each with its share of the threads.
+        margin: pixels to cut off at each edge of paintings, see `impasto.engines.cut_margin`.
+        constants: functions of height and width that make inputs which nothing else changes, by
+            name. They are compiled into the graph, and what is computed of them alone is computed
+            once.
 
     Raises:
         NetworkError: the graph is broken, or the precision is unavailable.
@@ -62,6 +68,8 @@ class OpenVINOEngine:
         cache: bool,
         any_size: bool = False,
         streams: int = 1,
+        margin: int = 0,
+        constants: Mapping[str, Callable[[int, int], Array]] = MappingProxyType({}),
     ) -> None:
         core = openvino.Core()
         native = _has_bf16(core)
@@ -77,12 +85,15 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": max(threads, streams),
             **({"PERFORMANCE_HINT": "LATENCY"} if streams == 1 else _streams(streams)),
         }
-        self._any_size = any_size
+        self._any_size, self._margin, self._constants = any_size, margin, constants
         self._files = self._find_files() if cache and isinstance(graph, bytes) else None
         # a graph that was compiled before need not be read
         self.inputs = self._files.inputs if self._files else ()
         if not self.inputs:
-            self.inputs = tuple(port.get_any_name() for port in self._model.inputs)
+            names = (port.get_any_name() for port in self._model.inputs)
+            self.inputs = tuple(name for name in names if name not in constants)
+            if self._files:
+                self._files.write_inputs(self.inputs)
         self._places = threading.BoundedSemaphore(streams)
         self._choosing = threading.Lock()
         # by shapes of the inputs, without any for the graph of any size
@@ -96,6 +107,8 @@ class OpenVINOEngine:
             "capabilities": self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
             "precision": self.precision,
             "pixels": self._pixels,
+            "margin": self._margin,
+            "constants": sorted(self._constants),
             **self._options,
         }
         return CompiledFiles(self._source, facts)
@@ -114,7 +127,9 @@ class OpenVINOEngine:
                     )
                 upsample_by_convolutions(model)
                 model = quantize(model, ranges)
-            model = wrap_pixels(model) if self._pixels else model
+            if self._margin:
+                cut_margin(model, self._margin)
+            model = wrap_pixels(model, self._margin) if self._pixels else model
             self._bounds = _bound_shapes(model) if self._any_size else {}
             return model
         except NetworkError:
@@ -163,15 +178,28 @@ class OpenVINOEngine:
             with contextlib.suppress(RuntimeError):
                 return self._core.import_model(compiled, "CPU", self._options)
         model = self._model
-        model.reshape(
-            {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
-            if shapes
-            else self._bounds
+        sizes: dict[str, Any] = (
+            self._bounds
+            if not shapes
+            else {name: list(shape) for name, shape in zip(self.inputs, shapes, strict=True)}
         )
+        if self._constants:
+            model = self._with_constants(*shapes[0][1:3])
+        model.reshape(sizes)
         compiled_model = self._core.compile_model(model, "CPU", self._options)
         if self._files:
             self._files.write(shapes, self.inputs, compiled_model.export_model().getvalue())
         return compiled_model
+
+    def _with_constants(self, height: int, width: int) -> openvino.Model:
+        """Copy the graph, with constants for pictures of some size in place of inputs."""
+        model = self._model.clone()
+        for parameter in model.get_parameters():
+            if make := self._constants.get(parameter.output(0).get_any_name()):
+                constant = opset13.constant(make(height, width))
+                parameter.output(0).replace(constant.output(0))
+                model.remove_parameter(parameter)
+        return model
 
     def __repr__(self) -> str:
         return f"OpenVINOEngine({self.precision})"

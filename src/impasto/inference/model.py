@@ -7,6 +7,7 @@ the network is one of `in_streams`.
 import copy
 import threading
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -20,10 +21,16 @@ from impasto.images.image import UInt8
 from impasto.inference import tiled_statistics
 from impasto.inference.devices import Choice, choose_device
 from impasto.inference.frozen_norm import freeze_norms
-from impasto.inference.prepared_style import GraphVariant, NetworkPass, PreparedStyle
+from impasto.inference.prepared_style import (
+    GraphVariant,
+    NetworkPass,
+    PreparedStyle,
+    find_margin,
+)
 from impasto.models.gallery import gallery_style, has_photo_style
 from impasto.models.mix import Mix, StyleSource, find_mix
-from impasto.models.network import Network, find_network
+from impasto.models.network import NOISE, Network, find_network
+from impasto.models.noise import noise_at
 from impasto.models.style import PHOTO, Embedding, Style
 
 MAX_CACHED_PREDICTIONS = 32  # in memory; the cache on disk holds all
@@ -161,6 +168,8 @@ class LoadedNetwork:
                     # It runs once an image, so in full precision. But rounding to int8 moves means
                     # and deviations: what paints in int8 needs those of int8.
                     precision = precision if precision == "int8" else "f32"
+                is_frame = part in ("frame", "plain-frame")
+                margin = find_margin(network, is_frame)
                 self._engines[key] = base.load_engine(
                     graph,
                     engine,
@@ -170,7 +179,11 @@ class LoadedNetwork:
                     cache=True,
                     any_size=part == "whole",
                     device=device,
-                    streams=self.streams if part in ("frame", "plain-frame") else self._streams,
+                    streams=self.streams if is_frame else self._streams,
+                    margin=margin if part == "plain-frame" else 0,
+                    constants={NOISE: partial(noise_at, top=-margin, left=-margin)}
+                    if is_frame
+                    else None,
                 )
             return self._engines[key]
 

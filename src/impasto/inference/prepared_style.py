@@ -1,9 +1,11 @@
 """A style at a strength, bound to a loaded network and ready to paint."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from impasto import progress
 from impasto.engines import base
@@ -20,6 +22,10 @@ MIN_SIDE = 64  # pixels; shorter sides are padded by mirroring
 # edges, so networks learned to paint another color there. A multiple of `MULTIPLE`, so that noise
 # has the same phase in a picture and in its tiles.
 MARGIN = 32
+# The same for frames of a video, which are many: pixels near edges then differ by some levels from
+# those of a wider margin, and look alike. Networks that see further than `MAX_FRAME_FIELD` pixels
+# paint larger forms, which come out flat in corners, so they keep `MARGIN`.
+FRAME_MARGIN, MAX_FRAME_FIELD = 16, 128
 
 GraphVariant = Literal["whole", "frame", "plain", "plain-frame", "measuring"]
 """A network as it is, without its normalizations, or up to their statistics.
@@ -64,8 +70,6 @@ class PreparedStyle:
     ) -> None:
         self.passes, self._engine, self.strength = passes, engine, strength
         self._frames = frames
-        self._whole: GraphVariant = "frame" if frames else "whole"
-        self._plain: GraphVariant = "plain-frame" if frames else "plain"
 
     def for_frames(self) -> "PreparedStyle":
         """Give the same style for many images of one size, as frames of a video: it runs faster.
@@ -96,23 +100,34 @@ class PreparedStyle:
         check_image(image)
         if not self.passes:
             return image.copy()
-        height, width = image.shape[:2]
-        padded = _pad(image)
-        painted = [
-            self._run(one, self._plain if one.frozen else self._whole, padded, top, left)[0]
-            for one in self.passes
-        ]
+        is_frame = self._frames and top == left == 0
+        painted = [self._paint_pass(one, image, is_frame, top, left) for one in self.passes]
         weights = [one.weight for one in self.passes]
         photo_weight = 1 - sum(weights)
         if photo_weight > 1e-6:  # more than rounding
-            painted.append(padded)
+            painted.append(image)
             weights.append(photo_weight)
         if len(painted) > 1:
             mixed = sum(
                 np.float32(weight) * part for weight, part in zip(weights, painted, strict=True)
             )
             painted = [np.asarray(mixed + np.float32(0.5)).clip(0, 255).astype(np.uint8)]
-        return np.ascontiguousarray(painted[0][MARGIN : MARGIN + height, MARGIN : MARGIN + width])
+        return np.ascontiguousarray(painted[0])
+
+    def _paint_pass(
+        self, one: NetworkPass, image: UInt8, is_frame: bool, top: int, left: int
+    ) -> UInt8:
+        """Paint an image by one network, uint8 (H, W, 3)."""
+        variants: tuple[GraphVariant, GraphVariant] = ("whole", "plain")
+        if is_frame:
+            variants = ("frame", "plain-frame")
+        margin = find_margin(one.network, is_frame)
+        padded = _pad(image, margin)
+        painted = self._run(one, variants[one.frozen], padded, top - margin, left - margin)[0]
+        # engines may have cut the margin off
+        border = margin - (padded.shape[0] - painted.shape[0]) // 2
+        height, width = image.shape[:2]
+        return painted[border : border + height, border : border + width]
 
     def measure(
         self, image: UInt8, advance: progress.Advance = lambda _: None
@@ -127,26 +142,30 @@ class PreparedStyle:
             NetworkError: the graph of a network has no statistics that can be frozen.
         """
         check_image(image)
-        padded, statistics = _pad(image), []
+        statistics = []
         for one in self.passes:
+            margin = find_margin(one.network, self._frames)
+            padded = _pad(image, margin)
             if padded.shape[0] * padded.shape[1] > tile_grid.tile_limits().max_pixels:
                 measured = self._measure_tiled(
-                    one, padded, lambda done: advance(done / len(self.passes))
+                    one, padded, margin, lambda done: advance(done / len(self.passes))
                 )
             else:
-                measured = NormStatistics.of_output(self._run(one, "measuring", padded))
+                measured = NormStatistics.of_output(
+                    self._run(one, "measuring", padded, -margin, -margin)
+                )
                 advance(1 / len(self.passes))
             statistics.append(measured)
         return statistics
 
     def _measure_tiled(
-        self, one: NetworkPass, padded: UInt8, advance: progress.Advance
+        self, one: NetworkPass, padded: UInt8, margin: int, advance: progress.Advance
     ) -> NormStatistics:
         def load(segment: tiled_statistics.GraphSegment) -> Callable[..., Any]:
             return self._engine(one.network, segment).run
 
         return tiled_statistics.measure_tiled(
-            one.network.graph, one.embedding, padded, load, advance, corner=-MARGIN
+            one.network.graph, one.embedding, padded, load, advance, corner=-margin
         )
 
     @property
@@ -169,12 +188,13 @@ class PreparedStyle:
         return max((freeze_norms(one.network.graph).margin for one in self.passes), default=0)
 
     def _run(
-        self, one: NetworkPass, part: GraphVariant, padded: UInt8, top: int = 0, left: int = 0
+        self, one: NetworkPass, part: GraphVariant, padded: UInt8, top: int, left: int
     ) -> base.Array:
+        """Run a graph on padded pixels, which begin at a row and a column of the noise."""
         engine = self._engine(one.network, part)
         inputs: list[base.Array] = [padded[None], one.embedding[None]]
         if NOISE in engine.inputs:
-            inputs.append(noise_at(padded.shape[0], padded.shape[1], top - MARGIN, left - MARGIN))
+            inputs.append(noise_at(padded.shape[0], padded.shape[1], top, left))
         result: base.Array = engine.run(*inputs)
         return result
 
@@ -204,11 +224,40 @@ def check_image(image: UInt8) -> None:
         )
 
 
-def _pad(image: UInt8) -> UInt8:
-    """Mirror an image beyond its edges: by `MARGIN`, and on to sides that the network takes."""
-    extra = [max(-side % MULTIPLE, MIN_SIDE - side - 2 * MARGIN) for side in image.shape[:2]]
+def find_margin(network: Network, is_frame: bool) -> int:
+    """Find how many pixels of mirrored padding a network paints around an image or a frame."""
+    with contextlib.suppress(NetworkError):
+        if is_frame and freeze_norms(network.graph).margin <= MAX_FRAME_FIELD:
+            return FRAME_MARGIN
+    return MARGIN
+
+
+def _pad(image: UInt8, margin: int) -> UInt8:
+    """Mirror an image beyond its edges: by `margin`, and on to sides that the network takes."""
+    extra = [
+        max(-(side + 2 * margin) % MULTIPLE, MIN_SIDE - side - 2 * margin)
+        for side in image.shape[:2]
+    ]
     extra = [
         more + -(side + more) % MULTIPLE for side, more in zip(image.shape[:2], extra, strict=True)
     ]
-    widths = [(MARGIN, MARGIN + more) for more in extra]
-    return np.ascontiguousarray(np.pad(image, (*widths, (0, 0)), mode="symmetric"))
+    rows, columns = (
+        _mirror(side, margin, margin + more)
+        for side, more in zip(image.shape[:2], extra, strict=True)
+    )
+    # by slices, of which one is large: `np.pad` takes three times as long
+    height, width = image.shape[:2]
+    down, right = slice(margin, margin + height), margin + width
+    padded = np.empty((len(rows), len(columns), 3), np.uint8)
+    padded[down, margin:right] = image
+    padded[down, :margin] = image[:, columns[:margin]]
+    padded[down, right:] = image[:, columns[right:]]
+    padded[:margin] = padded[margin + rows[:margin]]
+    padded[margin + height :] = padded[margin + rows[margin + height :]]
+    return padded
+
+
+def _mirror(side: int, before: int, after: int) -> NDArray[np.intp]:
+    """List the positions in a line of pixels that a mirrored one shows, (before + side + after)."""
+    positions = np.arange(-before, side + after) % (2 * side)
+    return np.minimum(positions, 2 * side - 1 - positions)

@@ -9,6 +9,7 @@ from moving import COVERED, covering, pan, texture
 from pictures import UInt8
 
 from impasto.errors import ArgumentError, VideoError
+from impasto.video.temporal import carried_frames
 from impasto.video.temporal.carried_frames import (
     MAX_EVERY,
     CarriedStyle,
@@ -110,3 +111,18 @@ def test_without_opencv_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(VideoError, match=r"pip install 'impasto\[flow\]'"):
         CarriedStyle(Negative(), 2)
+
+
+@pytest.mark.parametrize("size", [(180, 320), (60, 90), (37, 53)])
+def test_windows_hold_all_that_changes(size: tuple[int, int]) -> None:
+    """Things that move here and there are moved as in the whole picture, by windows around them."""
+    rng = np.random.default_rng(0)
+    flow = np.zeros((*size, 2), np.float32)
+    flow[3:9, 4:8] = (2.5, -1)
+    flow[-7:, -9:] = (-3, 0.5)
+    flow[20:24, size[1] // 2] = (0, 1)
+    painting = rng.integers(256, size=(3 * size[0], 3 * size[1], 3), dtype=np.uint8)
+    expected = warp(painting, carried_frames.enlarge_flow(flow, painting))
+    windows = list(carried_frames._changed_windows(np.asarray(flow.any(-1)), painting))
+    assert sum(painting[window].size for window in windows) < painting.size
+    assert np.array_equal(carried_frames.move_painting(painting, flow), expected)

@@ -19,7 +19,7 @@ from impasto.video.pipelining import Begin, begin_later
 from impasto.video.temporal.still_blend import StillBlend
 
 # Frames from one measurement to the next; a measurement costs about as much as three frames.
-MEASURE_EVERY = 24
+MEASURE_EVERY = 48
 # Mean difference from the last frame, in levels of 255, at which another scene begins.
 CUT_DIFFERENCE = 30.0
 GRID_SIZE = 16  # blocks a side, whose middle pixels frames are compared by

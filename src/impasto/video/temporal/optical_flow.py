@@ -80,13 +80,16 @@ class OpticalFlow:
         return cls(flow, ~occluded(flow, back))
 
 
-def compute_flow(first: UInt8, second: UInt8, effort: str = EFFORT) -> Flow:
+def compute_flow(
+    first: UInt8, second: UInt8, effort: str = EFFORT, refinements: int | None = None
+) -> Flow:
     """Compute the flow from one frame to another, both uint8 RGB (H, W, 3).
 
     Args:
         first: the frame.
         second: another frame of its size.
         effort: preset of DIS: "ultrafast", "fast" or "medium".
+        refinements: number of variational refinements at each size; by default the preset's.
 
     Raises:
         VideoError: OpenCV is missing.
@@ -99,6 +102,8 @@ def compute_flow(first: UInt8, second: UInt8, effort: str = EFFORT) -> Flow:
         for frame in (first, second)
     )
     dis = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{effort.upper()}"))
+    if refinements is not None:
+        dis.setVariationalRefinementIterations(refinements)
     flow: Flow = dis.calc(one, other, None)
     return flow[:height, :width]
 

@@ -6,7 +6,7 @@ import { blendByMask, toMask } from "./mask.js";
 import { towards } from "./network.js";
 import { MIN_SIDE, emptyPicture } from "./pixels.js";
 
-const MEASURE_EVERY = 24; // frames from one measurement to the next
+const MEASURE_EVERY = 48; // frames from one measurement to the next
 const CUT_DIFFERENCE = 30; // mean difference in levels at which another scene begins
 const GRID_SIZE = 16; // blocks a side, whose middle pixels frames are compared by
 // Where a frame is so much lighter, darker or flatter than the measured one, it is measured at once.
