@@ -313,7 +313,9 @@ def draw_pictures(args: argparse.Namespace) -> Pictures:
     with ProcessPoolExecutor(args.processes) as pool:
 
         def crops(count: int, size: int) -> np.ndarray:
-            cut = partial(_crop_photo, paths=paths, size=size)
+            # of few, from all collections
+            spread = paths[:: max(1, len(paths) // max(1, count))]
+            cut = partial(_crop_photo, paths=spread, size=size)
             return np.stack(list(pool.map(cut, range(count), chunksize=16)))
 
         view = partial(_view, folder=args.folder / "art")
@@ -643,9 +645,8 @@ class Round:
         down, across = draw.corners + line
         noise = self.noise[0, 0][down[:, :, None], across[:, None]][:, None]
         pictures = self.paint(run, photos, embeddings, noise)
-        terms = self.terms(run, pictures, photos, target, styles)
         ranks = content.ranks[draw.numbers]
-        terms["contrast"] = flaws.contrast_loss(pictures, ranks, styles.contrast)
+        terms = self.terms(run, pictures, photos, target, ranks, styles)
         weights = self.weights(run)
         if weights.stability:
             some = slice(None, None, 2)
@@ -673,7 +674,13 @@ class Round:
         )
 
     def terms(
-        self, run: Run, pictures: Tensor, photos: Tensor, target: ContentTarget, styles: Styles
+        self,
+        run: Run,
+        pictures: Tensor,
+        photos: Tensor,
+        target: ContentTarget,
+        ranks: Tensor,
+        styles: Styles,
     ) -> dict[str, Tensor]:
         """Compute all loss terms but that of stability; the first pictures are painted skies."""
         weights = self.weights(run)
@@ -698,6 +705,8 @@ class Round:
         if weights.repetition:  # of a few pictures, with the weight of all
             skies = pictures[: self.flat(len(pictures))]
             terms["repetition"] = flaws.repetition_loss(skies)
+        if weights.contrast:
+            terms["contrast"] = flaws.contrast_loss(pictures, ranks, styles.contrast)
         terms["spectrum"] = log_compress(flaws.spectrum_loss(pictures, styles.spectrum))
         return terms
 
@@ -798,12 +807,12 @@ class Round:
                 "name": run.name,
                 "names": self.names,
                 "finest": self.args.finest,
-                "device": "GPU" if self.device.type == "cuda" else "CPU",
+                "device": "CPU" if self.device.type == "cpu" else "GPU",
                 "weights": asdict(self.weights(run)),
                 "steps": run.steps,
                 "pictures": run.pictures,
-                "photos": len(list((self.args.folder / "photos").iterdir())),
-                "art": len(list((self.args.folder / "art").iterdir())),
+                "photos": min(_count(self.args.folder / "photos"), self.args.crops),
+                "art": min(_count(self.args.folder / "art"), self.args.views),
                 "crop": self.args.size,
                 "perceptual": self.identity,
                 "embeddings": means["embeddings"].half().cpu(),
@@ -828,6 +837,10 @@ def keep_coarse(network: TransformerNetwork, predictor: StylePredictor) -> None:
             layer.forward = torch.no_grad()(layer.forward)
     predictor.inner.requires_grad_(False)
     predictor.middle.requires_grad_(False)
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -946,7 +959,12 @@ def parse_weights(text: str) -> dict[str, float]:
             raise argparse.ArgumentTypeError(
                 f"cannot weigh {term!r}: it is no loss term; choose from {', '.join(WEIGHT_NAMES)}"
             )
-        weights[term] = float(value)
+        try:
+            weights[term] = float(value)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"cannot weigh {term} by {value!r}: it is no number; write {term}=1.5"
+            ) from None
     return weights
 
 

@@ -16,6 +16,7 @@ from pictures import UInt8
 from impasto.engines import base
 from impasto.errors import NetworkError
 from impasto.inference import prepared_style
+from impasto.models.gallery import gallery_style
 from impasto.models.network import NOISE, load_shipped
 from impasto.models.noise import noise_at
 from impasto.stylizer import Stylizer
@@ -58,6 +59,23 @@ def test_engines_agree(stylizer: Stylizer, scene: UInt8) -> None:
                 assert np.abs(other.stylize(picture, style) - expected).max() <= 1
 
 
+def test_compiled_files_hold_the_constants_that_they_were_made_with(scene: UInt8) -> None:
+    pytest.importorskip("openvino")
+    network, image = load_shipped("small"), scene[:64, :64]
+    embedding = gallery_style("starry-night").embedding(network)[None]
+
+    def paint(make: Any) -> Any:
+        engine = base.load_engine(
+            network.graph, "openvino", 1, "f32", True, cache=True, constants={NOISE: make}
+        )
+        return engine.run(image[None], embedding)
+
+    silent = paint(lambda height, width: np.zeros_like(noise_at(height, width)))
+    noisy = paint(noise_at)
+    assert (noisy != silent).any()
+    np.testing.assert_array_equal(paint(noise_at), noisy)  # now from its file
+
+
 @pytest.mark.slow
 def test_small_pictures_of_many_sizes_share_one_graph(
     scene: UInt8, monkeypatch: pytest.MonkeyPatch
@@ -72,6 +90,7 @@ def test_small_pictures_of_many_sizes_share_one_graph(
 
     monkeypatch.setattr(openvino.Core, "compile_model", compile_model)
     monkeypatch.setattr("impasto.engines.compiled_files.home", lambda: None)  # compile all anew
+    # pictures have that margin, and frames are compared with them below
     monkeypatch.setattr(prepared_style, "FRAME_MARGIN", prepared_style.MARGIN)
     sizes = [(40 + 3 * number, 50 + 5 * number) for number in range(12)]
     many = Stylizer("small", "openvino", precision="f32")

@@ -28,7 +28,9 @@ def test_images_are_mirrored_on_to_sides_that_networks_take(
     assert np.array_equal(padded, np.pad(image, (*widths, (0, 0)), mode="symmetric"))
 
 
-@pytest.mark.parametrize(("network", "margin"), [("small", FRAME_MARGIN), ("large", MARGIN)])
+@pytest.mark.parametrize(
+    ("network", "margin"), [("small", FRAME_MARGIN), ("base", FRAME_MARGIN), ("large", MARGIN)]
+)
 def test_frames_have_the_margin_that_suits_their_network(
     network: str, margin: int, scene: UInt8, monkeypatch: pytest.MonkeyPatch
 ) -> None:

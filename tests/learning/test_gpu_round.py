@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from impasto.learning.tensors import best_device
 from impasto.models.network import network_path, read_network
 from impasto.models.style import read_style
 from impasto.paths import GALLERY
@@ -99,7 +100,7 @@ def test_a_round_goes_on_from_its_checkpoint_and_becomes_a_gallery(
     # what the style had before is kept
     np.testing.assert_array_equal(style.embeddings["base"], before.embeddings["base"])
     assert style.metadata["title"] == before.metadata["title"]
-    where = "GPU" if torch.cuda.is_available() else "CPU"
+    where = "CPU" if best_device().type == "cpu" else "GPU"
     assert f"2 steps on a {where}, 8 pictures" in style.metadata["large.trained"]
     assert "local 1.5" in style.metadata["large.weights"]
     assert "contrast 4" in style.metadata["large.weights"]

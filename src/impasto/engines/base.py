@@ -95,11 +95,12 @@ def load_engine(
         streams: runs at once, from as many Python threads; each has its share of `threads`. With
             one thread each they take a fifth to a quarter less CPU time than one run with several,
             and more memory. More runs than streams take turns.
-        margin: pixels at each edge that paintings need not have. Only OpenVINO cuts them off, and
-            does not compute what only they need; needs `pixels`, and a graph without means over the
-            picture.
-        constants: functions that make inputs of the height and width of an image, by name.
-            OpenVINO compiles them in, so that they are no longer among its inputs.
+        margin: pixels at each edge that the caller cuts off. OpenVINO gives paintings without
+            them, and does not compute what only they need; other engines give the whole. Needs
+            `pixels`, and a graph without means over the picture.
+        constants: inputs that depend on the size alone: by name, functions of the height and width
+            of an image. OpenVINO compiles them in, so that they are no longer among its inputs;
+            other engines leave them there. Needs `pixels`, and not `any_size`.
 
     Returns:
         The engine with the graph, ready to run at any height and width.

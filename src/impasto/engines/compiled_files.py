@@ -76,7 +76,7 @@ class CompiledFiles:
             _remove_old(self._folder)
 
     def write_inputs(self, inputs: Sequence[str]) -> None:
-        """Keep the names of inputs of a graph that may never be compiled.
+        """Keep the names of inputs of a graph that is perhaps not compiled.
 
         Videos load the graph of pictures for its precision and its errors, and paint by others.
         """

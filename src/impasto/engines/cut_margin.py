@@ -45,7 +45,8 @@ class _Cut:
     """Cuts features of a model, each of them once."""
 
     def __init__(self, model: openvino.Model) -> None:
-        # also by nodes that are left out since; shapes are asked for to add biases, for their rank
+        # Counted before any cut, so nodes that are bypassed still count. `ShapeOf` does not: it is
+        # asked for the rank alone, to add biases.
         nodes = [node for node in model.get_ordered_ops() if node.get_type_name() != "ShapeOf"]
         self._uses = Counter(_key(value) for node in nodes for value in node.input_values())
         self._slices: dict[tuple[str, int, int], Any] = {}  # by features, and how much is cut off
@@ -58,7 +59,7 @@ class _Cut:
         node, kind = source.get_node(), source.get_node().get_type_name()
         if self._uses[_key(source)] > 1:
             self._slice(port, source, count)
-        elif kind == "Pad" and _widths(node) == 1:
+        elif kind == "Pad" and _border_width(node) == 1:
             port.replace_source_output(node.input_value(0))
             self.cut(port, count - 1)
         elif kind == "Slice" and _is_cut_by_one(node):
@@ -107,7 +108,7 @@ def _has_positions(output: Any) -> bool:
     )
 
 
-def _widths(pad: Any) -> int | None:
+def _border_width(pad: Any) -> int | None:
     """Return how many positions a node puts around features; None if not the same everywhere."""
     begin, end = (constant_value(pad.input_value(place)).tolist() for place in (1, 2))
     return begin[HEIGHT] if begin == end == [0, 0] + 2 * [begin[HEIGHT]] else None

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -100,6 +101,7 @@ class PreparedStyle:
         check_image(image)
         if not self.passes:
             return image.copy()
+        # engines for frames have the noise of the corner compiled in
         is_frame = self._frames and top == left == 0
         painted = [self._paint_pass(one, image, is_frame, top, left) for one in self.passes]
         weights = [one.weight for one in self.passes]
@@ -226,10 +228,15 @@ def check_image(image: UInt8) -> None:
 
 def find_margin(network: Network, is_frame: bool) -> int:
     """Find how many pixels of mirrored padding a network paints around an image or a frame."""
+    return FRAME_MARGIN if is_frame and _sees_little(network.graph) else MARGIN
+
+
+@lru_cache(maxsize=8)
+def _sees_little(graph: bytes) -> bool:
+    """Tell whether a network sees little around each pixel; asked at every frame, so it is kept."""
     with contextlib.suppress(NetworkError):
-        if is_frame and freeze_norms(network.graph).margin <= MAX_FRAME_FIELD:
-            return FRAME_MARGIN
-    return MARGIN
+        return freeze_norms(graph).margin <= MAX_FRAME_FIELD
+    return False
 
 
 def _pad(image: UInt8, margin: int) -> UInt8:

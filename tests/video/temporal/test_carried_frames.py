@@ -126,3 +126,12 @@ def test_windows_hold_all_that_changes(size: tuple[int, int]) -> None:
     windows = list(carried_frames._changed_windows(np.asarray(flow.any(-1)), painting))
     assert sum(painting[window].size for window in windows) < painting.size
     assert np.array_equal(carried_frames.move_painting(painting, flow), expected)
+
+
+def test_windows_end_where_much_does_not_change() -> None:
+    changes = np.zeros((10, 200), bool)
+    changes[5, [20, 30, 150]] = True
+    painting = np.zeros((20, 400, 3), np.uint8)
+    columns = [window[1] for window in carried_frames._changed_windows(changes, painting)]
+    # a reduced pixel more on each side, enlarged twice
+    assert columns == [slice(38, 64), slice(298, 304)]

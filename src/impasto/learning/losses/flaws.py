@@ -36,8 +36,11 @@ CONTRAST_BOXES = (5, 17)
 CONTRAST_QUANTILES = 33  # of the contrast of a style
 SCALE_STEPS = 64  # of the scale that ranks contrast among photographs
 LEAST_CONTRAST = 1.0  # levels of 255, deviation: less than that is as good as none
-# differences of logarithms that cost nothing: places may differ, and the quiet ones may be quieter
+# Differences of logarithms that cost nothing: a place may be a little busier than expected, and
+# quieter by twice as much, as marks in the wrong place disturb more than bare ones.
 FREE_CONTRAST = 0.3
+QUIET_SHARE = 0.5  # what a place costs that is too quiet, over one that is too busy
+QUIETEST, BUSIEST = 1.5, 0.5  # weights of places that are too busy, by their rank
 
 SPECTRUM_WINDOW = 16  # pixels, side of the windows whose spectra are compared; they overlap by half
 MIN_FREQUENCY = 0.15  # periods a pixel: coarser than that are strokes, which moments compare
@@ -241,7 +244,8 @@ def contrast_loss(picture: Tensor, ranks: Tensor, quantiles: Tensor) -> Tensor:
         quantiles: of the styles, (B, 2, quantiles).
 
     Returns:
-        The mean difference of logarithms beyond `FREE_CONTRAST`, (B,). Quiet places count most.
+        (B,): with d the difference of logarithms, r the rank and f `FREE_CONTRAST`, the mean of
+        (1.5 - r) max(0, d - f) + 0.5 max(0, -d - 2 f).
     """
     position = (ranks * (quantiles.shape[2] - 1)).flatten(2)
     below = position.floor().long().clamp(0, quantiles.shape[2] - 2)
@@ -250,7 +254,8 @@ def contrast_loss(picture: Tensor, ranks: Tensor, quantiles: Tensor) -> Tensor:
     difference = local_contrast(picture) - expected
     too_busy = (difference - FREE_CONTRAST).clamp_min(0)
     too_quiet = (-difference - 2 * FREE_CONTRAST).clamp_min(0)
-    return (too_busy * (1.5 - ranks) + 0.5 * too_quiet).mean((1, 2, 3))
+    weights = torch.lerp(torch.full_like(ranks, QUIETEST), torch.full_like(ranks, BUSIEST), ranks)
+    return (too_busy * weights + QUIET_SHARE * too_quiet).mean((1, 2, 3))
 
 
 # A mesh of pixels

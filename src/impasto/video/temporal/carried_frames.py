@@ -26,14 +26,14 @@ from impasto.video.temporal.still_blend import MOVING_DIFFERENCE, STILL_DIFFEREN
 # five times as long.
 EFFORT = "fast"
 # Variational refinements at each size. The preset has 5, which takes 1.6 ms and not 1.0 for
-# 320x180; motion is found again as well.
+# 320x180; motion is found equally well.
 REFINEMENTS = 2
 MAX_EVERY = 4  # beyond it, motion is too far for what lies between to be found again
 # Share of a frame that must be visible in the painted one, else it is painted itself.
 MIN_VISIBLE_SHARE = 0.7
 _MIN_SHARE_OF_NEXT = 0.1  # below it anywhere, the next painting is not moved at all
-# Rows of a reduced frame that are changed at once: a window is as wide as what changes in them
-# without a gap of so many columns.
+# Rows of a reduced frame that are changed at once. A window in them ends where more columns than
+# this do not change.
 _WINDOW_ROWS, _WINDOW_GAP = 20, 16
 
 _MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
