@@ -68,9 +68,7 @@ def test_every_painting_says_how_it_was_trained_and_what_it_scores(
         for key in ("trained", "perceptual", "measured", "C", "S", "J")
     }
     assert all(facts.values()), facts
-    # base and small are those of the gallery before
-    expected = GALLERY_VERSION if network == "large" else "7"
-    assert style.metadata[f"{network}.gallery"] == stylizer.network.gallery == expected
+    assert style.metadata[f"{network}.gallery"] == stylizer.network.gallery == GALLERY_VERSION
     assert float(facts["J"]) == pytest.approx(float(facts["C"]) + 5 * float(facts["S"]), abs=0.01)
 
 

@@ -2,6 +2,7 @@
 when they are read back."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,15 @@ def test_safetensors_say_the_dimensions(tmp_path: Path) -> None:
     exported = state_dict.export_state_dict(network, None, ".safetensors")
     (tmp_path / "a.safetensors").write_bytes(exported.files[".safetensors"])
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
-        assert (
-            file.metadata()["architecture"]
-            == '{"widths": [8, 24, 48], "blocks": 3, "noise": true, "last": 1}'
-        )
+        assert json.loads(file.metadata()["architecture"]) == {
+            "widths": [8, 24, 48],
+            "blocks": 3,
+            "noise": True,
+            "last": 1,
+            "up_blocks": [],
+            "smoothing": 3,
+            "detail": 0.0,
+        }
         assert (
             set(file.keys()) == TransformerNetwork(ARCHITECTURES["small"]).state_dict().keys()
         )  # and no embedding
