@@ -176,13 +176,14 @@ def test_palette_of_two_colors_is_their_distance() -> None:
     distance = (flaws.to_lab(first) - flaws.to_lab(second))[0, :, 0, 0].square().sum().item()
     loss = flaws.palette_loss(first, flaws.palette(second)).item()
     # the mean square along directions that are spread evenly is a third of the squared distance
-    assert loss * flaws.MIN_PALETTE_VARIANCE == pytest.approx(distance, rel=0.2)
-    assert flaws.palette_loss(first, flaws.palette(first)).item() < 1e-6
+    assert loss**2 * flaws.MIN_PALETTE_VARIANCE == pytest.approx(distance, rel=0.2)
+    least = flaws.MIN_PALETTE_SQUARE**0.5
+    assert flaws.palette_loss(first, flaws.palette(first)).item() == pytest.approx(least, rel=0.1)
 
 
 def test_palette_does_not_depend_on_where_colors_are() -> None:
     picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(7))
-    assert flaws.palette_loss(picture.flip(2, 3), flaws.palette(picture)).item() < 0.01
+    assert flaws.palette_loss(picture.flip(2, 3), flaws.palette(picture)).item() < 0.1
 
 
 def test_nearest_is_the_cosine_distance_to_the_nearest_mark() -> None:
