@@ -18,8 +18,9 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
@@ -57,13 +58,14 @@ from impasto.learning.training.weights import LearningWeights, learning_paramete
 from impasto.models.noise import NOISE_SIDE, noise_at
 
 CATALOG = Path(__file__).with_name("gallery.tsv")
-PHOTOS, ART = 1000, 1100  # pictures in a pack
+PHOTOS, ART = 900, 1000  # pictures in a pack
 SIDES = {"photos": 272, "art": 288, "paintings": 512}  # pixels, short sides
 QUALITIES = {"photos": 66, "art": 66, "paintings": 88}
 VGG_CONVOLUTIONS = 9  # up to conv4_1
 
 NETWORKS = ("large", "base", "small")
-TURNS = "large,base,large,large,small,large,base"  # whose step it is, again and again
+# whose step it is, again and again
+TURNS = "large,base,large,small,large,large,base,large,large,small,large,base"
 HIDDEN = {"large": 144, "base": 128, "small": 128}  # units of a hidden layer of new predictors
 CROP = 288  # pixels
 COMPILE_SECONDS = 70  # after which the perceptual network is used as it is
@@ -85,27 +87,37 @@ MIN_VIEW = 160  # pixels: smaller views have fewer positions than marks
 class RoundWeights:
     """Weights of the terms of a round, and whether the network is asked to be steady."""
 
-    content: float = 1.6
+    content: float = 1.8
     style: float = 5.0
-    local: float = 3.0
+    local: float = 2.0
     coarse: float = 0.0
-    nearest: float = 1.0
-    residue: float = 2.0
-    repetition: float = 2.0
-    palette: float = 0.5
-    spectrum: float = 1.0
-    contrast: float = 2.5
+    nearest: float = 0.5
+    residue: float = 1.0
+    repetition: float = 1.5
+    palette: float = 2.0
+    spectrum: float = 0.3
+    contrast: float = 2.0
     stability: float = 0.0
 
 
 WEIGHT_NAMES = tuple(term.name for term in fields(RoundWeights))
 WEIGHTS = {
-    "large": RoundWeights(coarse=1.5),
+    "large": RoundWeights(
+        content=2.0,
+        coarse=1.0,
+        nearest=1.0,
+        residue=1.5,
+        repetition=2.0,
+        spectrum=0.5,
+        contrast=1.5,
+    ),
     "base": RoundWeights(stability=0.5),
     "small": RoundWeights(stability=1.0),
 }
 # where only the finest level learns (`--finest`), the others have settled what these terms ask for
-FINEST_WEIGHTS = RoundWeights(local=1.0, nearest=0.5, repetition=0.0, palette=2.0, contrast=0.0)
+FINEST_WEIGHTS = RoundWeights(
+    content=1.6, local=1.0, residue=2.0, repetition=0.0, spectrum=1.0, contrast=0.0
+)
 # peaks of learning rates for networks that start from nothing, and for those that go on
 FRESH: dict[str, Any] = {"learning_rate": 4e-3, "embedding_rate": 1.5e-2, "predictor_rate": 1e-3}
 CONTINUED: dict[str, Any] = {
@@ -307,22 +319,21 @@ class Pictures(NamedTuple):
     crops: np.ndarray
 
 
-def draw_pictures(args: argparse.Namespace) -> Pictures:
-    """Draw crops of photographs and views of art."""
+@contextmanager
+def draw_pictures(args: argparse.Namespace) -> Iterator[Callable[[], Pictures]]:
+    """Let other processes draw crops of photographs and views of art; yield what waits for them.
+
+    They start here, as processes should not be forked from one that uses a GPU.
+    """
     paths = sorted((args.folder / "photos").iterdir())
+    # of few, from all collections
+    spread = paths[:: max(1, len(paths) // max(1, args.crops))]
     with ProcessPoolExecutor(args.processes) as pool:
-
-        def crops(count: int, size: int) -> np.ndarray:
-            # of few, from all collections
-            spread = paths[:: max(1, len(paths) // max(1, count))]
-            cut = partial(_crop_photo, paths=spread, size=size)
-            return np.stack(list(pool.map(cut, range(count), chunksize=16)))
-
         view = partial(_view, folder=args.folder / "art")
-        return Pictures(
-            list(pool.map(view, range(args.views), chunksize=16)),
-            crops(args.crops, args.size),
-        )
+        views = pool.map(view, range(args.views), chunksize=16)
+        cut = partial(_crop_photo, paths=spread, size=args.size)
+        crops = pool.map(cut, range(args.crops), chunksize=16)
+        yield lambda: Pictures(list(views), np.stack(list(crops)))
 
 
 def make_content(crops: np.ndarray, objective: Objective) -> Content:
@@ -456,40 +467,37 @@ class Round:
     """A round of training of several networks on the same pictures."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args, began = args, time.perf_counter()
-        # first, as processes should not be forked from one that uses a GPU
-        pictures = draw_pictures(args)
-        print(f"{time.perf_counter() - began:6.1f} s pictures are drawn", flush=True)
-        self.device = best_device()
-        dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
-        torch.set_float32_matmul_precision("high")
-        weights = args.folder / "vgg19.safetensors"
-        vgg = PerceptualNetwork("vgg19", load_file(weights), dtype)
-        with safe_open(weights, "pt") as file:
-            self.identity = file.metadata()["identity"]
-        self.objective = Objective(
-            vgg.to(self.device),
-            LossWeights(local=RoundWeights.local),
-            even_content=True,
-            parts=PARTS,
-        )
-        self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
-        self.runs: dict[str, Run] = {}
-        self.pool: Any = None
-        self.began = began
-        lite = _statistics(args.gallery).to(self.device)
-        names = args.paintings.split(",") if args.paintings else ()
-        self.gallery, self.names = load_paintings(args.folder, self.objective, lite, names)
-        self.say(len(self.names), "paintings")
+        self.args, self.began = args, time.perf_counter()
+        with draw_pictures(args) as drawn:
+            self.device = best_device()
+            dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+            torch.set_float32_matmul_precision("high")
+            weights = args.folder / "vgg19.safetensors"
+            vgg = PerceptualNetwork("vgg19", load_file(weights), dtype)
+            with safe_open(weights, "pt") as file:
+                self.identity = file.metadata()["identity"]
+            self.objective = Objective(
+                vgg.to(self.device),
+                LossWeights(local=RoundWeights.local),
+                even_content=True,
+                parts=PARTS,
+            )
+            self.noise = torch.from_numpy(noise_at(4 * NOISE_SIDE, 4 * NOISE_SIDE)).to(self.device)
+            self.runs: dict[str, Run] = {}
+            self.pool: Any = None
+            lite = _statistics(args.gallery).to(self.device)
+            names = args.paintings.split(",") if args.paintings else ()
+            self.gallery, self.names = load_paintings(args.folder, self.objective, lite, names)
+            self.say(len(self.names), "paintings")
+            self.perceptual: Any = self.compiled() if args.compile else self.objective.perceptual
+            pictures = drawn()
+        self.say("pictures are drawn")
         self.views = describe_views(pictures.views, self.objective, lite)
         self.say(len(self.views.statistics), "views")
         self.content = make_content(pictures.crops, self.objective)
         self.say(len(self.content.crops), "crops")
         # from here on, the same shapes come again and again
         torch.backends.cudnn.benchmark = True
-        self.perceptual: Any = self.objective.perceptual
-        if args.compile:
-            self.perceptual = self.compiled()
 
     def say(self, *words: object) -> None:
         """Print a line with the time since the start."""
@@ -502,7 +510,9 @@ class Round:
 
         `large` itself took longer to compile than that saved.
         """
-        picture = pixels(self.content.crops[-self.args.batch :]).requires_grad_()
+        shape = (self.args.batch, self.args.size, self.args.size, 3)
+        bytes_ = np.random.default_rng(5).integers(0, 256, shape, dtype=np.uint8)
+        picture = pixels(torch.from_numpy(bytes_).to(self.device)).requires_grad_()
 
         def gradient(network: Any) -> Tensor:
             features = network(picture, STYLE_LAYERS).values()
