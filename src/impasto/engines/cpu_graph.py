@@ -77,13 +77,9 @@ def upsample_by_convolutions(model: openvino.Model) -> None:
     many products. A row and a column on each side are not asked for.
     """
     for node in model.get_ordered_ops():
-        if node.get_type_name() != "ConvolutionBackpropData":
+        if not is_upsampling(node) or node.get_attributes()["output_padding"] != [0, 0]:
             continue
-        attributes = node.get_attributes()
         weights = constant_value(node.input_value(1))  # (in, out, 4, 4)
-        known = weights.shape[2:] == (4, 4) and attributes["output_padding"] == [0, 0]
-        if not known or any(attributes[name] != value for name, value in UPSAMPLING.items()):
-            continue
         # in, out, row, tap, column, tap
         taps = weights[:, :, UPSAMPLING_TAPS][..., UPSAMPLING_TAPS]
         kernel = taps.transpose(2, 4, 1, 0, 3, 5).reshape(-1, len(weights), 2, 2)
@@ -92,6 +88,24 @@ def upsample_by_convolutions(model: openvino.Model) -> None:
         inner = opset13.slice(features, [1, 1], [-1, -1], [1, 1], [HEIGHT, WIDTH])
         node.output(0).replace(inner.output(0))
     model.validate_nodes_and_infer_types()
+
+
+def is_upsampling(node: Any) -> bool:
+    """Tell whether a node is a transposed convolution that upsamples as impasto's do."""
+    if node.get_type_name() != "ConvolutionBackpropData":
+        return False
+    attributes, shape = node.get_attributes(), list(node.input_value(1).get_shape())
+    known = shape[HEIGHT:] == [np.size(UPSAMPLING_TAPS)] * 2
+    return known and all(attributes[name] == value for name, value in UPSAMPLING.items())
+
+
+def is_unpadded(node: Any) -> bool:
+    """Tell whether a node is a convolution without padding, strides and dilation."""
+    if node.get_type_name() != "Convolution":
+        return False
+    attributes = node.get_attributes()
+    ones = attributes["strides"] == attributes["dilations"] == [1, 1]
+    return ones and attributes["pads_begin"] == attributes["pads_end"] == [0, 0]
 
 
 def constant_value(output: Any) -> Array:
@@ -182,14 +196,7 @@ def _is_mirrored(pad: Any) -> bool:
 
 def _is_plain(node: Any) -> bool:
     """Tell whether a node is a convolution of 3x3 positions with constant weights."""
-    if node.get_type_name() != "Convolution":
-        return False
-    attributes, shape = node.get_attributes(), list(node.input_value(1).get_shape())
-    return (
-        attributes["strides"] == attributes["dilations"] == [1, 1]
-        and attributes["pads_begin"] == attributes["pads_end"] == [0, 0]
-        and shape[2:] == [KERNEL, KERNEL]
-    )
+    return is_unpadded(node) and list(node.input_value(1).get_shape())[HEIGHT:] == [KERNEL] * 2
 
 
 def _paint(picture: Any, unshuffled: Any, pixels: Any) -> Any:

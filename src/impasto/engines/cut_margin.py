@@ -9,17 +9,16 @@ neighbors instead. What is left is painted as before, to rounding.
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import openvino
 from openvino import opset13
 
 from impasto.engines.cpu_graph import (
     CELL,
     HEIGHT,
-    UPSAMPLING,
-    UPSAMPLING_TAPS,
     WIDTH,
     constant_value,
+    is_unpadded,
+    is_upsampling,
 )
 
 SPATIAL = [HEIGHT, WIDTH]
@@ -76,11 +75,11 @@ class _Cut:
             for port in node.inputs():
                 if _has_positions(port.get_source_output()):
                     self.cut(port, count)
-        elif kind == "Convolution" and _keeps_positions(node):
+        elif is_unpadded(node):
             self.cut(node.input(0), count)
-        elif (kind == "DepthToSpace" and node.get_attributes()["block_size"] == CELL) or (
-            kind == "ConvolutionBackpropData" and _doubles(node)
-        ):
+        elif (
+            kind == "DepthToSpace" and node.get_attributes()["block_size"] == CELL
+        ) or is_upsampling(node):
             self.cut(node.input(0), count // CELL)
         else:
             return False
@@ -118,18 +117,3 @@ def _is_cut_by_one(node: Any) -> bool:
     """Tell whether a slice cuts one position off at each edge."""
     values = [constant_value(value).tolist() for value in node.input_values()[1:]]
     return values == [[1, 1], [-1, -1], [1, 1], SPATIAL]
-
-
-def _keeps_positions(node: Any) -> bool:
-    """Tell whether a convolution computes each position from those around it, without padding."""
-    attributes = node.get_attributes()
-    ones = attributes["strides"] == attributes["dilations"] == [1, 1]
-    return ones and attributes["pads_begin"] == attributes["pads_end"] == [0, 0]
-
-
-def _doubles(node: Any) -> bool:
-    """Tell whether a transposed convolution upsamples as impasto's do."""
-    attributes = node.get_attributes()
-    taps = np.size(UPSAMPLING_TAPS)
-    known = list(node.input_value(1).get_shape())[HEIGHT:] == [taps, taps]
-    return known and all(attributes[name] == value for name, value in UPSAMPLING.items())
