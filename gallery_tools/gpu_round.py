@@ -49,7 +49,7 @@ from impasto.learning.losses.terms import instability, moment_loss
 from impasto.learning.networks.perceptual import PerceptualNetwork
 from impasto.learning.networks.predictor import StylePredictor, new_predictor
 from impasto.learning.networks.transformer import ARCHITECTURES, TransformerNetwork
-from impasto.learning.tensors import best_device, pixels
+from impasto.learning.tensors import best_device, best_dtype, pixels
 from impasto.learning.training.batches import MAX_NOISE
 from impasto.learning.training.content_weight import log_compress
 from impasto.learning.training.paintings import read_catalog
@@ -470,7 +470,7 @@ class Round:
         self.args, self.began = args, time.perf_counter()
         with draw_pictures(args) as drawn:
             self.device = best_device()
-            dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
+            dtype = best_dtype()
             torch.set_float32_matmul_precision("high")
             weights = args.folder / "vgg19.safetensors"
             vgg = PerceptualNetwork("vgg19", load_file(weights), dtype)
