@@ -11,6 +11,28 @@ from .conftest import Open, picture, settings_of, style_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
+# a painting of the queue is written when the test calls `stub.write`; thumbnails are narrower
+HOLD_WRITING = """() => {
+    const {toBlob} = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.toBlob = function (done, ...rest) {
+        const wait = (blob) => { stub.write = () => { stub.write = null; done(blob); }; };
+        toBlob.call(this, this.width > 240 ? wait : done, ...rest);
+    };
+}"""
+# saving takes longer than some frames; most tiles at once
+SLOW_SAVING = """() => {
+    const {put} = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = function (value) {
+        const request = put.call(this, value), end = performance.now() + 200;
+        const wait = () => { if (performance.now() < end) this.get("").onsuccess = wait; };
+        wait();
+        return request;
+    };
+    const strip = document.querySelector("#strip");
+    const count = () => { stub.most = Math.max(stub.most ?? 0, strip.children.length); };
+    new MutationObserver(count).observe(strip, {childList: true});
+}"""
+
 
 def test_page_opens_painted(visit: Open) -> None:
     one = visit().open()
@@ -282,13 +304,14 @@ def test_cleared_queue_is_brought_back(visit: Open) -> None:
     one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
     one.page.wait_for_selector("#strip .painting")
     one.page.click("#queue-stop")
+    one.page.wait_for_selector("#strip .stopped")
     tiles = one.page.locator("#strip li:not(.try)")
     count = tiles.count()
     paintings = one.page.locator("#strip button.shot").count()
     state = one.text("#queue-state")
     one.page.click("#tray-clear")
     one.says(f"Cleared {paintings} paintings and 4 unpainted photographs.")
-    assert one.page.locator("#strip li:not(.try)").count() == 0
+    tiles.first.wait_for(state="detached")  # with the next frame
     # the offer outlasts Help, Escape and the pointer
     one.page.click("#help")
     one.page.keyboard.press("Escape")
@@ -316,6 +339,47 @@ def test_offer_to_bring_back_ends_with_the_next_painting(visit: Open) -> None:
     one.page.click('[data-id="gallery:udnie"]')
     one.painted()
     assert "Cleared" not in one.notices()
+
+
+def test_double_click_on_clear_clears_once(visit: Open) -> None:
+    one = visit().open()
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(6)])
+    one.says("6 photographs are painted.")
+    one.page.dblclick("#tray-clear")
+    one.says("Cleared 6 paintings.")
+    one.page.wait_for_timeout(300)
+    assert one.notices().count("Cleared") == 1
+    one.page.click("text=Bring back")
+    one.page.wait_for_function("document.querySelectorAll('#strip .shot').length === 6")
+
+
+def test_painting_is_not_kept_if_it_is_stopped_while_it_is_written(visit: Open) -> None:
+    one = visit().open()
+    one.pick(("a.jpg", picture()), ("b.jpg", picture()))
+    one.says("2 photographs are painted.")
+    one.page.evaluate(HOLD_WRITING)
+    one.pick(*[(f"photo{n}.jpg", picture(300, 200, n)) for n in range(2)])
+    one.page.wait_for_function("Boolean(stub.write)")
+    one.page.click('[aria-label="Take photo0.jpg out of the queue"]')
+    one.page.evaluate("stub.write()")
+    one.page.wait_for_function("Boolean(stub.write)")
+    one.page.click("#queue-stop")
+    one.page.click("#tray-clear")
+    one.says("Cleared 2 paintings and 1 unpainted photograph.")
+    tiles = one.page.locator("#strip li:not(.try)")
+    tiles.first.wait_for(state="detached")
+    one.page.evaluate("stub.write()")
+    one.page.wait_for_timeout(300)
+    assert tiles.count() == 0
+    assert "Bring back" in one.notices()
+
+
+def test_painting_has_one_tile_while_it_is_saved(visit: Open) -> None:
+    one = visit().open()
+    one.page.evaluate(SLOW_SAVING)
+    one.pick(*[(f"photo{n}.jpg", picture(60, 40, n)) for n in range(3)])
+    one.says("3 photographs are painted.")
+    assert one.page.evaluate("stub.most") == 3
 
 
 def test_double_click_on_stop_only_stops(visit: Open) -> None:

@@ -204,16 +204,18 @@ export class Queue extends EventTarget {
         },
       },
     );
-    signal.throwIfAborted();
     const canvas = fromData(data);
     const { width, height } = fit(canvas.width, canvas.height, 240);
-    item.thumb = await thumbnail(canvas, Math.max(width, height));
-    item.entryId = item.id;
+    const thumb = await thumbnail(canvas, Math.max(width, height));
+    const painting = await encode(canvas, "image/jpeg", 0.95);
     bitmap.close();
+    signal.throwIfAborted(); // what is stopped or taken out while it is written is not kept
+    item.thumb = thumb;
+    item.entryId = item.id;
     /** @type {import("./archive.js").Entry} */
     const entry = {
       id: item.id, time: item.time, kind: "picture", name: item.name, photoId: item.photoId, photo: item.file,
-      painting: await encode(canvas, "image/jpeg", 0.95), thumb: item.thumb, settings: item.settings,
+      painting, thumb, settings: item.settings,
     };
     await studio.keep(entry);
     if (this._shown && studio.photo === this._shown && !studio.mask && !studio.busy) await studio.show(entry);

@@ -419,7 +419,7 @@ export class Studio extends EventTarget {
   }
 
   async forgetAll() {
-    for (const { id } of [...this.entries]) await this.forget(id);
+    await Promise.all(this.entries.map(({ id }) => this.forget(id)));
   }
 
   /** Show a painting of the history as it was. @param {Entry} entry */

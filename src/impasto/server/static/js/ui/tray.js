@@ -62,11 +62,13 @@ export class Tray {
   }
 
   _render() {
-    const open = this.queue.items.filter(({ state }) => state !== "done");
+    const { entries } = this.studio;
+    const kept = new Set(entries.map(({ id }) => id)); // from the queue too, a moment before it is done
+    const open = this.queue.items.filter(({ id, state }) => state !== "done" && !kept.has(id));
     // a painting stands where its photograph waited
     const placed = [
       ...open.map((item) => ({ time: item.time, show: () => this._queued(item) })),
-      ...this.studio.entries.map((entry) => ({ time: entry.time, show: () => this._shot(entry) })),
+      ...entries.map((entry) => ({ time: entry.time, show: () => this._shot(entry) })),
     ].sort((a, b) => b.time - a.time);
     const items = [...placed.map(({ show }) => show()), ...this._samplesToTry()];
     byId("tray").hidden = items.length === 0;
@@ -207,11 +209,11 @@ export class Tray {
 
   async _clear() {
     const { studio, queue } = this;
-    this._forgetCleared();
     await studio.saving;
-    const entries = [...studio.entries];
-    const { entryId } = studio;
+    const { entries, entryId } = studio;
     const items = queue.clear();
+    if (!entries.length && !items.length) return; // the second click of two
+    this._forgetCleared();
     const open = items.filter(({ state }) => state !== "done").length;
     await studio.forgetAll();
     const parts = [entries.length && count(entries.length, "painting"), open && count(open, "unpainted photograph")];
@@ -219,7 +221,7 @@ export class Tray {
       action: "Bring back",
       act: async () => {
         queue.restore(items);
-        for (const entry of entries) await studio.keep(entry);
+        await Promise.all(entries.map((entry) => studio.keep(entry)));
         if (entries.some(({ id, photoId }) => id === entryId && photoId === studio.photo?.id)) studio.entryId ??= entryId;
         this.render();
       },
