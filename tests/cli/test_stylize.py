@@ -215,7 +215,8 @@ def test_a_style_that_is_remade_is_told_of(
     painted, expected = (
         read(photo_file.with_name(f"photo.{name}.jpg")).rgb for name in ("tulip", "great-wave")
     )
-    assert np.array_equal(painted, expected)
+    # they are painted by other numbers of threads, which round otherwise on some CPUs
+    assert np.abs(painted.astype(int) - expected).mean() < 0.5
 
 
 def test_an_old_style_with_its_old_network(impasto: Run, paint: Paint, photo_file: Path) -> None:

@@ -68,12 +68,12 @@ def test_options_of_pictures_have_no_say_with_a_video(impasto: Run, clip: Path) 
 def test_large_strokes(impasto: Run, tmp_path: Path) -> None:
     """Larger strokes are painted on reduced frames, and the scene stays as sharp as it is."""
     source = make_clip(tmp_path / "clip.mp4", EVEN[:4], (192, 256), pictures=pan(4, 192, 256, 1, 0))
-    done = impasto("stylize", source, *SMALL, "--stroke", "2")
+    done = impasto("stylize", source, *SMALL, "--stroke", "2", "--precision", "f32")
     assert (done.code, done.err) == (0, "")
     assert "strokes 2 times as large" in done.out
     target, stylizer = (
         source.with_name("clip.starry-night.mp4"),
-        SteadyStyle(Stylizer("small").prepare("starry-night").for_frames()),
+        SteadyStyle(Stylizer("small", precision="f32").prepare("starry-night").for_frames()),
     )
     for painted, frame in zip(frames_of(target), frames_of(source), strict=True):
         assert painted.shape == frame.shape
