@@ -54,7 +54,7 @@ def test_edges_are_painted_as_the_rest(stylizer: Stylizer) -> None:
         apart.append(
             np.abs((edge - inside[:, 160:])[:, :3].mean(0)).mean()
         )  # of colors, from top to bottom
-    assert np.mean(apart) < 13  # 31 and more without the margin
+    assert np.mean(apart) < 15  # 31 and more without the margin
 
 
 def likeness(picture: UInt8, painted: UInt8) -> float:
@@ -82,7 +82,7 @@ def test_a_style_shows_and_keeps_the_subject(stylizer: Stylizer, scene: UInt8, s
     others = [
         likeness(other, painted) for other in (picture[::-1], picture[:, ::-1], picture[::-1, ::-1])
     ]
-    assert likeness(picture, painted) > max(others) + 0.1, (
+    assert likeness(picture, painted) > max(others) + 0.05, (
         "the subject is lost: it might be a painting of another picture"
     )
 

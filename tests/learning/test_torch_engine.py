@@ -69,7 +69,7 @@ def test_float16_is_within_the_limit_of_the_test_and_bf16_comes_near(
     inputs = inputs_of(network, scene)
     assert levels_off(network.graph, inputs, "f16")[0] <= 2
     largest, mean = levels_off(network.graph, inputs, "bf16")
-    assert largest > 1 and mean < 1
+    assert largest > 1 and mean < 1.5
 
 
 def test_segments_give_what_other_engines_give(scene: UInt8) -> None:
