@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pictures import UInt8, photo
 
 from impasto.errors import PictureError
+from impasto.images.resize import resize_short_side
 from impasto.stylizer import Stylizer
 
 
@@ -74,15 +75,16 @@ def blocks(picture: UInt8, side: int = 8) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("style", ["starry-night", "great-wave", "roman-mosaic"])
-def test_a_style_shows_and_keeps_the_subject(stylizer: Stylizer, scene: UInt8, style: str) -> None:
-    picture = scene.repeat(2, axis=0).repeat(2, axis=1)
+def test_a_style_shows_and_keeps_the_subject(stylizer: Stylizer, style: str) -> None:
+    data = pytest.importorskip("skimage.data", reason="scikit-image has the portrait")
+    picture = resize_short_side(data.astronaut(), 240)
     painted = stylizer.stylize(picture, style)
     assert differs(painted, picture) > 10
     assert painted.std(axis=(0, 1)).min() > 15, "a flat colour"
     others = [
         likeness(other, painted) for other in (picture[::-1], picture[:, ::-1], picture[::-1, ::-1])
     ]
-    assert likeness(picture, painted) > max(others) + 0.05, (
+    assert likeness(picture, painted) > max(others) + 0.3, (
         "the subject is lost: it might be a painting of another picture"
     )
 
