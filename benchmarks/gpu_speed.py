@@ -120,7 +120,7 @@ def describe_machine() -> dict[str, Any]:
         "devices": [f"{device} ({device.label})" for device in find_devices()],
         "cpu": cpu_name(),
         "threads": available_cores(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "impasto": impasto.__version__,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,

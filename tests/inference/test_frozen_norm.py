@@ -33,8 +33,12 @@ def test_a_pictures_own_statistics_change_nothing(
 
 def test_in_bfloat16_too(stylizer: Stylizer, scene: UInt8) -> None:
     prepared = stylizer.prepare("great-wave")
-    again = prepared.freeze(prepared.measure(scene)).paint(scene)
-    assert np.abs(prepared.paint(scene).astype(int) - again).mean() < SAME
+    painted = prepared.paint(scene).astype(int)
+    again, other = (
+        prepared.freeze(prepared.measure(picture)).paint(scene) for picture in (scene, scene // 8)
+    )
+    assert np.abs(painted - again).mean() < SAME
+    assert np.abs(painted - other).mean() > 2 * SAME
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ HOLD_WRITING = """() => {
         toBlob.call(this, this.width > 240 ? wait : done, ...rest);
     };
 }"""
-# saving takes longer than some frames; most tiles at once
+# saving takes 200 ms; `stub.most` is the largest number of tiles that were shown at once
 SLOW_SAVING = """() => {
     const {put} = IDBObjectStore.prototype;
     IDBObjectStore.prototype.put = function (value) {
@@ -228,8 +228,8 @@ def test_mask_previews_at_once_and_paints_on_release(visit: Open) -> None:
     one.page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
     one.page.mouse.down()
     one.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=5)
-    one.page.wait_for_timeout(150)
-    assert one.page.evaluate(difference, [0.5, 0.5]) < 12  # the photograph is back
+    back = f"(place) => ({difference})(place) < 12"  # the photograph is back
+    one.page.wait_for_function(back, arg=[0.5, 0.5])
     assert one.page.evaluate(difference, [0.5, 0.1]) > 30
     assert len(one.paints) == before
     one.page.mouse.up()

@@ -140,7 +140,7 @@ def residue_loss(picture: Tensor, detail: Detail) -> Tensor:
 def _window_mean(x: Tensor) -> Tensor:
     """Average over windows of `WINDOW` pixels that overlap by half.
 
-    Means of four halves are taken: a GPU is slow at large windows, as there are few of them.
+    It is the mean of four quarters: a GPU is slow at large windows, as there are few of them.
     """
     return F.avg_pool2d(F.avg_pool2d(x, WINDOW // 2), 2, 1)
 

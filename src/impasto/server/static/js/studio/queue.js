@@ -218,7 +218,7 @@ export class Queue extends EventTarget {
       painting, thumb, settings: item.settings,
     };
     await studio.keep(entry);
-    if (this._shown && studio.photo === this._shown && !studio.mask && !studio.busy) await studio.show(entry);
+    if (!signal.aborted && this._shown && studio.photo === this._shown && !studio.mask && !studio.busy) await studio.show(entry);
     this._shown = null;
   }
 

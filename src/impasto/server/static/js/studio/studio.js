@@ -405,6 +405,7 @@ export class Studio extends EventTarget {
     if (at >= 0) this.entries[at] = entry;
     else this.entries.push(entry);
     for (const old of surplus(this.entries)) await this.forget(old.id);
+    if (!this.entries.includes(entry)) return; // forgotten meanwhile
     this._emit("history");
     await saveEntry(entry);
     this._emit("kept");

@@ -210,11 +210,12 @@ export class Tray {
   async _clear() {
     const { studio, queue } = this;
     await studio.saving;
-    const { entries, entryId } = studio;
+    const entries = [...studio.entries], { entryId } = studio;
+    const kept = new Set(entries.map(({ id }) => id));
     const items = queue.clear();
     if (!entries.length && !items.length) return; // the second click of two
     this._forgetCleared();
-    const open = items.filter(({ state }) => state !== "done").length;
+    const open = items.filter(({ id, state }) => state !== "done" && !kept.has(id)).length;
     await studio.forgetAll();
     const parts = [entries.length && count(entries.length, "painting"), open && count(open, "unpainted photograph")];
     this._forgetCleared = notify(`Cleared ${parts.filter(Boolean).join(" and ")}.`, {
