@@ -39,6 +39,10 @@ def test_any_size_is_kept(stylizer: Stylizer, height: int, width: int) -> None:
     assert np.array_equal(picture, kept), "the photograph itself was changed"
 
 
+# by network; 31 and more without the margin. `large` sees farther, and paints more boldly.
+EDGE_LEVELS = {"large": 15, "base": 13, "small": 13}
+
+
 @pytest.mark.slow
 def test_edges_are_painted_as_the_rest(stylizer: Stylizer) -> None:
     """A picture that goes on in its own mirror image has no edge there: what is painted at it is
@@ -55,7 +59,7 @@ def test_edges_are_painted_as_the_rest(stylizer: Stylizer) -> None:
         apart.append(
             np.abs((edge - inside[:, 160:])[:, :3].mean(0)).mean()
         )  # of colors, from top to bottom
-    assert np.mean(apart) < 15  # 31 and more without the margin
+    assert np.mean(apart) < EDGE_LEVELS[stylizer.network.name]
 
 
 def likeness(picture: UInt8, painted: UInt8) -> float:

@@ -25,7 +25,7 @@ def busy(height: int, width: int) -> UInt8:
     [
         ("openvino", "f32", 1e-3),  # coarse features are kept in 16 bits
         ("onnxruntime", "f32", 1e-3),
-        ("openvino", "int8", 5e-2),  # so that some of them are rounded to another level
+        ("openvino", "int8", 5e-3),  # so that some of them are rounded to another level
     ],
 )
 @pytest.mark.parametrize("is_fine", [True, False])
@@ -39,6 +39,10 @@ def test_statistics_are_those_of_the_whole_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip(engine)
+    if precision == "int8":
+        from impasto.engines.int8 import has_vnni
+
+        tolerance *= 10 if has_vnni() else 1  # it was up to 0.04 there
     picture = busy(200, 264)
     prepared = Stylizer(network, engine, precision=precision).prepare("starry-night")
     (whole,) = prepared.measure(picture)
